@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""Writes testdata/arccos.toml and testdata/masked.toml: reference values at 60 digits, by mpmath.
+
+    pip install mpmath==1.3.0 && python3 scripts/reference_values.py
+
+The arc-cosine moments come from their defining expectation, as a one-dimensional integral over the angle of a Gaussian
+vector in the plane of x and y, not from the closed form that the program evaluates:
+
+    E[(w.x)^l (w.y)^l H H] = |x|^l |y|^l (E r^(2l) / 2 pi) int cos(a)^l cos(a - t)^l da  over cos(a), cos(a - t) > 0,
+
+with r^2 chi-square of two degrees of freedom, E r^2 = 2, E r^4 = 8. The masked moments are the sum over all 2^d masks.
+Inputs are exact binary floats, written so that they read back as the same floats.
+"""
+import itertools
+import pathlib
+import random
+
+from mpmath import mp, mpf, acos, cos, pi, quad, sqrt
+
+mp.dps = 60
+HERE = pathlib.Path(__file__).resolve().parent.parent / "testdata"
+
+
+def arccos(x, y):
+    """(K_1, K_2) of two lists of mpf, by quadrature over the angle."""
+    a, b = sum(v * v for v in x), sum(v * v for v in y)
+    c = sum(u * v for u, v in zip(x, y))
+    if a == 0 or b == 0:
+        return mpf(0), mpf(0)
+    scale = sqrt(a * b)
+    t = acos(max(min(c / scale, mpf(1)), mpf(-1)))
+    lower, upper = t - pi / 2, pi / 2
+    if lower >= upper:
+        return mpf(0), mpf(0)
+    k1 = scale * quad(lambda s: cos(s) * cos(s - t), [lower, upper]) / pi
+    k2 = scale**2 * 4 * quad(lambda s: (cos(s) * cos(s - t)) ** 2, [lower, upper]) / pi
+    return k1, k2
+
+
+def masked(x, y, p):
+    """(K~_1, K~_2, K~_1 - K_1) by the sum over masks."""
+    d, p = len(x), mpf(p)
+    k1 = k2 = mpf(0)
+    for s in itertools.product((0, 1), repeat=d):
+        size = sum(s)
+        weight = p**size * (1 - p) ** (d - size)
+        m1, m2 = arccos([u * e for u, e in zip(x, s)], [v * e for v, e in zip(y, s)])
+        k1 += weight * m1
+        k2 += weight * m2
+    k1, k2 = k1 / p, k2 / p**2
+    return k1, k2, k1 - arccos(x, y)[0]
+
+
+def text(value):
+    """A float literal of 25 digits: more than a float64 holds."""
+    return mp.nstr(mpf(value), 25, min_fixed=0, max_fixed=0)
+
+
+def vector(v):
+    return "[" + ", ".join(repr(float(e)) for e in v) + "]"
+
+
+def main():
+    rng = random.Random(1729)
+    normal = lambda d: [rng.gauss(0, 1) for _ in range(d)]
+    e = normal(12)
+    nearly = lambda v, eps: [u * (1 + eps * rng.gauss(0, 1)) for u in v]
+    pairs = {
+        "orthogonal": ([1.0, 0.0], [0.0, 1.0]),
+        "same": ([3.0, -4.0], [3.0, -4.0]),
+        "parallel": ([1.0, 2.0, 3.0], [0.5, 1.0, 1.5]),
+        "antiparallel": ([1.0, 2.0, 3.0], [-2.0, -4.0, -6.0]),
+        "zero": ([0.0, 0.0], [1.0, 2.0]),
+        "both zero": ([0.0], [0.0]),
+        "acute": ([1.0, 2.0, -0.5], [0.25, 3.0, 1.0]),
+        "obtuse": ([1.0, 2.0, -0.5], [0.25, -3.0, 1.0]),
+        "tiny": ([1e-40, 2e-40], [3e-40, -1e-40]),
+        "huge": ([1e60, 2e60], [3e60, 1e60]),
+        "unequal scales": ([1e-30, 1e-31], [1e30, 2e30]),
+    }
+    for exponent in (1, 2, 3, 5, 7, 8, 10, 13, 15):
+        pairs[f"parallel to 1e-{exponent}"] = (e, nearly(e, 10.0**-exponent))
+        pairs[f"antiparallel to 1e-{exponent}"] = (e, [-v for v in nearly(e, 10.0**-exponent)])
+    for d in (1, 2, 5, 50, 784):
+        pairs[f"gaussian {d}"] = (normal(d), normal(d))
+    lines = ["# K_1 and K_2 by mpmath at 60 digits; made by scripts/reference_values.py.\n"]
+    for name, (x, y) in pairs.items():
+        k1, k2 = arccos([mpf(v) for v in x], [mpf(v) for v in y])
+        lines.append(f'[[case]]\nname = "{name}"\nx = {vector(x)}\ny = {vector(y)}\nk1 = {text(k1)}\nk2 = {text(k2)}\n')
+    (HERE / "arccos.toml").write_text("\n".join(lines))
+
+    g9, h9 = normal(9), normal(9)
+    masks = {
+        "one entry": ([2.0], [3.0]),
+        "one entry, opposite": ([2.0], [-3.0]),
+        "orthogonal": ([1.0, 0.0, 2.0], [0.0, 1.0, 0.0]),
+        "same": ([1.0, -2.0, 0.5, 3.0], [1.0, -2.0, 0.5, 3.0]),
+        "parallel": ([1.0, -2.0, 0.5, 3.0], [0.5, -1.0, 0.25, 1.5]),
+        "antiparallel": ([1.0, -2.0, 0.5, 3.0], [-1.0, 2.0, -0.5, -3.0]),
+        "zeros": ([1.0, 0.0, 0.0, 2.0, 0.0], [0.0, 0.0, 3.0, 1.0, 0.0]),
+        "equal entries": ([1.0, 1.0, -1.0, 1.0, 2.0, 2.0, 2.0], [0.5, 0.5, -0.5, -0.5, 1.0, -1.0, 1.0]),
+        "shared background": ([-0.4] * 5 + [1.0, 2.8, 0.3], [-0.4] * 5 + [2.5, 0.7, 1.1]),
+        "nearly parallel": (g9, nearly(g9, 1e-6)),
+        "nearly antiparallel": (g9, [-v for v in nearly(g9, 1e-6)]),
+        "one huge entry": ([100.0, 0.1, -0.2, 0.3, 0.5], [0.2, 0.1, 0.4, -80.0, 0.3]),
+        "gaussian": (g9, h9),
+    }
+    lines = ["# K~_1, K~_2 and K~_1 - K_1 by mpmath at 60 digits, summed over all masks; made by scripts/reference_values.py.\n"]
+    for name, (x, y) in masks.items():
+        for p in (0.01, 0.2, 0.9, 1.0):
+            k1, k2, shift = masked([mpf(v) for v in x], [mpf(v) for v in y], p)
+            lines.append(
+                f'[[case]]\nname = "{name}, p = {p}"\nx = {vector(x)}\ny = {vector(y)}\nconnectivity = {p}\n'
+                f"masked_k1 = {text(k1)}\nmasked_k2 = {text(k2)}\nshift = {text(shift)}\n"
+            )
+    (HERE / "masked.toml").write_text("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

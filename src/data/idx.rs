@@ -1,0 +1,116 @@
+//! The IDX format of MNIST: big-endian header, then bytes; plain or gzipped.
+//!
+//! Header: two zero bytes, the type code (8: unsigned byte), the number of dimensions, then each dimension as a 32-bit
+//! big-endian number (<http://yann.lecun.com/exdb/mnist/>).
+
+use std::io::{Read, Write};
+use std::path::Path;
+
+use flate2::{Compression, GzBuilder, read::GzDecoder};
+use ndarray::{ArrayD, ArrayViewD, IxDyn};
+
+use crate::error::{Error, Result};
+
+/// The first two bytes of a gzip stream.
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// Reads the bytes of a file and unpacks them where they are gzipped.
+///
+/// # Errors
+/// Where the file cannot be read, or its gzip stream is damaged.
+pub fn read_unpacked(path: &Path) -> Result<Vec<u8>> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        Error::file(path, format!("cannot be read ({error})"), "check the path and its permissions")
+    })?;
+    unpack(bytes, path)
+}
+
+/// Unpacks `bytes` where they are gzipped; `path` is for the error message only.
+pub(super) fn unpack(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>> {
+    if !bytes.starts_with(&GZIP_MAGIC) {
+        return Ok(bytes);
+    }
+    let mut unpacked = Vec::new();
+    GzDecoder::new(bytes.as_slice()).read_to_end(&mut unpacked).map_err(|error| {
+        Error::file(path, format!("its gzip stream is damaged ({error})"), "download or copy the file again")
+    })?;
+    Ok(unpacked)
+}
+
+/// Parses unpacked IDX bytes of type unsigned byte with the given number of dimensions.
+///
+/// # Errors
+/// A wrong magic number, a size of zero, or a length unlike what the header promises; `path` is named in the message.
+pub fn parse(bytes: &[u8], dimensions: usize, path: &Path) -> Result<ArrayD<u8>> {
+    let magic = [0, 0, 8, dimensions as u8];
+    let remedy = "give the standard MNIST files, whole and in their places";
+    if bytes.len() < 4 + 4 * dimensions {
+        let problem = format!("truncated: {} bytes are too few for an IDX header", bytes.len());
+        return Err(Error::file(path, problem, remedy));
+    }
+    if bytes[..4] != magic {
+        let problem = format!(
+            "wrong magic number: {:02x?} where an IDX file of bytes in {dimensions} dimension(s) starts with {magic:02x?}",
+            &bytes[..4]
+        );
+        return Err(Error::file(path, problem, remedy));
+    }
+    let shape: Vec<usize> = bytes[4..4 + 4 * dimensions]
+        .chunks_exact(4)
+        .map(|word| word.iter().fold(0, |size, byte| size << 8 | usize::from(*byte)))
+        .collect();
+    let payload = &bytes[4 + 4 * dimensions..];
+    let expected = shape.iter().try_fold(1usize, |product, size| product.checked_mul(*size));
+    if expected != Some(payload.len()) || payload.is_empty() {
+        let kind =
+            if expected.is_some_and(|expected| payload.len() >= expected) { "wrong length" } else { "truncated" };
+        let problem = format!("{kind}: its header says {shape:?}, but {} bytes follow", payload.len());
+        return Err(Error::file(path, problem, remedy));
+    }
+    ArrayD::from_shape_vec(IxDyn(&shape), payload.to_vec())
+        .map_err(|error| Error::file(path, format!("wrong shape ({error})"), remedy))
+}
+
+/// Encodes an array as gzipped IDX, the same bytes each time (no time stamp).
+///
+/// # Errors
+/// Where an axis does not fit 32 bits.
+pub fn encode_gzip(array: ArrayViewD<u8>) -> Result<Vec<u8>> {
+    let failure = |error: &dyn std::fmt::Display| Error::failure("encoding an IDX file", error);
+    let mut header = vec![0, 0, 8, array.ndim() as u8];
+    for size in array.shape() {
+        header.extend(u32::try_from(*size).map_err(|error| failure(&error))?.to_be_bytes());
+    }
+    let mut encoder = GzBuilder::new().write(Vec::new(), Compression::best());
+    encoder.write_all(&header).map_err(|error| failure(&error))?;
+    encoder.write_all(&array.iter().copied().collect::<Vec<u8>>()).map_err(|error| failure(&error))?;
+    encoder.finish().map_err(|error| failure(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::Array;
+
+    #[test]
+    fn round_trip() {
+        let array = Array::from_shape_fn((3, 2, 2), |(i, j, k)| (i * 4 + j * 2 + k) as u8).into_dyn();
+        let packed = encode_gzip(array.view()).unwrap();
+        let path = Path::new("memory");
+        assert_eq!(parse(&unpack(packed, path).unwrap(), 3, path).unwrap(), array);
+    }
+
+    #[test]
+    fn damage_is_told_apart() {
+        let path = Path::new("images");
+        let message = |bytes: &[u8], dimensions| parse(bytes, dimensions, path).unwrap_err().to_string();
+        assert!(message(&[0, 0, 8], 1).contains("truncated"));
+        assert!(message(&[0, 0, 8, 3, 0, 0, 0, 1, 7], 1).contains("magic"));
+        assert!(message(&[0, 0, 8, 1, 0, 0, 0, 2, 7], 1).contains("truncated"));
+        assert!(message(&[0, 0, 8, 1, 0, 0, 0, 1, 7, 7], 1).contains("wrong length"));
+        assert!(message(&[0, 0, 8, 1, 0, 0, 0, 0], 1).contains("wrong length"));
+        let huge = [0, 0, 8, 3, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255];
+        assert!(message(&huge, 3).contains("truncated"));
+        assert!(unpack(vec![0x1f, 0x8b, 8, 0, 0], path).unwrap_err().to_string().contains("gzip"));
+    }
+}

@@ -1,0 +1,167 @@
+//! MNIST: the embedded subset, and folders with the standard four files.
+
+use std::path::{Path, PathBuf};
+
+use ndarray::{Array2, Axis, Ix1, Ix3};
+use sha2::{Digest, Sha256};
+
+use super::idx;
+use crate::error::{Error, Result};
+use crate::random::subset;
+
+/// Images with their labels, as bytes.
+#[derive(Clone, Debug)]
+pub struct Labelled {
+    /// Shape `(samples, pixels)`, rows of pixels one after the other, 0 to 255.
+    pub images: Array2<u8>,
+    /// Rows and columns of one image.
+    pub shape: (usize, usize),
+    /// One label a sample.
+    pub labels: Vec<u8>,
+    /// SHA-256 of the unpacked image file and label file, one after the other, as hexadecimal.
+    pub checksum: String,
+}
+
+/// A training set and a test set.
+#[derive(Clone, Debug)]
+pub struct Mnist {
+    /// The training images: 2,048 where embedded, all where read from a folder.
+    pub train: Labelled,
+    /// The test images.
+    pub test: Labelled,
+}
+
+/// The seed by which the embedded 2,048 training images were chosen, through [`subset`].
+pub const SUBSET_SEED: u64 = 201_014_495;
+/// The number of embedded training images, the paper's.
+pub const SUBSET_SIZE: usize = 2048;
+/// Labels are 0 to 9.
+pub const CLASSES: usize = 10;
+
+struct Embedded {
+    name: &'static str,
+    images: &'static [u8],
+    labels: &'static [u8],
+    checksum: &'static str,
+}
+
+const EMBEDDED: [Embedded; 2] = [
+    Embedded {
+        name: "embedded training images",
+        images: include_bytes!("../../data/mnist/train2048-images-idx3-ubyte.gz"),
+        labels: include_bytes!("../../data/mnist/train2048-labels-idx1-ubyte.gz"),
+        checksum: "fa650fd59e91bc69028858baa2d3b7e073a13d33c87a07ddeb439d24497ded5d",
+    },
+    Embedded {
+        name: "embedded test images",
+        images: include_bytes!("../../data/mnist/t10k-images-idx3-ubyte.gz"),
+        labels: include_bytes!("../../data/mnist/t10k-labels-idx1-ubyte.gz"),
+        checksum: "18489308deedfe2f7bd3a11e599a597126f161d991b1ffcffb71642aa76f7f62",
+    },
+];
+
+impl Mnist {
+    /// The embedded data: 2,048 training images and all 10,000 test images.
+    ///
+    /// # Errors
+    /// Where the bytes do not have the checksums that they had when they were embedded: the program file is damaged.
+    pub fn embedded() -> Result<Self> {
+        let load = |part: &Embedded| {
+            let path = Path::new(part.name);
+            let images = idx::unpack(part.images.to_vec(), path)?;
+            let labels = idx::unpack(part.labels.to_vec(), path)?;
+            let labelled = Labelled::parse(&images, path, &labels, path)?;
+            if labelled.checksum == part.checksum {
+                Ok(labelled)
+            } else {
+                let problem = format!("has SHA-256 {} instead of {}", labelled.checksum, part.checksum);
+                Err(Error::file(path, problem, "the program file is damaged: build or install it again"))
+            }
+        };
+        Ok(Self { train: load(&EMBEDDED[0])?, test: load(&EMBEDDED[1])? })
+    }
+
+    /// Reads `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`
+    /// from a folder, each plain or with `.gz`.
+    ///
+    /// # Errors
+    /// A missing or malformed file, counts of images and labels that differ, training and test images of different sizes,
+    /// or labels beyond 9.
+    pub fn from_folder(folder: &Path) -> Result<Self> {
+        if !folder.is_dir() {
+            return Err(Error::file(
+                folder,
+                "is not a folder that exists",
+                "give the folder with the four MNIST files",
+            ));
+        }
+        let load = |part: &str| {
+            let images = find(folder, &format!("{part}-images-idx3-ubyte"))?;
+            let labels = find(folder, &format!("{part}-labels-idx1-ubyte"))?;
+            Labelled::parse(&idx::read_unpacked(&images)?, &images, &idx::read_unpacked(&labels)?, &labels)
+        };
+        let (train, test) = (load("train")?, load("t10k")?);
+        if train.shape != test.shape {
+            let problem = format!("training images are {:?}, test images {:?}", train.shape, test.shape);
+            return Err(Error::file(folder, problem, "give files of one data set"));
+        }
+        Ok(Self { train, test })
+    }
+}
+
+fn find(folder: &Path, name: &str) -> Result<PathBuf> {
+    [name.to_string(), format!("{name}.gz")]
+        .iter()
+        .map(|name| folder.join(name))
+        .find(|path| path.is_file())
+        .ok_or_else(|| {
+            Error::file(&folder.join(name), "no such file, nor with .gz", "put the four MNIST files into this folder")
+        })
+}
+
+impl Labelled {
+    fn parse(images: &[u8], images_path: &Path, labels: &[u8], labels_path: &Path) -> Result<Self> {
+        let shape_error = |error| Error::failure("reading an IDX array", error);
+        let mut digest = Sha256::new();
+        digest.update(images);
+        digest.update(labels);
+        let images = idx::parse(images, 3, images_path)?.into_dimensionality::<Ix3>().map_err(shape_error)?;
+        let labels = idx::parse(labels, 1, labels_path)?.into_dimensionality::<Ix1>().map_err(shape_error)?.to_vec();
+        let (samples, rows, columns) = images.dim();
+        if samples != labels.len() {
+            let problem = format!("{} labels for {samples} images in {}", labels.len(), images_path.display());
+            return Err(Error::file(labels_path, problem, "give the label file that belongs to the images"));
+        }
+        if let Some((index, label)) = labels.iter().enumerate().find(|(_, label)| usize::from(**label) >= CLASSES) {
+            let problem = format!("label {index} is {label}, labels are 0 to {}", CLASSES - 1);
+            return Err(Error::file(labels_path, problem, "give the standard label file"));
+        }
+        let images = images.into_shape_with_order((samples, rows * columns)).map_err(shape_error)?;
+        let checksum = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { images, shape: (rows, columns), labels, checksum })
+    }
+
+    /// The number of samples.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is no sample; never so for a set that was read.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// A uniformly random subset of `count` samples, in their order: all of them where there are no more.
+    ///
+    /// The embedded training images are `subset(SUBSET_SIZE, SUBSET_SEED)` of the full 60,000. The checksum stays that of
+    /// the files.
+    pub fn subset(&self, count: usize, seed: u64) -> Self {
+        let chosen = subset(self.len(), count.min(self.len()), seed);
+        Self {
+            images: self.images.select(Axis(0), &chosen),
+            shape: self.shape,
+            labels: chosen.iter().map(|index| self.labels[*index]).collect(),
+            checksum: self.checksum.clone(),
+        }
+    }
+}

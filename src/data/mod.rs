@@ -1,0 +1,183 @@
+//! Inputs: MNIST (embedded or from a folder), `.npy` files and synthetic Gaussian data, and their normalisation.
+
+pub mod idx;
+mod mnist;
+mod normalise;
+mod npy;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use ndarray::Array2;
+use rand_distr::{Distribution, StandardNormal};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub use mnist::{CLASSES, Labelled, Mnist, SUBSET_SEED, SUBSET_SIZE};
+pub use normalise::{Normalisation, Normaliser};
+pub use npy::read_npy;
+
+use crate::error::{Error, Result};
+use crate::random::{Purpose, Stream};
+
+/// Where inputs come from, as `--data` spells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum DataSource {
+    /// `mnist`: the embedded MNIST images.
+    Embedded,
+    /// A folder with the four MNIST files.
+    Folder(PathBuf),
+    /// A `.npy` file of shape `(N, d)`, f32 or f64.
+    Npy(PathBuf),
+    /// `gaussian:D` or `gaussian:D,N`: `N` inputs (10,000 unless said) from `N(0, I_D)`.
+    Gaussian {
+        /// The input dimension.
+        dimension: usize,
+        /// The number of inputs.
+        samples: usize,
+    },
+}
+
+impl FromStr for DataSource {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if let Some(sizes) = text.strip_prefix("gaussian:") {
+            let (dimension, samples) = sizes.split_once(',').unwrap_or((sizes, "10000"));
+            let size = |text: &str| text.trim().parse::<usize>().ok().filter(|size| (1..=1 << 31).contains(size));
+            return match (size(dimension), size(samples)) {
+                (Some(dimension), Some(samples)) => Ok(Self::Gaussian { dimension, samples }),
+                _ => Err(Error::value(
+                    "data",
+                    text,
+                    "the dimension and the number of samples must be whole numbers of at least 1",
+                    "write gaussian:784 or gaussian:784,1000",
+                )),
+            };
+        }
+        Ok(match text {
+            "mnist" => Self::Embedded,
+            _ if text.ends_with(".npy") => Self::Npy(text.into()),
+            _ => Self::Folder(text.into()),
+        })
+    }
+}
+
+impl fmt::Display for DataSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Embedded => f.write_str("mnist"),
+            Self::Folder(path) | Self::Npy(path) => write!(f, "{}", path.display()),
+            Self::Gaussian { dimension, samples } => write!(f, "gaussian:{dimension},{samples}"),
+        }
+    }
+}
+
+impl TryFrom<String> for DataSource {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<DataSource> for String {
+    fn from(source: DataSource) -> Self {
+        source.to_string()
+    }
+}
+
+/// Unlabelled inputs, not yet normalised.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// Shape `(samples, d)`.
+    pub values: Array2<f64>,
+    /// Whether the values are bytes of images, 0 to 255.
+    pub bytes: bool,
+    /// SHA-256 of the values as read, as hexadecimal.
+    pub checksum: String,
+}
+
+impl Inputs {
+    /// Normalises the inputs by their own statistics, shape `(samples, d)`.
+    ///
+    /// # Errors
+    /// See [`Normaliser::fit`].
+    pub fn normalised(&self, normalisation: Normalisation) -> Result<Array2<f64>> {
+        Ok(Normaliser::fit(normalisation, &self.values, self.bytes)?.apply(self.values.clone()))
+    }
+}
+
+impl DataSource {
+    /// The labelled sets, for training.
+    ///
+    /// # Errors
+    /// Where the source has no labels, or cannot be read.
+    pub fn labelled(&self) -> Result<Mnist> {
+        match self {
+            Self::Embedded => Mnist::embedded(),
+            Self::Folder(folder) => Mnist::from_folder(folder),
+            Self::Npy(_) | Self::Gaussian { .. } => Err(Error::value(
+                "data",
+                self,
+                "training needs images with labels",
+                "use mnist (embedded) or a folder with the four MNIST files",
+            )),
+        }
+    }
+
+    /// The inputs on which distances are taken: the test images, the rows of the `.npy` file, or the Gaussian vectors of
+    /// a seed.
+    ///
+    /// # Errors
+    /// Where the source cannot be read.
+    pub fn inputs(&self, seed: u64) -> Result<Inputs> {
+        match self {
+            Self::Embedded | Self::Folder(_) => {
+                let test = self.labelled()?.test;
+                Ok(Inputs { values: test.images.mapv(f64::from), bytes: true, checksum: test.checksum })
+            }
+            Self::Npy(path) => Ok(real(read_npy(path)?)),
+            Self::Gaussian { dimension, samples } => {
+                let mut values = Array2::zeros((*samples, *dimension));
+                for (index, mut row) in values.rows_mut().into_iter().enumerate() {
+                    let mut stream = Stream::new(seed, Purpose::Synthetic, index as u32, 0);
+                    row.mapv_inplace(|_: f64| StandardNormal.sample(&mut stream));
+                }
+                Ok(real(values))
+            }
+        }
+    }
+}
+
+fn real(values: Array2<f64>) -> Inputs {
+    let mut digest = Sha256::new();
+    values.iter().for_each(|value| digest.update(value.to_le_bytes()));
+    let checksum = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Inputs { values, bytes: false, checksum }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_round_trip_through_their_names() {
+        for name in ["mnist", "some/folder", "x.npy", "gaussian:12,100"] {
+            assert_eq!(name.parse::<DataSource>().unwrap().to_string(), name);
+        }
+        assert_eq!("gaussian:12".parse::<DataSource>().unwrap().to_string(), "gaussian:12,10000");
+        for name in ["gaussian:", "gaussian:0", "gaussian:-3", "gaussian:3,", "gaussian:3,0"] {
+            assert!(name.parse::<DataSource>().is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn gaussian_rows_do_not_depend_on_how_many_are_drawn() {
+        let few = DataSource::Gaussian { dimension: 5, samples: 2 }.inputs(3).unwrap().values;
+        let many = DataSource::Gaussian { dimension: 5, samples: 4 }.inputs(3).unwrap().values;
+        assert_eq!(few, many.slice(ndarray::s![..2, ..]));
+    }
+}

@@ -1,0 +1,173 @@
+//! Inputs in pairs, and the Gram triple `(A, B, C)`: all that an arc-cosine kernel sees of two inputs.
+
+use ndarray::ArrayView1;
+
+use crate::error::{Error, Result};
+
+/// Two inputs of the same dimension `d`, finite in every entry.
+///
+/// Checked once here, so that the kernels can rely on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Pair<'a> {
+    x: ArrayView1<'a, f64>,
+    y: ArrayView1<'a, f64>,
+}
+
+impl<'a> Pair<'a> {
+    /// Pairs two inputs of shape `(d,)`.
+    ///
+    /// # Errors
+    /// Where the lengths differ, are zero, or an entry is NaN, infinite, or so large that `|x|^4` or `|y|^4` overflows
+    /// (entries up to 1e70 are safe at any dimension up to 10^6).
+    pub fn new(x: ArrayView1<'a, f64>, y: ArrayView1<'a, f64>) -> Result<Self> {
+        if x.len() != y.len() {
+            return Err(Error::value(
+                "x, y",
+                format!("vectors of length {} and {}", x.len(), y.len()),
+                "both inputs must have the same dimension",
+                "give vectors of equal length",
+            ));
+        }
+        if x.is_empty() {
+            return Err(Error::value("x, y", "empty vectors", "the dimension is 0", "give at least one entry"));
+        }
+        for (name, v) in [("x", x), ("y", y)] {
+            if let Some((j, value)) = v.iter().enumerate().find(|(_, value)| value.is_nan() || value.abs() > 1e70) {
+                return Err(Error::value(
+                    &format!("{name}[{j}]"),
+                    value,
+                    "entries must be finite, at most 1e70 in magnitude",
+                    "remove or rescale it",
+                ));
+            }
+        }
+        Ok(Self { x, y })
+    }
+
+    /// The first input, shape `(d,)`.
+    pub fn x(&self) -> ArrayView1<'a, f64> {
+        self.x
+    }
+
+    /// The second input, shape `(d,)`.
+    pub fn y(&self) -> ArrayView1<'a, f64> {
+        self.y
+    }
+
+    /// The input dimension `d`.
+    pub fn dimension(&self) -> usize {
+        self.x.len()
+    }
+
+    /// The Gram triple of the pair.
+    pub fn gram(&self) -> Gram {
+        Gram {
+            a: sum_of(self.dimension(), |j| self.x[j] * self.x[j]),
+            b: sum_of(self.dimension(), |j| self.y[j] * self.y[j]),
+            c: sum_of(self.dimension(), |j| self.x[j] * self.y[j]),
+        }
+    }
+
+    /// The factor `r` with `y = r x`, where the inputs are exactly parallel (`r > 0`), antiparallel (`r < 0`), or `y = 0 != x`.
+    pub fn ratio(&self) -> Option<f64> {
+        let largest = (0..self.dimension()).max_by(|&i, &j| self.x[i].abs().total_cmp(&self.x[j].abs()))?;
+        if self.x[largest] == 0.0 {
+            return None;
+        }
+        let ratio = self.y[largest] / self.x[largest];
+        self.x.iter().zip(self.y).all(|(x, y)| ratio * x == *y).then_some(ratio)
+    }
+}
+
+/// The Gram triple of two inputs: `A = |x|^2`, `B = |y|^2`, `C = x.y`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Gram {
+    /// `A = |x|^2`.
+    pub a: f64,
+    /// `B = |y|^2`.
+    pub b: f64,
+    /// `C = x.y`.
+    pub c: f64,
+}
+
+impl Gram {
+    /// `|x| |y| = sqrt(A) sqrt(B)`: the scale of the kernels (the product of roots does not overflow where `A B` would).
+    pub fn scale(&self) -> f64 {
+        self.a.sqrt() * self.b.sqrt()
+    }
+
+    /// `cos t = C / sqrt(A B)`, clamped to `[-1, 1]`; 0 where an input is zero.
+    pub fn cosine(&self) -> f64 {
+        let scale = self.scale();
+        if scale > 0.0 { (self.c / scale).clamp(-1.0, 1.0) } else { 0.0 }
+    }
+}
+
+/// `sum_{j < n} term(j)` in 16 lanes over blocks of 512, so the rounding error stays below about 50 units in the last
+/// place of `sum |term|` at any length, where a running sum would lose up to `n` of them.
+pub(crate) fn sum_of(n: usize, term: impl Fn(usize) -> f64) -> f64 {
+    const LANES: usize = 16;
+    const BLOCK: usize = 512;
+    fn block(range: std::ops::Range<usize>, term: &impl Fn(usize) -> f64) -> f64 {
+        let mut lanes = [0.0; LANES];
+        let whole = range.start + range.len() / LANES * LANES;
+        for start in (range.start..whole).step_by(LANES) {
+            for (lane, sum) in lanes.iter_mut().enumerate() {
+                *sum += term(start + lane);
+            }
+        }
+        for (lane, j) in (whole..range.end).enumerate() {
+            lanes[lane] += term(j);
+        }
+        let mut width = LANES / 2;
+        while width > 0 {
+            for lane in 0..width {
+                lanes[lane] += lanes[lane + width];
+            }
+            width /= 2;
+        }
+        lanes[0]
+    }
+    fn halves(range: std::ops::Range<usize>, term: &impl Fn(usize) -> f64) -> f64 {
+        if range.len() <= BLOCK {
+            return block(range, term);
+        }
+        let middle = range.start + (range.len() / 2).next_multiple_of(BLOCK);
+        halves(range.start..middle, term) + halves(middle..range.end, term)
+    }
+    halves(0..n, &term)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array1, array};
+
+    #[test]
+    fn sums_are_accurate_at_any_length() {
+        for n in [1, 15, 16, 17, 511, 512, 513, 784, 1025, 10_000] {
+            // 0.1 is not a binary fraction, so a running sum drifts; the exact value of n * 0.1 is known.
+            let relative = sum_of(n, |_| 0.1) / (n as f64 * 0.1) - 1.0;
+            assert!(relative.abs() < 50.0 * f64::EPSILON, "n = {n}: {relative:e}");
+        }
+    }
+
+    #[test]
+    fn ratio_finds_exact_multiples_only() {
+        let x = array![1.0, -2.0, 0.0, 4.0];
+        let ratio = |y: &Array1<f64>| Pair::new(x.view(), y.view()).unwrap().ratio();
+        assert_eq!(ratio(&(&x * -0.5)), Some(-0.5));
+        assert_eq!(ratio(&Array1::zeros(4)), Some(0.0));
+        assert_eq!(ratio(&array![1.0, -2.0, 1e-30, 4.0]), None);
+    }
+
+    #[test]
+    fn bad_pairs_are_refused() {
+        let x = array![1.0, 2.0];
+        assert!(Pair::new(x.view(), array![1.0].view()).is_err());
+        assert!(Pair::new(x.view(), array![1.0, f64::NAN].view()).unwrap_err().to_string().contains("y[1]"));
+        assert!(Pair::new(x.view(), array![1.0, f64::INFINITY].view()).is_err());
+        let empty = Array1::<f64>::zeros(0);
+        assert!(Pair::new(empty.view(), empty.view()).is_err());
+    }
+}

@@ -1,0 +1,237 @@
+//! Masked moments by drawing masks, with the kernel of each mask in closed form.
+
+use rand::{Rng, RngExt};
+use rayon::prelude::*;
+
+use super::enumerate::binomial;
+use super::{Estimate, MaskedKernel, MaskedMoments, Method, Uncertainty, closed_form};
+use crate::arccos::{ArcCosine, arc_cosine};
+use crate::connectivity::Connectivity;
+use crate::error::{Error, Result};
+use crate::gram::{Gram, Pair};
+use crate::random::{Purpose, Stream};
+
+/// `K~_l = E_s[sigma^(2l) K_l(x_s, y_s)]` by sampling masks `s`, stratified on the mask's size `|s|`.
+///
+/// Drawing masks and taking the average over weights in closed form (Rao-Blackwell) has far less variance than drawing
+/// networks. Over the `m` entries where `x` and `y` are not both zero, `|s|` is binomial; the sizes 0, 1 and `m` are summed
+/// exactly. The other sizes share the masks in proportion to `P(|s| = k) k^2`, since `K_2` grows like `k^2`; neighbouring
+/// sizes are joined until a stratum holds sixteen masks. The error is the standard error of the stratified mean.
+#[derive(Clone, Copy, Debug)]
+pub struct Sampling {
+    /// Masks a pair, at least 32.
+    pub masks: usize,
+    /// The seed; the same seed draws the same masks.
+    pub seed: u64,
+    /// Which of the seed's independent streams to use: the index of the pair, in a study over pairs.
+    pub stream: u32,
+}
+
+impl Sampling {
+    /// The fewest masks that a stratified standard error can be trusted with.
+    pub const MIN_MASKS: usize = 32;
+
+    /// Checks the number of masks.
+    ///
+    /// # Errors
+    /// Below [`Sampling::MIN_MASKS`].
+    pub fn new(masks: usize, seed: u64) -> Result<Self> {
+        if masks < Self::MIN_MASKS {
+            return Err(Error::value(
+                "masks",
+                masks,
+                format!("a standard error needs at least {} masks", Self::MIN_MASKS),
+                "draw more masks",
+            ));
+        }
+        Ok(Self { masks, seed, stream: 0 })
+    }
+}
+
+/// Consecutive mask sizes that are sampled together.
+struct Stratum {
+    first_size: usize,
+    /// `P(|s| = first_size + i)`.
+    weights: Vec<f64>,
+    masks: usize,
+}
+
+impl MaskedKernel for Sampling {
+    fn moments(&self, pair: &Pair, connectivity: Connectivity) -> Result<MaskedMoments> {
+        if let Some(exact) = closed_form(pair, connectivity) {
+            return Ok(exact);
+        }
+        let entries: Vec<Gram> = pair
+            .x()
+            .iter()
+            .zip(pair.y())
+            .filter(|(x, y)| **x != 0.0 || **y != 0.0)
+            .map(|(x, y)| Gram { a: x * x, b: y * y, c: x * y })
+            .collect();
+        let m = entries.len();
+        let p = connectivity.get();
+        let sizes = binomial(m as u32, p);
+
+        let mut known = ArcCosine::default();
+        let mut add = |weight: f64, kernel: ArcCosine| {
+            known.k1 += weight * kernel.k1;
+            known.k2 += weight * kernel.k2;
+        };
+        for entry in &entries {
+            add(sizes[1] / m as f64, arc_cosine(*entry));
+        }
+        if m > 1 {
+            add(sizes[m], arc_cosine(pair.gram()));
+        }
+
+        let strata = strata(&sizes, self.masks);
+        let sums: Vec<Moments> = strata
+            .par_iter()
+            .enumerate()
+            .map(|(index, stratum)| {
+                let stream = Stream::new(self.seed, Purpose::MaskSampling, self.stream, index as u32);
+                stratum.sample(&entries, stream)
+            })
+            .collect();
+        let (mut mean, mut variance) = (known, ArcCosine::default());
+        for (stratum, sum) in strata.iter().zip(&sums) {
+            let weight: f64 = stratum.weights.iter().sum();
+            mean.k1 += weight * sum.mean.k1;
+            mean.k2 += weight * sum.mean.k2;
+            variance.k1 += weight * weight * sum.variance_of_mean(|s| s.k1);
+            variance.k2 += weight * weight * sum.variance_of_mean(|s| s.k2);
+        }
+        let estimate =
+            |value: f64, variance: f64| Estimate { value, error: Uncertainty::StandardError(variance.sqrt()) };
+        let k1 = estimate(mean.k1 / p, variance.k1 / (p * p));
+        let k2 = estimate(mean.k2 / (p * p), variance.k2 / p.powi(4));
+        let shift = Estimate { value: k1.value - arc_cosine(pair.gram()).k1, error: k1.error };
+        Ok(MaskedMoments { k1, k2, shift })
+    }
+
+    fn method(&self, pair: &Pair, connectivity: Connectivity) -> Method {
+        if closed_form(pair, connectivity).is_some() { Method::ClosedForm } else { Method::Sampling }
+    }
+}
+
+/// Divides the sizes `2..m` into strata of at least sixteen masks each.
+fn strata(sizes: &[f64], masks: usize) -> Vec<Stratum> {
+    const LEAST: f64 = 16.0;
+    let m = sizes.len() - 1;
+    let importance = |k: usize| sizes[k] * (k * k) as f64;
+    let whole: f64 = (2..m).map(importance).sum();
+    if whole <= 0.0 {
+        return Vec::new();
+    }
+    let mut strata: Vec<Stratum> = Vec::new();
+    let mut start = 2;
+    let mut share = 0.0;
+    let mut close = |range: std::ops::Range<usize>, share: f64| {
+        strata.push(Stratum {
+            first_size: range.start,
+            weights: sizes[range].to_vec(),
+            masks: (share.round() as usize).max(LEAST as usize),
+        });
+    };
+    let mut left = masks as f64;
+    for k in 2..m {
+        let part = importance(k) / whole * masks as f64;
+        share += part;
+        left -= part;
+        // The rest stays in one stratum with this one where it would not fill one of its own.
+        if share >= LEAST && left >= LEAST {
+            close(start..k + 1, share);
+            (start, share) = (k + 1, 0.0);
+        }
+    }
+    if start < m {
+        close(start..m, share);
+    }
+    strata
+}
+
+/// Mean and sum of squared deviations of both kernels over the masks of one stratum (Welford's update).
+#[derive(Default)]
+struct Moments {
+    count: f64,
+    mean: ArcCosine,
+    squares: ArcCosine,
+}
+
+impl Moments {
+    fn push(&mut self, kernel: ArcCosine) {
+        self.count += 1.0;
+        let (d1, d2) = (kernel.k1 - self.mean.k1, kernel.k2 - self.mean.k2);
+        self.mean.k1 += d1 / self.count;
+        self.mean.k2 += d2 / self.count;
+        self.squares.k1 += d1 * (kernel.k1 - self.mean.k1);
+        self.squares.k2 += d2 * (kernel.k2 - self.mean.k2);
+    }
+
+    fn variance_of_mean(&self, squares: impl Fn(&ArcCosine) -> f64) -> f64 {
+        squares(&self.squares) / (self.count * (self.count - 1.0))
+    }
+}
+
+impl Stratum {
+    fn sample(&self, entries: &[Gram], mut stream: Stream) -> Moments {
+        let whole: f64 = self.weights.iter().sum();
+        let mut order: Vec<u32> = (0..entries.len() as u32).collect();
+        let mut moments = Moments::default();
+        for _ in 0..self.masks {
+            let size = self.first_size + choose(&self.weights, stream.random::<f64>() * whole);
+            // A partial Fisher-Yates shuffle is uniform from whatever order the last mask left.
+            let mut gram = Gram::default();
+            for chosen in 0..size {
+                let other = chosen + below(&mut stream, entries.len() - chosen);
+                order.swap(chosen, other);
+                let entry = &entries[order[chosen] as usize];
+                gram.a += entry.a;
+                gram.b += entry.b;
+                gram.c += entry.c;
+            }
+            moments.push(arc_cosine(gram));
+        }
+        moments
+    }
+}
+
+/// The index whose interval of cumulative weight holds `target`.
+fn choose(weights: &[f64], mut target: f64) -> usize {
+    for (index, weight) in weights.iter().enumerate() {
+        target -= weight;
+        if target < 0.0 {
+            return index;
+        }
+    }
+    // Rounding left the target at the end: the last size that has any weight.
+    weights.iter().rposition(|weight| *weight > 0.0).unwrap_or(0)
+}
+
+/// A uniform number below `n < 2^32` by multiplication; its bias, below `n / 2^32`, is far under any standard error here.
+#[inline]
+fn below(stream: &mut impl Rng, n: usize) -> usize {
+    (u64::from(stream.next_u32()) * n as u64 >> 32) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strata_cover_every_size_once_with_enough_masks() {
+        for (m, p) in [(784, 0.01), (784, 0.24), (20, 0.5), (600, 4e-6), (3, 0.5)] {
+            let sizes = binomial(m, p);
+            let strata = strata(&sizes, 1000);
+            let mut next = 2;
+            for stratum in &strata {
+                assert_eq!(stratum.first_size, next);
+                assert!(stratum.masks >= 16);
+                next += stratum.weights.len();
+            }
+            assert_eq!(next, m as usize, "m = {m}, p = {p}");
+            let masks: usize = strata.iter().map(|stratum| stratum.masks).sum();
+            assert!(masks.abs_diff(1000) <= strata.len(), "{masks} masks at m = {m}, p = {p}");
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! Drawing sparse layers: which weights exist, and their values.
+//!
+//! Every entry of a layer has a Philox block of its own, at the counter (column, row, initialisation, layer). Its first two
+//! words are the entry's *key*, which decides whether the weight exists; the other two make its value. So a network is the
+//! same whatever computes it, and nested: at a lower connectivity the same seed keeps a subset of the weights.
+
+use std::f64::consts::PI;
+use std::ops::Range;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::connectivity::Connectivity;
+use crate::random::{Purpose, domain, key, key_of, philox};
+
+/// Which weights of a layer exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MaskFamily {
+    /// Each weight independently with probability `p`: the theory's masks.
+    Bernoulli,
+    /// Exactly `round(p rows columns)` weights, uniform over the layer: the masks of the authors' experiments.
+    ExactCount,
+}
+
+impl MaskFamily {
+    /// The name, as the command line and records spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bernoulli => "bernoulli",
+            Self::ExactCount => "exact_count",
+        }
+    }
+}
+
+/// The law of the weights that exist, at `sigma = 1/sqrt(p)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightLaw {
+    /// `N(0, sigma^2)`: the theory's law.
+    Gaussian,
+    /// Uniform on `(-sigma, sigma)`, of variance `sigma^2 / 3`: the default of the authors' experiments.
+    Uniform,
+}
+
+impl WeightLaw {
+    /// The variance `v` in units of `sigma^2`. The infinite-width kernel of a law is `v K_1 / d`.
+    pub fn variance(self) -> f64 {
+        match self {
+            Self::Gaussian => 1.0,
+            Self::Uniform => 1.0 / 3.0,
+        }
+    }
+
+    /// The name, as the command line and records spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gaussian => "gaussian",
+            Self::Uniform => "uniform",
+        }
+    }
+}
+
+/// The law of a random layer of shape `rows x columns` (outputs x inputs).
+#[derive(Clone, Copy, Debug)]
+pub struct LayerLaw {
+    /// Outputs of the layer.
+    pub rows: usize,
+    /// Inputs of the layer.
+    pub columns: usize,
+    /// The share `p` of weights that exist.
+    pub connectivity: Connectivity,
+    /// Which of them exist.
+    pub mask: MaskFamily,
+    /// Their values.
+    pub law: WeightLaw,
+}
+
+/// Which of the independent layers of a seed.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerId {
+    /// The user's seed.
+    pub seed: u64,
+    /// The initialisation, in a study over many.
+    pub initialisation: u32,
+    /// The position of the layer in its network.
+    pub layer: u32,
+}
+
+/// The weights that exist, row by row (compressed sparse rows).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SparseRows {
+    /// Row `i` holds the entries `offsets[i]..offsets[i + 1]`; length rows + 1.
+    pub offsets: Vec<usize>,
+    /// The column of each entry, increasing within a row.
+    pub columns: Vec<u32>,
+    /// The value of each entry.
+    pub values: Vec<f32>,
+}
+
+impl SparseRows {
+    /// The number of weights that exist.
+    pub fn len(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Whether no weight exists.
+    pub fn is_empty(&self) -> bool {
+        self.columns.is_empty()
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Columns and values of row `i`.
+    #[inline]
+    pub fn row(&self, i: usize) -> (&[u32], &[f32]) {
+        let range = self.offsets[i]..self.offsets[i + 1];
+        (&self.columns[range.clone()], &self.values[range])
+    }
+}
+
+/// The rule by which an entry's key decides whether its weight exists.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Rule {
+    All,
+    /// Keys below: probability `p`.
+    Below(u64),
+    /// Keys up to this one, ties decided by the entry's place: an exact count.
+    UpTo(u64, u64),
+    /// No weight at all.
+    Nothing,
+}
+
+/// A layer whose masks are decided and whose rows can be drawn in any order.
+#[derive(Clone, Copy, Debug)]
+pub struct DrawnLayer {
+    law: LayerLaw,
+    id: LayerId,
+    rule: Rule,
+}
+
+impl DrawnLayer {
+    /// Decides the masks; `O(rows columns)` time for an exact count, else none.
+    pub fn new(law: LayerLaw, id: LayerId) -> Self {
+        let mut drawn = Self { law, id, rule: Rule::All };
+        if !law.connectivity.is_dense() {
+            drawn.rule = match law.mask {
+                MaskFamily::Bernoulli => Rule::Below(threshold(law.connectivity.get())),
+                MaskFamily::ExactCount => drawn.exact_count(),
+            };
+        }
+        drawn
+    }
+
+    fn block(&self, row: usize, column: usize) -> [u32; 4] {
+        let layer = domain(Purpose::Layer, self.id.layer);
+        philox(key(self.id.seed), [column as u32, row as u32, self.id.initialisation, layer])
+    }
+
+    /// The rule that keeps the `round(p rows columns)` smallest keys: an order statistic of the keys, found among those below
+    /// a cut that leaves six standard deviations of room.
+    fn exact_count(&self) -> Rule {
+        let entries = self.law.rows as f64 * self.law.columns as f64;
+        let count = (self.law.connectivity.get() * entries).round();
+        if count == 0.0 {
+            return Rule::Nothing;
+        }
+        let mut room = 6.0 * count.sqrt() + 20.0;
+        loop {
+            let cut = threshold(((count + room) / entries).min(1.0));
+            let mut keys: Vec<(u64, u64)> = (0..self.law.rows)
+                .into_par_iter()
+                .flat_map_iter(|row| {
+                    (0..self.law.columns).filter_map(move |column| {
+                        let key = key_of(self.block(row, column));
+                        (key <= cut).then_some((key, (row * self.law.columns + column) as u64))
+                    })
+                })
+                .collect();
+            if keys.len() as f64 >= count {
+                let (_, last, _) = keys.select_nth_unstable(count as usize - 1);
+                return Rule::UpTo(last.0, last.1);
+            }
+            room *= 2.0;
+        }
+    }
+
+    /// Draws a range of rows.
+    pub fn rows(&self, rows: Range<usize>) -> SparseRows {
+        let sigma = 1.0 / self.law.connectivity.get().sqrt();
+        let mut drawn = SparseRows { offsets: vec![0], ..SparseRows::default() };
+        for row in rows {
+            for column in 0..self.law.columns {
+                let block = self.block(row, column);
+                let key = key_of(block);
+                let exists = match self.rule {
+                    Rule::All => true,
+                    Rule::Below(threshold) => key < threshold,
+                    Rule::UpTo(last, place) => (key, (row * self.law.columns + column) as u64) <= (last, place),
+                    Rule::Nothing => false,
+                };
+                if exists {
+                    drawn.columns.push(column as u32);
+                    drawn.values.push((sigma * value(self.law.law, block)) as f32);
+                }
+            }
+            drawn.offsets.push(drawn.columns.len());
+        }
+        drawn
+    }
+
+    /// Draws the whole layer.
+    pub fn all_rows(&self) -> SparseRows {
+        let parts: Vec<SparseRows> = (0..self.law.rows).into_par_iter().map(|row| self.rows(row..row + 1)).collect();
+        let mut whole = SparseRows { offsets: vec![0], ..SparseRows::default() };
+        for part in parts {
+            whole.columns.extend(part.columns);
+            whole.values.extend(part.values);
+            whole.offsets.push(whole.columns.len());
+        }
+        whole
+    }
+}
+
+/// `p 2^64`, saturating.
+fn threshold(p: f64) -> u64 {
+    (p * 18_446_744_073_709_551_616.0) as u64
+}
+
+/// A weight of unit `sigma` from the last two words of its block: by Box-Muller, or affine.
+#[inline]
+fn value(law: WeightLaw, block: [u32; 4]) -> f64 {
+    let unit = |word: u32| (f64::from(word) + 0.5) / 4_294_967_296.0;
+    match law {
+        WeightLaw::Gaussian => (-2.0 * unit(block[2]).ln()).sqrt() * (2.0 * PI * unit(block[3])).cos(),
+        WeightLaw::Uniform => 2.0 * unit(block[2]) - 1.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draw(p: f64, mask: MaskFamily, law: WeightLaw) -> SparseRows {
+        let law = LayerLaw { rows: 200, columns: 300, connectivity: Connectivity::new(p).unwrap(), mask, law };
+        DrawnLayer::new(law, LayerId { seed: 5, initialisation: 0, layer: 0 }).all_rows()
+    }
+
+    #[test]
+    fn exact_counts_are_exact() {
+        for p in [1.0, 0.5, 0.1, 1e-3, 1.0 / 60_000.0, 1e-6] {
+            let drawn = draw(p, MaskFamily::ExactCount, WeightLaw::Gaussian);
+            assert_eq!(drawn.len(), (p * 60_000.0).round() as usize, "p = {p}");
+            assert_eq!(drawn.rows(), 200);
+        }
+    }
+
+    #[test]
+    fn bernoulli_counts_are_binomial() {
+        // Five standard deviations: a false alarm once in 10^6 seeds, and the seed is fixed.
+        for p in [0.5, 0.1, 1e-3] {
+            let count = draw(p, MaskFamily::Bernoulli, WeightLaw::Gaussian).len() as f64;
+            let deviation = (count - 60_000.0 * p) / (60_000.0 * p * (1.0 - p)).sqrt();
+            assert!(deviation.abs() < 5.0, "p = {p}: {count}, {deviation} standard deviations");
+        }
+    }
+
+    #[test]
+    fn weights_have_the_moments_of_their_law() {
+        // Second and fourth moment in units of sigma, within five standard errors.
+        for (law, second, fourth, eighth) in
+            [(WeightLaw::Gaussian, 1.0, 3.0, 105.0), (WeightLaw::Uniform, 1.0 / 3.0, 0.2, 1.0 / 9.0)]
+        {
+            let drawn = draw(0.5, MaskFamily::Bernoulli, law);
+            let n = drawn.len() as f64;
+            let mean =
+                |power: i32| drawn.values.iter().map(|w| (f64::from(*w) * 0.5f64.sqrt()).powi(power)).sum::<f64>() / n;
+            assert!(mean(1).abs() < 5.0 * (second / n).sqrt());
+            assert!((mean(2) - second).abs() < 5.0 * ((fourth - second * second) / n).sqrt(), "{law:?}");
+            assert!((mean(4) - fourth).abs() < 5.0 * ((eighth - fourth * fourth) / n).sqrt(), "{law:?}");
+        }
+    }
+
+    #[test]
+    fn lower_connectivity_keeps_a_subset() {
+        let places = |drawn: &SparseRows| -> Vec<(usize, u32)> {
+            (0..drawn.rows()).flat_map(|i| drawn.row(i).0.iter().map(move |j| (i, *j))).collect()
+        };
+        for mask in [MaskFamily::Bernoulli, MaskFamily::ExactCount] {
+            let many = places(&draw(0.1, mask, WeightLaw::Gaussian));
+            let few = places(&draw(0.01, mask, WeightLaw::Gaussian));
+            assert!(few.iter().all(|place| many.binary_search(place).is_ok()));
+        }
+    }
+}

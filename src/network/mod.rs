@@ -1,0 +1,15 @@
+//! Networks: drawing sparse layers, and training multilayer perceptrons that store only the weights that exist.
+//!
+//! Activations are *feature-major*: a batch is a matrix of one row a feature and one column a sample, so that a weight
+//! meets whole rows of contiguous samples, whichever weights exist.
+
+mod draw;
+mod layer;
+mod mlp;
+mod train;
+pub(crate) mod vector;
+
+pub use draw::{DrawnLayer, LayerId, LayerLaw, MaskFamily, SparseRows, WeightLaw};
+pub use layer::Layer;
+pub use mlp::{Mlp, MlpLaw};
+pub use train::{Blocks, TrainingData, TrainingRun, TrainingSpec, train};

@@ -1,0 +1,83 @@
+//! Theorem 1: the mean squared distance between the kernel of a sparse, finite network and the infinite-width kernel.
+//!
+//! The network is `f(x) = (n d)^(-1/2) v^T [u x]_+`, with `u` in `R^(n x d)`; each entry of `u` is `N(0, 1/p)` with
+//! probability `p` and 0 otherwise. Its Gaussian-process kernel is
+//! `Theta(x, y) = 1/(n d) sum_i [u_i.x]_+ [u_i.y]_+`, a random number; that of the dense network of infinite width is
+//! `Theta_inf = K_1 / d`. Theorem 1 of the paper (arXiv 2010.14495, Section 3) is exact at every `n`, `d`, `p`:
+//!
+//! `E[(Theta - Theta_inf)^2] = (K~_1 - K_1)^2 / d^2  +  (K~_2 - K~_1^2) / (d^2 n)`
+//!
+//! that is, bias^2 + variance / n, with the masked moments `K~_l` of [`crate::masked`].
+
+use crate::masked::{Estimate, MaskedMoments, Uncertainty};
+
+/// The infinite-width kernel `Theta_inf = K_1 / d` at input dimension `dimension`.
+pub fn infinite_width_kernel(k1: f64, dimension: usize) -> f64 {
+    k1 / dimension as f64
+}
+
+/// A mean squared distance in its two parts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Distance {
+    /// `((K~_1 - K_1) / d)^2`: what no width removes. An unbiased estimate of it can come out negative.
+    pub bias_squared: f64,
+    /// `(K~_2 - K~_1^2) / d^2`: the variance of one hidden unit's share, before the division by the width.
+    pub variance: f64,
+    /// The width `n`, at least 1.
+    pub width: usize,
+}
+
+impl Distance {
+    /// `E[(Theta - Theta_inf)^2] = bias^2 + variance / n`.
+    pub fn total(&self) -> f64 {
+        self.bias_squared + self.variance / self.width as f64
+    }
+}
+
+/// Theorem 1 for one pair of inputs: the distance from its masked moments, with the uncertainty of its total.
+///
+/// `dimension` is `d`, `width` is `n`. Where the moments are estimates with a standard error `s`, their squares are
+/// corrected by `-s^2`, so that the distance is unbiased. The uncertainty of the total is
+/// `|d total / d K~_1| s_1 + |d total / d K~_2| s_2`: first order, and an upper bound whatever the correlation of the two.
+///
+/// ```
+/// use ndarray::array;
+/// use sparsewidth::{connectivity::Connectivity, gram::Pair, masked, theorem::theorem_1};
+/// let (x, y) = (array![1.0, 2.0], array![2.0, -1.0]);
+/// let pair = Pair::new(x.view(), y.view())?;
+/// let moments = masked::Enumerate::default().moments(&pair, Connectivity::new(0.5)?)?;
+/// # use sparsewidth::masked::MaskedKernel;
+/// let (distance, _) = theorem_1(&moments, pair.dimension(), 4);
+/// assert!(distance.total() > distance.bias_squared);
+/// # Ok::<(), sparsewidth::Error>(())
+/// ```
+pub fn theorem_1(moments: &MaskedMoments, dimension: usize, width: usize) -> (Distance, Uncertainty) {
+    let (d2, n) = ((dimension as f64).powi(2), width as f64);
+    let (shift, k1, k2) = (moments.shift, moments.k1, moments.k2);
+    let square = |estimate: Estimate| match estimate.error {
+        Uncertainty::StandardError(s) => estimate.value * estimate.value - s * s,
+        _ => estimate.value * estimate.value,
+    };
+    let distance = Distance { bias_squared: square(shift) / d2, variance: (k2.value - square(k1)) / d2, width };
+    let slope_1 = 2.0 * (shift.value - k1.value / n).abs() / d2;
+    let slope_2 = 1.0 / (d2 * n);
+    let error = k1.error.combine(k2.error, |s1, s2| slope_1 * s1 + slope_2 * s2);
+    (distance, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn noise_of_an_estimate_is_taken_out_of_its_squares() {
+        let estimate = |value| Estimate { value, error: Uncertainty::StandardError(0.5) };
+        let moments = MaskedMoments { k1: estimate(2.0), k2: estimate(9.0), shift: estimate(1.0) };
+        let (distance, error) = theorem_1(&moments, 1, 2);
+        assert_eq!(distance.bias_squared, 0.75);
+        assert_eq!(distance.variance, 5.25);
+        assert_eq!(distance.total(), 0.75 + 2.625);
+        // |2 (1 - 2/2)| 0.5 + (1/2) 0.5
+        assert_eq!(error, Uncertainty::StandardError(0.25));
+    }
+}
