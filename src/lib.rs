@@ -1,6 +1,7 @@
 //! x
 #![deny(missing_docs)]
 pub mod arccos;
+pub mod budget;
 pub mod connectivity;
 pub mod data;
 pub mod error;
@@ -10,5 +11,9 @@ pub mod masked;
 pub mod network;
 pub mod paper;
 pub mod random;
+pub mod report;
+pub mod sampled;
+pub mod statistics;
+pub mod study;
 pub mod theorem;
 pub use error::{Error, Result};

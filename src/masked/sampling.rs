@@ -211,7 +211,7 @@ fn choose(weights: &[f64], mut target: f64) -> usize {
 /// A uniform number below `n < 2^32` by multiplication; its bias, below `n / 2^32`, is far under any standard error here.
 #[inline]
 fn below(stream: &mut impl Rng, n: usize) -> usize {
-    (u64::from(stream.next_u32()) * n as u64 >> 32) as usize
+    ((u64::from(stream.next_u32()) * n as u64) >> 32) as usize
 }
 
 #[cfg(test)]

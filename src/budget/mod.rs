@@ -1,0 +1,92 @@
+//! Where the weights of a fixed budget go, and the settings of the paper's MLP experiment.
+
+use crate::connectivity::Connectivity;
+use crate::error::{Error, Result};
+
+/// The connectivity of the first layer of a `dimension - width - outputs` perceptron that has `weights` weights in all and
+/// a dense last layer: `p = (weights - outputs width) / (dimension width)`.
+///
+/// ```
+/// use sparsewidth::budget::first_layer_connectivity;
+/// assert_eq!(first_layer_connectivity(6352, 784, 10, 8)?.get(), 1.0);
+/// assert_eq!(first_layer_connectivity(6352, 784, 10, 635)?.get(), 2.0 / (784.0 * 635.0));
+/// # Ok::<(), sparsewidth::Error>(())
+/// ```
+///
+/// # Errors
+/// Where the width is 0, the last layer takes the whole budget, or the budget exceeds a dense network.
+pub fn first_layer_connectivity(
+    weights: usize,
+    dimension: usize,
+    outputs: usize,
+    width: usize,
+) -> Result<Connectivity> {
+    if width == 0 {
+        return Err(Error::value("width", 0, "a network needs at least one hidden unit", "give a positive width"));
+    }
+    let (first, last) = (dimension as f64 * width as f64, outputs as f64 * width as f64);
+    let left = weights as f64 - last;
+    if left < 1.0 || left > first {
+        let problem = if left < 1.0 { "too small" } else { "too large" };
+        return Err(Error::value(
+            "weights",
+            weights,
+            format!("the budget is {problem} for width {width}: its dense last layer takes {last}, its first {first}"),
+            format!("give from {} to {} weights, or another width", last + 1.0, last + first),
+        ));
+    }
+    Connectivity::new(left / first)
+}
+
+/// The widths of the paper's MLP experiment (arXiv 2010.14495, Section 3), for both families.
+pub const PAPER_WIDTHS: [usize; 7] = [8, 32, 128, 216, 328, 512, 635];
+
+/// The width whose dense network sets the budget: 6,352 weights on MNIST, `(784 + 10) 8`.
+pub const PAPER_BASE_WIDTH: usize = 8;
+
+/// The authors' tuned learning rates for the sparse family, by width (google-research/wide-sparse-nets).
+const SPARSE_RATES: [(usize, f64); 7] =
+    [(8, 5.0), (32, 136.0), (128, 260.0), (216, 361.0), (328, 491.0), (512, 736.0), (635, 875.0)];
+
+/// The same for the dense family.
+const DENSE_RATES: [(usize, f64); 7] =
+    [(8, 5.0), (32, 80.0), (128, 173.0), (216, 228.0), (328, 306.0), (512, 445.0), (635, 460.0)];
+
+/// The authors' learning rate for a width on MNIST at their budget, where they tuned one.
+///
+/// # Errors
+/// For any other width.
+pub fn paper_learning_rate(width: usize, dense: bool) -> Result<f64> {
+    let rates = if dense { &DENSE_RATES } else { &SPARSE_RATES };
+    rates.iter().find(|(tuned, _)| *tuned == width).map(|(_, rate)| *rate).ok_or_else(|| {
+        Error::value(
+            "width",
+            width,
+            format!("the paper tuned no learning rate for it, only for {PAPER_WIDTHS:?}"),
+            "give one with --learning-rate",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paper_budget() {
+        let kept: Vec<f64> = PAPER_WIDTHS
+            .iter()
+            .map(|n| first_layer_connectivity(6352, 784, 10, *n).unwrap().get() * 784.0 * *n as f64)
+            .map(f64::round)
+            .collect();
+        assert_eq!(kept, [6272.0, 6032.0, 5072.0, 4192.0, 3072.0, 1232.0, 2.0]);
+    }
+
+    #[test]
+    fn infeasible_budgets_say_the_range() {
+        let message = |weights, width| first_layer_connectivity(weights, 784, 10, width).unwrap_err().to_string();
+        assert!(message(6352, 636).contains("from 6361"), "{}", message(6352, 636));
+        assert!(message(6353, 8).contains("to 6352"));
+        assert!(message(100, 0).contains("width"));
+    }
+}

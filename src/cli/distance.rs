@@ -1,0 +1,105 @@
+//! `sparsewidth distance`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use sparsewidth::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS};
+use sparsewidth::data::{CLASSES, DataSource, Normalisation};
+use sparsewidth::report::{Statistic, distance_chart, distance_table, write_chart};
+use sparsewidth::study::{DistanceMethod, DistanceSpec, SparseWidth, StudySpec};
+use sparsewidth::{Error, Result};
+
+use super::Common;
+use super::options::{DataOption, NormalisationOption, SamplingOptions};
+
+#[derive(Args)]
+pub struct DistanceArgs {
+    #[command(flatten)]
+    data: DataOption,
+    /// Normalisations of the inputs, by their own statistics [default: pixel for MNIST, none for other data]
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "LIST")]
+    normalisation: Vec<NormalisationOption>,
+    /// Hidden widths, at a weight budget
+    #[arg(long, value_delimiter = ',', default_values_t = PAPER_WIDTHS, value_name = "LIST")]
+    widths: Vec<usize>,
+    /// The weight budget: (d + outputs) times the base width 8 [default]
+    #[arg(long, value_name = "N")]
+    weights: Option<usize>,
+    /// Outputs of the dense last layer, whose weights the budget pays for; 0 for the first layer alone
+    #[arg(long, default_value_t = CLASSES, value_name = "N")]
+    outputs: usize,
+    /// Networks as WIDTH:CONNECTIVITY, instead of widths at a budget
+    #[arg(long, value_delimiter = ',', value_name = "LIST", conflicts_with_all = ["widths", "weights", "outputs"])]
+    networks: Vec<SparseWidth>,
+    /// Methods: sampled, theorem1, moments, paper, paper_even [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "LIST")]
+    methods: Vec<DistanceMethod>,
+    #[command(flatten)]
+    sampling: SamplingOptions,
+    /// Folder for records and pictures, and for the journal by which an interrupted study goes on
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
+    let data = args.data.data;
+    let networks = if args.networks.is_empty() {
+        let dimension = dimension(&data)?;
+        let overflow = || Error::value("--outputs", args.outputs, "is too large", "give the number of classes");
+        let inputs_and_outputs = dimension.checked_add(args.outputs).ok_or_else(overflow)?;
+        let weights = args.weights.unwrap_or(inputs_and_outputs.saturating_mul(PAPER_BASE_WIDTH));
+        SparseWidth::at_budget(weights, dimension, args.outputs, &args.widths)?
+    } else {
+        args.networks
+    };
+    let mut spec = distance_spec(networks, &args.sampling);
+    spec.normalisations = match (args.normalisation.is_empty(), &data) {
+        (false, _) => args.normalisation.into_iter().map(Normalisation::from).collect(),
+        (true, DataSource::Embedded | DataSource::Folder(_)) => vec![Normalisation::Pixel],
+        (true, _) => vec![Normalisation::None],
+    };
+    if !args.methods.is_empty() {
+        spec.methods = args.methods;
+    } else if spec.networks.iter().any(|network| network.even_connectivity.is_none()) {
+        spec.methods.retain(|method| *method != DistanceMethod::PaperEven);
+    }
+    let normalisations = spec.normalisations.clone();
+    let study = StudySpec { data, seed: common.seed, distance: Some(spec), training: None };
+    let records = common.run_study(&study, args.out.as_deref())?;
+    for normalisation in normalisations {
+        for statistic in [Statistic::Mean, Statistic::Median] {
+            let table = distance_table(&records, normalisation, statistic);
+            common.say(&format!(
+                "Distance, {} over pairs, {} normalisation\n\n{table}\n",
+                statistic.name(),
+                normalisation.name()
+            ))?;
+            if let (Some(folder), Some(chart)) = (&args.out, distance_chart(&records, normalisation, statistic)) {
+                let name = format!("distance-{}-{}", normalisation.name(), statistic.name());
+                write_chart(folder, &name, &chart)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The spec that the shared options describe, with all methods.
+pub fn distance_spec(networks: Vec<SparseWidth>, options: &SamplingOptions) -> DistanceSpec {
+    DistanceSpec {
+        pairs: options.pairs,
+        initialisations: options.initialisations,
+        masks: options.masks,
+        mask: options.mask.into(),
+        law: options.law.into(),
+        reference: options.reference,
+        ..DistanceSpec::paper(networks)
+    }
+}
+
+/// The input dimension of a source.
+pub fn dimension(data: &DataSource) -> Result<usize> {
+    match data {
+        DataSource::Gaussian { dimension, .. } => Ok(*dimension),
+        _ => Ok(data.inputs(0)?.values.ncols()),
+    }
+}

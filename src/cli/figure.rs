@@ -1,0 +1,146 @@
+//! `sparsewidth figure`.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use sparsewidth::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS};
+use sparsewidth::data::{CLASSES, Normalisation};
+use sparsewidth::report::{
+    Statistic, accuracy_chart, distance_chart, read_records, summary, write_atomically, write_chart,
+};
+use sparsewidth::study::{Family, Record, SparseWidth, StudySpec, paper_networks};
+use sparsewidth::{Error, Result};
+
+use super::Common;
+use super::distance::{dimension, distance_spec};
+use super::options::{DataOption, NormalisationOption, SamplingOptions};
+use super::train::TrainingOptions;
+
+/// Runs a network in the quick protocol and in the paper's.
+const QUICK_RUNS: usize = 5;
+const PAPER_RUNS: usize = 10;
+
+#[derive(Args)]
+pub struct FigureArgs {
+    /// How much of the paper's protocol to do
+    #[arg(long, value_enum, default_value_t = Protocol::Quick)]
+    protocol: Protocol,
+    /// Redraw from the records of this folder, without computing
+    #[arg(long, value_name = "DIR")]
+    from: Option<PathBuf>,
+    /// Folder for pictures, records and summary, and for the journal by which an interrupted run goes on [default: figure, or
+    /// the folder of --from]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    data: DataOption,
+    /// Normalisation for training; distances are taken under pixel and global whichever it is
+    #[arg(long, value_enum, default_value_t = NormalisationOption::Pixel)]
+    normalisation: NormalisationOption,
+    /// Runs a network [default: 5, or 10 in the paper's protocol]
+    #[arg(long, value_name = "N")]
+    seeds: Option<usize>,
+    #[command(flatten)]
+    sampling: SamplingOptions,
+    #[command(flatten)]
+    training: TrainingOptions,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Protocol {
+    /// the sparse family and its dense base network, 5 runs each
+    Quick,
+    /// the dense family as well, 10 runs each
+    Paper,
+}
+
+pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
+    if let Some(from) = &args.from {
+        let records = read_records(from)?;
+        let folder = args.out.as_deref().unwrap_or(from);
+        if !folder.is_dir() {
+            return Err(Error::file(folder, "is not a folder that exists", "make it, or leave --out away"));
+        }
+        return draw(folder, &records, common);
+    }
+    let folder = args.out.clone().unwrap_or_else(|| "figure".into());
+    let data = args.data.data;
+    data.labelled()?;
+    let dimension = dimension(&data)?;
+    let weights = (dimension + CLASSES) * PAPER_BASE_WIDTH;
+    let mut distance =
+        distance_spec(SparseWidth::at_budget(weights, dimension, CLASSES, &PAPER_WIDTHS)?, &args.sampling);
+    let first = Normalisation::from(args.normalisation);
+    distance.normalisations = vec![first];
+    distance
+        .normalisations
+        .extend([Normalisation::Pixel, Normalisation::Global].into_iter().filter(|other| *other != first));
+    let paper = args.protocol == Protocol::Paper;
+    let runs = args.seeds.unwrap_or(if paper { PAPER_RUNS } else { QUICK_RUNS });
+    let training = args.training.spec(paper_networks(weights, dimension, paper)?, runs, args.normalisation);
+    let study = StudySpec { data, seed: common.seed, distance: Some(distance), training: Some(training) };
+    let records = common.run_study(&study, Some(&folder))?;
+    draw(&folder, &records, common)
+}
+
+/// Draws all pictures and the summary from records. The first normalisation, that of the training, has the plain names.
+fn draw(folder: &Path, records: &[Record], common: &Common) -> Result<()> {
+    let mut drawn = Vec::new();
+    let mut draw = |name: String, chart: Option<_>| -> Result<()> {
+        if let Some(chart) = chart {
+            write_chart(folder, &name, &chart)?;
+            drawn.push(name);
+        }
+        Ok(())
+    };
+    draw("accuracy".into(), accuracy_chart(records))?;
+    let trained = records.iter().find_map(|record| match record {
+        Record::Training(run) => Some(run.normalisation),
+        Record::Distance(_) => None,
+    });
+    for normalisation in [Normalisation::Pixel, Normalisation::Global, Normalisation::None] {
+        let suffix = match trained {
+            Some(of_training) if of_training != normalisation => format!("-{}", normalisation.name()),
+            _ => String::new(),
+        };
+        draw(format!("distance{suffix}"), distance_chart(records, normalisation, Statistic::Mean))?;
+        draw(format!("distance{suffix}-median"), distance_chart(records, normalisation, Statistic::Median))?;
+    }
+    let left_out = left_out(records);
+    let seed = records.first().map_or(0, |record| match record {
+        Record::Distance(record) => record.seed,
+        Record::Training(run) => run.seed,
+    });
+    let text = summary(records, &left_out, seed);
+    write_atomically(&folder.join("summary.md"), text.as_bytes())?;
+    common.say(&text)?;
+    if !left_out.is_empty() {
+        common.note(&format!("Left out: {left_out}"));
+    }
+    common.note(&format!("{}: {} (.svg, .png), records, summary.md", folder.display(), drawn.join(", ")));
+    Ok(())
+}
+
+/// What the records lack of the paper's protocol, in words.
+fn left_out(records: &[Record]) -> String {
+    let mut missing = Vec::new();
+    let runs: Vec<_> = records
+        .iter()
+        .filter_map(|record| match record {
+            Record::Training(run) => Some(run),
+            Record::Distance(_) => None,
+        })
+        .collect();
+    if !runs.iter().any(|run| run.family == Family::Dense) {
+        missing.push(format!("the dense family beyond width {PAPER_BASE_WIDTH}"));
+    }
+    let seeds = runs.iter().map(|run| run.run + 1).max().unwrap_or(0) as usize;
+    if seeds < PAPER_RUNS {
+        missing.push(format!("{} of the paper's {PAPER_RUNS} runs a network", PAPER_RUNS - seeds));
+    }
+    if missing.is_empty() {
+        String::new()
+    } else {
+        format!("{}; `sparsewidth figure --protocol paper` does all of it.", missing.join(", and "))
+    }
+}

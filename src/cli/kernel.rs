@@ -1,0 +1,164 @@
+//! `sparsewidth kernel`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use ndarray::Array2;
+use rayon::prelude::*;
+use serde::Serialize;
+use sparsewidth::arccos::arc_cosine;
+use sparsewidth::connectivity::Connectivity;
+use sparsewidth::data::read_npy;
+use sparsewidth::gram::Pair;
+use sparsewidth::masked::{Auto, Enumerate, MaskedKernel, Moments, Sampling, Uncertainty};
+use sparsewidth::theorem::{Distance, theorem_1};
+use sparsewidth::{Error, Result, paper};
+
+use super::Common;
+use super::output::{json_lines, print};
+
+/// Prints one JSON object a pair, on a line of its own.
+#[derive(Args)]
+pub struct KernelArgs {
+    /// A .npy file: a vector (d,), or a matrix (N, d) whose rows are the first of each pair
+    #[arg(long, value_name = "FILE")]
+    x: PathBuf,
+    /// The same for the second of each pair
+    #[arg(long, value_name = "FILE")]
+    y: PathBuf,
+    /// Share p of weights that exist, in (0, 1]
+    #[arg(long, value_name = "P")]
+    connectivity: f64,
+    /// Hidden width n; adds bias_squared, variance (of one unit) and distance = bias_squared + variance / n
+    #[arg(long, value_name = "N")]
+    width: Option<usize>,
+    /// How to find the masked moments
+    #[arg(long, value_enum, default_value_t = MethodOption::Auto)]
+    method: MethodOption,
+    /// Masks a pair, where masks are sampled
+    #[arg(long, default_value_t = 100_000, value_name = "N")]
+    masks: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum MethodOption {
+    /// closed form, else the sum over masks, else sampled masks
+    Auto,
+    /// the sum over masks, up to 2^30 terms
+    Enumerate,
+    /// sampled masks, with a standard error
+    Sampling,
+    /// the moment expansion, which does not know its error
+    Moments,
+    /// Eq. (4) of the paper, or its diagonal form where x = y: a distance only, so it needs --width
+    Paper,
+}
+
+#[derive(Serialize)]
+struct KernelRecord {
+    pair: usize,
+    dimension: usize,
+    connectivity: f64,
+    k1: f64,
+    k2: f64,
+    masked_k1: Option<f64>,
+    masked_k2: Option<f64>,
+    masked_k1_error: Option<f64>,
+    masked_k2_error: Option<f64>,
+    /// `bound`, `standard_error`, or nothing where the error is not known.
+    error_kind: Option<&'static str>,
+    method: String,
+    #[serde(flatten)]
+    distance: Option<DistanceFields>,
+}
+
+#[derive(Serialize)]
+struct DistanceFields {
+    width: usize,
+    bias_squared: f64,
+    variance: f64,
+    distance: f64,
+    distance_error: Option<f64>,
+}
+
+impl DistanceFields {
+    fn new(distance: Distance, error: Uncertainty) -> Self {
+        let Distance { bias_squared, variance, width } = distance;
+        Self { width, bias_squared, variance, distance: distance.total(), distance_error: error.size() }
+    }
+}
+
+pub fn run(args: KernelArgs, common: &Common) -> Result<()> {
+    let connectivity = Connectivity::new(args.connectivity)?;
+    if args.width == Some(0) {
+        return Err(Error::value("--width", 0, "a network needs at least one hidden unit", "give a positive width"));
+    }
+    if args.method == MethodOption::Paper && args.width.is_none() {
+        let problem = "Eq. (4) gives a distance only, which depends on the width";
+        return Err(Error::value("--method", "paper", problem, "add --width"));
+    }
+    let sampling = Sampling::new(args.masks, common.seed)?;
+    let (x, y) = (read_npy(&args.x)?, read_npy(&args.y)?);
+    if x.dim() != y.dim() {
+        let problem = format!("has shape {:?}, but {} has {:?}", y.dim(), args.x.display(), x.dim());
+        return Err(Error::file(&args.y, problem, "give as many rows of the same length in both"));
+    }
+    let record = |index: usize| kernel_record(&args, (&x, &y), index, connectivity, sampling);
+    let records: Vec<KernelRecord> = (0..x.nrows()).into_par_iter().map(record).collect::<Result<_>>()?;
+    print(&json_lines(&records)?)
+}
+
+fn kernel_record(
+    args: &KernelArgs,
+    (x, y): (&Array2<f64>, &Array2<f64>),
+    index: usize,
+    connectivity: Connectivity,
+    sampling: Sampling,
+) -> Result<KernelRecord> {
+    let pair = Pair::new(x.row(index), y.row(index))?;
+    let kernel = arc_cosine(pair.gram());
+    let mut record = KernelRecord {
+        pair: index,
+        dimension: pair.dimension(),
+        connectivity: connectivity.get(),
+        k1: kernel.k1,
+        k2: kernel.k2,
+        masked_k1: None,
+        masked_k2: None,
+        masked_k1_error: None,
+        masked_k2_error: None,
+        error_kind: None,
+        method: "paper".into(),
+        distance: None,
+    };
+    let sampling = Sampling { stream: index as u32, ..sampling };
+    let method: &dyn MaskedKernel = match args.method {
+        MethodOption::Auto => &Auto { sampling },
+        MethodOption::Enumerate => &Enumerate::default(),
+        MethodOption::Sampling => &sampling,
+        MethodOption::Moments => &Moments,
+        MethodOption::Paper => {
+            let form = if pair.x() == pair.y() { paper::diagonal } else { paper::off_diagonal };
+            let width = args.width.unwrap_or(1);
+            let distance = form(pair.dimension(), width, connectivity);
+            record.distance = Some(DistanceFields::new(distance, Uncertainty::Unknown));
+            return Ok(record);
+        }
+    };
+    let moments = method.moments(&pair, connectivity)?;
+    record.masked_k1 = Some(moments.k1.value);
+    record.masked_k2 = Some(moments.k2.value);
+    record.masked_k1_error = moments.k1.error.size();
+    record.masked_k2_error = moments.k2.error.size();
+    record.error_kind = match moments.k1.error {
+        Uncertainty::Bound(_) => Some("bound"),
+        Uncertainty::StandardError(_) => Some("standard_error"),
+        Uncertainty::Unknown => None,
+    };
+    record.method = method.method(&pair, connectivity).to_string();
+    record.distance = args.width.map(|width| {
+        let (distance, error) = theorem_1(&moments, pair.dimension(), width);
+        DistanceFields::new(distance, error)
+    });
+    Ok(record)
+}

@@ -1,0 +1,94 @@
+//! The command line: what each command takes, and where its output goes.
+
+mod data;
+mod distance;
+mod figure;
+mod kernel;
+mod options;
+mod output;
+mod train;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use sparsewidth::{Error, Result};
+
+/// Kernels of sparse, finite-width ReLU networks, and the test errors that they predict.
+///
+/// Given the same number of weights, is a wider, sparser network better? `sparsewidth figure` draws the answer on MNIST.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Draw kernel distance and test error against width, on MNIST: the main job.
+    Figure(figure::FigureArgs),
+    /// Compute K_l, the masked K~_l and the distance for given pairs of vectors.
+    Kernel(kernel::KernelArgs),
+    /// Compute the distance against width by several methods, side by side.
+    Distance(distance::DistanceArgs),
+    /// Train sparse or dense perceptrons and report their test accuracy.
+    Train(train::TrainArgs),
+    /// List a data set: counts, ranges, checksums.
+    Data(data::DataArgs),
+}
+
+/// What every command takes.
+#[derive(Args)]
+struct Common {
+    /// Seed of everything random: the same seed gives the same records, bit for bit
+    #[arg(long, global = true, default_value_t = 0, value_name = "N")]
+    seed: u64,
+    /// Threads to use [default: one a core]; results do not depend on it
+    #[arg(long, global = true, value_name = "N")]
+    threads: Option<usize>,
+    /// Device that samples kernels; this version computes on the CPU
+    #[arg(long, global = true, value_enum, default_value_t = Device::Auto)]
+    device: Device,
+    /// Print the records as JSON lines on standard output, and everything else on standard error
+    #[arg(long, global = true)]
+    json: bool,
+    /// Say nothing but results and errors
+    #[arg(long, global = true)]
+    quiet: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Device {
+    Auto,
+    Cpu,
+    Cuda,
+}
+
+/// Runs the command that was given.
+pub fn run(cli: Cli) -> Result<()> {
+    let common = cli.common;
+    if common.device == Device::Cuda {
+        let problem = "this version samples kernels on the CPU only";
+        return Err(Error::value("--device", "cuda", problem, "use auto or cpu"));
+    }
+    if let Some(threads) = common.threads {
+        if !(1..=4096).contains(&threads) {
+            return Err(Error::value(
+                "--threads",
+                threads,
+                "must be from 1 to 4096",
+                "give a number in that range, or leave it out",
+            ));
+        }
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.build_global().map_err(|error| Error::failure("starting threads", error))?;
+    }
+    match cli.command {
+        Command::Figure(args) => figure::run(args, &common),
+        Command::Kernel(args) => kernel::run(args, &common),
+        Command::Distance(args) => distance::run(args, &common),
+        Command::Train(args) => train::run(args, &common),
+        Command::Data(args) => data::run(args, &common),
+    }
+}

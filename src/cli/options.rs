@@ -1,0 +1,95 @@
+//! Options that several commands share.
+
+use clap::{Args, ValueEnum};
+use sparsewidth::data::{DataSource, Normalisation};
+use sparsewidth::network::{MaskFamily, WeightLaw};
+use sparsewidth::study::Reference;
+
+/// How inputs are normalised.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NormalisationOption {
+    /// (x - mean) / stdev for each pixel, 0 where it never varies
+    Pixel,
+    /// (x/255 - 0.1307) / 0.3081, for MNIST
+    Global,
+    /// as they are
+    None,
+}
+
+impl From<NormalisationOption> for Normalisation {
+    fn from(option: NormalisationOption) -> Self {
+        match option {
+            NormalisationOption::Pixel => Self::Pixel,
+            NormalisationOption::Global => Self::Global,
+            NormalisationOption::None => Self::None,
+        }
+    }
+}
+
+/// Which weights exist.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MaskOption {
+    /// each independently
+    Bernoulli,
+    /// an exact count, uniform over the layer
+    ExactCount,
+}
+
+impl From<MaskOption> for MaskFamily {
+    fn from(option: MaskOption) -> Self {
+        match option {
+            MaskOption::Bernoulli => Self::Bernoulli,
+            MaskOption::ExactCount => Self::ExactCount,
+        }
+    }
+}
+
+/// The law of the weights.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LawOption {
+    /// N(0, sigma^2)
+    Gaussian,
+    /// uniform on (-sigma, sigma)
+    Uniform,
+}
+
+impl From<LawOption> for WeightLaw {
+    fn from(option: LawOption) -> Self {
+        match option {
+            LawOption::Gaussian => Self::Gaussian,
+            LawOption::Uniform => Self::Uniform,
+        }
+    }
+}
+
+/// Where inputs come from.
+#[derive(Args)]
+pub struct DataOption {
+    /// `mnist` (embedded: 2,048 training and 10,000 test images), a folder with the four MNIST files (plain or .gz), a .npy
+    /// file of shape (N, d), or gaussian:D[,N]
+    #[arg(long, default_value = "mnist", value_name = "SOURCE")]
+    pub data: DataSource,
+}
+
+/// How kernels are sampled and averaged.
+#[derive(Args)]
+pub struct SamplingOptions {
+    /// Random pairs of inputs
+    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    pub pairs: usize,
+    /// Initialisations of each sampled network
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    pub initialisations: usize,
+    /// Masks a pair, where Theorem 1 is evaluated by sampling masks
+    #[arg(long, default_value_t = 1_000, value_name = "N")]
+    pub masks: usize,
+    /// Masks of sampled networks; the theory is about Bernoulli masks
+    #[arg(long, value_enum, default_value_t = MaskOption::Bernoulli)]
+    pub mask: MaskOption,
+    /// Weights of sampled networks; the theory is about Gaussian weights, and is scaled to the variance of others
+    #[arg(long, value_enum, default_value_t = LawOption::Gaussian)]
+    pub law: LawOption,
+    /// Kernel that sampled ones are compared to: analytic, or dense:N for one drawn dense network of width N
+    #[arg(long, default_value = "analytic", value_name = "KERNEL")]
+    pub reference: Reference,
+}

@@ -1,0 +1,83 @@
+//! Where results go: standard output, standard error, a progress bar.
+
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use sparsewidth::report::write_records;
+use sparsewidth::study::{Progress, Record, StudySpec};
+use sparsewidth::{Error, Result};
+
+use super::Common;
+
+/// Writes a result to standard output. A reader that has gone away (`| head`) ends it without complaint.
+pub fn print(text: &str) -> Result<()> {
+    let mut output = std::io::stdout().lock();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::failure("writing standard output", error)),
+        _ => Ok(()),
+    }
+}
+
+/// Values as JSON, one a line.
+pub fn json_lines<T: Serialize>(values: &[T]) -> Result<String> {
+    let mut text = String::new();
+    for value in values {
+        text += &serde_json::to_string(value).map_err(|error| Error::failure("writing JSON", error))?;
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+impl Common {
+    /// Prints for people: on standard output, or on standard error where that carries records.
+    pub fn say(&self, text: &str) -> Result<()> {
+        if self.json {
+            self.note(text);
+            Ok(())
+        } else {
+            print(text)
+        }
+    }
+
+    /// Prints a remark on standard error, unless it should be quiet.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            // A standard error that is closed takes no complaint about itself.
+            let _ = writeln!(std::io::stderr(), "{}", text.trim_end());
+        }
+    }
+
+    /// Runs a study with a progress bar, and writes its records: to the folder where one is given, and as JSON to standard
+    /// output where that is asked for.
+    pub fn run_study(&self, spec: &StudySpec, folder: Option<&Path>) -> Result<Vec<Record>> {
+        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} %  {elapsed} gone, {eta} left  {msg}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(500));
+        let records = spec.run(folder, &|progress| match progress {
+            Progress::Begin { cost } => bar.set_length(cost),
+            Progress::Done { task, cost, resumed } => {
+                // What an earlier run did says nothing about the speed of this one.
+                if resumed {
+                    bar.update(|state| state.set_len(state.len().unwrap_or(cost) - cost))
+                } else {
+                    bar.inc(cost)
+                }
+                bar.set_message(task.to_string());
+            }
+        });
+        bar.finish_and_clear();
+        let records = records?;
+        if let Some(folder) = folder {
+            write_records(folder, &records)?;
+        }
+        if self.json {
+            print(&json_lines(&records)?)?;
+        }
+        Ok(records)
+    }
+}

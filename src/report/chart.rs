@@ -1,0 +1,390 @@
+//! Line charts with error bars and, where asked for, a second axis; as SVG and PNG.
+
+use std::sync::Once;
+
+use plotters::coord::Shift;
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
+use plotters::element::DashedPathElement;
+use plotters::prelude::*;
+use plotters::style::{FontStyle, register_font};
+
+use crate::error::{Error, Result};
+
+/// How an axis maps numbers to places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// Proportional.
+    Linear,
+    /// Logarithmic: positive numbers only, others are left out.
+    Logarithmic,
+}
+
+/// One point of a series.
+#[derive(Clone, Copy, Debug)]
+pub struct ChartPoint {
+    /// Abscissa.
+    pub x: f64,
+    /// Ordinate.
+    pub y: f64,
+    /// Ends of its error bar.
+    pub interval: Option<(f64, f64)>,
+}
+
+/// One line of a chart.
+#[derive(Clone, Debug)]
+pub struct ChartSeries {
+    /// Its name in the legend.
+    pub label: String,
+    /// Its place in the palette and among the markers.
+    pub style: usize,
+    /// Whether its line is dashed.
+    pub dashed: bool,
+    /// Whether it belongs to the second axis, on the right.
+    pub right: bool,
+    /// Its points, by increasing abscissa. Points that are not finite are left out.
+    pub points: Vec<ChartPoint>,
+}
+
+/// A chart over a logarithmic abscissa with ticks at given places.
+#[derive(Clone, Debug)]
+pub struct Chart {
+    /// Above the picture.
+    pub title: String,
+    /// Below the abscissa.
+    pub x_label: String,
+    /// Where the abscissa has its ticks.
+    pub x_ticks: Vec<f64>,
+    /// Beside the left axis.
+    pub y_label: String,
+    /// Scale of the left axis.
+    pub y_scale: Scale,
+    /// Beside the right axis, linear; empty where no series belongs to it.
+    pub right_label: String,
+    /// The lines.
+    pub series: Vec<ChartSeries>,
+}
+
+/// Okabe and Ito's palette: told apart with any colour vision.
+const PALETTE: [RGBColor; 7] = [
+    RGBColor(0, 0, 0),
+    RGBColor(0, 114, 178),
+    RGBColor(0, 158, 115),
+    RGBColor(213, 94, 0),
+    RGBColor(230, 159, 0),
+    RGBColor(204, 121, 167),
+    RGBColor(86, 180, 233),
+];
+
+const SIZE: (u32, u32) = (900, 620);
+/// PNGs are drawn at this many times the size, for sharp text.
+const PNG_FACTOR: u32 = 2;
+
+impl Chart {
+    /// The chart as an SVG document.
+    ///
+    /// # Errors
+    /// Where it cannot be drawn.
+    pub fn svg(&self) -> Result<String> {
+        let mut text = String::new();
+        {
+            let area = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
+            self.draw(&area, 1).map_err(|error| Error::failure("drawing an SVG", error))?;
+        }
+        Ok(text)
+    }
+
+    /// The chart as a PNG file.
+    ///
+    /// # Errors
+    /// Where it cannot be drawn.
+    pub fn png(&self) -> Result<Vec<u8>> {
+        let failure = |error: &dyn std::fmt::Display| Error::failure("drawing a PNG", error);
+        // plotters encodes bitmaps to named files only.
+        let file = tempfile::Builder::new().suffix(".png").tempfile().map_err(|error| failure(&error))?;
+        let size = (SIZE.0 * PNG_FACTOR, SIZE.1 * PNG_FACTOR);
+        {
+            let area = BitMapBackend::new(file.path(), size).into_drawing_area();
+            self.draw(&area, PNG_FACTOR).map_err(|error| failure(&error))?;
+        }
+        std::fs::read(file.path()).map_err(|error| failure(&error))
+    }
+
+    fn axis(&self, right: bool) -> Axis {
+        let scale = if right { Scale::Linear } else { self.y_scale };
+        let of_axis = self.series.iter().filter(|series| series.right == right);
+        let values = of_axis.flat_map(|series| &series.points).flat_map(|point| {
+            let (low, high) = point.interval.unwrap_or((point.y, point.y));
+            [point.y, low, high]
+        });
+        Axis::around(values, scale)
+    }
+
+    fn draw<DB: DrawingBackend>(
+        &self,
+        area: &DrawingArea<DB, Shift>,
+        factor: u32,
+    ) -> std::result::Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+        embed_font();
+        let px = |size: u32| size * factor;
+        area.fill(&WHITE)?;
+        let columns = 3;
+        let rows = self.series.len().div_ceil(columns) as u32;
+        let (upper, legend) = area.split_vertically(px(SIZE.1 - 12 - 24 * rows));
+
+        let (left, right) = (self.axis(false), self.axis(true));
+        let x = Axis::with_ticks(&self.x_ticks);
+        let mut chart = ChartBuilder::on(&upper)
+            .caption(&self.title, ("sans-serif", px(17)))
+            .margin(px(10))
+            .x_label_area_size(px(45))
+            .y_label_area_size(px(70))
+            .right_y_label_area_size(if self.right_label.is_empty() { px(10) } else { px(60) })
+            .build_cartesian_2d(x.clone(), left.clone())?
+            .set_secondary_coord(x, right.clone());
+        let text = || ("sans-serif", px(13));
+        chart
+            .configure_mesh()
+            .x_desc(&self.x_label)
+            .y_desc(&self.y_label)
+            .label_style(text())
+            .axis_desc_style(("sans-serif", px(14)))
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(RGBColor(225, 225, 225).stroke_width(factor))
+            .draw()?;
+        if !self.right_label.is_empty() {
+            chart
+                .configure_secondary_axes()
+                .y_desc(&self.right_label)
+                .label_style(text())
+                .axis_desc_style(("sans-serif", px(14)))
+                .draw()?;
+        }
+        for series in &self.series {
+            let axis = if series.right { &right } else { &left };
+            let elements = series.elements(axis, factor);
+            if series.right {
+                chart.draw_secondary_series(elements)?;
+            } else {
+                chart.draw_series(elements)?;
+            }
+        }
+        self.draw_legend(&legend, columns, factor)?;
+        area.present()
+    }
+
+    fn draw_legend<DB: DrawingBackend>(
+        &self,
+        area: &DrawingArea<DB, Shift>,
+        columns: usize,
+        factor: u32,
+    ) -> std::result::Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+        let px = |size: i32| size * factor as i32;
+        let column_width = (SIZE.0 as i32 - 60) / columns as i32;
+        for (index, series) in self.series.iter().enumerate() {
+            let (column, row) = ((index % columns) as i32, (index / columns) as i32);
+            let (x, y) = (px(40 + column * column_width), px(12 + 24 * row));
+            let line = colour(series.style).stroke_width(2 * factor);
+            let parts = if series.dashed { vec![(0, 11), (19, 30)] } else { vec![(0, 30)] };
+            for (start, end) in parts {
+                area.draw(&PathElement::new(vec![(x + px(start), y), (x + px(end), y)], line))?;
+            }
+            area.draw(&mark((x + px(15), y), series.style, factor))?;
+            let text = Text::new(series.label.clone(), (x + px(38), y - px(7)), ("sans-serif", 13 * factor));
+            area.draw(&text)?;
+        }
+        Ok(())
+    }
+}
+
+fn colour(style: usize) -> RGBColor {
+    PALETTE[style % PALETTE.len()]
+}
+
+/// The marker of a style at a point.
+fn mark<DB, C>(at: C, style: usize, factor: u32) -> DynElement<'static, DB, C>
+where
+    DB: DrawingBackend,
+    C: Clone + 'static,
+{
+    let size = 4 * factor;
+    match style % 4 {
+        0 => Circle::new(at, size, colour(style).filled()).into_dyn(),
+        1 => TriangleMarker::new(at, size + factor, colour(style).filled()).into_dyn(),
+        2 => Circle::new(at, size, colour(style).stroke_width(2 * factor)).into_dyn(),
+        _ => Cross::new(at, size, colour(style).stroke_width(2 * factor)).into_dyn(),
+    }
+}
+
+impl ChartSeries {
+    /// Line, error bars and markers.
+    fn elements<DB: DrawingBackend>(&self, axis: &Axis, factor: u32) -> Vec<DynElement<'static, DB, (f64, f64)>> {
+        let shown: Vec<&ChartPoint> = self.points.iter().filter(|point| axis.shows(point.y)).collect();
+        let path: Vec<(f64, f64)> = shown.iter().map(|point| (point.x, point.y)).collect();
+        let line = colour(self.style).stroke_width(2 * factor);
+        let mut elements = Vec::new();
+        if self.dashed {
+            let dashes = DashedPathElement::new(path.clone(), 7 * factor, 5 * factor, line);
+            elements.push(dashes.into_dyn());
+        } else {
+            elements.push(PathElement::new(path.clone(), line).into_dyn());
+        }
+        for point in &shown {
+            if let Some((low, high)) = point.interval {
+                let ends = vec![(point.x, axis.inside(low)), (point.x, axis.inside(high))];
+                elements.push(PathElement::new(ends, line).into_dyn());
+            }
+        }
+        elements.extend(path.into_iter().map(|point| mark(point, self.style, factor)));
+        elements
+    }
+}
+
+/// An axis with its range and ticks.
+#[derive(Clone, Debug)]
+struct Axis {
+    scale: Scale,
+    low: f64,
+    high: f64,
+    ticks: Vec<f64>,
+}
+
+impl Axis {
+    /// A logarithmic axis around its ticks.
+    fn with_ticks(ticks: &[f64]) -> Self {
+        let low = ticks.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = ticks.iter().copied().fold(0.0, f64::max);
+        if !(low > 0.0 && high.is_finite()) {
+            return Self { scale: Scale::Logarithmic, low: 0.5, high: 2.0, ticks: vec![1.0] };
+        }
+        let room = (high / low).powf(0.04).max(1.02);
+        Self { scale: Scale::Logarithmic, low: low / room, high: high * room, ticks: ticks.to_vec() }
+    }
+
+    /// An axis that holds all values it can show, with room and round ticks.
+    fn around(values: impl Iterator<Item = f64>, scale: Scale) -> Self {
+        let shown: Vec<f64> =
+            values.filter(|value| value.is_finite() && (scale == Scale::Linear || *value > 0.0)).collect();
+        let (mut low, mut high) = shown
+            .iter()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)));
+        if shown.is_empty() {
+            (low, high) = (0.1, 1.0);
+        }
+        match scale {
+            Scale::Linear => {
+                let room = 0.06 * (high - low).max(1e-3 * high.abs()).max(1e-12);
+                (low, high) = (low - room, high + room);
+                let step = [1.0, 2.0, 5.0, 10.0]
+                    .map(|round| round * 10f64.powf(((high - low) / 8.0).log10().floor()))
+                    .into_iter()
+                    .find(|step| (high - low) / step <= 8.0)
+                    .unwrap_or(high - low);
+                let ticks = ((low / step).ceil() as i64..=(high / step).floor() as i64).map(|tick| tick as f64 * step);
+                Self { scale, low, high, ticks: ticks.collect() }
+            }
+            Scale::Logarithmic => {
+                (low, high) = (low / 1.3, high * 1.3);
+                let decades = low.log10().floor() as i32..=high.log10().ceil() as i32;
+                // Within three decades, 2 and 5 of each as well.
+                let within: &[f64] = if high / low > 1e3 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+                let ticks = decades
+                    .flat_map(|decade| within.iter().map(move |round| round * 10f64.powi(decade)))
+                    .filter(|tick| (low..=high).contains(tick));
+                Self { scale, low, high, ticks: ticks.collect() }
+            }
+        }
+    }
+
+    fn shows(&self, value: f64) -> bool {
+        value.is_finite() && (self.scale == Scale::Linear || value > 0.0)
+    }
+
+    /// The value, or the end of the axis where it lies beyond.
+    fn inside(&self, value: f64) -> f64 {
+        if value.is_nan() { self.low } else { value.clamp(self.low, self.high) }
+    }
+
+    fn text(&self, value: &f64) -> String {
+        let magnitude = value.abs();
+        if magnitude == 0.0 || (1e-2..1e5).contains(&magnitude) {
+            // As many digits as the ticks need.
+            let digits = (0..4).find(|digits| {
+                let factor = 10f64.powi(*digits);
+                self.ticks.iter().all(|tick| (tick * factor - (tick * factor).round()).abs() < 1e-6)
+            });
+            format!("{value:.*}", digits.unwrap_or(4) as usize)
+        } else {
+            format!("{value:.0e}")
+        }
+    }
+}
+
+impl Ranged for Axis {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        let share = match self.scale {
+            Scale::Linear => (value - self.low) / (self.high - self.low),
+            Scale::Logarithmic => (value / self.low).ln() / (self.high / self.low).ln(),
+        };
+        limit.0 + (share * f64::from(limit.1 - limit.0)).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
+        self.ticks.clone()
+    }
+
+    fn range(&self) -> std::ops::Range<f64> {
+        self.low..self.high
+    }
+}
+
+impl ValueFormatter<f64> for Axis {
+    fn format_ext(&self, value: &f64) -> String {
+        self.text(value)
+    }
+}
+
+/// Registers the embedded font as the one that every picture uses, so that none is asked of the system.
+fn embed_font() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // Fails on a damaged font file only; then drawing the first text reports it.
+        let _ = register_font("sans-serif", FontStyle::Normal, include_bytes!("../../assets/DejaVuSans.ttf"));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_have_round_ticks() {
+        let axis = Axis::around([2e-3, 0.4].into_iter(), Scale::Logarithmic);
+        assert!(axis.ticks.contains(&0.01) && axis.ticks.contains(&0.1));
+        let axis = Axis::around([0.84, 0.9].into_iter(), Scale::Linear);
+        assert!(axis.ticks.len() >= 4 && axis.low < 0.84 && axis.high > 0.9);
+        assert!(axis.ticks.iter().all(|tick| (tick * 100.0 - (tick * 100.0).round()).abs() < 1e-9));
+    }
+
+    #[test]
+    fn charts_of_nothing_or_of_the_impossible_are_drawn() {
+        let point = |y| ChartPoint { x: 1.0, y, interval: Some((f64::NAN, y)) };
+        let mut chart = Chart {
+            title: "none".into(),
+            x_label: String::new(),
+            x_ticks: vec![],
+            y_label: String::new(),
+            y_scale: Scale::Logarithmic,
+            right_label: String::new(),
+            series: vec![],
+        };
+        assert!(chart.svg().unwrap().starts_with("<svg"));
+        for y in [f64::NAN, -1.0, 0.0, f64::INFINITY] {
+            let label = "x".into();
+            chart.series = vec![ChartSeries { label, style: 0, dashed: true, right: false, points: vec![point(y)] }];
+            assert!(chart.png().unwrap().starts_with(b"\x89PNG"));
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The two panels of the figure: test accuracy, and kernel distance beside test error, against width.
+
+use super::Statistic;
+use super::chart::{Chart, ChartPoint, ChartSeries, Scale};
+use crate::data::Normalisation;
+use crate::statistics::{confidence_95, mean, t_quantile_95};
+use crate::study::{DistanceMethod, DistanceRecord, Family, Record, TrainingRecord};
+
+/// The best accuracies of each run of one family, by width.
+pub(super) fn accuracies(records: &[Record], family: Family) -> Vec<(usize, Vec<f64>)> {
+    let mut widths: Vec<(usize, Vec<f64>)> = Vec::new();
+    for record in records {
+        if let Record::Training(run) = record
+            && run.family == family
+        {
+            match widths.iter_mut().find(|(width, _)| *width == run.width) {
+                Some((_, runs)) => runs.push(run.best_accuracy),
+                None => widths.push((run.width, vec![run.best_accuracy])),
+            }
+        }
+    }
+    widths.sort_by_key(|(width, _)| *width);
+    widths
+}
+
+/// The records of one method under one normalisation, by width.
+pub(super) fn distances(
+    records: &[Record],
+    normalisation: Normalisation,
+    method: DistanceMethod,
+) -> Vec<&DistanceRecord> {
+    let mut found: Vec<&DistanceRecord> = records
+        .iter()
+        .filter_map(|record| match record {
+            Record::Distance(record) if record.normalisation == normalisation && record.method == method => {
+                Some(record)
+            }
+            _ => None,
+        })
+        .collect();
+    found.sort_by_key(|record| record.width);
+    found
+}
+
+/// A statistic of a distance with its 95 % interval: of the mean on the pairs taken, from the error of sampling networks or
+/// masks; of the median over all pairs of the data.
+pub(super) fn statistic_of(record: &DistanceRecord, statistic: Statistic) -> (f64, Option<(f64, f64)>) {
+    match statistic {
+        Statistic::Median => (record.median, record.median_low.zip(record.median_high)),
+        Statistic::Mean => {
+            let degrees =
+                if record.method == DistanceMethod::Sampled { record.samples.saturating_sub(1) } else { 1000 };
+            let reach = record.mean_error_samples.zip(t_quantile_95(degrees)).map(|(error, t)| error * t);
+            (record.mean, reach.map(|reach| (record.mean - reach, record.mean + reach)))
+        }
+    }
+}
+
+fn training(records: &[Record]) -> Option<&TrainingRecord> {
+    records.iter().find_map(|record| match record {
+        Record::Training(run) => Some(run),
+        Record::Distance(_) => None,
+    })
+}
+
+fn accuracy_points(widths: &[(usize, Vec<f64>)], value: impl Fn(f64) -> f64) -> Vec<ChartPoint> {
+    let point = |(width, runs): &(usize, Vec<f64>)| {
+        let center = mean(runs);
+        let interval = confidence_95(runs).map(|reach| (value(center - reach), value(center + reach)));
+        ChartPoint { x: *width as f64, y: value(center), interval }
+    };
+    widths.iter().map(point).collect()
+}
+
+/// Panel (a): mean best test accuracy against width with 95 % intervals over runs; none without training records.
+///
+/// The dense base network, the first of the sparse family, also begins the dense family and stands as a level line.
+pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
+    let run = training(records)?;
+    let (sparse, mut dense) = (accuracies(records, Family::Sparse), accuracies(records, Family::Dense));
+    let is_base = |record: &Record| matches!(record, Record::Training(run) if run.connectivity.is_dense());
+    let base: Vec<Record> = records.iter().filter(|record| is_base(record)).cloned().collect();
+    let base = accuracies(&base, Family::Sparse);
+    let mut x_ticks: Vec<f64> = sparse.iter().chain(&dense).map(|(width, _)| *width as f64).collect();
+    x_ticks.sort_by(f64::total_cmp);
+    x_ticks.dedup();
+    let mut series = vec![ChartSeries {
+        label: "sparse, fixed number of weights".into(),
+        style: 1,
+        dashed: false,
+        right: false,
+        points: accuracy_points(&sparse, |accuracy| accuracy),
+    }];
+    if let (Some((width, runs)), Some(last)) = (base.first(), x_ticks.last()) {
+        let level = mean(runs);
+        let end = |x: f64| ChartPoint { x, y: level, interval: None };
+        series.push(ChartSeries {
+            label: format!("dense, width {width}"),
+            style: 0,
+            dashed: true,
+            right: false,
+            points: vec![end(*width as f64), end(*last)],
+        });
+    }
+    if !dense.is_empty() {
+        dense.splice(0..0, base);
+        series.push(ChartSeries {
+            label: "dense, every weight".into(),
+            style: 3,
+            dashed: false,
+            right: false,
+            points: accuracy_points(&dense, |accuracy| accuracy),
+        });
+    }
+    Some(Chart {
+        title: format!(
+            "Test accuracy, {} training samples, {} masks, {} weights, {} normalisation",
+            run.samples,
+            run.mask.name().replace('_', "-"),
+            run.law.name(),
+            run.normalisation.name()
+        ),
+        x_label: "width".into(),
+        x_ticks,
+        y_label: "best test accuracy (mean, 95 % interval)".into(),
+        y_scale: Scale::Linear,
+        right_label: String::new(),
+        series,
+    })
+}
+
+/// Panel (b): kernel distance against width by every method recorded under a normalisation, and the test error of the sparse
+/// family on the right axis; none without such records.
+pub fn distance_chart(records: &[Record], normalisation: Normalisation, statistic: Statistic) -> Option<Chart> {
+    let mut series = Vec::new();
+    let mut x_ticks = Vec::new();
+    let mut sampled = None;
+    for (style, method) in DistanceMethod::ALL.into_iter().enumerate() {
+        let found = distances(records, normalisation, method);
+        if found.is_empty() {
+            continue;
+        }
+        x_ticks.extend(found.iter().map(|record| record.width as f64));
+        let point = |record: &&DistanceRecord| {
+            let (y, interval) = statistic_of(record, statistic);
+            ChartPoint { x: record.width as f64, y, interval }
+        };
+        if method == DistanceMethod::Sampled {
+            sampled = found.first().copied();
+        }
+        series.push(ChartSeries {
+            label: method.title().into(),
+            style,
+            dashed: matches!(method, DistanceMethod::Paper | DistanceMethod::PaperEven),
+            right: false,
+            points: found.iter().map(point).collect(),
+        });
+    }
+    if series.is_empty() {
+        return None;
+    }
+    let sparse = accuracies(records, Family::Sparse);
+    let right_label = match training(records) {
+        Some(run) if !sparse.is_empty() => {
+            series.push(ChartSeries {
+                label: format!("test error ({} normalisation)", run.normalisation.name()),
+                style: 5,
+                dashed: false,
+                right: true,
+                points: accuracy_points(&sparse, |accuracy| 1.0 - accuracy),
+            });
+            "test error of the sparse networks"
+        }
+        _ => "",
+    };
+    x_ticks.sort_by(f64::total_cmp);
+    x_ticks.dedup();
+    let networks = sampled.map_or(String::new(), |record| {
+        format!(", networks: {} masks, {} weights", record.mask.name().replace('_', "-"), record.law.name())
+    });
+    Some(Chart {
+        title: format!(
+            "Kernel distance, {} over pairs, {} normalisation{networks}",
+            statistic.name(),
+            normalisation.name()
+        ),
+        x_label: "width".into(),
+        x_ticks,
+        y_label: "mean squared distance to the infinite-width kernel".into(),
+        y_scale: Scale::Logarithmic,
+        right_label: right_label.into(),
+        series,
+    })
+}

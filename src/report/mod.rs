@@ -1,0 +1,34 @@
+//! Reports: records in; tables, files and pictures out. Nothing is computed here that a record does not hold.
+
+mod chart;
+mod figure;
+mod files;
+mod summary;
+mod table;
+
+pub use chart::{Chart, ChartPoint, ChartSeries, Scale};
+pub use figure::{accuracy_chart, distance_chart};
+pub use files::{RECORDS, read_records, write_atomically, write_chart, write_records};
+pub use summary::{distance_table, summary, training_table};
+pub use table::Table;
+
+use serde::{Deserialize, Serialize};
+
+/// Which statistic over pairs a picture shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Statistic {
+    /// The mean, which the theory is about, and which a few heavy-tailed pairs can rule.
+    Mean,
+    /// The median: the typical pair.
+    Median,
+}
+
+impl Statistic {
+    /// The name, for titles and file names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mean => "mean",
+            Self::Median => "median",
+        }
+    }
+}

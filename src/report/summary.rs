@@ -1,0 +1,257 @@
+//! Tables of records, and the summary of a figure in words.
+
+use std::fmt::Write;
+
+use super::Statistic;
+use super::figure::{accuracies, distances, statistic_of};
+use super::table::Table;
+use crate::data::Normalisation;
+use crate::statistics::{confidence_95, mean, spearman, spearman_interval};
+use crate::study::{DistanceMethod, Family, Record};
+
+/// Resamples of the bootstrap interval of a rank correlation.
+const RESAMPLES: usize = 10_000;
+
+/// The normalisations that occur in distance records, in their order.
+fn normalisations(records: &[Record]) -> Vec<Normalisation> {
+    let mut found = Vec::new();
+    for record in records {
+        if let Record::Distance(record) = record
+            && !found.contains(&record.normalisation)
+        {
+            found.push(record.normalisation);
+        }
+    }
+    found
+}
+
+fn methods_of(records: &[Record], normalisation: Normalisation) -> Vec<DistanceMethod> {
+    DistanceMethod::ALL.into_iter().filter(|method| !distances(records, normalisation, *method).is_empty()).collect()
+}
+
+/// Distances under one normalisation: a row a method, a column a width; the mean or median over pairs, the mean with half its
+/// 95 % interval where it is estimated.
+pub fn distance_table(records: &[Record], normalisation: Normalisation, statistic: Statistic) -> Table {
+    let methods = methods_of(records, normalisation);
+    let widths: Vec<usize> = methods
+        .first()
+        .map(|method| distances(records, normalisation, *method).iter().map(|record| record.width).collect())
+        .unwrap_or_default();
+    let mut heads = vec!["method".to_string()];
+    heads.extend(widths.iter().map(|width| format!("n = {width}")));
+    let mut table = Table::new(&heads.iter().map(String::as_str).collect::<Vec<_>>());
+    for method in methods {
+        let mut row = vec![method.title().to_string()];
+        for record in distances(records, normalisation, method) {
+            let (value, interval) = statistic_of(record, statistic);
+            row.push(match interval.filter(|_| statistic == Statistic::Mean) {
+                Some((_, high)) => format!("{value:.2e} ± {:.0e}", high - value),
+                None => format!("{value:.2e}"),
+            });
+        }
+        table.row(row);
+    }
+    table
+}
+
+/// Training runs: a row a network, accuracies as means over runs with half their 95 % intervals.
+pub fn training_table(records: &[Record]) -> Table {
+    let mut table = Table::new(&[
+        "network",
+        "connectivity",
+        "weights",
+        "rate",
+        "runs",
+        "best accuracy",
+        "final accuracy",
+        "diverged",
+    ]);
+    for family in [Family::Sparse, Family::Dense] {
+        for (width, best) in accuracies(records, family) {
+            let of_width = records.iter().filter_map(|record| match record {
+                Record::Training(run) if run.family == family && run.width == width => Some(run),
+                _ => None,
+            });
+            let finals: Vec<f64> = of_width.clone().map(|run| run.final_accuracy).collect();
+            let diverged = of_width.clone().filter(|run| run.diverged).count();
+            let weights: Vec<f64> = of_width.clone().map(|run| run.weights as f64).collect();
+            let Some(first) = of_width.clone().next() else { continue };
+            table.row(vec![
+                format!("{} {width}", family.name()),
+                format!("{:.3e}", first.connectivity.get()),
+                format!("{:.0}", mean(&weights)),
+                first.learning_rate.to_string(),
+                best.len().to_string(),
+                with_interval(&best),
+                with_interval(&finals),
+                diverged.to_string(),
+            ]);
+        }
+    }
+    table
+}
+
+fn with_interval(values: &[f64]) -> String {
+    match confidence_95(values) {
+        Some(reach) => format!("{:.4} ± {reach:.4}", mean(values)),
+        None => format!("{:.4}", mean(values)),
+    }
+}
+
+/// The summary of a figure in Markdown: what was done, the tables, where the minimum lies under each method, and the rank
+/// correlation of distance and test error over the widths of the sparse family.
+///
+/// `left_out` says what a shorter protocol did not do; empty where nothing was left out.
+pub fn summary(records: &[Record], left_out: &str, seed: u64) -> String {
+    let mut text = String::from("# Kernel distance and test error against width\n\n");
+    provenance(records, &mut text);
+    if !left_out.is_empty() {
+        let _ = writeln!(text, "Left out: {left_out}\n");
+    }
+    if records.iter().any(|record| matches!(record, Record::Training(_))) {
+        let _ = writeln!(
+            text,
+            "## Test accuracy\n\nMean over runs ± half the 95 % interval (Student's t). The best epoch is chosen on the test set, as in \
+             the paper.\n\n{}",
+            training_table(records)
+        );
+    }
+    for normalisation in normalisations(records) {
+        let name = normalisation.name();
+        let _ = writeln!(
+            text,
+            "## Distance, {name} normalisation\n\nMean over pairs; ± half the 95 % interval on these pairs, over initialisations or masks.\n\n{}",
+            distance_table(records, normalisation, Statistic::Mean)
+        );
+        let _ = writeln!(
+            text,
+            "Median over pairs (of sampled networks: of each pair's mean over few initialisations, which lies low).\n\n{}",
+            distance_table(records, normalisation, Statistic::Median)
+        );
+        agreement(records, normalisation, &mut text);
+        minima(records, normalisation, &mut text);
+        correlations(records, normalisation, seed, &mut text);
+    }
+    text
+}
+
+fn provenance(records: &[Record], text: &mut String) {
+    for record in records {
+        if let Record::Distance(record) = record
+            && record.method == DistanceMethod::Sampled
+        {
+            let _ = writeln!(
+                text,
+                "Distances on {} (SHA-256 {}), {} random pairs, {} initialisations of networks with {} masks and {} weights \
+                 (variance {:.4} sigma^2; theory scaled to it), reference kernel {}, seed {}. sparsewidth {}.\n",
+                record.data,
+                record.checksum,
+                record.pairs,
+                record.samples,
+                record.mask.name(),
+                record.law.name(),
+                record.weight_variance,
+                record.reference,
+                record.seed,
+                record.version
+            );
+            break;
+        }
+    }
+    for record in records {
+        if let Record::Training(run) = record {
+            let _ = writeln!(
+                text,
+                "Training on {} samples of {} (SHA-256 {}), {} test samples, {} normalisation, {} masks, {} weights, {} epochs, \
+                 batch {}, plain SGD, seed {}. sparsewidth {}.\n",
+                run.samples,
+                run.data,
+                run.checksum,
+                run.test_samples,
+                run.normalisation.name(),
+                run.mask.name(),
+                run.law.name(),
+                run.epochs,
+                run.batch,
+                run.seed,
+                run.version
+            );
+            break;
+        }
+    }
+}
+
+/// Sampled networks against Theorem 1 on the same pairs, in standard errors.
+fn agreement(records: &[Record], normalisation: Normalisation, text: &mut String) {
+    let sampled = distances(records, normalisation, DistanceMethod::Sampled);
+    let theory = distances(records, normalisation, DistanceMethod::Theorem1);
+    let mut table = Table::new(&["width", "sampled - Theorem 1", "standard error", "in standard errors"]);
+    let mut any = false;
+    for (sampled, theory) in sampled.iter().zip(&theory) {
+        if let (Some(error), Some(of_theory)) = (sampled.mean_error_samples, theory.mean_error_samples) {
+            let difference = sampled.mean - theory.mean;
+            let error = error.hypot(of_theory);
+            let cells = [format!("{difference:.1e}"), format!("{error:.1e}"), format!("{:.1}", difference / error)];
+            table.row(std::iter::once(sampled.width.to_string()).chain(cells).collect());
+            any = true;
+        }
+    }
+    if any {
+        let _ = writeln!(
+            text,
+            "Sampled networks against Theorem 1 on the same pairs. Theorem 1 is about Bernoulli masks, Gaussian weights and the \
+             analytic reference. The standard error is itself estimated from few initialisations, and where almost no weight is \
+             left from a law with a long tail.\n\n{table}"
+        );
+    }
+}
+
+fn minima(records: &[Record], normalisation: Normalisation, text: &mut String) {
+    let mut table = Table::new(&["method", "minimum of the mean at", "minimum of the median at"]);
+    for method in methods_of(records, normalisation) {
+        let found = distances(records, normalisation, method);
+        let at = |statistic: Statistic| {
+            found
+                .iter()
+                .min_by(|a, b| statistic_of(a, statistic).0.total_cmp(&statistic_of(b, statistic).0))
+                .map_or(String::new(), |record| format!("n = {}", record.width))
+        };
+        table.row(vec![method.title().into(), at(Statistic::Mean), at(Statistic::Median)]);
+    }
+    let _ = writeln!(text, "Where the distance is least, among these widths:\n\n{table}");
+}
+
+fn correlations(records: &[Record], normalisation: Normalisation, seed: u64, text: &mut String) {
+    let accuracies = accuracies(records, Family::Sparse);
+    if accuracies.len() < 3 {
+        return;
+    }
+    let mut table = Table::new(&["method", "with the mean distance", "with the median distance"]);
+    for method in methods_of(records, normalisation) {
+        let found = distances(records, normalisation, method);
+        let cell = |statistic: Statistic| {
+            let points: Vec<(f64, Vec<f64>)> = found
+                .iter()
+                .filter_map(|record| {
+                    let (_, runs) = accuracies.iter().find(|(width, _)| *width == record.width)?;
+                    Some((statistic_of(record, statistic).0, runs.iter().map(|accuracy| 1.0 - accuracy).collect()))
+                })
+                .collect();
+            let (first, second): (Vec<f64>, Vec<f64>) =
+                points.iter().map(|(distance, errors)| (*distance, mean(errors))).unzip();
+            match (spearman(&first, &second), spearman_interval(&points, RESAMPLES, seed)) {
+                (Some(value), Some((low, high))) => format!("{value:.2} [{low:.2}, {high:.2}]"),
+                (Some(value), None) => format!("{value:.2}"),
+                (None, _) => "undefined".into(),
+            }
+        };
+        table.row(vec![method.title().into(), cell(Statistic::Mean), cell(Statistic::Median)]);
+    }
+    let _ = writeln!(
+        text,
+        "Spearman's rank correlation of distance and mean test error over {} widths of the sparse family, with the 95 % \
+         bootstrap interval (widths resampled, and runs within them; {RESAMPLES} resamples). 1: the order by distance is the \
+         order by test error.\n\n{table}",
+        accuracies.len()
+    );
+}

@@ -1,0 +1,69 @@
+//! Tables of text that read well in a terminal and in Markdown.
+
+use std::fmt;
+
+/// A table of text, right-aligned but for its first column.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with the given column heads.
+    pub fn new(heads: &[&str]) -> Self {
+        Self { rows: vec![heads.iter().map(|head| head.to_string()).collect()] }
+    }
+
+    /// Adds a row, one cell a column.
+    pub fn row(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
+    }
+}
+
+impl fmt::Display for Table {
+    /// As GitHub-flavoured Markdown, padded to equal widths.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let width = |column: usize| {
+            self.rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0)
+                .max(3)
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        for (index, row) in self.rows.iter().enumerate() {
+            for (column, width) in widths.iter().enumerate() {
+                let cell = row.get(column).map_or("", String::as_str);
+                if column == 0 {
+                    write!(f, "| {cell:<width$} |")?;
+                } else {
+                    write!(f, " {cell:>width$} |")?;
+                }
+            }
+            writeln!(f)?;
+            if index == 0 {
+                for (column, width) in widths.iter().enumerate() {
+                    let line = "-".repeat(*width);
+                    if column == 0 { write!(f, "|:{line}-|")? } else { write!(f, "-{line}:|")? }
+                }
+                writeln!(f)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markdown() {
+        let mut table = Table::new(&["method", "8"]);
+        table.row(vec!["sampled".into(), "1.00e-3".into()]);
+        assert_eq!(table.to_string(), "| method  |       8 |\n|:--------|--------:|\n| sampled | 1.00e-3 |\n");
+    }
+}

@@ -1,0 +1,200 @@
+//! `Theta` of drawn networks, for given pairs of inputs.
+
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use rand::RngExt;
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::linalg::product;
+use crate::network::vector::{add_pair_products, sparse_product};
+use crate::network::{DrawnLayer, LayerId, LayerLaw, SparseRows};
+use crate::random::{Purpose, Stream};
+
+/// Hidden units that are drawn and summed together: the unit of work, and of the order of summation.
+const ROWS: usize = 64;
+/// Above this connectivity a dense product of zeros and all is faster than one of the weights that exist.
+const DENSE_ABOVE: f64 = 0.25;
+
+/// Inputs in single precision, feature-major, and the pairs among them.
+#[derive(Clone, Debug)]
+pub struct PairedInputs {
+    /// Shape `(d, samples)`.
+    features: Array2<f32>,
+    pairs: Vec<(u32, u32)>,
+}
+
+impl PairedInputs {
+    /// Takes inputs of shape `(samples, d)` and pairs of their row numbers. Only rows that occur in a pair are copied.
+    ///
+    /// # Errors
+    /// Where there is no pair, a row number is too large, or an input is not finite in single precision.
+    pub fn new(inputs: ArrayView2<f64>, pairs: &[(usize, usize)]) -> Result<Self> {
+        let mut used: Vec<usize> = pairs.iter().flat_map(|(i, j)| [*i, *j]).collect();
+        used.sort_unstable();
+        used.dedup();
+        match used.last() {
+            None => return Err(Error::value("pairs", 0, "there must be at least one pair", "ask for more")),
+            Some(last) if *last >= inputs.nrows() => {
+                return Err(Error::value(
+                    "pairs",
+                    last,
+                    format!("there are {} inputs", inputs.nrows()),
+                    "give row numbers below",
+                ));
+            }
+            Some(_) => {}
+        }
+        let place = |row: usize| used.partition_point(|other| *other < row) as u32;
+        let pairs = pairs.iter().map(|(i, j)| (place(*i), place(*j))).collect();
+        let features = Array2::from_shape_fn((inputs.ncols(), used.len()), |(feature, sample)| {
+            inputs[[used[sample], feature]] as f32
+        });
+        if let Some(value) = features.iter().find(|value| !value.is_finite()) {
+            return Err(Error::value("inputs", value, "is not finite in single precision", "rescale the inputs"));
+        }
+        Ok(Self { features, pairs })
+    }
+
+    /// The input dimension `d`.
+    pub fn dimension(&self) -> usize {
+        self.features.nrows()
+    }
+
+    /// The number of pairs.
+    pub fn pairs(&self) -> usize {
+        self.pairs.len()
+    }
+
+    /// Random pairs of different rows among `samples`, uniform and independent.
+    ///
+    /// # Errors
+    /// Where there are fewer than two samples, or no pair is asked for.
+    pub fn random_pairs(samples: usize, count: usize, seed: u64) -> Result<Vec<(usize, usize)>> {
+        if samples < 2 {
+            return Err(Error::value(
+                "data",
+                format!("{samples} input(s)"),
+                "pairs need at least two inputs",
+                "give more rows",
+            ));
+        }
+        if count == 0 {
+            return Err(Error::value("pairs", 0, "must be at least 1", "give a positive number"));
+        }
+        let mut stream = Stream::new(seed, Purpose::Pairs, 0, 0);
+        Ok((0..count)
+            .map(|_| {
+                let first = stream.random_range(0..samples);
+                let second = stream.random_range(0..samples - 1);
+                (first, if second < first { second } else { second + 1 })
+            })
+            .collect())
+    }
+}
+
+/// `Theta(x, y) = 1/(n d) sum_i [u_i.x]_+ [u_i.y]_+` of one drawn first layer `u`, for each pair.
+///
+/// Features in single precision, sums over hidden units in double; the same bits for any number of threads.
+///
+/// # Errors
+/// Where the layer does not have `d` columns, or has no rows.
+pub fn sampled_kernels(inputs: &PairedInputs, law: LayerLaw, id: LayerId) -> Result<Vec<f64>> {
+    if law.columns != inputs.dimension() || law.rows == 0 {
+        return Err(Error::value(
+            "width, dimension",
+            format!("{}, {}", law.rows, law.columns),
+            format!("the inputs have dimension {} and the width must be at least 1", inputs.dimension()),
+            "give a layer that fits",
+        ));
+    }
+    let drawn = DrawnLayer::new(law, id);
+    let partial: Vec<Vec<f64>> = (0..law.rows.div_ceil(ROWS))
+        .into_par_iter()
+        .map(|chunk| {
+            let rows = drawn.rows(chunk * ROWS..((chunk + 1) * ROWS).min(law.rows));
+            let mut sums = vec![0.0; inputs.pairs.len()];
+            for features in hidden_features(&rows, law, inputs)?.rows() {
+                if let Some(features) = features.as_slice() {
+                    add_pair_products(features, &inputs.pairs, &mut sums);
+                }
+            }
+            Ok(sums)
+        })
+        .collect::<Result<_>>()?;
+    let mut sums = vec![0.0; inputs.pairs.len()];
+    for part in partial {
+        sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+    }
+    let scale = 1.0 / (law.rows as f64 * law.columns as f64);
+    sums.iter_mut().for_each(|sum| *sum *= scale);
+    Ok(sums)
+}
+
+/// `[u_i.x]_+` for rows `i` and all samples, shape `(rows, samples)`.
+fn hidden_features(weights: &SparseRows, law: LayerLaw, inputs: &PairedInputs) -> Result<Array2<f32>> {
+    let samples = inputs.features.ncols();
+    let mut hidden = Array2::zeros((weights.rows(), samples));
+    if law.connectivity.get() > DENSE_ABOVE {
+        let mut dense = Array2::zeros((weights.rows(), law.columns));
+        for i in 0..weights.rows() {
+            let (columns, values) = weights.row(i);
+            columns.iter().zip(values).for_each(|(column, value)| dense[[i, *column as usize]] = *value);
+        }
+        let output: ArrayViewMut2<f32> = hidden.view_mut();
+        product(dense.view(), inputs.features.view(), 1.0, false, output)?;
+    } else if let (Some(input), Some(output)) = (inputs.features.as_slice(), hidden.as_slice_mut()) {
+        sparse_product(weights, 1.0, input, output, samples);
+    }
+    hidden.mapv_inplace(|value| value.max(0.0));
+    Ok(hidden)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connectivity::Connectivity;
+    use crate::network::{MaskFamily, WeightLaw};
+    use ndarray::Array;
+
+    #[test]
+    fn kernels_match_their_definition_on_both_sides_of_the_crossover() {
+        let inputs = Array::from_shape_fn((9, 40), |(i, j)| ((i * 31 + j * 17) % 23) as f64 / 10.0 - 1.0);
+        let pairs = [(0, 1), (3, 3), (8, 2), (0, 8)];
+        let paired = PairedInputs::new(inputs.view(), &pairs).unwrap();
+        for p in [1.0, 0.3, 0.2, 1e-3] {
+            let law = LayerLaw {
+                rows: 150,
+                columns: 40,
+                connectivity: Connectivity::new(p).unwrap(),
+                mask: MaskFamily::Bernoulli,
+                law: WeightLaw::Gaussian,
+            };
+            let id = LayerId { seed: 2, initialisation: 1, layer: 0 };
+            let found = sampled_kernels(&paired, law, id).unwrap();
+            let rows = DrawnLayer::new(law, id).all_rows();
+            for ((i, j), found) in pairs.iter().zip(found) {
+                let unit = |row: usize, sample: usize| {
+                    let (columns, values) = rows.row(row);
+                    let sum: f64 =
+                        columns.iter().zip(values).map(|(c, w)| f64::from(*w) * inputs[[sample, *c as usize]]).sum();
+                    sum.max(0.0)
+                };
+                let expected = (0..150).map(|row| unit(row, *i) * unit(row, *j)).sum::<f64>() / (150.0 * 40.0);
+                // Single precision sums of at most 40 terms.
+                assert!((found - expected).abs() <= 1e-5 * expected + 1e-12, "p = {p}: {found} {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn random_pairs_are_of_different_rows() {
+        let pairs = PairedInputs::random_pairs(3, 600, 1).unwrap();
+        assert!(pairs.iter().all(|(i, j)| i != j && *i < 3 && *j < 3));
+        // Six ordered pairs, 100 each expected; five standard deviations are 46.
+        for pair in [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)] {
+            let count = pairs.iter().filter(|other| **other == pair).count();
+            assert!(count.abs_diff(100) < 46, "{pair:?}: {count}");
+        }
+        assert!(PairedInputs::random_pairs(1, 1, 0).is_err() && PairedInputs::random_pairs(2, 0, 0).is_err());
+    }
+}

@@ -1,0 +1,193 @@
+//! Distances of one study: the inputs, made once a normalisation, and the records that each method makes of them.
+
+use ndarray::{Array2, ArrayView1};
+use rayon::prelude::*;
+
+use super::record::DistanceRecord;
+use super::spec::{DistanceMethod, DistanceSpec, Reference, SparseWidth};
+use crate::arccos::arc_cosine;
+use crate::connectivity::Connectivity;
+use crate::data::{DataSource, Inputs, Normalisation};
+use crate::error::Result;
+use crate::gram::Pair;
+use crate::masked::{Auto, MaskedKernel, Moments, Sampling};
+use crate::network::{LayerId, LayerLaw, MaskFamily, WeightLaw};
+use crate::paper;
+use crate::sampled::{PairedInputs, SampledDistances, sampled_kernels};
+use crate::statistics::{mean, median_interval_95, quantile, sorted, standard_error};
+use crate::theorem::{infinite_width_kernel, theorem_1};
+
+/// Normalised inputs and their random pairs.
+pub struct DistanceInputs {
+    normalisation: Normalisation,
+    checksum: String,
+    /// Shape `(samples, d)`.
+    values: Array2<f64>,
+    pairs: Vec<(usize, usize)>,
+    sampled: PairedInputs,
+    /// `K_1` of each pair.
+    k1: Vec<f64>,
+}
+
+/// The distance of each pair, with what is known of its parts and of its error.
+struct Distances {
+    connectivity: Connectivity,
+    by_pair: Vec<f64>,
+    /// Bias^2 and variance, averaged over pairs.
+    parts: Option<(f64, f64)>,
+    mean_error_samples: Option<f64>,
+    samples: usize,
+}
+
+impl DistanceInputs {
+    /// Normalises the inputs and draws the pairs of a study.
+    ///
+    /// # Errors
+    /// Where the data does not admit the normalisation or has too few rows.
+    pub fn new(inputs: &Inputs, normalisation: Normalisation, pairs: usize, seed: u64) -> Result<Self> {
+        let values = inputs.normalised(normalisation)?;
+        let pairs = PairedInputs::random_pairs(values.nrows(), pairs, seed)?;
+        let sampled = PairedInputs::new(values.view(), &pairs)?;
+        let k1 = pairs
+            .par_iter()
+            .map(|(i, j)| Ok(arc_cosine(Pair::new(values.row(*i), values.row(*j))?.gram()).k1))
+            .collect::<Result<_>>()?;
+        Ok(Self { normalisation, checksum: inputs.checksum.clone(), values, pairs, sampled, k1 })
+    }
+
+    /// The input dimension `d`.
+    pub fn dimension(&self) -> usize {
+        self.values.ncols()
+    }
+
+    /// The record of one method at one width.
+    ///
+    /// # Errors
+    /// Where the method cannot serve.
+    pub fn record(
+        &self,
+        data: &DataSource,
+        seed: u64,
+        spec: &DistanceSpec,
+        network: &SparseWidth,
+        method: DistanceMethod,
+    ) -> Result<DistanceRecord> {
+        let found = match method {
+            DistanceMethod::Sampled => self.sampled(spec, network, seed)?,
+            DistanceMethod::Theorem1 => self.theorem_1(spec, network, Some(Sampling::new(spec.masks, seed)?))?,
+            DistanceMethod::Moments => self.theorem_1(spec, network, None)?,
+            DistanceMethod::Paper => self.paper(spec, network.width, network.connectivity),
+            DistanceMethod::PaperEven => {
+                let even = network.even_connectivity.unwrap_or(network.connectivity);
+                self.paper(spec, network.width, even)
+            }
+        };
+        let sampled = method == DistanceMethod::Sampled;
+        let ordered = sorted(&found.by_pair);
+        let formula = matches!(method, DistanceMethod::Paper | DistanceMethod::PaperEven);
+        let median_interval = (!formula).then(|| median_interval_95(&ordered));
+        Ok(DistanceRecord {
+            version: env!("CARGO_PKG_VERSION").into(),
+            data: data.to_string(),
+            checksum: self.checksum.clone(),
+            normalisation: self.normalisation,
+            dimension: self.dimension(),
+            width: network.width,
+            connectivity: found.connectivity,
+            method,
+            mask: if sampled { spec.mask } else { MaskFamily::Bernoulli },
+            law: if sampled { spec.law } else { WeightLaw::Gaussian },
+            weight_variance: spec.law.variance(),
+            reference: if sampled { spec.reference.to_string() } else { Reference::Analytic.to_string() },
+            pairs: if formula { 0 } else { self.pairs.len() },
+            samples: found.samples,
+            seed,
+            device: "cpu".into(),
+            precision: if sampled { "f32 features, f64 sums" } else { "f64" }.into(),
+            mean: mean(&found.by_pair),
+            mean_error_pairs: standard_error(&found.by_pair),
+            mean_error_samples: found.mean_error_samples,
+            median: quantile(&ordered, 0.5),
+            lower_quartile: quantile(&ordered, 0.25),
+            median_low: median_interval.map(|ends| ends.0),
+            median_high: median_interval.map(|ends| ends.1),
+            upper_quartile: quantile(&ordered, 0.75),
+            bias_squared: found.parts.map(|parts| parts.0),
+            variance: found.parts.map(|parts| parts.1),
+        })
+    }
+
+    fn sampled(&self, spec: &DistanceSpec, network: &SparseWidth, seed: u64) -> Result<Distances> {
+        let (d, v) = (self.dimension(), spec.law.variance());
+        let law = |rows, connectivity| LayerLaw { rows, columns: d, connectivity, mask: spec.mask, law: spec.law };
+        let reference = match spec.reference {
+            Reference::Analytic => self.k1.iter().map(|k1| v * infinite_width_kernel(*k1, d)).collect(),
+            Reference::Dense(width) => {
+                // The last initialisation number, which no study reaches: independent of all the networks compared.
+                let id = LayerId { seed, initialisation: u32::MAX, layer: 0 };
+                sampled_kernels(&self.sampled, law(width, Connectivity::DENSE), id)?
+            }
+        };
+        let layer = law(network.width, network.connectivity);
+        let drawn = SampledDistances::draw(&self.sampled, layer, seed, spec.initialisations, reference)?;
+        let parts = (spec.initialisations > 1).then(|| average(&drawn.bias_and_variance()));
+        Ok(Distances {
+            connectivity: network.connectivity,
+            by_pair: drawn.by_pair(),
+            parts,
+            mean_error_samples: standard_error(&drawn.by_initialisation()),
+            samples: spec.initialisations,
+        })
+    }
+
+    /// Theorem 1, its masked moments by `auto` with the sampling given, or by the moment expansion.
+    fn theorem_1(&self, spec: &DistanceSpec, network: &SparseWidth, sampling: Option<Sampling>) -> Result<Distances> {
+        let (d, v2) = (self.dimension(), spec.law.variance().powi(2));
+        let row = |i: usize| -> ArrayView1<f64> { self.values.row(i) };
+        let found: Vec<_> = self
+            .pairs
+            .par_iter()
+            .enumerate()
+            .map(|(index, (i, j))| {
+                let pair = Pair::new(row(*i), row(*j))?;
+                let moments = match sampling {
+                    Some(sampling) => {
+                        let sampling = Sampling { stream: index as u32, ..sampling };
+                        Auto { sampling }.moments(&pair, network.connectivity)?
+                    }
+                    None => Moments.moments(&pair, network.connectivity)?,
+                };
+                Ok(theorem_1(&moments, d, network.width))
+            })
+            .collect::<Result<_>>()?;
+        let parts: Vec<_> = found.iter().map(|(distance, _)| (distance.bias_squared, distance.variance)).collect();
+        let (bias_squared, variance) = average(&parts);
+        // The pairs draw their masks independently, so the squares of their errors add.
+        let squares: Option<f64> = found.iter().map(|(_, error)| error.size().map(|error| error * error)).sum();
+        Ok(Distances {
+            connectivity: network.connectivity,
+            by_pair: found.iter().map(|(distance, _)| v2 * distance.total()).collect(),
+            parts: Some((v2 * bias_squared, v2 * variance)),
+            mean_error_samples: squares.map(|sum| v2 * sum.sqrt() / found.len() as f64),
+            samples: sampling.map_or(0, |sampling| sampling.masks),
+        })
+    }
+
+    /// Eq. (4) takes no inputs: one value stands for every pair.
+    fn paper(&self, spec: &DistanceSpec, width: usize, connectivity: Connectivity) -> Distances {
+        let v2 = spec.law.variance().powi(2);
+        let distance = paper::off_diagonal(self.dimension(), width, connectivity);
+        Distances {
+            connectivity,
+            by_pair: vec![v2 * distance.total()],
+            parts: Some((v2 * distance.bias_squared, v2 * distance.variance)),
+            mean_error_samples: None,
+            samples: 0,
+        }
+    }
+}
+
+fn average(parts: &[(f64, f64)]) -> (f64, f64) {
+    let count = parts.len() as f64;
+    (parts.iter().map(|part| part.0).sum::<f64>() / count, parts.iter().map(|part| part.1).sum::<f64>() / count)
+}

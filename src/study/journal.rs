@@ -1,0 +1,204 @@
+//! The journal: what a study has found so far, so that it can go on where it was interrupted.
+//!
+//! `journal.jsonl` in the output folder holds a header with the program's version, the spec and the checksum of the data,
+//! then one line a finished task. A line counts once its newline is written, so a program killed in the middle of a line
+//! loses that task only. A journal of another version, spec or data is refused, and says what differs.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::record::Record;
+use super::spec::StudySpec;
+use crate::error::{Error, Result};
+
+/// The name of the journal in an output folder.
+pub const JOURNAL: &str = "journal.jsonl";
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    /// Also the format's name: its first key.
+    sparsewidth_journal: u32,
+    version: String,
+    checksum: String,
+    spec: Value,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    task: String,
+    record: Record,
+}
+
+/// An open journal, held by one program at a time.
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+    done: HashMap<String, Record>,
+}
+
+impl Journal {
+    /// Opens the journal of an output folder, or begins one; the folder is made where it does not exist.
+    ///
+    /// # Errors
+    /// Where the folder cannot be written, another program holds the journal, a whole line of it cannot be read, or it
+    /// belongs to another study.
+    pub fn open(folder: &Path, spec: &StudySpec, checksum: &str) -> Result<Self> {
+        let unwritable = |error: std::io::Error| {
+            Error::file(folder, format!("cannot be written ({error})"), "give another folder with --out")
+        };
+        std::fs::create_dir_all(folder).map_err(unwritable)?;
+        let path = folder.join(JOURNAL);
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(unwritable)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let problem = "another program is writing it";
+                return Err(Error::file(&path, problem, "wait for it, or give another folder with --out"));
+            }
+            // Some file systems have no locks; two programs at once are then the user's to avoid.
+            Err(TryLockError::Error(_)) => {}
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(|error| {
+            Error::file(&path, format!("cannot be read ({error})"), "give another folder with --out")
+        })?;
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+        let header = Header {
+            sparsewidth_journal: 1,
+            version: env!("CARGO_PKG_VERSION").into(),
+            checksum: checksum.into(),
+            spec: serde_json::to_value(spec).map_err(|error| Error::failure("writing the spec", error))?,
+        };
+        let done = read(&path, &bytes[..whole], Some(&header))?;
+        file.set_len(whole as u64).and_then(|()| file.seek(SeekFrom::End(0))).map_err(unwritable)?;
+        let mut journal = Self { path, file, done };
+        if whole == 0 {
+            journal.write_line(&header)?;
+        }
+        Ok(journal)
+    }
+
+    /// The record of a task that was finished before.
+    pub fn record(&self, task: &str) -> Option<&Record> {
+        self.done.get(task)
+    }
+
+    /// Adds the record of a finished task.
+    ///
+    /// # Errors
+    /// Where the disk does not take it.
+    pub fn append(&mut self, task: &str, record: Record) -> Result<()> {
+        let entry = Entry { task: task.into(), record };
+        self.write_line(&entry)?;
+        self.done.insert(entry.task, entry.record);
+        Ok(())
+    }
+
+    fn write_line(&mut self, line: &impl Serialize) -> Result<()> {
+        let failure = |error: &dyn std::fmt::Display| Error::failure(format!("writing {}", self.path.display()), error);
+        let mut bytes = serde_json::to_vec(line).map_err(|error| failure(&error))?;
+        bytes.push(b'\n');
+        self.file.write_all(&bytes).map_err(|error| failure(&error))
+    }
+}
+
+/// Reads the whole lines of a journal and checks its header against `expected`.
+fn read(path: &Path, bytes: &[u8], expected: Option<&Header>) -> Result<HashMap<String, Record>> {
+    let corrupt = |line: usize, problem: &dyn std::fmt::Display| {
+        Error::file(
+            path,
+            format!("line {line} of the journal is corrupt ({problem})"),
+            "delete the file to begin anew, or give another folder with --out",
+        )
+    };
+    let mut done = HashMap::new();
+    for (index, line) in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).enumerate() {
+        if index == 0 {
+            let found: Header = serde_json::from_slice(line).map_err(|error| corrupt(1, &error))?;
+            if let Some(difference) = expected.and_then(|expected| difference(&found, expected)) {
+                let problem = format!("belongs to another study: {difference}");
+                return Err(Error::file(path, problem, "give another folder with --out, or delete this one's journal"));
+            }
+        } else {
+            let entry: Entry = serde_json::from_slice(line).map_err(|error| corrupt(index + 1, &error))?;
+            done.insert(entry.task, entry.record);
+        }
+    }
+    Ok(done)
+}
+
+fn difference(found: &Header, expected: &Header) -> Option<String> {
+    let differs = |name: &str, found: &dyn std::fmt::Display, expected: &dyn std::fmt::Display| {
+        Some(format!("its {name} is {found}, this one's is {expected}"))
+    };
+    if found.sparsewidth_journal != expected.sparsewidth_journal {
+        differs("format", &found.sparsewidth_journal, &expected.sparsewidth_journal)
+    } else if found.version != expected.version {
+        differs("program version", &found.version, &expected.version)
+    } else if let Some((name, found, expected)) = first_difference(&found.spec, &expected.spec, "") {
+        differs(&name, &found, &expected)
+    } else if found.checksum != expected.checksum {
+        differs("data checksum", &found.checksum, &expected.checksum)
+    } else {
+        None
+    }
+}
+
+/// The first place at which two specs differ, with what stands there.
+fn first_difference(found: &Value, expected: &Value, name: &str) -> Option<(String, Value, Value)> {
+    match (found, expected) {
+        (Value::Object(left), Value::Object(right)) => left.keys().chain(right.keys()).find_map(|key| {
+            let at = |object: &serde_json::Map<String, Value>| object.get(key).cloned().unwrap_or(Value::Null);
+            let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+            first_difference(&at(left), &at(right), &name)
+        }),
+        _ => (found != expected).then(|| (name.into(), found.clone(), expected.clone())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::DataSource;
+
+    fn spec(seed: u64) -> StudySpec {
+        StudySpec { data: DataSource::Embedded, seed, distance: None, training: None }
+    }
+
+    fn message(folder: &Path, seed: u64) -> String {
+        Journal::open(folder, &spec(seed), "abc").err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn other_studies_and_second_programs_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = Journal::open(folder.path(), &spec(1), "abc").unwrap();
+        assert!(message(folder.path(), 1).contains("another program"));
+        drop(held);
+        assert_eq!(message(folder.path(), 1), "");
+        assert!(message(folder.path(), 2).contains("its seed is 1, this one's is 2"));
+        let other_data = Journal::open(folder.path(), &spec(1), "def").err().unwrap().to_string();
+        assert!(other_data.contains("data checksum"), "{other_data}");
+    }
+
+    #[test]
+    fn cut_lines_are_dropped_and_corrupt_ones_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Journal::open(folder.path(), &spec(1), "abc").unwrap());
+        let path = folder.path().join(JOURNAL);
+        let header = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{header}{{\"task\":\"x")).unwrap();
+        assert_eq!(message(folder.path(), 1), "");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), header);
+        std::fs::write(&path, format!("{header}{{\"task\":\"x\n")).unwrap();
+        assert!(message(folder.path(), 1).contains("line 2"));
+        std::fs::write(&path, "{}\n").unwrap();
+        assert!(message(folder.path(), 1).contains("line 1"));
+    }
+}

@@ -1,0 +1,209 @@
+//! Studies: a spec in, records out, through a journal that survives interruption.
+
+mod distance;
+mod journal;
+mod record;
+mod spec;
+mod training;
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use rayon::prelude::*;
+
+pub use distance::DistanceInputs;
+pub use journal::{JOURNAL, Journal};
+pub use record::{DistanceRecord, Record, TrainingRecord};
+pub use spec::{
+    DistanceMethod, DistanceSpec, Family, Reference, SparseWidth, StudySpec, TrainedNetwork, TrainingStudySpec,
+    paper_networks,
+};
+
+use crate::data::Normalisation;
+use crate::error::{Error, Result};
+use training::PreparedTraining;
+
+/// One unit of a study's work: it makes one record.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Task {
+    Distance { normalisation: Normalisation, method: DistanceMethod, network: SparseWidth },
+    Training { network: TrainedNetwork, run: u32 },
+}
+
+impl Task {
+    /// The name under which the journal knows it.
+    fn name(&self) -> String {
+        match self {
+            Self::Distance { normalisation, method, network } => {
+                let SparseWidth { width, connectivity, .. } = network;
+                format!("distance/{}/{}/{width}:{}", normalisation.name(), method.name(), connectivity.get())
+            }
+            Self::Training { network: TrainedNetwork { family, width, connectivity, learning_rate }, run } => {
+                format!("training/{}/{width}:{}/{learning_rate}/{run}", family.name(), connectivity.get())
+            }
+        }
+    }
+}
+
+/// News of a running study, for a progress bar.
+#[derive(Clone, Debug)]
+pub enum Progress<'a> {
+    /// The study begins, with the cost of all its tasks in arbitrary units.
+    Begin {
+        /// Cost of all tasks.
+        cost: u64,
+    },
+    /// A task is done, now or in an earlier run of the study.
+    Done {
+        /// The name of the task.
+        task: &'a str,
+        /// Its cost in the same units.
+        cost: u64,
+        /// Whether its record came from the journal.
+        resumed: bool,
+    },
+}
+
+impl StudySpec {
+    /// Runs what the journal of `folder` does not hold yet, and returns all records in the order of the spec: distances by
+    /// normalisation, method and width, then training runs by network. Without a folder nothing is journaled.
+    ///
+    /// The records depend on the spec alone: not on threads, order, or interruptions.
+    ///
+    /// # Errors
+    /// Where the spec or data is wrong (before any work is done), the journal is refused, or a file cannot be written.
+    pub fn run(&self, folder: Option<&Path>, progress: &(dyn Fn(Progress) + Sync)) -> Result<Vec<Record>> {
+        self.check()?;
+        let inputs = self.distance.as_ref().map(|_| self.data.inputs(self.seed)).transpose()?;
+        let training = self.training.as_ref().map(|spec| PreparedTraining::new(&self.data, spec)).transpose()?;
+        let mut checksums: Vec<&str> = inputs.iter().map(|inputs| inputs.checksum.as_str()).collect();
+        checksums.extend(training.iter().flat_map(PreparedTraining::checksums));
+        let journal = folder.map(|folder| Journal::open(folder, self, &checksums.join(" "))).transpose()?;
+        let journal = Mutex::new(journal);
+
+        let tasks = self.tasks();
+        progress(Progress::Begin { cost: tasks.iter().map(|task| self.cost(task)).sum() });
+        let finish = |task: &Task, find: &dyn Fn() -> Result<Record>| -> Result<Record> {
+            let name = task.name();
+            let lock = || journal.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let known = lock().as_ref().and_then(|journal| journal.record(&name).cloned());
+            let resumed = known.is_some();
+            let record = match known {
+                Some(record) => record,
+                None => {
+                    let record = find()?;
+                    if let Some(journal) = lock().as_mut() {
+                        journal.append(&name, record.clone())?;
+                    }
+                    record
+                }
+            };
+            progress(Progress::Done { task: &name, cost: self.cost(task), resumed });
+            Ok(record)
+        };
+
+        let mut records = Vec::new();
+        if let (Some(spec), Some(inputs)) = (&self.distance, inputs) {
+            // One after the other: each spreads over all threads by itself.
+            for normalisation in &spec.normalisations {
+                let inputs = DistanceInputs::new(&inputs, *normalisation, spec.pairs, self.seed)?;
+                for task in &tasks {
+                    if let Task::Distance { normalisation: of, method, network } = task
+                        && of == normalisation
+                    {
+                        let find =
+                            || inputs.record(&self.data, self.seed, spec, network, *method).map(Record::Distance);
+                        records.push(finish(task, &find)?);
+                    }
+                }
+            }
+        }
+        if let Some(training) = training {
+            let trained: Vec<Record> = tasks
+                .par_iter()
+                .with_max_len(1)
+                .filter_map(|task| match task {
+                    Task::Training { network, run } => {
+                        let find = || training.record(&self.data, self.seed, network, *run).map(Record::Training);
+                        Some(finish(task, &find))
+                    }
+                    Task::Distance { .. } => None,
+                })
+                .collect::<Result<_>>()?;
+            records.extend(trained);
+        }
+        Ok(records)
+    }
+
+    fn check(&self) -> Result<()> {
+        let mut counts = Vec::new();
+        if let Some(spec) = &self.distance {
+            counts.extend([("pairs", spec.pairs), ("initialisations", spec.initialisations)]);
+            counts.extend([("methods", spec.methods.len()), ("normalisations", spec.normalisations.len())]);
+            counts.push(("networks", spec.networks.len()));
+            crate::masked::Sampling::new(spec.masks, self.seed)?;
+            let even = spec.methods.contains(&DistanceMethod::PaperEven);
+            if even && spec.networks.iter().any(|network| network.even_connectivity.is_none()) {
+                let problem = "needs a weight budget, from which its fixed n p follows";
+                let remedy = "leave it out, or give --weights";
+                return Err(Error::value("methods", DistanceMethod::PaperEven.name(), problem, remedy));
+            }
+        }
+        if let Some(spec) = &self.training {
+            counts.extend([("runs", spec.runs), ("epochs", spec.epochs), ("batch", spec.batch)]);
+            counts.extend([("samples", spec.samples), ("networks", spec.networks.len())]);
+        }
+        match counts.into_iter().find(|(_, count)| *count == 0) {
+            Some((name, _)) => Err(Error::value(name, 0, "must be at least 1", "give a positive number")),
+            None => Ok(()),
+        }
+    }
+
+    fn tasks(&self) -> Vec<Task> {
+        let mut tasks = Vec::new();
+        if let Some(spec) = &self.distance {
+            for normalisation in &spec.normalisations {
+                for method in &spec.methods {
+                    for network in &spec.networks {
+                        tasks.push(Task::Distance {
+                            normalisation: *normalisation,
+                            method: *method,
+                            network: *network,
+                        });
+                    }
+                }
+            }
+        }
+        if let Some(spec) = &self.training {
+            for network in &spec.networks {
+                tasks.extend((0..spec.runs as u32).map(|run| Task::Training { network: *network, run }));
+            }
+        }
+        tasks
+    }
+
+    /// A rough count of operations, for the time that is left.
+    fn cost(&self, task: &Task) -> u64 {
+        const DIMENSION: f64 = 784.0;
+        let operations = match (task, &self.distance, &self.training) {
+            (Task::Distance { method, network, .. }, Some(spec), _) => {
+                let entries = DIMENSION * network.connectivity.get();
+                match method {
+                    DistanceMethod::Sampled => {
+                        let width = network.width as f64 * spec.initialisations as f64;
+                        width * (entries * 1e4 + 2.0 * spec.pairs as f64 + 10.0 * DIMENSION)
+                    }
+                    DistanceMethod::Theorem1 => (spec.pairs * spec.masks) as f64 * (entries * 4.0 + 60.0),
+                    DistanceMethod::Moments => spec.pairs as f64 * DIMENSION * 10.0,
+                    DistanceMethod::Paper | DistanceMethod::PaperEven => 1.0,
+                }
+            }
+            (Task::Training { network, .. }, _, Some(spec)) => {
+                let weights = network.width as f64 * (DIMENSION * network.connectivity.get() + 10.0);
+                spec.epochs as f64 * (spec.samples as f64 * 3.0 + 1e4) * weights / 4.0
+            }
+            _ => 0.0,
+        };
+        (operations / 1e3) as u64 + 1
+    }
+}

@@ -1,0 +1,134 @@
+//! Records: what a study found, with all that it takes to find it again.
+
+use serde::{Deserialize, Serialize};
+
+use super::spec::{DistanceMethod, Family};
+use crate::connectivity::Connectivity;
+use crate::data::Normalisation;
+use crate::network::{MaskFamily, WeightLaw};
+
+/// One result of a study.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Record {
+    /// A mean squared distance.
+    Distance(DistanceRecord),
+    /// A training run.
+    Training(TrainingRecord),
+}
+
+/// The distance `E[(Theta - Theta_inf)^2]` at one width by one method, over pairs of inputs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DistanceRecord {
+    /// Version of the program.
+    pub version: String,
+    /// The data, as named on the command line.
+    pub data: String,
+    /// SHA-256 of the data.
+    pub checksum: String,
+    /// Normalisation of the inputs.
+    pub normalisation: Normalisation,
+    /// Input dimension `d`.
+    pub dimension: usize,
+    /// Hidden width `n`.
+    pub width: usize,
+    /// Connectivity `p` at which the method was evaluated.
+    pub connectivity: Connectivity,
+    /// How the distance was found.
+    pub method: DistanceMethod,
+    /// Masks: of the drawn networks where sampled, of the theory elsewhere.
+    pub mask: MaskFamily,
+    /// Law of the weights.
+    pub law: WeightLaw,
+    /// Variance `v` of the weights in units of `sigma^2`; the reference kernel is `v K_1 / d`, theory is scaled by `v^2`.
+    pub weight_variance: f64,
+    /// Reference kernel: `analytic` or `dense:N`.
+    pub reference: String,
+    /// Number of pairs; 0 for formulas that take no inputs.
+    pub pairs: usize,
+    /// Initialisations where networks are sampled, masks a pair where masks are; 0 where nothing is.
+    pub samples: usize,
+    /// Seed.
+    pub seed: u64,
+    /// Device that computed it.
+    pub device: String,
+    /// Precision of the features or of the formula.
+    pub precision: String,
+    /// Mean over pairs.
+    pub mean: f64,
+    /// Standard error of the mean as an estimate over all pairs of the data.
+    pub mean_error_pairs: Option<f64>,
+    /// Standard error of the mean on these very pairs: from the initialisations, or from the masks.
+    pub mean_error_samples: Option<f64>,
+    /// Median over pairs. Of sampled networks: of each pair's mean over few initialisations, which is biased downwards.
+    pub median: f64,
+    /// Lower end of the median's 95 % confidence interval over all pairs of the data, from the order statistics of these.
+    pub median_low: Option<f64>,
+    /// Its upper end.
+    pub median_high: Option<f64>,
+    /// First quartile over pairs.
+    pub lower_quartile: f64,
+    /// Third quartile over pairs.
+    pub upper_quartile: f64,
+    /// Mean over pairs of bias^2, unbiased where it is estimated (it can be slightly negative).
+    pub bias_squared: Option<f64>,
+    /// Mean over pairs of the variance of one hidden unit; the distance is `bias_squared + variance / width`.
+    pub variance: Option<f64>,
+}
+
+/// One training run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainingRecord {
+    /// Version of the program.
+    pub version: String,
+    /// The data, as named on the command line.
+    pub data: String,
+    /// SHA-256 of the training files.
+    pub checksum: String,
+    /// SHA-256 of the test files.
+    pub test_checksum: String,
+    /// Normalisation of the inputs, by the statistics of the training samples.
+    pub normalisation: Normalisation,
+    /// Training samples.
+    pub samples: usize,
+    /// Test samples.
+    pub test_samples: usize,
+    /// Input dimension `d`.
+    pub dimension: usize,
+    /// Sparse or dense.
+    pub family: Family,
+    /// Hidden width `n`.
+    pub width: usize,
+    /// Connectivity `p` of the first layer.
+    pub connectivity: Connectivity,
+    /// Weights that exist, both layers.
+    pub weights: usize,
+    /// Masks.
+    pub mask: MaskFamily,
+    /// Law of the initial weights.
+    pub law: WeightLaw,
+    /// Learning rate.
+    pub learning_rate: f64,
+    /// Passes over the training samples.
+    pub epochs: usize,
+    /// Samples a step.
+    pub batch: usize,
+    /// Seed.
+    pub seed: u64,
+    /// The run under this seed.
+    pub run: u32,
+    /// Device that computed it.
+    pub device: String,
+    /// Precision of weights and activations.
+    pub precision: String,
+    /// Best test accuracy after an epoch. Chosen on the test set, as in the paper, so it flatters every network a little.
+    pub best_accuracy: f64,
+    /// That epoch.
+    pub best_epoch: usize,
+    /// Test accuracy after the last epoch.
+    pub final_accuracy: f64,
+    /// Mean cross-entropy over the last epoch; none where it was not finite.
+    pub training_loss: Option<f64>,
+    /// Whether the run diverged, and ended there.
+    pub diverged: bool,
+}

@@ -1,0 +1,303 @@
+//! What a study is to do. A spec, with the program's version, determines every record.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::budget::{PAPER_WIDTHS, first_layer_connectivity, paper_learning_rate};
+use crate::connectivity::Connectivity;
+use crate::data::{CLASSES, DataSource, Normalisation};
+use crate::error::{Error, Result};
+use crate::network::{MaskFamily, WeightLaw};
+
+/// A study: distances of sparse networks' kernels, test errors of trained networks, or both on one data set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StudySpec {
+    /// The data.
+    pub data: DataSource,
+    /// The seed of everything random.
+    pub seed: u64,
+    /// The distances to take.
+    pub distance: Option<DistanceSpec>,
+    /// The networks to train.
+    pub training: Option<TrainingStudySpec>,
+}
+
+/// The first layer of a network whose kernel is studied.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SparseWidth {
+    /// The hidden width `n`.
+    pub width: usize,
+    /// The connectivity `p` of the first layer.
+    pub connectivity: Connectivity,
+    /// The connectivity if the whole budget, last layer included, were spread evenly: the fixed `n p` that the paper's
+    /// theory curve takes. None where no budget is set.
+    pub even_connectivity: Option<Connectivity>,
+}
+
+impl SparseWidth {
+    /// The networks of a weight budget, one a width, with a dense last layer of `outputs` outputs (0: no last layer).
+    ///
+    /// # Errors
+    /// Where the budget does not fit a width, see [`first_layer_connectivity`].
+    pub fn at_budget(weights: usize, dimension: usize, outputs: usize, widths: &[usize]) -> Result<Vec<Self>> {
+        let of_width = |width: &usize| {
+            let connectivity = first_layer_connectivity(weights, dimension, outputs, *width)?;
+            let even = weights as f64 / ((dimension + outputs) as f64 * *width as f64);
+            Ok(Self { width: *width, connectivity, even_connectivity: Connectivity::new(even).ok() })
+        };
+        widths.iter().map(of_width).collect()
+    }
+}
+
+impl FromStr for SparseWidth {
+    type Err = Error;
+
+    /// Reads `WIDTH:CONNECTIVITY`.
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = || Error::value("networks", text, "is not WIDTH:CONNECTIVITY", "write for instance 128:0.05");
+        let (width, connectivity) = text.split_once(':').ok_or_else(wrong)?;
+        let width: usize = width.trim().parse().map_err(|_| wrong())?;
+        if width == 0 {
+            return Err(Error::value("width", 0, "a network needs at least one hidden unit", "give a positive width"));
+        }
+        let connectivity = Connectivity::new(connectivity.trim().parse().map_err(|_| wrong())?)?;
+        Ok(Self { width, connectivity, even_connectivity: None })
+    }
+}
+
+/// How a distance is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DistanceMethod {
+    /// Kernels of drawn networks.
+    Sampled,
+    /// Theorem 1, its masked moments by the best method at hand ([`crate::masked::Auto`]).
+    Theorem1,
+    /// Theorem 1 with the moment expansion.
+    Moments,
+    /// Eq. (4) of the paper at the network's own connectivity.
+    Paper,
+    /// Eq. (4) at the even connectivity of the budget, as the paper's own figure takes it.
+    PaperEven,
+}
+
+impl DistanceMethod {
+    /// All methods, in the order of tables and legends.
+    pub const ALL: [Self; 5] = [Self::Sampled, Self::Theorem1, Self::Moments, Self::Paper, Self::PaperEven];
+
+    /// The name, as the command line and records spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sampled => "sampled",
+            Self::Theorem1 => "theorem1",
+            Self::Moments => "moments",
+            Self::Paper => "paper",
+            Self::PaperEven => "paper_even",
+        }
+    }
+
+    /// What it is, for legends and tables.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Sampled => "sampled networks",
+            Self::Theorem1 => "Theorem 1",
+            Self::Moments => "moment expansion",
+            Self::Paper => "Eq. (4), own p",
+            Self::PaperEven => "Eq. (4), fixed n p",
+        }
+    }
+}
+
+impl FromStr for DistanceMethod {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|method| method.name() == text).ok_or_else(|| {
+            let names: Vec<&str> = Self::ALL.iter().map(|method| method.name()).collect();
+            Error::value("methods", text, "is no such method", format!("use some of {}", names.join(",")))
+        })
+    }
+}
+
+/// What sampled kernels are compared to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Reference {
+    /// The infinite-width kernel `v K_1 / d` in closed form.
+    Analytic,
+    /// One drawn dense network of this width, the paper's way; its own variance adds to the distance.
+    Dense(usize),
+}
+
+impl FromStr for Reference {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.strip_prefix("dense:").map(str::parse) {
+            None if text == "analytic" => Ok(Self::Analytic),
+            Some(Ok(width)) if width > 0 => Ok(Self::Dense(width)),
+            _ => Err(Error::value("reference", text, "is no reference kernel", "use analytic, or dense:10000")),
+        }
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Analytic => f.write_str("analytic"),
+            Self::Dense(width) => write!(f, "dense:{width}"),
+        }
+    }
+}
+
+impl TryFrom<String> for Reference {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<Reference> for String {
+    fn from(reference: Reference) -> Self {
+        reference.to_string()
+    }
+}
+
+/// Distances over random pairs of inputs: every normalisation with every method at every width.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DistanceSpec {
+    /// The normalisations, each by the statistics of the inputs themselves.
+    pub normalisations: Vec<Normalisation>,
+    /// The networks.
+    pub networks: Vec<SparseWidth>,
+    /// The methods.
+    pub methods: Vec<DistanceMethod>,
+    /// Random pairs of different inputs.
+    pub pairs: usize,
+    /// Initialisations of sampled networks.
+    pub initialisations: usize,
+    /// Masks a pair, where Theorem 1 is evaluated by sampling masks.
+    pub masks: usize,
+    /// Masks of sampled networks; the theory's are Bernoulli.
+    pub mask: MaskFamily,
+    /// Weights of sampled networks; the theory's are Gaussian. Theory is scaled to a law's variance `v` by `v^2`.
+    pub law: WeightLaw,
+    /// What sampled kernels are compared to.
+    pub reference: Reference,
+}
+
+impl DistanceSpec {
+    /// The paper's protocol for the given networks: 10^4 pairs, 10 initialisations; the theory's masks and weights.
+    pub fn paper(networks: Vec<SparseWidth>) -> Self {
+        Self {
+            normalisations: vec![Normalisation::Pixel],
+            networks,
+            methods: DistanceMethod::ALL.to_vec(),
+            pairs: 10_000,
+            initialisations: 10,
+            masks: 1_000,
+            mask: MaskFamily::Bernoulli,
+            law: WeightLaw::Gaussian,
+            reference: Reference::Analytic,
+        }
+    }
+}
+
+/// The two ways to widen a network that the paper compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Family {
+    /// The number of weights stays, the connectivity falls.
+    Sparse,
+    /// Every weight exists, their number grows.
+    Dense,
+}
+
+impl Family {
+    /// The name, as the command line and records spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sparse => "sparse",
+            Self::Dense => "dense",
+        }
+    }
+}
+
+/// A one-hidden-layer perceptron to train; its last layer is dense.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainedNetwork {
+    /// Its family.
+    pub family: Family,
+    /// The hidden width.
+    pub width: usize,
+    /// The connectivity of the first layer.
+    pub connectivity: Connectivity,
+    /// The learning rate.
+    pub learning_rate: f64,
+}
+
+/// Networks to train, each in several runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainingStudySpec {
+    /// The normalisation, by the statistics of the training samples, of training and test set alike.
+    pub normalisation: Normalisation,
+    /// Training samples: a random subset where the data has more.
+    pub samples: usize,
+    /// The networks.
+    pub networks: Vec<TrainedNetwork>,
+    /// Runs a network, each with its own initialisation and order of samples.
+    pub runs: usize,
+    /// Passes over the training samples.
+    pub epochs: usize,
+    /// Samples a step.
+    pub batch: usize,
+    /// Which weights exist.
+    pub mask: MaskFamily,
+    /// Their initial values.
+    pub law: WeightLaw,
+}
+
+impl TrainingStudySpec {
+    /// The paper's protocol for the given networks: 2,048 samples, 300 epochs, batch 256, exact counts, uniform weights.
+    pub fn paper(networks: Vec<TrainedNetwork>, runs: usize) -> Self {
+        Self {
+            normalisation: Normalisation::Pixel,
+            samples: crate::data::SUBSET_SIZE,
+            networks,
+            runs,
+            epochs: 300,
+            batch: 256,
+            mask: MaskFamily::ExactCount,
+            law: WeightLaw::Uniform,
+        }
+    }
+}
+
+/// The networks of the paper's MLP figure at a budget, with the authors' learning rates: the sparse family (its first width
+/// is the dense base network), and the wider dense networks where they are asked for.
+///
+/// # Errors
+/// Where the budget does not fit the paper's widths.
+pub fn paper_networks(weights: usize, dimension: usize, dense_family: bool) -> Result<Vec<TrainedNetwork>> {
+    let mut networks = Vec::new();
+    for SparseWidth { width, connectivity, .. } in SparseWidth::at_budget(weights, dimension, CLASSES, &PAPER_WIDTHS)? {
+        let learning_rate = paper_learning_rate(width, false)?;
+        networks.push(TrainedNetwork { family: Family::Sparse, width, connectivity, learning_rate });
+    }
+    for width in PAPER_WIDTHS {
+        // The base network belongs to both families; it is trained once, as the sparse family's first.
+        if dense_family && width != PAPER_WIDTHS[0] {
+            let learning_rate = paper_learning_rate(width, true)?;
+            networks.push(TrainedNetwork {
+                family: Family::Dense,
+                width,
+                connectivity: Connectivity::DENSE,
+                learning_rate,
+            });
+        }
+    }
+    Ok(networks)
+}
