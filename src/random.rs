@@ -152,6 +152,15 @@ mod tests {
     }
 
     #[test]
+    fn another_implementation_agrees() {
+        for i in 0..1000u32 {
+            let counter = [i, i.wrapping_mul(0x9E37_79B9), !i, i << 7];
+            let key = [i ^ 0xA5A5_A5A5, i.rotate_left(9)];
+            assert_eq!(philox(key, counter), rand_philox::philox4x32_10(counter, key));
+        }
+    }
+
+    #[test]
     fn streams_differ() {
         let first = |mut stream: Stream| stream.next_u64();
         let base = first(Stream::new(1, Purpose::Pairs, 0, 0));

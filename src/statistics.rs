@@ -76,7 +76,7 @@ pub fn spearman(first: &[f64], second: &[f64]) -> Option<f64> {
         one += a * a;
         other += b * b;
     }
-    (one > 0.0 && other > 0.0).then(|| both / (one.sqrt() * other.sqrt()))
+    (one > 0.0 && other > 0.0).then(|| both / (one * other).sqrt())
 }
 
 fn ranks(values: &[f64]) -> Vec<f64> {

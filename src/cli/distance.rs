@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use sparsewidth::Result;
 use sparsewidth::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS};
 use sparsewidth::data::{CLASSES, DataSource, Normalisation};
 use sparsewidth::report::{Statistic, distance_chart, distance_table, write_chart};
 use sparsewidth::study::{DistanceMethod, DistanceSpec, SparseWidth, StudySpec};
-use sparsewidth::{Error, Result};
 
 use super::Common;
 use super::options::{DataOption, NormalisationOption, SamplingOptions};
@@ -25,9 +25,10 @@ pub struct DistanceArgs {
     /// The weight budget: (d + outputs) times the base width 8 [default]
     #[arg(long, value_name = "N")]
     weights: Option<usize>,
-    /// Outputs of the dense last layer, whose weights the budget pays for; 0 for the first layer alone
-    #[arg(long, default_value_t = CLASSES, value_name = "N")]
-    outputs: usize,
+    /// Outputs of the dense last layer, whose weights the budget pays for; 0 for the first layer alone [default: 10 for MNIST, 0
+    /// for other data]
+    #[arg(long, value_name = "N")]
+    outputs: Option<usize>,
     /// Networks as WIDTH:CONNECTIVITY, instead of widths at a budget
     #[arg(long, value_delimiter = ',', value_name = "LIST", conflicts_with_all = ["widths", "weights", "outputs"])]
     networks: Vec<SparseWidth>,
@@ -43,21 +44,20 @@ pub struct DistanceArgs {
 
 pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
     let data = args.data.data;
+    let images = matches!(data, DataSource::Embedded | DataSource::Folder(_));
     let networks = if args.networks.is_empty() {
         let dimension = dimension(&data)?;
-        let overflow = || Error::value("--outputs", args.outputs, "is too large", "give the number of classes");
-        let inputs_and_outputs = dimension.checked_add(args.outputs).ok_or_else(overflow)?;
-        let weights = args.weights.unwrap_or(inputs_and_outputs.saturating_mul(PAPER_BASE_WIDTH));
-        SparseWidth::at_budget(weights, dimension, args.outputs, &args.widths)?
+        let outputs = args.outputs.unwrap_or(if images { CLASSES } else { 0 });
+        let weights = args.weights.unwrap_or(dimension.saturating_add(outputs).saturating_mul(PAPER_BASE_WIDTH));
+        SparseWidth::at_budget(weights, dimension, outputs, &args.widths)?
     } else {
         args.networks
     };
     let mut spec = distance_spec(networks, &args.sampling);
-    spec.normalisations = match (args.normalisation.is_empty(), &data) {
-        (false, _) => args.normalisation.into_iter().map(Normalisation::from).collect(),
-        (true, DataSource::Embedded | DataSource::Folder(_)) => vec![Normalisation::Pixel],
-        (true, _) => vec![Normalisation::None],
-    };
+    spec.normalisations = args.normalisation.into_iter().map(Normalisation::from).collect();
+    if spec.normalisations.is_empty() {
+        spec.normalisations.push(if images { Normalisation::Pixel } else { Normalisation::None });
+    }
     if !args.methods.is_empty() {
         spec.methods = args.methods;
     } else if spec.networks.iter().any(|network| network.even_connectivity.is_none()) {

@@ -9,6 +9,7 @@ use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 
 use crate::error::{Error, Result};
+use crate::statistics::{quantile, sorted};
 
 /// How an axis maps numbers to places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,10 @@ pub struct ChartSeries {
 }
 
 /// A chart over a logarithmic abscissa with ticks at given places.
+///
+/// An axis holds what lies within one and a half interquartile ranges of the quartiles of its values (Tukey's fences), so
+/// that one extreme point does not flatten all others. Lines leave the frame towards points beyond, and a note below the
+/// legend gives their values.
 #[derive(Clone, Debug)]
 pub struct Chart {
     /// Above the picture.
@@ -112,11 +117,19 @@ impl Chart {
     fn axis(&self, right: bool) -> Axis {
         let scale = if right { Scale::Linear } else { self.y_scale };
         let of_axis = self.series.iter().filter(|series| series.right == right);
-        let values = of_axis.flat_map(|series| &series.points).flat_map(|point| {
-            let (low, high) = point.interval.unwrap_or((point.y, point.y));
-            [point.y, low, high]
-        });
-        Axis::around(values, scale)
+        Axis::around(of_axis.flat_map(|series| &series.points).copied().collect(), scale)
+    }
+
+    /// What lies beyond the axes, in words.
+    fn beyond(&self, left: &Axis, right: &Axis) -> Vec<String> {
+        let mut notes = Vec::new();
+        for series in &self.series {
+            let axis = if series.right { right } else { left };
+            for point in series.points.iter().filter(|point| axis.shows(point.y) && !axis.holds(point.y)) {
+                notes.push(format!("{}, {} at {}", series.label, short(point.y), point.x));
+            }
+        }
+        notes
     }
 
     fn draw<DB: DrawingBackend>(
@@ -127,11 +140,13 @@ impl Chart {
         embed_font();
         let px = |size: u32| size * factor;
         area.fill(&WHITE)?;
-        let columns = 3;
-        let rows = self.series.len().div_ceil(columns) as u32;
-        let (upper, legend) = area.split_vertically(px(SIZE.1 - 12 - 24 * rows));
-
         let (left, right) = (self.axis(false), self.axis(true));
+        let beyond = self.beyond(&left, &right);
+        let (columns, notes_a_line) = (3, 3);
+        let legend_rows = self.series.len().div_ceil(columns) as u32;
+        let note_rows = beyond.len().div_ceil(notes_a_line) as u32;
+        let (upper, lower) = area.split_vertically(px(SIZE.1 - 12 - 24 * legend_rows - 17 * note_rows));
+
         let x = Axis::with_ticks(&self.x_ticks);
         let mut chart = ChartBuilder::on(&upper)
             .caption(&self.title, ("sans-serif", px(17)))
@@ -140,7 +155,7 @@ impl Chart {
             .y_label_area_size(px(70))
             .right_y_label_area_size(if self.right_label.is_empty() { px(10) } else { px(60) })
             .build_cartesian_2d(x.clone(), left.clone())?
-            .set_secondary_coord(x, right.clone());
+            .set_secondary_coord(x.clone(), right.clone());
         let text = || ("sans-serif", px(13));
         chart
             .configure_mesh()
@@ -159,16 +174,23 @@ impl Chart {
                 .axis_desc_style(("sans-serif", px(14)))
                 .draw()?;
         }
+        // Half the width of an error bar's caps, as a factor on the logarithmic abscissa.
+        let cap = (x.high / x.low).powf(0.005);
         for series in &self.series {
             let axis = if series.right { &right } else { &left };
-            let elements = series.elements(axis, factor);
+            let elements = series.elements(cap, axis, factor);
             if series.right {
                 chart.draw_secondary_series(elements)?;
             } else {
                 chart.draw_series(elements)?;
             }
         }
-        self.draw_legend(&legend, columns, factor)?;
+        self.draw_legend(&lower, columns, factor)?;
+        for (index, notes) in beyond.chunks(notes_a_line).enumerate() {
+            let lead = if index == 0 { "Beyond the axis: " } else { "" };
+            let place = (px(40) as i32, px(24 * legend_rows + 17 * index as u32) as i32);
+            lower.draw(&Text::new(format!("{lead}{}", notes.join("; ")), place, ("sans-serif", px(12))))?;
+        }
         area.present()
     }
 
@@ -217,26 +239,42 @@ where
 
 impl ChartSeries {
     /// Line, error bars and markers.
-    fn elements<DB: DrawingBackend>(&self, axis: &Axis, factor: u32) -> Vec<DynElement<'static, DB, (f64, f64)>> {
+    fn elements<DB: DrawingBackend>(
+        &self,
+        cap: f64,
+        axis: &Axis,
+        factor: u32,
+    ) -> Vec<DynElement<'static, DB, (f64, f64)>> {
         let shown: Vec<&ChartPoint> = self.points.iter().filter(|point| axis.shows(point.y)).collect();
-        let path: Vec<(f64, f64)> = shown.iter().map(|point| (point.x, point.y)).collect();
         let line = colour(self.style).stroke_width(2 * factor);
         let mut elements = Vec::new();
-        if self.dashed {
-            let dashes = DashedPathElement::new(path.clone(), 7 * factor, 5 * factor, line);
-            elements.push(dashes.into_dyn());
-        } else {
-            elements.push(PathElement::new(path.clone(), line).into_dyn());
+        for pair in shown.windows(2) {
+            let Some(path) = axis.clip((pair[0].x, pair[0].y), (pair[1].x, pair[1].y)) else { continue };
+            elements.push(if self.dashed {
+                DashedPathElement::new(path, 7 * factor, 5 * factor, line).into_dyn()
+            } else {
+                PathElement::new(path, line).into_dyn()
+            });
         }
-        for point in &shown {
+        for point in shown.into_iter().filter(|point| axis.holds(point.y)) {
             if let Some((low, high)) = point.interval {
-                let ends = vec![(point.x, axis.inside(low)), (point.x, axis.inside(high))];
-                elements.push(PathElement::new(ends, line).into_dyn());
+                let thin = colour(self.style).stroke_width(factor);
+                let (low, high) = (axis.inside(low), axis.inside(high));
+                elements.push(PathElement::new(vec![(point.x, low), (point.x, high)], thin).into_dyn());
+                for end in [low, high] {
+                    let ends = vec![(point.x / cap, end), (point.x * cap, end)];
+                    elements.push(PathElement::new(ends, thin).into_dyn());
+                }
             }
+            elements.push(mark((point.x, point.y), self.style, factor));
         }
-        elements.extend(path.into_iter().map(|point| mark(point, self.style, factor)));
         elements
     }
+}
+
+/// A number in few digits.
+fn short(value: f64) -> String {
+    if (1e-2..1e3).contains(&value.abs()) { format!("{value:.2}") } else { format!("{value:.1e}") }
 }
 
 /// An axis with its range and ticks.
@@ -260,14 +298,24 @@ impl Axis {
         Self { scale: Scale::Logarithmic, low: low / room, high: high * room, ticks: ticks.to_vec() }
     }
 
-    /// An axis that holds all values it can show, with room and round ticks.
-    fn around(values: impl Iterator<Item = f64>, scale: Scale) -> Self {
-        let shown: Vec<f64> =
-            values.filter(|value| value.is_finite() && (scale == Scale::Linear || *value > 0.0)).collect();
-        let (mut low, mut high) = shown
-            .iter()
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)));
-        if shown.is_empty() {
+    /// An axis that holds all points within the fences, with their error bars as far as those lie within, with room and
+    /// round ticks.
+    fn around(points: Vec<ChartPoint>, scale: Scale) -> Self {
+        let place = |value: f64| if scale == Scale::Logarithmic { value.ln() } else { value };
+        let places =
+            sorted(&points.iter().map(|point| place(point.y)).filter(|place| place.is_finite()).collect::<Vec<_>>());
+        let (lower, upper) = (quantile(&places, 0.25), quantile(&places, 0.75));
+        // At least a little room, for points that are nearly all equal.
+        let reach = (1.5 * (upper - lower)).max(0.05);
+        let within = |value: &f64| (lower - reach..=upper + reach).contains(&place(*value));
+        let ends = points.iter().filter(|point| within(&point.y)).flat_map(|point| {
+            let (low, high) = point.interval.unwrap_or((point.y, point.y));
+            [point.y, low, high]
+        });
+        let (mut low, mut high) = ends
+            .filter(within)
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+        if low > high {
             (low, high) = (0.1, 1.0);
         }
         match scale {
@@ -304,18 +352,56 @@ impl Axis {
         if value.is_nan() { self.low } else { value.clamp(self.low, self.high) }
     }
 
-    fn text(&self, value: &f64) -> String {
-        let magnitude = value.abs();
-        if magnitude == 0.0 || (1e-2..1e5).contains(&magnitude) {
-            // As many digits as the ticks need.
-            let digits = (0..4).find(|digits| {
-                let factor = 10f64.powi(*digits);
-                self.ticks.iter().all(|tick| (tick * factor - (tick * factor).round()).abs() < 1e-6)
-            });
-            format!("{value:.*}", digits.unwrap_or(4) as usize)
-        } else {
-            format!("{value:.0e}")
+    fn holds(&self, value: f64) -> bool {
+        (self.low..=self.high).contains(&value)
+    }
+
+    /// Where a value stands, 0 at the low end and 1 at the high end.
+    fn share(&self, value: f64) -> f64 {
+        match self.scale {
+            Scale::Linear => (value - self.low) / (self.high - self.low),
+            Scale::Logarithmic => (value / self.low).ln() / (self.high / self.low).ln(),
         }
+    }
+
+    /// The part within the axis of a straight line between two points over a logarithmic abscissa.
+    fn clip(&self, from: (f64, f64), to: (f64, f64)) -> Option<Vec<(f64, f64)>> {
+        let (start, end) = (self.share(from.1), self.share(to.1));
+        let crossing = |share: f64| (share - start) / (end - start);
+        let (mut enter, mut leave) = (0.0f64, 1.0f64);
+        if start != end {
+            let (first, second) = (crossing(0.0), crossing(1.0));
+            (enter, leave) = (enter.max(first.min(second)), leave.min(first.max(second)));
+        } else if !(0.0..=1.0).contains(&start) {
+            return None;
+        }
+        let at = |t: f64| match t {
+            0.0 => from,
+            1.0 => to,
+            _ => {
+                let share = start + t * (end - start);
+                let y = match self.scale {
+                    Scale::Linear => self.low + share * (self.high - self.low),
+                    Scale::Logarithmic => self.low * (self.high / self.low).powf(share),
+                };
+                (from.0 * (to.0 / from.0).powf(t), y)
+            }
+        };
+        (enter < leave).then(|| vec![at(enter), at(leave)])
+    }
+
+    fn text(&self, value: &f64) -> String {
+        let smallest =
+            self.ticks.iter().map(|tick| tick.abs()).filter(|tick| *tick > 0.0).fold(f64::INFINITY, f64::min);
+        if self.scale == Scale::Logarithmic && smallest < 0.1 || smallest < 1e-4 || value.abs() >= 1e5 {
+            return format!("{value:.0e}");
+        }
+        // As many digits as the ticks need.
+        let digits = (0..4).find(|digits| {
+            let factor = 10f64.powi(*digits);
+            self.ticks.iter().all(|tick| (tick * factor - (tick * factor).round()).abs() < 1e-6)
+        });
+        format!("{value:.*}", digits.unwrap_or(4) as usize)
     }
 }
 
@@ -324,10 +410,7 @@ impl Ranged for Axis {
     type ValueType = f64;
 
     fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
-        let share = match self.scale {
-            Scale::Linear => (value - self.low) / (self.high - self.low),
-            Scale::Logarithmic => (value / self.low).ln() / (self.high / self.low).ln(),
-        };
+        let share = self.share(*value);
         limit.0 + (share * f64::from(limit.1 - limit.0)).round() as i32
     }
 
@@ -361,11 +444,37 @@ mod tests {
 
     #[test]
     fn axes_have_round_ticks() {
-        let axis = Axis::around([2e-3, 0.4].into_iter(), Scale::Logarithmic);
+        let points = |values: &[f64]| values.iter().map(|y| ChartPoint { x: 1.0, y: *y, interval: None }).collect();
+        let axis = Axis::around(points(&[2e-3, 0.4]), Scale::Logarithmic);
         assert!(axis.ticks.contains(&0.01) && axis.ticks.contains(&0.1));
-        let axis = Axis::around([0.84, 0.9].into_iter(), Scale::Linear);
+        let axis = Axis::around(points(&[0.84, 0.9]), Scale::Linear);
         assert!(axis.ticks.len() >= 4 && axis.low < 0.84 && axis.high > 0.9);
         assert!(axis.ticks.iter().all(|tick| (tick * 100.0 - (tick * 100.0).round()).abs() < 1e-9));
+    }
+
+    #[test]
+    fn an_extreme_point_is_beyond_the_axis_and_named() {
+        let points: Vec<ChartPoint> = [0.86, 0.88, 0.89, 0.9, 0.17]
+            .iter()
+            .enumerate()
+            .map(|(i, y)| ChartPoint { x: 8.0 * (i + 1) as f64, y: *y, interval: None })
+            .collect();
+        let axis = Axis::around(points.clone(), Scale::Linear);
+        assert!(axis.holds(0.86) && axis.holds(0.9) && !axis.holds(0.17));
+        let clipped = axis.clip((32.0, 0.9), (40.0, 0.17)).unwrap();
+        assert!(clipped[0] == (32.0, 0.9) && (clipped[1].1 - axis.low).abs() < 1e-12 && clipped[1].0 < 40.0);
+        assert_eq!(axis.clip((8.0, 0.1), (16.0, 0.2)), None);
+        let series = ChartSeries { label: "sparse".into(), style: 0, dashed: false, right: false, points };
+        let chart = Chart {
+            title: String::new(),
+            x_label: String::new(),
+            x_ticks: vec![8.0, 40.0],
+            y_label: String::new(),
+            y_scale: Scale::Linear,
+            right_label: String::new(),
+            series: vec![series],
+        };
+        assert!(chart.svg().unwrap().contains("sparse, 0.17 at 40"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::Statistic;
 use super::chart::{Chart, ChartPoint, ChartSeries, Scale};
 use crate::data::Normalisation;
+use crate::network::{MaskFamily, WeightLaw};
 use crate::statistics::{confidence_95, mean, t_quantile_95};
 use crate::study::{DistanceMethod, DistanceRecord, Family, Record, TrainingRecord};
 
@@ -63,6 +64,20 @@ fn training(records: &[Record]) -> Option<&TrainingRecord> {
     })
 }
 
+fn mask_title(mask: MaskFamily) -> &'static str {
+    match mask {
+        MaskFamily::Bernoulli => "Bernoulli",
+        MaskFamily::ExactCount => "exact-count",
+    }
+}
+
+fn law_title(law: WeightLaw) -> &'static str {
+    match law {
+        WeightLaw::Gaussian => "Gaussian",
+        WeightLaw::Uniform => "uniform",
+    }
+}
+
 fn accuracy_points(widths: &[(usize, Vec<f64>)], value: impl Fn(f64) -> f64) -> Vec<ChartPoint> {
     let point = |(width, runs): &(usize, Vec<f64>)| {
         let center = mean(runs);
@@ -116,8 +131,8 @@ pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
         title: format!(
             "Test accuracy, {} training samples, {} masks, {} weights, {} normalisation",
             run.samples,
-            run.mask.name().replace('_', "-"),
-            run.law.name(),
+            mask_title(run.mask),
+            law_title(run.law),
             run.normalisation.name()
         ),
         x_label: "width".into(),
@@ -176,7 +191,7 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
     x_ticks.sort_by(f64::total_cmp);
     x_ticks.dedup();
     let networks = sampled.map_or(String::new(), |record| {
-        format!(", networks: {} masks, {} weights", record.mask.name().replace('_', "-"), record.law.name())
+        format!(", {} masks, {} weights", mask_title(record.mask), law_title(record.law))
     });
     Some(Chart {
         title: format!(

@@ -44,7 +44,7 @@ impl SparseWidth {
     pub fn at_budget(weights: usize, dimension: usize, outputs: usize, widths: &[usize]) -> Result<Vec<Self>> {
         let of_width = |width: &usize| {
             let connectivity = first_layer_connectivity(weights, dimension, outputs, *width)?;
-            let even = weights as f64 / ((dimension + outputs) as f64 * *width as f64);
+            let even = weights as f64 / ((dimension as f64 + outputs as f64) * *width as f64);
             Ok(Self { width: *width, connectivity, even_connectivity: Connectivity::new(even).ok() })
         };
         widths.iter().map(of_width).collect()

@@ -1,0 +1,191 @@
+//! Studies through the program: the same records for any number of threads, after any interruption, and redrawn.
+
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use assert_cmd::{Command, cargo::CommandCargoExt};
+use ndarray::array;
+use ndarray_npy::WriteNpyExt;
+use serde_json::Value;
+
+/// A figure that takes seconds: few epochs, pairs, initialisations and masks.
+const SMALL: [&str; 15] = [
+    "figure",
+    "--epochs",
+    "3",
+    "--seeds",
+    "2",
+    "--pairs",
+    "200",
+    "--initialisations",
+    "3",
+    "--masks",
+    "64",
+    "--samples",
+    "512",
+    "--seed",
+    "3",
+];
+
+fn figure(folder: &Path, more: &[&str]) {
+    let output =
+        Command::cargo_bin("sparsewidth").unwrap().args(SMALL).arg("--out").arg(folder).args(more).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn read(folder: &Path, name: &str) -> Vec<u8> {
+    std::fs::read(folder.join(name)).unwrap()
+}
+
+#[test]
+fn records_do_not_depend_on_threads() {
+    let folders: Vec<_> = ["1", "2", "4"]
+        .iter()
+        .map(|threads| {
+            let folder = tempfile::tempdir().unwrap();
+            figure(folder.path(), &["--threads", threads]);
+            folder
+        })
+        .collect();
+    for folder in &folders[1..] {
+        for name in ["records.jsonl", "distance.csv", "training.csv", "summary.md", "distance.svg", "accuracy.png"] {
+            assert!(read(folder.path(), name) == read(folders[0].path(), name), "{name} differs");
+        }
+    }
+}
+
+fn journal_lines(folder: &Path) -> usize {
+    std::fs::read_to_string(folder.join("journal.jsonl")).map_or(0, |text| text.lines().count())
+}
+
+fn start(folder: &Path) -> Child {
+    let mut command = std::process::Command::cargo_bin("sparsewidth").unwrap();
+    command.args(SMALL).arg("--out").arg(folder).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+#[test]
+fn an_interrupted_figure_goes_on_and_ends_with_the_same_records() {
+    let whole = tempfile::tempdir().unwrap();
+    figure(whole.path(), &[]);
+    let folder = tempfile::tempdir().unwrap();
+    // Killed three times without warning, each time some tasks further on.
+    for tasks in [5, 40, 75] {
+        let mut running = start(folder.path());
+        let begin = Instant::now();
+        while journal_lines(folder.path()) < tasks && begin.elapsed() < Duration::from_secs(120) {
+            assert!(running.try_wait().unwrap().is_none(), "ended before it could be killed");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        running.kill().unwrap();
+        running.wait().unwrap();
+        assert!(!folder.path().join("records.jsonl").exists());
+    }
+    // And cut in the middle of a line.
+    let journal = folder.path().join("journal.jsonl");
+    let mut bytes = std::fs::read(&journal).unwrap();
+    bytes.truncate(bytes.len() - 20);
+    std::fs::write(&journal, bytes).unwrap();
+    figure(folder.path(), &[]);
+    assert!(read(folder.path(), "records.jsonl") == read(whole.path(), "records.jsonl"));
+    assert!(read(folder.path(), "summary.md") == read(whole.path(), "summary.md"));
+
+    // Redrawn from the records alone: the same pictures, without computing.
+    let redrawn = tempfile::tempdir().unwrap();
+    let mut again = Command::cargo_bin("sparsewidth").unwrap();
+    again.args(["figure", "--from"]).arg(whole.path()).arg("--out").arg(redrawn.path()).assert().success();
+    for name in ["accuracy", "distance", "distance-median", "distance-global", "distance-global-median"] {
+        for kind in ["svg", "png"] {
+            let name = format!("{name}.{kind}");
+            assert!(read(redrawn.path(), &name) == read(whole.path(), &name), "{name}");
+        }
+    }
+    assert!(read(redrawn.path(), "summary.md") == read(whole.path(), "summary.md"));
+}
+
+fn json_lines(arguments: &[&str]) -> Vec<Value> {
+    let output = Command::cargo_bin("sparsewidth").unwrap().args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn kernel_prints_an_object_a_pair() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    let x = array![[3.0f32, 4.0], [1.0, 0.0], [1.0, 2.0]];
+    let y = array![[3.0, 4.0], [0.0, 1.0], [2.0, -0.5]];
+    x.write_npy(std::fs::File::create(file("x.npy")).unwrap()).unwrap();
+    y.write_npy(std::fs::File::create(file("y.npy")).unwrap()).unwrap();
+    let kernel = |more: &[&str]| {
+        let (x, y) = (file("x.npy"), file("y.npy"));
+        json_lines(&[&["kernel", "--x", &x, "--y", &y, "--connectivity", "0.5"], more].concat())
+    };
+    let number = |object: &Value, key: &str| object[key].as_f64().unwrap_or_else(|| panic!("{key} in {object}"));
+    let exact = kernel(&["--width", "10"]);
+    assert_eq!(exact.len(), 3);
+    // The diagonal: K_1 = 25/2, K~_2 = 3/2 (25^2 + 3^4 + 4^4) with q = 1.
+    assert_eq!(number(&exact[0], "k1"), 12.5);
+    assert!((number(&exact[0], "masked_k2") - 1443.0).abs() < 1e-9);
+    assert_eq!(exact[0]["method"], "closed_form");
+    // Orthogonal unit vectors: only the full mask (probability 1/4) sees both, so K~_1 = K_1 / (4 p) = K_1 / 2.
+    assert!((number(&exact[1], "masked_k1") / number(&exact[1], "k1") - 0.5).abs() < 1e-14);
+    assert_eq!(exact[1]["method"], "enumerate");
+    for object in &exact {
+        let total = number(object, "bias_squared") + number(object, "variance") / 10.0;
+        assert!((number(object, "distance") - total).abs() < 1e-15 * total);
+        assert!(number(object, "masked_k1_error") < 1e-11);
+        assert_eq!(object["error_kind"], "bound");
+    }
+    let sampled = kernel(&["--method", "sampling", "--masks", "1000"]);
+    assert!(sampled[2].get("distance").is_none(), "no width, no distance");
+    for (sampled, exact) in sampled.iter().zip(&exact) {
+        // Two entries leave no stratum to sample: sizes 0, 1 and 2 are all summed.
+        assert!((number(sampled, "masked_k1") - number(exact, "masked_k1")).abs() < 1e-12);
+    }
+    let paper = kernel(&["--method", "paper", "--width", "10"]);
+    assert!(paper[0]["masked_k1"].is_null() && number(&paper[0], "bias_squared") == 0.0);
+    assert!(number(&paper[1], "bias_squared") > 0.0);
+    let moments = kernel(&["--method", "moments"]);
+    assert!(moments[2]["masked_k1_error"].is_null() && moments[2]["error_kind"].is_null());
+}
+
+#[test]
+fn distance_and_train_print_their_records() {
+    let records = json_lines(&[
+        "distance",
+        "--json",
+        "--data",
+        "gaussian:12,50",
+        "--networks",
+        "8:1,16:0.5",
+        "--pairs",
+        "40",
+        "--masks",
+        "64",
+        "--quiet",
+    ]);
+    let methods: Vec<&str> = records.iter().map(|record| record["method"].as_str().unwrap()).collect();
+    assert_eq!(methods, ["sampled", "sampled", "theorem1", "theorem1", "moments", "moments", "paper", "paper"]);
+    for record in &records {
+        for key in
+            ["version", "checksum", "normalisation", "dimension", "width", "connectivity", "seed", "mean", "median"]
+        {
+            assert!(!record[key].is_null(), "{key} in {record}");
+        }
+    }
+    let runs = json_lines(&["train", "--json", "--widths", "32,128", "--runs", "2", "--epochs", "10", "--samples", "512"]);
+    assert_eq!(runs.len(), 4);
+    assert!(runs.iter().all(|run| run["best_accuracy"].as_f64().unwrap() > 0.5 && run["weights"] == 6352), "{runs:?}");
+    assert_ne!(runs[0]["best_accuracy"], runs[1]["best_accuracy"], "each run has its own initialisation");
+}
+
+#[test]
+fn data_lists_what_is_embedded() {
+    let sets = json_lines(&["data", "--json"]);
+    assert_eq!((&sets[0]["samples"], &sets[1]["samples"]), (&Value::from(2048), &Value::from(10_000)));
+    assert_eq!((&sets[1]["minimum"], &sets[1]["maximum"]), (&Value::from(0.0), &Value::from(255.0)));
+    // The label counts of MNIST's test set, as published.
+    assert_eq!(sets[1]["labels"], serde_json::json!([980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]));
+}

@@ -1,0 +1,51 @@
+//! Protocol A of the paper on the embedded MNIST images, with fixed seeds.
+
+use sparsewidth::data::DataSource;
+use sparsewidth::statistics::mean;
+use sparsewidth::study::{Record, StudySpec, TrainingStudySpec, paper_networks};
+
+#[test]
+fn trained_accuracies_are_those_of_the_paper() {
+    // Three runs a width. Over ten runs the standard deviation between runs is 0.2 to 0.4 points, so a mean of three is
+    // within half a point of the truth; the bands below are wider by that.
+    let widths = [8, 128, 216, 512, 635];
+    let mut networks = paper_networks(6352, 784, false).unwrap();
+    networks.retain(|network| widths.contains(&network.width));
+    let training = TrainingStudySpec::paper(networks, 3);
+    let study = StudySpec { data: DataSource::Embedded, seed: 0, distance: None, training: Some(training) };
+    let records = study.run(None, &|_| {}).unwrap();
+    let accuracies = widths.map(|width| {
+        let of_width = records.iter().filter_map(|record| match record {
+            Record::Training(run) if run.width == width => Some(run),
+            _ => None,
+        });
+        for run in of_width.clone() {
+            assert_eq!(run.weights, 6352, "an exact count keeps the budget");
+            assert!(!run.diverged && run.training_loss.is_some());
+            assert!(run.best_accuracy >= run.final_accuracy);
+        }
+        mean(&of_width.map(|run| run.best_accuracy).collect::<Vec<_>>())
+    });
+    println!("{widths:?} {accuracies:?}");
+    let [dense, at_128, at_216, at_512, at_635] = accuracies;
+    assert!((0.85..0.885).contains(&dense), "dense width 8: {dense}");
+    assert!((0.88..0.905).contains(&at_128), "width 128: {at_128}");
+    assert!((0.88..0.905).contains(&at_216), "width 216: {at_216}");
+    assert!(at_128 > dense + 0.02 && at_216 > dense + 0.02, "two points above dense: {accuracies:?}");
+    assert!(at_512 < at_216 - 0.005, "{accuracies:?}");
+    // Two weights are left: chance, or what one or two pixels tell.
+    assert!(at_635 < 0.3, "width 635: {at_635}");
+}
+
+#[test]
+fn a_rate_far_too_large_is_recorded_as_diverged() {
+    let mut networks = paper_networks(6352, 784, false).unwrap();
+    networks.truncate(1);
+    networks[0].learning_rate = 1e30;
+    let mut training = TrainingStudySpec::paper(networks, 1);
+    training.epochs = 3;
+    let study = StudySpec { data: DataSource::Embedded, seed: 0, distance: None, training: Some(training) };
+    let records = study.run(None, &|_| {}).unwrap();
+    let Record::Training(run) = &records[0] else { panic!("a training record") };
+    assert!(run.diverged && run.training_loss.is_none());
+}

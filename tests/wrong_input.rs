@@ -1,0 +1,293 @@
+//! Wrong input, through the program: exit code 2, and a message that names the option or file, the value, and the remedy.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use assert_cmd::Command;
+use flate2::{Compression, write::GzEncoder};
+use ndarray::{Array1, Array2, Array3, array};
+use ndarray_npy::WriteNpyExt;
+use tempfile::TempDir;
+
+fn sparsewidth(arguments: &[&str]) -> Output {
+    Command::cargo_bin("sparsewidth").unwrap().args(arguments).output().unwrap()
+}
+
+/// Runs the program, which must refuse: exit code 2, nothing on standard output, all of `words` on standard error.
+fn refused(arguments: &[&str], words: &[&str]) {
+    let output = sparsewidth(arguments);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
+    assert!(output.stdout.is_empty(), "{arguments:?}");
+    for word in words {
+        assert!(message.contains(word), "{arguments:?}: no {word:?} in {message}");
+    }
+    assert!(!message.contains("panicked"), "{arguments:?}: {message}");
+}
+
+struct Files {
+    folder: TempDir,
+}
+
+impl Files {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_string()
+    }
+
+    fn bytes(&self, name: &str, bytes: &[u8]) -> String {
+        let path = PathBuf::from(self.path(name));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        self.path(name)
+    }
+
+    fn npy(&self, name: &str, array: &impl WriteNpyExt) -> String {
+        let mut bytes = Vec::new();
+        array.write_npy(&mut bytes).unwrap();
+        self.bytes(name, &bytes)
+    }
+}
+
+const KINDS: [&str; 4] =
+    ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
+
+/// A sound little data set: three images of 2 x 2 pixels for training, two for testing.
+fn idx(kind: &str) -> Vec<u8> {
+    let count = if kind.starts_with("train") { 3u8 } else { 2 };
+    let mut bytes = vec![0, 0, 8, if kind.contains("images") { 3 } else { 1 }, 0, 0, 0, count];
+    if kind.contains("images") {
+        bytes.extend([0, 0, 0, 2, 0, 0, 0, 2]);
+        bytes.extend((0..count * 4).map(|pixel| pixel * 20));
+    } else {
+        bytes.extend(0..count);
+    }
+    bytes
+}
+
+/// A folder with the four files, one of them changed.
+fn mnist(files: &Files, name: &str, changed: &str, change: impl Fn(Vec<u8>) -> Option<Vec<u8>>) -> String {
+    for kind in KINDS {
+        let bytes = if kind == changed { change(idx(kind)) } else { Some(idx(kind)) };
+        if let Some(bytes) = bytes {
+            files.bytes(&format!("{name}/{kind}"), &bytes);
+        }
+    }
+    files.path(name)
+}
+
+#[test]
+fn the_little_data_set_itself_is_sound() {
+    let files = Files::new();
+    let folder = mnist(&files, "sound", "", Some);
+    let output = sparsewidth(&["data", "--data", &folder]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let packed = mnist(&files, "packed", KINDS[0], |_| None);
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    std::io::Write::write_all(&mut encoder, &idx(KINDS[0])).unwrap();
+    files.bytes(&format!("packed/{}.gz", KINDS[0]), &encoder.finish().unwrap());
+    let same = sparsewidth(&["data", "--data", &packed, "--json"]).stdout;
+    let sound = sparsewidth(&["data", "--data", &folder, "--json"]).stdout;
+    let checksum = |bytes: &[u8]| String::from_utf8_lossy(bytes).split("sha256").nth(1).unwrap()[..70].to_string();
+    assert_eq!(checksum(&same), checksum(&sound));
+}
+
+#[test]
+fn data_folders() {
+    let files = Files::new();
+    let cases: [(&str, &str, fn(Vec<u8>) -> Option<Vec<u8>>, &[&str]); 10] = [
+        ("missing", KINDS[0], |_| None, &["no such file"]),
+        ("no labels", KINDS[3], |_| None, &["no such file"]),
+        (
+            "cut",
+            KINDS[2],
+            |mut b| {
+                b.pop();
+                Some(b)
+            },
+            &["truncated"],
+        ),
+        ("cut header", KINDS[1], |b| Some(b[..5].to_vec()), &["truncated"]),
+        ("empty", KINDS[1], |_| Some(vec![]), &["truncated"]),
+        (
+            "magic",
+            KINDS[0],
+            |mut b| {
+                b[2] = 9;
+                Some(b)
+            },
+            &["magic number"],
+        ),
+        (
+            "long",
+            KINDS[2],
+            |mut b| {
+                b.push(1);
+                Some(b)
+            },
+            &["wrong length"],
+        ),
+        (
+            "counts",
+            KINDS[1],
+            |mut b| {
+                b[7] = 2;
+                b.pop();
+                Some(b)
+            },
+            &["2 labels for 3 images"],
+        ),
+        (
+            "label",
+            KINDS[3],
+            |mut b| {
+                b[8] = 10;
+                Some(b)
+            },
+            &["label 0 is 10"],
+        ),
+        ("gzip", KINDS[0], |_| Some(vec![0x1f, 0x8b, 8, 0, 1]), &["gzip stream is damaged"]),
+    ];
+    for (name, changed, change, words) in cases {
+        let folder = mnist(&files, name, changed, change);
+        for command in ["data", "figure", "distance"] {
+            let out = files.path("never");
+            let mut arguments = vec![command, "--data", &folder];
+            if command != "data" {
+                arguments.extend(["--out", &out]);
+            }
+            refused(&arguments, &[words, &[changed]].concat());
+            assert!(!Path::new(&out).exists(), "{name}: {command} left a folder");
+        }
+    }
+    refused(&["data", "--data", &files.path("nowhere")], &["nowhere", "not a folder"]);
+    let sizes = mnist(&files, "sizes", KINDS[2], |mut b| {
+        b[11] = 1;
+        b.truncate(20);
+        Some(b)
+    });
+    refused(&["train", "--data", &sizes, "--widths", "8"], &["training images are (2, 2), test images (1, 2)"]);
+}
+
+#[test]
+fn npy_files() {
+    let files = Files::new();
+    let good = files.npy("good.npy", &array![[1.0, 2.0], [3.0, 4.0]]);
+    let cases = [
+        ("nan", files.npy("nan.npy", &array![[1.0, f64::NAN], [0.0, 0.0]]), "entry [0, 1] is NaN"),
+        ("infinite", files.npy("infinite.npy", &array![[1.0, 0.0], [f64::INFINITY, 0.0]]), "entry [1, 0] is inf"),
+        ("integers", files.npy("integers.npy", &array![[1i32, 2], [3, 4]]), "f32 or f64"),
+        ("three axes", files.npy("axes.npy", &Array3::<f64>::zeros((1, 1, 2))), "shape (N, d)"),
+        ("no rows", files.npy("empty.npy", &Array2::<f64>::zeros((0, 2))), "is empty"),
+        ("not npy", files.bytes("text.npy", b"1.0 2.0"), "not a whole .npy file"),
+        ("cut", files.bytes("cut.npy", &std::fs::read(&good).unwrap()[..140]), "not a whole .npy file"),
+        ("missing", files.path("missing.npy"), "cannot be read"),
+        ("other rows", files.npy("rows.npy", &Array2::<f64>::ones((3, 2))), "shape (3, 2)"),
+        ("other length", files.npy("length.npy", &Array1::<f64>::ones(3)), "shape (1, 3)"),
+        ("huge", files.npy("huge.npy", &array![[1e80, 2.0], [3.0, 4.0]]), "y[0] = 1"),
+    ];
+    for (name, path, words) in &cases {
+        println!("{name}");
+        refused(&["kernel", "--x", &good, "--y", path, "--connectivity", "0.5"], &[words]);
+    }
+    refused(&["data", "--data", &cases[0].1], &["nan.npy", "NaN"]);
+    let one = files.npy("one.npy", &array![1.0, 2.0]);
+    refused(&["distance", "--data", &one], &["1 input(s)", "at least two"]);
+    refused(&["distance", "--data", &good, "--normalisation", "global"], &["global", "use pixel or none"]);
+    refused(&["train", "--data", &good, "--widths", "8"], &["good.npy", "labels"]);
+    refused(&["figure", "--data", "gaussian:10"], &["gaussian:10", "labels"]);
+}
+
+#[test]
+fn numbers() {
+    let files = Files::new();
+    let x = files.npy("x.npy", &array![1.0, 2.0]);
+    for connectivity in ["0", "1.5", "NaN", "-0.1", "inf"] {
+        let option = format!("--connectivity={connectivity}");
+        refused(&["kernel", "--x", &x, "--y", &x, &option], &["connectivity = ", "(0, 1]"]);
+        refused(&["train", "--widths", "8", "--learning-rate", "1", &option], &["connectivity = ", "(0, 1]"]);
+    }
+    let kernel = |more: &[&str], words: &[&str]| {
+        refused(&[&["kernel", "--x", &x, "--y", &x, "--connectivity", "0.5"], more].concat(), words);
+    };
+    kernel(&["--connectivity", "half"], &["--connectivity"]);
+    kernel(&["--width", "0"], &["--width = 0"]);
+    kernel(&["--width=-3"], &["--width"]);
+    kernel(&["--method", "paper"], &["add --width"]);
+    kernel(&["--method", "guess"], &["--method", "enumerate"]);
+    kernel(&["--masks", "5"], &["masks = 5", "at least 32"]);
+    let many: Array1<f64> = Array1::from_iter((1..=40).map(f64::from));
+    let (many, squares) = (files.npy("many.npy", &many), files.npy("squares.npy", &(&many * &many)));
+    let enumerate = ["kernel", "--x", &many, "--y", &squares, "--connectivity", "0.5", "--method", "enumerate"];
+    refused(&enumerate, &["1.1e12 terms", "sampling"]);
+
+    refused(&["distance", "--widths", "0"], &["width = 0"]);
+    refused(&["distance", "--widths", "8,636"], &["weights = 6352", "width 636", "from 6361"]);
+    refused(&["distance", "--weights", "100"], &["weights = 100", "width 32", "too small"]);
+    refused(&["distance", "--weights", "100000", "--widths", "8"], &["weights = 100000", "too large"]);
+    refused(&["distance", "--networks", "8"], &["networks = 8", "WIDTH:CONNECTIVITY"]);
+    refused(&["distance", "--networks", "8:2"], &["connectivity = 2"]);
+    refused(&["distance", "--networks", "0:1"], &["width = 0"]);
+    refused(&["distance", "--networks", "8:1", "--methods", "paper_even"], &["paper_even", "--weights"]);
+    refused(&["distance", "--networks", "8:1", "--weights", "100"], &["--networks", "--weights"]);
+    refused(&["distance", "--methods", "magic"], &["magic", "theorem1"]);
+    refused(&["distance", "--pairs", "0"], &["pairs = 0"]);
+    refused(&["distance", "--initialisations", "0"], &["initialisations = 0"]);
+    refused(&["distance", "--masks", "1"], &["masks = 1"]);
+    refused(&["distance", "--reference", "dense:0"], &["dense:0", "analytic"]);
+    refused(&["distance", "--reference", "wide"], &["wide", "analytic"]);
+    refused(&["distance", "--data", "gaussian:0"], &["gaussian:0", "gaussian:784"]);
+    refused(&["distance", "--data", "gaussian:many"], &["gaussian:many"]);
+    refused(&["distance", "--normalisation", "unit"], &["unit", "pixel"]);
+    refused(&["distance", "--seed", "x"], &["--seed"]);
+    refused(&["data", "--threads", "0"], &["--threads = 0"]);
+    refused(&["data", "--device", "cuda"], &["cuda", "cpu"]);
+
+    refused(&["train", "--widths", "0"], &["width = 0"]);
+    refused(&["train", "--widths", "100"], &["width = 100", "--learning-rate"]);
+    refused(&["train", "--widths", "8", "--epochs", "0"], &["epochs = 0"]);
+    refused(&["train", "--widths", "8", "--batch", "0"], &["batch = 0"]);
+    refused(&["train", "--widths", "8", "--runs", "0"], &["runs = 0"]);
+    refused(&["train", "--widths", "8", "--samples", "0"], &["samples = 0"]);
+    refused(&["train", "--widths", "8", "--learning-rate", "0"], &["learning_rate = 0"]);
+    refused(&["train", "--widths", "8", "--learning-rate", "NaN"], &["learning_rate = NaN"]);
+    refused(&["train"], &["--widths"]);
+    refused(&["figure", "--seeds", "0"], &["runs = 0"]);
+    refused(&["fugure"], &["fugure", "figure"]);
+    refused(&[], &["Usage"]);
+}
+
+#[test]
+fn folders_and_journals() {
+    let files = Files::new();
+    let file = files.bytes("file", b"not a folder");
+    let inside = format!("{file}/out");
+    let quick = ["distance", "--data", "gaussian:5,20", "--widths", "8", "--pairs", "10", "--methods", "paper"];
+    let with_out = |out: &str, seed: &str, words: &[&str]| {
+        refused(&[&quick[..], &["--out", out, "--seed", seed]].concat(), words);
+    };
+    with_out(&inside, "1", &["file/out", "cannot be written", "--out"]);
+    refused(&["figure", "--out", &inside], &["file/out", "cannot be written"]);
+
+    let out = files.path("study");
+    assert!(sparsewidth(&[&quick[..], &["--out", &out, "--seed", "1"]].concat()).status.success());
+    with_out(&out, "2", &["another study", "its seed is 1, this one's is 2", "--out"]);
+    let journal = format!("{out}/journal.jsonl");
+    let sound = std::fs::read_to_string(&journal).unwrap();
+    std::fs::write(&journal, sound.replace("record", "recrod")).unwrap();
+    with_out(&out, "1", &["journal.jsonl", "line 2", "corrupt", "delete"]);
+    std::fs::write(&journal, "garbage\n").unwrap();
+    with_out(&out, "1", &["journal.jsonl", "line 1", "corrupt"]);
+    std::fs::write(&journal, sound.replace("0.1.0", "0.0.9")).unwrap();
+    with_out(&out, "1", &["program version", "0.0.9"]);
+
+    refused(&["figure", "--from", &files.path("nowhere")], &["nowhere/records.jsonl", "cannot be read"]);
+    files.bytes("damaged/records.jsonl", b"{\"kind\":\"distance\"}\n");
+    refused(&["figure", "--from", &files.path("damaged")], &["records.jsonl", "line 1 is corrupt"]);
+    files.bytes("void/records.jsonl", b"");
+    refused(&["figure", "--from", &files.path("void")], &["holds no record"]);
+    refused(&["figure", "--from", &out, "--out", &files.path("not there")], &["not there", "not a folder"]);
+}
