@@ -1,5 +1,7 @@
 //! Inputs in pairs, and the Gram triple `(A, B, C)`: all that an arc-cosine kernel sees of two inputs.
 
+use std::borrow::Cow;
+
 use ndarray::ArrayView1;
 
 use crate::error::{Error, Result};
@@ -7,14 +9,14 @@ use crate::error::{Error, Result};
 /// Two inputs of the same dimension `d`, finite in every entry.
 ///
 /// Checked once here, so that the kernels can rely on it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Pair<'a> {
-    x: ArrayView1<'a, f64>,
-    y: ArrayView1<'a, f64>,
+    x: Cow<'a, [f64]>,
+    y: Cow<'a, [f64]>,
 }
 
 impl<'a> Pair<'a> {
-    /// Pairs two inputs of shape `(d,)`.
+    /// Pairs two inputs of shape `(d,)`. Views that are not contiguous are copied.
     ///
     /// # Errors
     /// Where the lengths differ, are zero, or an entry is NaN, infinite, or so large that `|x|^4` or `|y|^4` overflows
@@ -41,17 +43,18 @@ impl<'a> Pair<'a> {
                 ));
             }
         }
-        Ok(Self { x, y })
+        let contiguous = |v: ArrayView1<'a, f64>| v.to_slice().map_or_else(|| Cow::from(v.to_vec()), Cow::from);
+        Ok(Self { x: contiguous(x), y: contiguous(y) })
     }
 
-    /// The first input, shape `(d,)`.
-    pub fn x(&self) -> ArrayView1<'a, f64> {
-        self.x
+    /// The first input, of length `d`.
+    pub fn x(&self) -> &[f64] {
+        &self.x
     }
 
-    /// The second input, shape `(d,)`.
-    pub fn y(&self) -> ArrayView1<'a, f64> {
-        self.y
+    /// The second input, of length `d`.
+    pub fn y(&self) -> &[f64] {
+        &self.y
     }
 
     /// The input dimension `d`.
@@ -61,11 +64,21 @@ impl<'a> Pair<'a> {
 
     /// The Gram triple of the pair.
     pub fn gram(&self) -> Gram {
-        Gram {
-            a: sum_of(self.dimension(), |j| self.x[j] * self.x[j]),
-            b: sum_of(self.dimension(), |j| self.y[j] * self.y[j]),
-            c: sum_of(self.dimension(), |j| self.x[j] * self.y[j]),
+        Gram { a: self.sum(|x, _| x * x), b: self.sum(|_, y| y * y), c: self.sum(|x, y| x * y) }
+    }
+
+    /// `sum_j term(x_j, y_j)` in 16 lanes over blocks of 512, so the rounding error stays below about 50 units in the last
+    /// place of `sum |term|` at any length, where a running sum would lose up to `d` of them.
+    pub(crate) fn sum(&self, term: impl Fn(f64, f64) -> f64) -> f64 {
+        fn halves(x: &[f64], y: &[f64], term: &impl Fn(f64, f64) -> f64) -> f64 {
+            const BLOCK: usize = 512;
+            if x.len() <= BLOCK {
+                return block(x, y, term);
+            }
+            let middle = (x.len() / 2).next_multiple_of(BLOCK);
+            halves(&x[..middle], &y[..middle], term) + halves(&x[middle..], &y[middle..], term)
         }
+        halves(&self.x, &self.y, &term)
     }
 
     /// The factor `r` with `y = r x`, where the inputs are exactly parallel (`r > 0`), antiparallel (`r < 0`), or `y = 0 != x`.
@@ -75,7 +88,7 @@ impl<'a> Pair<'a> {
             return None;
         }
         let ratio = self.y[largest] / self.x[largest];
-        self.x.iter().zip(self.y).all(|(x, y)| ratio * x == *y).then_some(ratio)
+        self.x.iter().zip(self.y.iter()).all(|(x, y)| ratio * x == *y).then_some(ratio)
     }
 }
 
@@ -103,39 +116,26 @@ impl Gram {
     }
 }
 
-/// `sum_{j < n} term(j)` in 16 lanes over blocks of 512, so the rounding error stays below about 50 units in the last
-/// place of `sum |term|` at any length, where a running sum would lose up to `n` of them.
-pub(crate) fn sum_of(n: usize, term: impl Fn(usize) -> f64) -> f64 {
+fn block(x: &[f64], y: &[f64], term: &impl Fn(f64, f64) -> f64) -> f64 {
     const LANES: usize = 16;
-    const BLOCK: usize = 512;
-    fn block(range: std::ops::Range<usize>, term: &impl Fn(usize) -> f64) -> f64 {
-        let mut lanes = [0.0; LANES];
-        let whole = range.start + range.len() / LANES * LANES;
-        for start in (range.start..whole).step_by(LANES) {
-            for (lane, sum) in lanes.iter_mut().enumerate() {
-                *sum += term(start + lane);
-            }
+    let mut lanes = [0.0; LANES];
+    let (mut x, mut y) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
+    for (x, y) in (&mut x).zip(&mut y) {
+        for lane in 0..LANES {
+            lanes[lane] += term(x[lane], y[lane]);
         }
-        for (lane, j) in (whole..range.end).enumerate() {
-            lanes[lane] += term(j);
-        }
-        let mut width = LANES / 2;
-        while width > 0 {
-            for lane in 0..width {
-                lanes[lane] += lanes[lane + width];
-            }
-            width /= 2;
-        }
-        lanes[0]
     }
-    fn halves(range: std::ops::Range<usize>, term: &impl Fn(usize) -> f64) -> f64 {
-        if range.len() <= BLOCK {
-            return block(range, term);
-        }
-        let middle = range.start + (range.len() / 2).next_multiple_of(BLOCK);
-        halves(range.start..middle, term) + halves(middle..range.end, term)
+    for (lane, (x, y)) in lanes.iter_mut().zip(x.remainder().iter().zip(y.remainder())) {
+        *lane += term(*x, *y);
     }
-    halves(0..n, &term)
+    let mut width = LANES / 2;
+    while width > 0 {
+        for lane in 0..width {
+            lanes[lane] += lanes[lane + width];
+        }
+        width /= 2;
+    }
+    lanes[0]
 }
 
 #[cfg(test)]
@@ -147,7 +147,8 @@ mod tests {
     fn sums_are_accurate_at_any_length() {
         for n in [1, 15, 16, 17, 511, 512, 513, 784, 1025, 10_000] {
             // 0.1 is not a binary fraction, so a running sum drifts; the exact value of n * 0.1 is known.
-            let relative = sum_of(n, |_| 0.1) / (n as f64 * 0.1) - 1.0;
+            let x = Array1::from_elem(n, 0.1);
+            let relative = Pair::new(x.view(), x.view()).unwrap().sum(|x, _| x) / (n as f64 * 0.1) - 1.0;
             assert!(relative.abs() < 50.0 * f64::EPSILON, "n = {n}: {relative:e}");
         }
     }

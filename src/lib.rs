@@ -1,10 +1,75 @@
-//! x
+//! Kernels of sparse, finite-width ReLU networks: exactly, by closed forms, and by sampling; and the test errors of the
+//! networks themselves.
+//!
+//! Given the same number of weights, is a wider, sparser network better? Golubeva, Neyshabur and Gur-Ari ("Are wider nets
+//! better given the same number of parameters?", ICLR 2021, [arXiv 2010.14495](https://arxiv.org/abs/2010.14495)) found that
+//! it is, up to a point, and gave a reason: at initialisation, what counts is how far the network's Gaussian-process kernel
+//! is from that of an infinitely wide one.
+//!
+//! # The theory on one page
+//!
+//! The network is `f(x) = (n d)^(-1/2) v^T [u x]_+`: inputs `x` in `R^d`, hidden width `n`, no biases. Each entry of `u`
+//! exists with probability `p`, the connectivity, and is then drawn from `N(0, 1/p)`. Its kernel and the kernel of the dense
+//! network of infinite width are
+//!
+//! `Theta(x, y) = 1/(n d) sum_i [u_i.x]_+ [u_i.y]_+`  and  `Theta_inf(x, y) = K_1(x, y) / d`,
+//!
+//! with the arc-cosine moments `K_l(x, y) = E_{w ~ N(0, I)} [ (w.x)^l (w.y)^l H(w.x) H(w.y) ]`. Averaged over masks they
+//! become `K~_l(x, y) = p^(-l) sum_s p^|s| (1-p)^(d-|s|) K_l(x_s, y_s)`, and Theorem 1 of the paper is exact:
+//!
+//! `E[(Theta - Theta_inf)^2] = (K~_1 - K_1)^2 / d^2  +  (K~_2 - K~_1^2) / (d^2 n)`, that is bias^2 + variance / n.
+//!
+//! At a fixed number of weights, a wider network has a smaller variance and, through its smaller `p`, larger `K~_2` and bias.
+//!
+//! # Where it is in the code
+//!
+//! Data flows one way, from inputs to records to pictures:
+//!
+//! | | |
+//! |---|---|
+//! | [`data`] | inputs: MNIST, `.npy`, Gaussian; their normalisation |
+//! | [`gram`] | a pair of inputs and its Gram triple `(A, B, C)`, all that a kernel sees of it |
+//! | [`arccos`] | `K_1` and `K_2` |
+//! | [`masked`] | `K~_1` and `K~_2`: one method a file, behind one trait |
+//! | [`theorem`] | Theorem 1 |
+//! | [`paper`] | Eq. (4), its diagonal form and optimal connectivity, as published |
+//! | [`connectivity`], [`budget`] | the connectivity `p`, and what a weight budget makes of it |
+//! | [`network`] | drawing sparse layers; training |
+//! | [`sampled`] | kernels of drawn networks |
+//! | [`study`] | specs in, records out, through a journal |
+//! | [`report`] | records in; tables, files and pictures out |
+//! | [`random`], [`statistics`], [`linalg`] | what all of these need |
+//!
+//! # An example
+//!
+//! The distance of one pair, exactly and by the moment expansion:
+//!
+//! ```
+//! use ndarray::Array1;
+//! use sparsewidth::connectivity::Connectivity;
+//! use sparsewidth::gram::Pair;
+//! use sparsewidth::masked::{Enumerate, MaskedKernel, Moments};
+//! use sparsewidth::theorem::theorem_1;
+//!
+//! let x = Array1::from_shape_fn(12, |j| (j as f64).sin());
+//! let y = Array1::from_shape_fn(12, |j| (j as f64).cos());
+//! let pair = Pair::new(x.view(), y.view())?;
+//! let p = Connectivity::new(0.5)?;
+//!
+//! let (exact, _) = theorem_1(&Enumerate::default().moments(&pair, p)?, 12, 100);
+//! let (close, _) = theorem_1(&Moments.moments(&pair, p)?, 12, 100);
+//! assert!((close.total() / exact.total() - 1.0).abs() < 0.02);
+//! # Ok::<(), sparsewidth::Error>(())
+//! ```
+//!
+//! The library prints nothing and does not panic on input; every [`Error`] says what is wrong, where, and what to do.
 #![deny(missing_docs)]
+
 pub mod arccos;
 pub mod budget;
 pub mod connectivity;
 pub mod data;
-pub mod error;
+mod error;
 pub mod gram;
 pub mod linalg;
 pub mod masked;
@@ -16,4 +81,5 @@ pub mod sampled;
 pub mod statistics;
 pub mod study;
 pub mod theorem;
+
 pub use error::{Error, Result};

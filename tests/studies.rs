@@ -175,7 +175,8 @@ fn distance_and_train_print_their_records() {
             assert!(!record[key].is_null(), "{key} in {record}");
         }
     }
-    let runs = json_lines(&["train", "--json", "--widths", "32,128", "--runs", "2", "--epochs", "10", "--samples", "512"]);
+    let runs =
+        json_lines(&["train", "--json", "--widths", "32,128", "--runs", "2", "--epochs", "10", "--samples", "512"]);
     assert_eq!(runs.len(), 4);
     assert!(runs.iter().all(|run| run["best_accuracy"].as_f64().unwrap() > 0.5 && run["weights"] == 6352), "{runs:?}");
     assert_ne!(runs[0]["best_accuracy"], runs[1]["best_accuracy"], "each run has its own initialisation");

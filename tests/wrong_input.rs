@@ -68,8 +68,11 @@ fn idx(kind: &str) -> Vec<u8> {
     bytes
 }
 
+/// What is done to the bytes of a file; none: the file is left out.
+type Change = fn(Vec<u8>) -> Option<Vec<u8>>;
+
 /// A folder with the four files, one of them changed.
-fn mnist(files: &Files, name: &str, changed: &str, change: impl Fn(Vec<u8>) -> Option<Vec<u8>>) -> String {
+fn mnist(files: &Files, name: &str, changed: &str, change: Change) -> String {
     for kind in KINDS {
         let bytes = if kind == changed { change(idx(kind)) } else { Some(idx(kind)) };
         if let Some(bytes) = bytes {
@@ -98,7 +101,7 @@ fn the_little_data_set_itself_is_sound() {
 #[test]
 fn data_folders() {
     let files = Files::new();
-    let cases: [(&str, &str, fn(Vec<u8>) -> Option<Vec<u8>>, &[&str]); 10] = [
+    let cases: [(&str, &str, Change, &[&str]); 10] = [
         ("missing", KINDS[0], |_| None, &["no such file"]),
         ("no labels", KINDS[3], |_| None, &["no such file"]),
         (

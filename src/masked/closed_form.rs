@@ -3,7 +3,7 @@
 use super::{Estimate, MaskedMoments, ROUNDING, scales};
 use crate::arccos::arc_cosine;
 use crate::connectivity::Connectivity;
-use crate::gram::{Pair, sum_of};
+use crate::gram::Pair;
 
 /// The masked moments where they are known in closed form; `None` elsewhere.
 ///
@@ -20,7 +20,7 @@ pub fn closed_form(pair: &Pair, connectivity: Connectivity) -> Option<MaskedMome
         (0.0, 0.0)
     } else {
         let ratio = pair.ratio()?.max(0.0);
-        let fourth = sum_of(pair.dimension(), |j| pair.x()[j].powi(4));
+        let fourth = pair.sum(|x, _| x.powi(4));
         (ratio * gram.a / 2.0, 1.5 * ratio * ratio * (gram.a * gram.a + connectivity.excess() * fourth))
     };
     let (scale_1, scale_2) = scales(pair, connectivity);

@@ -17,7 +17,7 @@ use crate::gram::{Gram, Pair};
 /// same bits for any number of threads.
 #[derive(Clone, Copy, Debug)]
 pub struct Enumerate {
-    /// Refuse sums of more terms than this. The default, 2^30, takes about a minute on two cores.
+    /// Refuse sums of more terms than this. The default is 2^30.
     pub max_terms: u64,
 }
 

@@ -168,8 +168,8 @@ const ROUNDING: f64 = 64.0 * f64::EPSILON;
 fn scales(pair: &Pair, connectivity: Connectivity) -> (f64, f64) {
     let gram = pair.gram();
     let q = connectivity.excess();
-    let second = |norm: f64, v: ndarray::ArrayView1<f64>| {
-        (norm * norm + q * crate::gram::sum_of(v.len(), |j| v[j].powi(4))).sqrt()
-    };
-    (gram.scale(), 1.5 * second(gram.a, pair.x()) * second(gram.b, pair.y()))
+    let second = |norm: f64, fourth: f64| (norm * norm + q * fourth).sqrt();
+    let second_x = second(gram.a, pair.sum(|x, _| x.powi(4)));
+    let second_y = second(gram.b, pair.sum(|_, y| y.powi(4)));
+    (gram.scale(), 1.5 * second_x * second_y)
 }

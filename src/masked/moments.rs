@@ -6,7 +6,7 @@ use super::{Estimate, MaskedKernel, MaskedMoments, Method, closed_form};
 use crate::arccos::{Angle, arc_cosine};
 use crate::connectivity::Connectivity;
 use crate::error::Result;
-use crate::gram::{Pair, sum_of};
+use crate::gram::Pair;
 
 /// The second-order expansion of `K~_l` in the fluctuation of the masked Gram triple.
 ///
@@ -47,16 +47,22 @@ impl MaskedKernel for Moments {
         }
         let Angle { cosine, sine, phi } = Angle::of(gram);
         let (norm_x, norm_y) = (gram.a.sqrt(), gram.b.sqrt());
-        let sum = |term: fn(f64, f64, f64, f64) -> f64| {
-            sum_of(pair.dimension(), |j| term(pair.x()[j] / norm_x, pair.y()[j] / norm_y, cosine, sine))
-        };
-        let first = sum(|u, v, cosine, sine| {
+        let (over_x, over_y) = (1.0 / norm_x, 1.0 / norm_y);
+        let first = pair.sum(|x, y| {
+            let (u, v) = (x * over_x, y * over_y);
             let along = u * v - cosine * (u * u + v * v) / 2.0;
             let across = sine * (u * u - v * v) / 2.0;
             along * along - across * across
         });
-        let second_s = sum(|u, v, _, _| u * u * v * v);
-        let second_d = sum(|u, v, cosine, _| 4.0 * u * v * (u * u + v * v) - cosine * (u.powi(4) + v.powi(4)));
+        let second_s = pair.sum(|x, y| {
+            let uv = (x * over_x) * (y * over_y);
+            uv * uv
+        });
+        let second_d = pair.sum(|x, y| {
+            let (u, v) = (x * over_x, y * over_y);
+            let (u2, v2) = (u * u, v * v);
+            4.0 * u * v * (u2 + v2) - cosine * (u2 * u2 + v2 * v2)
+        });
         let q = connectivity.excess();
         // At sin t = 0 the sum vanishes like sin^4 t, and so does the quotient.
         let shift = if sine > 0.0 { q / 2.0 * scale / (2.0 * PI * sine) * first } else { 0.0 };
