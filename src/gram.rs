@@ -1,6 +1,7 @@
 //! Inputs in pairs, and the Gram triple `(A, B, C)`: all that an arc-cosine kernel sees of two inputs.
 
 use std::borrow::Cow;
+use std::ops::AddAssign;
 
 use ndarray::ArrayView1;
 
@@ -128,10 +129,17 @@ fn block(x: &[f64], y: &[f64], term: &impl Fn(f64, f64) -> f64) -> f64 {
     for (lane, (x, y)) in lanes.iter_mut().zip(x.remainder().iter().zip(y.remainder())) {
         *lane += term(*x, *y);
     }
+    lane_sum(lanes)
+}
+
+/// The sum of the lanes of a vectorised sum, by halves; their number is a power of two.
+#[inline(always)]
+pub(crate) fn lane_sum<T: Copy + AddAssign, const LANES: usize>(mut lanes: [T; LANES]) -> T {
     let mut width = LANES / 2;
     while width > 0 {
         for lane in 0..width {
-            lanes[lane] += lanes[lane + width];
+            let other = lanes[lane + width];
+            lanes[lane] += other;
         }
         width /= 2;
     }

@@ -83,3 +83,8 @@ pub mod study;
 pub mod theorem;
 
 pub use error::{Error, Result};
+
+/// The examples of the README, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -5,6 +5,7 @@
 use multiversion::multiversion;
 
 use super::draw::SparseRows;
+use crate::gram::lane_sum;
 
 /// Samples that one pass over a row's weights keeps in registers.
 const REGISTERS: usize = 64;
@@ -92,16 +93,4 @@ pub fn add_pair_products(features: &[f32], pairs: &[(u32, u32)], sums: &mut [f64
     for (sum, (first, second)) in sums.iter_mut().zip(pairs) {
         *sum += f64::from(features[*first as usize]) * f64::from(features[*second as usize]);
     }
-}
-
-#[inline(always)]
-fn lane_sum<const LANES: usize>(mut lanes: [f32; LANES]) -> f32 {
-    let mut width = LANES / 2;
-    while width > 0 {
-        for lane in 0..width {
-            lanes[lane] += lanes[lane + width];
-        }
-        width /= 2;
-    }
-    lanes[0]
 }
