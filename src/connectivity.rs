@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// A connectivity `p` in `(0, 1]`. The weights that exist have variance `sigma^2 = 1/p`, so that a row keeps its scale.
+/// A connectivity `p` in `(0, 1]`, at least 1e-30. The weights that exist have variance `sigma^2 = 1/p`, so that a row keeps its scale.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Connectivity(f64);
@@ -13,19 +13,19 @@ impl Connectivity {
     /// Every weight exists.
     pub const DENSE: Self = Self(1.0);
 
-    /// Checks that `0 < p <= 1` and that `1/p^2` is finite.
+    /// Checks that `1e-30 <= p <= 1`.
     ///
     /// # Errors
     /// Outside of that range, or NaN.
     pub fn new(p: f64) -> Result<Self> {
-        if p > 1e-150 && p <= 1.0 {
+        if (1e-30..=1.0).contains(&p) {
             Ok(Self(p))
         } else {
             Err(Error::value(
                 "connectivity",
-                p,
-                "the share of weights that exist must lie in (0, 1]",
-                "give a number above 0 and at most 1, such as 0.1",
+                if p.abs() < 1e-6 && p != 0.0 { format!("{p:e}") } else { p.to_string() },
+                "the share of weights that exist must lie in (0, 1], and be at least 1e-30",
+                "give such a number, for instance 0.1",
             ))
         }
     }
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn range() {
-        for p in [0.0, -0.1, 1.5, f64::NAN, f64::INFINITY, 1e-200] {
+        for p in [0.0, -0.1, 1.5, f64::NAN, f64::INFINITY, 1e-31] {
             assert!(Connectivity::new(p).is_err(), "{p}");
         }
         for p in [1e-6, 0.5, 1.0] {

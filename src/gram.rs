@@ -7,6 +7,11 @@ use ndarray::ArrayView1;
 
 use crate::error::{Error, Result};
 
+/// The largest magnitude of an entry.
+pub const LARGEST_ENTRY: f64 = 1e70;
+/// The least magnitude of the largest entry of an input that is not zero.
+pub const SMALLEST_INPUT: f64 = 1e-70;
+
 /// Two inputs of the same dimension `d`, finite in every entry.
 ///
 /// Checked once here, so that the kernels can rely on it.
@@ -20,8 +25,8 @@ impl<'a> Pair<'a> {
     /// Pairs two inputs of shape `(d,)`. Views that are not contiguous are copied.
     ///
     /// # Errors
-    /// Where the lengths differ, are zero, or an entry is NaN, infinite, or so large that `|x|^4` or `|y|^4` overflows
-    /// (entries up to 1e70 are safe at any dimension up to 10^6).
+    /// Where the lengths differ, are zero, or an entry is not finite; or where the largest entry of an input that is not zero
+    /// lies outside of [`SMALLEST_INPUT`] to [`LARGEST_ENTRY`], beyond which fourth powers leave the range of double precision.
     pub fn new(x: ArrayView1<'a, f64>, y: ArrayView1<'a, f64>) -> Result<Self> {
         if x.len() != y.len() {
             return Err(Error::value(
@@ -35,12 +40,23 @@ impl<'a> Pair<'a> {
             return Err(Error::value("x, y", "empty vectors", "the dimension is 0", "give at least one entry"));
         }
         for (name, v) in [("x", x), ("y", y)] {
-            if let Some((j, value)) = v.iter().enumerate().find(|(_, value)| value.is_nan() || value.abs() > 1e70) {
+            if let Some((j, value)) =
+                v.iter().enumerate().find(|(_, value)| value.is_nan() || value.abs() > LARGEST_ENTRY)
+            {
                 return Err(Error::value(
                     &format!("{name}[{j}]"),
-                    value,
-                    "entries must be finite, at most 1e70 in magnitude",
+                    format!("{value:e}"),
+                    format!("entries must be finite, at most {LARGEST_ENTRY:e} in magnitude"),
                     "remove or rescale it",
+                ));
+            }
+            let largest = v.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
+            if largest > 0.0 && largest < SMALLEST_INPUT {
+                return Err(Error::value(
+                    name,
+                    format!("a vector whose largest entry is {largest:e}"),
+                    format!("an input is zero or has an entry of at least {SMALLEST_INPUT:e}"),
+                    "rescale it",
                 ));
             }
         }
@@ -82,14 +98,13 @@ impl<'a> Pair<'a> {
         halves(&self.x, &self.y, &term)
     }
 
-    /// The factor `r` with `y = r x`, where the inputs are exactly parallel (`r > 0`), antiparallel (`r < 0`), or `y = 0 != x`.
-    pub fn ratio(&self) -> Option<f64> {
-        let largest = (0..self.dimension()).max_by(|&i, &j| self.x[i].abs().total_cmp(&self.x[j].abs()))?;
-        if self.x[largest] == 0.0 {
-            return None;
-        }
+    /// Whether the inputs are exact multiples of each other: parallel, antiparallel, or one of them zero.
+    pub fn is_parallel(&self) -> bool {
+        let Some(largest) = (0..self.dimension()).max_by(|&i, &j| self.x[i].abs().total_cmp(&self.x[j].abs())) else {
+            return true;
+        };
         let ratio = self.y[largest] / self.x[largest];
-        self.x.iter().zip(self.y.iter()).all(|(x, y)| ratio * x == *y).then_some(ratio)
+        self.x[largest] == 0.0 || self.x.iter().zip(self.y.iter()).all(|(x, y)| ratio * x == *y)
     }
 }
 
@@ -162,12 +177,11 @@ mod tests {
     }
 
     #[test]
-    fn ratio_finds_exact_multiples_only() {
+    fn only_exact_multiples_are_parallel() {
         let x = array![1.0, -2.0, 0.0, 4.0];
-        let ratio = |y: &Array1<f64>| Pair::new(x.view(), y.view()).unwrap().ratio();
-        assert_eq!(ratio(&(&x * -0.5)), Some(-0.5));
-        assert_eq!(ratio(&Array1::zeros(4)), Some(0.0));
-        assert_eq!(ratio(&array![1.0, -2.0, 1e-30, 4.0]), None);
+        let parallel = |x: &Array1<f64>, y: &Array1<f64>| Pair::new(x.view(), y.view()).unwrap().is_parallel();
+        assert!(parallel(&x, &(&x * -0.5)) && parallel(&x, &Array1::zeros(4)) && parallel(&Array1::zeros(4), &x));
+        assert!(!parallel(&x, &array![1.0, -2.0, 1e-30, 4.0]));
     }
 
     #[test]
@@ -176,6 +190,8 @@ mod tests {
         assert!(Pair::new(x.view(), array![1.0].view()).is_err());
         assert!(Pair::new(x.view(), array![1.0, f64::NAN].view()).unwrap_err().to_string().contains("y[1]"));
         assert!(Pair::new(x.view(), array![1.0, f64::INFINITY].view()).is_err());
+        assert!(Pair::new(x.view(), array![1.0, 1e71].view()).is_err());
+        assert!(Pair::new(x.view(), array![1e-71, 0.0].view()).is_err());
         let empty = Array1::<f64>::zeros(0);
         assert!(Pair::new(empty.view(), empty.view()).is_err());
     }

@@ -19,7 +19,8 @@
 //!
 //! `E[(Theta - Theta_inf)^2] = (K~_1 - K_1)^2 / d^2  +  (K~_2 - K~_1^2) / (d^2 n)`, that is bias^2 + variance / n.
 //!
-//! At a fixed number of weights, a wider network has a smaller variance and, through its smaller `p`, larger `K~_2` and bias.
+//! At a fixed number of weights, widening divides the variance by a larger `n` but, through the smaller `p`, raises `K~_2` and
+//! the bias: the distance falls, and rises again when few weights are left for each hidden unit.
 //!
 //! # Where it is in the code
 //!

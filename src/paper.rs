@@ -6,7 +6,8 @@
 //!
 //! They are here to be compared with Theorem 1, not to replace it. Two things are known to be off:
 //! the bias of Eq. (4) gives every mask the same random sign, which cancels in the true average over masks, so for
-//! Gaussian inputs it is larger than the exact bias by three orders of magnitude; and the diagonal form is that of masks
+//! Gaussian inputs it is larger than the exact bias by orders of magnitude (bias^2 3.7e-4 against 1.3e-8 at `d = 784`,
+//! `p = 0.1`, `n p = 8`); and the diagonal form is that of masks
 //! with exactly `d p` entries a row, while Bernoulli masks fluctuate in size. Use [`crate::masked`] for the exact values.
 
 use std::f64::consts::PI;

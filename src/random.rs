@@ -8,11 +8,12 @@ use std::convert::Infallible;
 
 use rand::TryRng;
 
-/// What random numbers are for: each purpose has a counter space of its own, so no two share numbers under one seed.
+/// What random numbers are for: each purpose has a counter space of its own, under one seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Purpose {
-    /// Masks and weights of a layer: counter (column, row, initialisation, layer).
+    /// Masks and weights of a layer: counter (column, row, initialisation, layer). The same whether the layer's kernel is
+    /// sampled or the layer is trained, so run `r` of a training begins at the network of initialisation `r`.
     Layer = 0,
     /// Masks drawn by [`crate::masked::Sampling`].
     MaskSampling = 1,
@@ -69,7 +70,7 @@ pub fn domain(purpose: Purpose, number: u32) -> u32 {
 
 /// A sequential generator over one counter space, for use with [`rand`] and [`rand_distr`].
 ///
-/// Streams that differ in seed, purpose, or either number are independent. One stream holds 2^34 words.
+/// Streams that differ in seed, purpose, or either number are independent. One stream holds 2^58 words.
 #[derive(Clone, Debug)]
 pub struct Stream {
     key: [u32; 2],
@@ -92,7 +93,10 @@ impl TryRng for Stream {
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
         if self.used == 4 {
             self.block = philox(self.key, self.counter);
-            self.counter[0] = self.counter[0].wrapping_add(1);
+            // Beyond 2^32 blocks the count goes on in the 24 bits that the purpose leaves free.
+            let (next, carry) = self.counter[0].overflowing_add(1);
+            self.counter[0] = next;
+            self.counter[3] = self.counter[3].wrapping_add(u32::from(carry));
             self.used = 0;
         }
         self.used += 1;

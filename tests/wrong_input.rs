@@ -175,6 +175,17 @@ fn data_folders() {
     refused(&["train", "--data", &sizes, "--widths", "8"], &["training images are (2, 2), test images (1, 2)"]);
 }
 
+/// A header that promises 10^12 entries, before 80 bytes.
+fn lying_header() -> Vec<u8> {
+    let mut text = "{'descr': '<f8', 'fortran_order': False, 'shape': (100000000000, 10), }".to_string();
+    text += &" ".repeat(117 - text.len());
+    let mut bytes = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
+    bytes.extend(text.bytes());
+    bytes.push(b'\n');
+    bytes.resize(128 + 80, 0);
+    bytes
+}
+
 #[test]
 fn npy_files() {
     let files = Files::new();
@@ -190,7 +201,9 @@ fn npy_files() {
         ("missing", files.path("missing.npy"), "cannot be read"),
         ("other rows", files.npy("rows.npy", &Array2::<f64>::ones((3, 2))), "shape (3, 2)"),
         ("other length", files.npy("length.npy", &Array1::<f64>::ones(3)), "shape (1, 3)"),
-        ("huge", files.npy("huge.npy", &array![[1e80, 2.0], [3.0, 4.0]]), "y[0] = 1"),
+        ("huge", files.npy("huge.npy", &array![[1e80, 2.0], [3.0, 4.0]]), "entry [0, 0] is 1e80"),
+        ("tiny", files.npy("tiny.npy", &array![[1e-80, 0.0], [3.0, 4.0]]), "largest entry is 1e-80"),
+        ("lying header", files.bytes("lies.npy", &lying_header()), "not a whole .npy file"),
     ];
     for (name, path, words) in &cases {
         println!("{name}");
@@ -246,6 +259,22 @@ fn numbers() {
     refused(&["distance", "--data", "gaussian:many"], &["gaussian:many"]);
     refused(&["distance", "--normalisation", "unit"], &["unit", "pixel"]);
     refused(&["distance", "--seed", "x"], &["--seed"]);
+    refused(&["distance", "--widths", "8,8"], &["networks = 8:1", "given twice"]);
+    refused(&["distance", "--methods", "paper,moments,paper"], &["methods = paper", "given twice"]);
+    refused(&["distance", "--normalisation", "pixel,pixel"], &["normalisation = pixel", "given twice"]);
+    refused(&["train", "--widths", "8,8"], &["widths = 8", "given twice"]);
+    // Beyond what can be numbered or held: refused before any work.
+    let most = "18446744073709551615";
+    for option in ["--pairs", "--initialisations", "--masks"] {
+        refused(&["distance", option, most], &[&format!("{} = {most}", &option[2..]), "smaller"]);
+    }
+    for option in ["--runs", "--epochs", "--batch", "--samples"] {
+        refused(&["train", "--widths", "8", option, most], &[&format!("{} = {most}", &option[2..]), "smaller"]);
+    }
+    refused(&["distance", "--networks", "1000000000000:1e-9"], &["width = 1000000000000"]);
+    refused(&["train", "--widths", "1000000000000", "--dense", "--learning-rate", "1"], &["width = 1000000000000"]);
+    refused(&["distance", "--reference", "dense:1000000000000"], &["dense:1000000000000"]);
+    refused(&["data", "--data", "gaussian:2147483648,2147483648"], &["gaussian:2147483648", "at most"]);
     refused(&["data", "--threads", "0"], &["--threads = 0"]);
     refused(&["data", "--device", "cuda"], &["cuda", "cpu"]);
 
@@ -287,6 +316,12 @@ fn folders_and_journals() {
     std::fs::write(&journal, sound.replace("0.1.0", "0.0.9")).unwrap();
     with_out(&out, "1", &["program version", "0.0.9"]);
 
+    std::fs::write(&journal, "my own notes, without a newline").unwrap();
+    with_out(&out, "1", &["journal.jsonl", "line 1", "corrupt"]);
+    assert_eq!(std::fs::read_to_string(&journal).unwrap(), "my own notes, without a newline");
+
+    refused(&["figure", "--from", &out, "--out", "/proc"], &["/proc", "cannot be written", "--out"]);
+    refused(&["figure", "--from", &out, "--protocol", "paper"], &["--from", "--protocol"]);
     refused(&["figure", "--from", &files.path("nowhere")], &["nowhere/records.jsonl", "cannot be read"]);
     files.bytes("damaged/records.jsonl", b"{\"kind\":\"distance\"}\n");
     refused(&["figure", "--from", &files.path("damaged")], &["records.jsonl", "line 1 is corrupt"]);

@@ -8,17 +8,40 @@ use sparsewidth::data::{CLASSES, Normalisation};
 use sparsewidth::report::{
     Statistic, accuracy_chart, distance_chart, read_records, summary, write_atomically, write_chart,
 };
-use sparsewidth::study::{Family, Record, SparseWidth, StudySpec, paper_networks};
+use sparsewidth::study::{
+    DistanceMethod, DistanceSpec, Family, Record, SparseWidth, StudySpec, TrainingRecord, TrainingStudySpec,
+    paper_networks,
+};
 use sparsewidth::{Error, Result};
 
 use super::Common;
 use super::distance::{dimension, distance_spec};
 use super::options::{DataOption, NormalisationOption, SamplingOptions};
+use super::output::{json_lines, print};
 use super::train::TrainingOptions;
 
 /// Runs a network in the quick protocol and in the paper's.
 const QUICK_RUNS: usize = 5;
 const PAPER_RUNS: usize = 10;
+
+/// Options that only computing heeds.
+const COMPUTING: [&str; 15] = [
+    "protocol",
+    "data",
+    "normalisation",
+    "seeds",
+    "pairs",
+    "initialisations",
+    "masks",
+    "mask",
+    "law",
+    "reference",
+    "samples",
+    "epochs",
+    "batch",
+    "training_mask",
+    "training_law",
+];
 
 #[derive(Args)]
 pub struct FigureArgs {
@@ -26,7 +49,7 @@ pub struct FigureArgs {
     #[arg(long, value_enum, default_value_t = Protocol::Quick)]
     protocol: Protocol,
     /// Redraw from the records of this folder, without computing
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with_all = COMPUTING)]
     from: Option<PathBuf>,
     /// Folder for pictures, records and summary, and for the journal by which an interrupted run goes on [default: figure, or
     /// the folder of --from]
@@ -57,6 +80,9 @@ enum Protocol {
 pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     if let Some(from) = &args.from {
         let records = read_records(from)?;
+        if common.json {
+            print(&json_lines(&records)?)?;
+        }
         let folder = args.out.as_deref().unwrap_or(from);
         if !folder.is_dir() {
             return Err(Error::file(folder, "is not a folder that exists", "make it, or leave --out away"));
@@ -68,8 +94,11 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     data.labelled()?;
     let dimension = dimension(&data)?;
     let weights = (dimension + CLASSES) * PAPER_BASE_WIDTH;
-    let mut distance =
-        distance_spec(SparseWidth::at_budget(weights, dimension, CLASSES, &PAPER_WIDTHS)?, &args.sampling);
+    let networks = SparseWidth::at_budget(weights, dimension, CLASSES, &PAPER_WIDTHS).map_err(|error| {
+        let problem = format!("images of {dimension} pixels do not suit the figure's widths ({error})");
+        Error::value("--data", &data, problem, "use `sparsewidth distance` and `train` with --widths of your own")
+    })?;
+    let mut distance = distance_spec(networks, &args.sampling);
     let first = Normalisation::from(args.normalisation);
     distance.normalisations = vec![first];
     distance
@@ -123,24 +152,54 @@ fn draw(folder: &Path, records: &[Record], common: &Common) -> Result<()> {
 
 /// What the records lack of the paper's protocol, in words.
 fn left_out(records: &[Record]) -> String {
-    let mut missing = Vec::new();
-    let runs: Vec<_> = records
+    let runs: Vec<&TrainingRecord> = records
         .iter()
         .filter_map(|record| match record {
             Record::Training(run) => Some(run),
             Record::Distance(_) => None,
         })
         .collect();
-    if !runs.iter().any(|run| run.family == Family::Dense) {
-        missing.push(format!("the dense family beyond width {PAPER_BASE_WIDTH}"));
+    let sampled = records.iter().find_map(|record| match record {
+        Record::Distance(record) if record.method == DistanceMethod::Sampled => Some(record),
+        _ => None,
+    });
+    let mut missing = Vec::new();
+    let training = TrainingStudySpec::paper(vec![], PAPER_RUNS);
+    match runs.first() {
+        None => missing.push("all training".to_string()),
+        Some(first) => {
+            if !runs.iter().any(|run| run.family == Family::Dense) {
+                missing.push(format!("the dense family beyond width {PAPER_BASE_WIDTH}"));
+            }
+            let done = runs.iter().map(|run| run.run as usize + 1).max().unwrap_or(0);
+            let mut fewer = |name: &str, done: usize, paper: usize| {
+                if done < paper {
+                    missing.push(format!("{} of the paper's {paper} {name}", paper - done));
+                }
+            };
+            fewer("runs a network", done, training.runs);
+            fewer("epochs", first.epochs, training.epochs);
+            fewer("training samples", first.samples, training.samples);
+            if (first.mask, first.law, first.batch) != (training.mask, training.law, training.batch) {
+                missing.push("the paper's masks, weights or batch of trained networks".into());
+            }
+        }
     }
-    let seeds = runs.iter().map(|run| run.run + 1).max().unwrap_or(0) as usize;
-    if seeds < PAPER_RUNS {
-        missing.push(format!("{} of the paper's {PAPER_RUNS} runs a network", PAPER_RUNS - seeds));
+    let distance = DistanceSpec::paper(vec![]);
+    match sampled {
+        None => missing.push("all sampled networks".into()),
+        Some(record) => {
+            if record.pairs < distance.pairs {
+                missing.push(format!("{} of the paper's {} pairs", distance.pairs - record.pairs, distance.pairs));
+            }
+            if record.samples < distance.initialisations {
+                let left = distance.initialisations - record.samples;
+                missing.push(format!("{left} of the paper's {} initialisations", distance.initialisations));
+            }
+        }
     }
     if missing.is_empty() {
-        String::new()
-    } else {
-        format!("{}; `sparsewidth figure --protocol paper` does all of it.", missing.join(", and "))
+        return String::new();
     }
+    format!("{}; `sparsewidth figure --protocol paper` does all of it.", missing.join(", and "))
 }

@@ -42,9 +42,9 @@ pub struct KernelArgs {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum MethodOption {
-    /// closed form, else the sum over masks, else sampled masks
+    /// closed form, else the sum over masks (up to 2^20 terms), else sampled masks
     Auto,
-    /// the sum over masks, up to 2^30 terms
+    /// the sum over masks, up to 2^34 terms
     Enumerate,
     /// sampled masks, with a standard error
     Sampling,

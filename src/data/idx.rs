@@ -6,7 +6,7 @@
 use std::io::{Read, Write};
 use std::path::Path;
 
-use flate2::{Compression, GzBuilder, read::GzDecoder};
+use flate2::{Compression, GzBuilder, read::MultiGzDecoder};
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
 use crate::error::{Error, Result};
@@ -31,7 +31,7 @@ pub(super) fn unpack(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>> {
         return Ok(bytes);
     }
     let mut unpacked = Vec::new();
-    GzDecoder::new(bytes.as_slice()).read_to_end(&mut unpacked).map_err(|error| {
+    MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut unpacked).map_err(|error| {
         Error::file(path, format!("its gzip stream is damaged ({error})"), "download or copy the file again")
     })?;
     Ok(unpacked)
@@ -98,6 +98,17 @@ mod tests {
         let packed = encode_gzip(array.view()).unwrap();
         let path = Path::new("memory");
         assert_eq!(parse(&unpack(packed, path).unwrap(), 3, path).unwrap(), array);
+    }
+
+    #[test]
+    fn gzip_of_several_members() {
+        let member = |bytes: &[u8]| {
+            let mut encoder = GzBuilder::new().write(Vec::new(), Compression::fast());
+            encoder.write_all(bytes).unwrap();
+            encoder.finish().unwrap()
+        };
+        let packed = [member(&[1, 2]), member(&[3])].concat();
+        assert_eq!(unpack(packed, Path::new("two")).unwrap(), [1, 2, 3]);
     }
 
     #[test]

@@ -21,6 +21,9 @@ pub use npy::read_npy;
 use crate::error::{Error, Result};
 use crate::random::{Purpose, Stream};
 
+/// The most synthetic entries: 8 GB in double precision.
+const MAX_ENTRIES: usize = 1_000_000_000;
+
 /// Where inputs come from, as `--data` spells it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -46,14 +49,16 @@ impl FromStr for DataSource {
     fn from_str(text: &str) -> Result<Self> {
         if let Some(sizes) = text.strip_prefix("gaussian:") {
             let (dimension, samples) = sizes.split_once(',').unwrap_or((sizes, "10000"));
-            let size = |text: &str| text.trim().parse::<usize>().ok().filter(|size| (1..=1 << 31).contains(size));
+            let size = |text: &str| text.trim().parse::<usize>().ok().filter(|size| (1..=MAX_ENTRIES).contains(size));
             return match (size(dimension), size(samples)) {
-                (Some(dimension), Some(samples)) => Ok(Self::Gaussian { dimension, samples }),
+                (Some(dimension), Some(samples)) if dimension * samples <= MAX_ENTRIES => {
+                    Ok(Self::Gaussian { dimension, samples })
+                }
                 _ => Err(Error::value(
                     "data",
                     text,
-                    "the dimension and the number of samples must be whole numbers of at least 1",
-                    "write gaussian:784 or gaussian:784,1000",
+                    format!("dimension and number of samples must be at least 1, their product at most {MAX_ENTRIES}"),
+                    "write for instance gaussian:784 or gaussian:784,1000",
                 )),
             };
         }

@@ -1,6 +1,6 @@
 //! Normalisation of inputs.
 
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -42,7 +42,7 @@ impl Normaliser {
     /// The standard deviation is that of the set itself (divisor `N`). `bytes` says whether the values are images of bytes.
     ///
     /// # Errors
-    /// [`Normalisation::Global`] of values that are not bytes.
+    /// [`Normalisation::Global`] of values that are not bytes; [`Normalisation::Pixel`] of values whose variance overflows.
     pub fn fit(normalisation: Normalisation, values: &Array2<f64>, bytes: bool) -> Result<Self> {
         let d = values.ncols();
         match normalisation {
@@ -62,14 +62,23 @@ impl Normaliser {
                 let shift = values.sum_axis(Axis(0)) / samples;
                 let factor = Array1::from_shape_fn(d, |j| {
                     let column = values.column(j);
-                    // Compared with itself, not through the variance, which rounding could leave above zero.
-                    if column.iter().all(|value| *value == column[0]) {
+                    // Told by comparison, not by the variance, which rounding could leave above zero.
+                    if constant(column) {
                         return 0.0;
                     }
                     let variance = column.iter().map(|value| (value - shift[j]).powi(2)).sum::<f64>() / samples;
                     1.0 / variance.sqrt()
                 });
-                Ok(Self { shift, factor })
+                let usable = |j: &usize| factor[*j].is_finite() && (factor[*j] > 0.0 || constant(values.column(*j)));
+                match (0..d).find(|j| !usable(j)) {
+                    Some(column) => Err(Error::value(
+                        "normalisation",
+                        "pixel",
+                        format!("the variance of column {column} is not representable in double precision"),
+                        "rescale the inputs",
+                    )),
+                    None => Ok(Self { shift, factor }),
+                }
             }
         }
     }
@@ -80,6 +89,10 @@ impl Normaliser {
         values *= &self.factor;
         values
     }
+}
+
+fn constant(column: ArrayView1<f64>) -> bool {
+    column.iter().all(|value| *value == column[0])
 }
 
 #[cfg(test)]
@@ -94,6 +107,13 @@ mod tests {
         let s = 1.5f64.sqrt();
         let expected = array![[-s, 0.0, 0.0], [0.0, 0.0, 0.0], [s, 0.0, 0.0]];
         assert!((normalised - expected).iter().all(|difference| difference.abs() < 1e-15));
+    }
+
+    #[test]
+    fn variances_that_overflow_are_refused() {
+        let values = array![[0.0, 1e200], [0.0, -1e200]];
+        let message = Normaliser::fit(Normalisation::Pixel, &values, false).unwrap_err().to_string();
+        assert!(message.contains("column 1"), "{message}");
     }
 
     #[test]

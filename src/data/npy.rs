@@ -1,38 +1,44 @@
 //! Matrices from `.npy` files.
 
-use std::fs::File;
 use std::path::Path;
 
-use ndarray::{Array1, Array2};
-use ndarray_npy::{ReadNpyError, ReadNpyExt};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use ndarray_npy::{ViewNpyError, ViewNpyExt};
 
 use crate::error::{Error, Result};
+use crate::gram::LARGEST_ENTRY;
 
 /// Reads a matrix of shape `(N, d)`, f32 or f64, or a vector of shape `(d,)` as one row.
 ///
 /// # Errors
-/// A file that is missing or malformed, of another type or number of dimensions, empty, or with an entry that is not finite.
+/// A file that is missing or malformed, of another type or number of dimensions, empty, or with an entry that is not finite
+/// or beyond what kernels can take ([`LARGEST_ENTRY`]).
 pub fn read_npy(path: &Path) -> Result<Array2<f64>> {
     let remedy = "give a .npy file of shape (N, d) or (d,), type f32 or f64";
-    let open = || {
-        File::open(path).map_err(|error| {
-            Error::file(path, format!("cannot be read ({error})"), "check the path and its permissions")
-        })
-    };
-    let row = |vector: Array1<f64>| vector.insert_axis(ndarray::Axis(0));
-    let attempts: [&dyn Fn(File) -> std::result::Result<Array2<f64>, ReadNpyError>; 4] = [
-        &|file| Array2::<f64>::read_npy(file),
-        &|file| Array2::<f32>::read_npy(file).map(|matrix| matrix.mapv(f64::from)),
-        &|file| Array1::<f64>::read_npy(file).map(row),
-        &|file| Array1::<f32>::read_npy(file).map(|vector| row(vector.mapv(f64::from))),
+    let bytes = std::fs::read(path).map_err(|error| {
+        Error::file(path, format!("cannot be read ({error})"), "check the path and its permissions")
+    })?;
+    // Views want aligned data (headers are padded so that it follows the buffer's own alignment), and unlike readers they
+    // allocate nothing on the word of a header.
+    let mut buffer = vec![0; bytes.len() + ALIGNMENT];
+    let start = buffer.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+    buffer[start..start + bytes.len()].copy_from_slice(&bytes);
+    let bytes = &buffer[start..start + bytes.len()];
+
+    type Attempt = fn(&[u8]) -> std::result::Result<Array2<f64>, ViewNpyError>;
+    let attempts: [Attempt; 4] = [
+        |bytes| Ok(ArrayView2::<f64>::view_npy(bytes)?.to_owned()),
+        |bytes| Ok(ArrayView2::<f32>::view_npy(bytes)?.mapv(f64::from)),
+        |bytes| Ok(ArrayView1::<f64>::view_npy(bytes)?.insert_axis(Axis(0)).to_owned()),
+        |bytes| Ok(ArrayView1::<f32>::view_npy(bytes)?.insert_axis(Axis(0)).mapv(f64::from)),
     ];
-    // The readers check type and shape, so at most one of the four fits; the first one's words tell what is in the file,
-    // unless a later one got further and found the data itself damaged.
+    // Type and shape are checked, so at most one of the four fits; the first one's words tell what is in the file, unless a
+    // later one got further and found the data itself damaged.
     let mut problem = None;
     for attempt in attempts {
-        match attempt(open()?) {
+        match attempt(bytes) {
             Ok(matrix) => return checked(matrix, path),
-            Err(error @ (ReadNpyError::WrongDescriptor(_) | ReadNpyError::WrongNdim(..))) => {
+            Err(error @ (ViewNpyError::WrongDescriptor(_) | ViewNpyError::WrongNdim(..))) => {
                 problem.get_or_insert(error.to_string());
             }
             Err(error) => return Err(Error::file(path, format!("is not a whole .npy file ({error})"), remedy)),
@@ -40,6 +46,9 @@ pub fn read_npy(path: &Path) -> Result<Array2<f64>> {
     }
     Err(Error::file(path, problem.unwrap_or_default(), remedy))
 }
+
+/// That of the data in `.npy` files.
+const ALIGNMENT: usize = 64;
 
 fn checked(matrix: Array2<f64>, path: &Path) -> Result<Array2<f64>> {
     if matrix.is_empty() {
@@ -49,9 +58,10 @@ fn checked(matrix: Array2<f64>, path: &Path) -> Result<Array2<f64>> {
             "give at least one row of one entry",
         ));
     }
-    if let Some(((row, column), value)) = matrix.indexed_iter().find(|(_, value)| !value.is_finite()) {
-        let problem = format!("entry [{row}, {column}] is {value}");
-        return Err(Error::file(path, problem, "remove or replace what is not finite"));
+    let beyond = |value: f64| value.is_nan() || value.abs() > LARGEST_ENTRY;
+    if let Some(((row, column), value)) = matrix.indexed_iter().find(|(_, value)| beyond(**value)) {
+        let problem = format!("entry [{row}, {column}] is {value:e}");
+        return Err(Error::file(path, problem, format!("entries must be finite and at most {LARGEST_ENTRY:e}")));
     }
     Ok(matrix)
 }

@@ -9,9 +9,9 @@
 //! | [`closed_form`]: `p = 1`, or parallel inputs | `O(d)` | a bound (rounding) |
 //! | [`Enumerate`]: the sum itself | `2^d` masks, fewer where entries are zero or equal | a bound (rounding) |
 //! | [`Sampling`]: masks drawn, kernel in closed form | masks times `d p` | a standard error |
-//! | [`Moments`]: second-order expansion in the mask's fluctuation | `O(d)` | unknown; a few percent at `d p = 10` |
+//! | [`Moments`]: second-order expansion in the mask's fluctuation | `O(d)` | unknown; small where many entries share the norm |
 //!
-//! [`Auto`] takes the first of closed form, enumeration and sampling that serves.
+//! [`Auto`] takes the first of closed form, enumeration (up to 2^20 terms) and sampling that serves.
 
 mod closed_form;
 mod enumerate;
@@ -160,8 +160,9 @@ impl MaskedKernel for Auto {
     }
 }
 
-/// Rounding of a kernel that is a sum of positive terms, in units of `|x|^l |y|^l`: sixty-four units in the last place.
-const ROUNDING: f64 = 64.0 * f64::EPSILON;
+/// Rounding of a kernel that is a sum of positive terms, in units of the bounds of [`scales`]: 50 units in the last place for
+/// the Gram triple, 70 for sums of terms in lanes (see `enumerate`), and a few for each kernel.
+const ROUNDING: f64 = 128.0 * f64::EPSILON;
 
 /// Upper bounds of `K~_1` and `K~_2` by Cauchy-Schwarz, `sqrt(A B)` and `3/2 sqrt((A^2 + q sum x^4)(B^2 + q sum y^4))`:
 /// the scales of their rounding errors.

@@ -23,8 +23,10 @@ use crate::gram::Pair;
 ///
 /// `(|x||y|)^2 / (2 pi) [ 6 phi sum u^2 v^2 + sin t (4 sum u v (u^2 + v^2) - cos t sum (u^4 + v^4)) ]`.
 ///
-/// Exact at `p = 1` and for parallel inputs. It does not know its own error: against exact values on MNIST the variance
-/// is right to 0.1 % at `d p = 188` and to a few percent at `d p = 9`; below that do not trust it.
+/// Exact at `p = 1` and for parallel inputs. It does not know its own error. It holds where many entries share the norm: on
+/// globally normalised MNIST the mean distance is right to 0.2 % at `d p = 188` and 2 % at `d p = 9`. A few huge entries
+/// break it, since a mask that loses them loses most of the norm: on pixel-normalised MNIST, with entries up to 100, it is
+/// right at `d p = 188`, three times too large at 40 and forty times at 9.
 ///
 /// Source: ours; the derivatives follow from Cho & Saul's `K_1`, `K_2`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,13 +40,6 @@ impl MaskedKernel for Moments {
         let gram = pair.gram();
         let kernel = arc_cosine(gram);
         let scale = gram.scale();
-        if scale == 0.0 {
-            return Ok(MaskedMoments {
-                k1: Estimate::unbounded(0.0),
-                k2: Estimate::unbounded(0.0),
-                shift: Estimate::unbounded(0.0),
-            });
-        }
         let Angle { cosine, sine, phi } = Angle::of(gram);
         let (norm_x, norm_y) = (gram.a.sqrt(), gram.b.sqrt());
         let (over_x, over_y) = (1.0 / norm_x, 1.0 / norm_y);

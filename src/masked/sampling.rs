@@ -61,11 +61,15 @@ impl MaskedKernel for Sampling {
         if let Some(exact) = closed_form(pair, connectivity) {
             return Ok(exact);
         }
+        // Inputs of unit norm: squares of kernels and of their errors stay in range whatever the inputs' scale.
+        let gram = pair.gram();
+        let (over_x, over_y) = (1.0 / gram.a.sqrt(), 1.0 / gram.b.sqrt());
         let entries: Vec<Gram> = pair
             .x()
             .iter()
             .zip(pair.y())
             .filter(|(x, y)| **x != 0.0 || **y != 0.0)
+            .map(|(x, y)| (x * over_x, y * over_y))
             .map(|(x, y)| Gram { a: x * x, b: y * y, c: x * y })
             .collect();
         let m = entries.len();
@@ -81,7 +85,7 @@ impl MaskedKernel for Sampling {
             add(sizes[1] / m as f64, arc_cosine(*entry));
         }
         if m > 1 {
-            add(sizes[m], arc_cosine(pair.gram()));
+            add(sizes[m], arc_cosine(Gram { a: 1.0, b: 1.0, c: gram.cosine() }));
         }
 
         let strata = strata(&sizes, self.masks);
@@ -101,11 +105,14 @@ impl MaskedKernel for Sampling {
             variance.k1 += weight * weight * sum.variance_of_mean(|s| s.k1);
             variance.k2 += weight * weight * sum.variance_of_mean(|s| s.k2);
         }
-        let estimate =
-            |value: f64, variance: f64| Estimate { value, error: Uncertainty::StandardError(variance.sqrt()) };
-        let k1 = estimate(mean.k1 / p, variance.k1 / (p * p));
-        let k2 = estimate(mean.k2 / (p * p), variance.k2 / p.powi(4));
-        let shift = Estimate { value: k1.value - arc_cosine(pair.gram()).k1, error: k1.error };
+        let estimate = |value: f64, variance: f64, unit: f64| Estimate {
+            value: value * unit,
+            error: Uncertainty::StandardError(variance.sqrt() * unit),
+        };
+        let unit = gram.scale() / p;
+        let k1 = estimate(mean.k1, variance.k1, unit);
+        let k2 = estimate(mean.k2, variance.k2, unit * unit);
+        let shift = Estimate { value: k1.value - arc_cosine(gram).k1, error: k1.error };
         Ok(MaskedMoments { k1, k2, shift })
     }
 

@@ -2,6 +2,7 @@
 
 use super::draw::{LayerId, LayerLaw, MaskFamily, WeightLaw};
 use super::layer::Layer;
+use super::vector::relu;
 use crate::connectivity::Connectivity;
 use crate::error::{Error, Result};
 
@@ -91,7 +92,7 @@ impl Mlp {
             output.resize(layer.outputs() * batch, 0.0);
             layer.forward(before.last().map_or(input, Vec::as_slice), output, batch)?;
             if index < last {
-                output.iter_mut().for_each(|value| *value = value.max(0.0));
+                relu(output);
             }
         }
         Ok(&self.activations[last])

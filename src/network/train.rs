@@ -107,13 +107,10 @@ pub fn train(data: &TrainingData, spec: &TrainingSpec) -> Result<TrainingRun> {
             return Err(Error::value(name, 0, "must be at least 1", "give a positive number"));
         }
     }
-    if !(spec.learning_rate > 0.0 && spec.learning_rate.is_finite()) {
-        return Err(Error::value(
-            "learning_rate",
-            spec.learning_rate,
-            "must be positive and finite",
-            "give such a number",
-        ));
+    let rate = spec.learning_rate as f32;
+    if !(rate > 0.0 && rate.is_finite()) {
+        let problem = "must be positive and finite in single precision";
+        return Err(Error::value("learning_rate", spec.learning_rate, problem, "give such a number"));
     }
     let mut network = Mlp::draw(&spec.network, spec.seed, spec.run)?;
     let mut run = TrainingRun {
@@ -131,7 +128,7 @@ pub fn train(data: &TrainingData, spec: &TrainingSpec) -> Result<TrainingRun> {
         let (mut loss, mut steps) = (0.0, 0.0);
         for chosen in order.chunks(spec.batch) {
             gather(data, chosen, &mut input, &mut labels);
-            loss += network.descend(&input, &labels, spec.learning_rate as f32)?;
+            loss += network.descend(&input, &labels, rate)?;
             steps += 1.0;
         }
         run.training_loss = loss / steps;

@@ -43,6 +43,13 @@ pub fn sparse_product(weights: &SparseRows, factor: f32, input: &[f32], output: 
     }
 }
 
+/// `[value]_+`; a NaN stays one, so that a run that diverges is seen to.
+pub fn relu(values: &mut [f32]) {
+    for value in values {
+        *value = if *value < 0.0 { 0.0 } else { *value };
+    }
+}
+
 /// `input_gradient[j, :] += factor sum_i W_ij output_gradient[i, :]`: the transposed product.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 pub fn sparse_transposed_product(

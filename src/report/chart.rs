@@ -40,6 +40,8 @@ pub struct ChartSeries {
     pub style: usize,
     /// Whether its line is dashed.
     pub dashed: bool,
+    /// Whether its points are marked; a level line has none.
+    pub marked: bool,
     /// Whether it belongs to the second axis, on the right.
     pub right: bool,
     /// Its points, by increasing abscissa. Points that are not finite are left out.
@@ -129,6 +131,12 @@ impl Chart {
                 notes.push(format!("{}, {} at {}", series.label, short(point.y), point.x));
             }
         }
+        // As many as there is room for.
+        const MOST: usize = 12;
+        if notes.len() > MOST {
+            let more = notes.split_off(MOST - 1).len();
+            notes.push(format!("and {more} more"));
+        }
         notes
     }
 
@@ -210,7 +218,9 @@ impl Chart {
             for (start, end) in parts {
                 area.draw(&PathElement::new(vec![(x + px(start), y), (x + px(end), y)], line))?;
             }
-            area.draw(&mark((x + px(15), y), series.style, factor))?;
+            if series.marked {
+                area.draw(&mark((x + px(15), y), series.style, factor))?;
+            }
             let text = Text::new(series.label.clone(), (x + px(38), y - px(7)), ("sans-serif", 13 * factor));
             area.draw(&text)?;
         }
@@ -266,7 +276,9 @@ impl ChartSeries {
                     elements.push(PathElement::new(ends, thin).into_dyn());
                 }
             }
-            elements.push(mark((point.x, point.y), self.style, factor));
+            if self.marked {
+                elements.push(mark((point.x, point.y), self.style, factor));
+            }
         }
         elements
     }
@@ -464,7 +476,8 @@ mod tests {
         let clipped = axis.clip((32.0, 0.9), (40.0, 0.17)).unwrap();
         assert!(clipped[0] == (32.0, 0.9) && (clipped[1].1 - axis.low).abs() < 1e-12 && clipped[1].0 < 40.0);
         assert_eq!(axis.clip((8.0, 0.1), (16.0, 0.2)), None);
-        let series = ChartSeries { label: "sparse".into(), style: 0, dashed: false, right: false, points };
+        let series =
+            ChartSeries { label: "sparse".into(), style: 0, dashed: false, marked: true, right: false, points };
         let chart = Chart {
             title: String::new(),
             x_label: String::new(),
@@ -492,7 +505,8 @@ mod tests {
         assert!(chart.svg().unwrap().starts_with("<svg"));
         for y in [f64::NAN, -1.0, 0.0, f64::INFINITY] {
             let label = "x".into();
-            chart.series = vec![ChartSeries { label, style: 0, dashed: true, right: false, points: vec![point(y)] }];
+            chart.series =
+                vec![ChartSeries { label, style: 0, dashed: true, marked: true, right: false, points: vec![point(y)] }];
             assert!(chart.png().unwrap().starts_with(b"\x89PNG"));
         }
     }

@@ -43,6 +43,22 @@ pub(super) fn distances(
     found
 }
 
+/// Whether networks of one width but several connectivities were studied: then width alone does not tell them apart.
+pub(super) fn repeats_widths(records: &[Record]) -> bool {
+    let of_distance: Vec<&DistanceRecord> = records
+        .iter()
+        .filter_map(|record| match record {
+            Record::Distance(record) => Some(record),
+            Record::Training(_) => None,
+        })
+        .collect();
+    of_distance.iter().enumerate().any(|(index, record)| {
+        of_distance[..index].iter().any(|other| {
+            (other.width, other.method, other.normalisation) == (record.width, record.method, record.normalisation)
+        })
+    })
+}
+
 /// A statistic of a distance with its 95 % interval: of the mean on the pairs taken, from the error of sampling networks or
 /// masks; of the median over all pairs of the data.
 pub(super) fn statistic_of(record: &DistanceRecord, statistic: Statistic) -> (f64, Option<(f64, f64)>) {
@@ -103,6 +119,7 @@ pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
         label: "sparse, fixed number of weights".into(),
         style: 1,
         dashed: false,
+        marked: true,
         right: false,
         points: accuracy_points(&sparse, |accuracy| accuracy),
     }];
@@ -113,6 +130,7 @@ pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
             label: format!("dense, width {width}"),
             style: 0,
             dashed: true,
+            marked: false,
             right: false,
             points: vec![end(*width as f64), end(*last)],
         });
@@ -123,6 +141,7 @@ pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
             label: "dense, every weight".into(),
             style: 3,
             dashed: false,
+            marked: true,
             right: false,
             points: accuracy_points(&dense, |accuracy| accuracy),
         });
@@ -145,8 +164,11 @@ pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
 }
 
 /// Panel (b): kernel distance against width by every method recorded under a normalisation, and the test error of the sparse
-/// family on the right axis; none without such records.
+/// family on the right axis; none without such records, or where networks of one width differ in connectivity.
 pub fn distance_chart(records: &[Record], normalisation: Normalisation, statistic: Statistic) -> Option<Chart> {
+    if repeats_widths(records) {
+        return None;
+    }
     let mut series = Vec::new();
     let mut x_ticks = Vec::new();
     let mut sampled = None;
@@ -167,6 +189,7 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
             label: method.title().into(),
             style,
             dashed: matches!(method, DistanceMethod::Paper | DistanceMethod::PaperEven),
+            marked: true,
             right: false,
             points: found.iter().map(point).collect(),
         });
@@ -181,6 +204,7 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
                 label: format!("test error ({} normalisation)", run.normalisation.name()),
                 style: 5,
                 dashed: false,
+                marked: true,
                 right: true,
                 points: accuracy_points(&sparse, |accuracy| 1.0 - accuracy),
             });

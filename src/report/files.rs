@@ -19,7 +19,9 @@ pub const RECORDS: &str = "records.jsonl";
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let failure = |error: &dyn std::fmt::Display| Error::failure(format!("writing {}", path.display()), error);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| failure(&error))?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| {
+        Error::file(folder, format!("cannot be written ({error})"), "give another folder with --out")
+    })?;
     file.write_all(bytes).map_err(|error| failure(&error))?;
     // Temporary files are private; results are not.
     #[cfg(unix)]

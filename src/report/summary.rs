@@ -3,11 +3,11 @@
 use std::fmt::Write;
 
 use super::Statistic;
-use super::figure::{accuracies, distances, statistic_of};
+use super::figure::{accuracies, distances, repeats_widths, statistic_of};
 use super::table::Table;
 use crate::data::Normalisation;
 use crate::statistics::{confidence_95, mean, spearman, spearman_interval};
-use crate::study::{DistanceMethod, Family, Record};
+use crate::study::{DistanceMethod, DistanceRecord, Family, Record};
 
 /// Resamples of the bootstrap interval of a rank correlation.
 const RESAMPLES: usize = 10_000;
@@ -25,6 +25,12 @@ fn normalisations(records: &[Record]) -> Vec<Normalisation> {
     found
 }
 
+/// A network by its width, and its connectivity where that is needed.
+fn network_name(records: &[Record], record: &DistanceRecord) -> String {
+    let DistanceRecord { width, connectivity, .. } = record;
+    if repeats_widths(records) { format!("n = {width}, p = {}", connectivity.get()) } else { format!("n = {width}") }
+}
+
 fn methods_of(records: &[Record], normalisation: Normalisation) -> Vec<DistanceMethod> {
     DistanceMethod::ALL.into_iter().filter(|method| !distances(records, normalisation, *method).is_empty()).collect()
 }
@@ -33,12 +39,11 @@ fn methods_of(records: &[Record], normalisation: Normalisation) -> Vec<DistanceM
 /// 95 % interval where it is estimated.
 pub fn distance_table(records: &[Record], normalisation: Normalisation, statistic: Statistic) -> Table {
     let methods = methods_of(records, normalisation);
-    let widths: Vec<usize> = methods
-        .first()
-        .map(|method| distances(records, normalisation, *method).iter().map(|record| record.width).collect())
-        .unwrap_or_default();
     let mut heads = vec!["method".to_string()];
-    heads.extend(widths.iter().map(|width| format!("n = {width}")));
+    if let Some(method) = methods.first() {
+        let found = distances(records, normalisation, *method);
+        heads.extend(found.iter().map(|record| network_name(records, record)));
+    }
     let mut table = Table::new(&heads.iter().map(String::as_str).collect::<Vec<_>>());
     for method in methods {
         let mut row = vec![method.title().to_string()];
@@ -142,7 +147,7 @@ fn provenance(records: &[Record], text: &mut String) {
         {
             let _ = writeln!(
                 text,
-                "Distances on {} (SHA-256 {}), {} random pairs, {} initialisations of networks with {} masks and {} weights \
+                "Distances on {} (SHA-256 {}), {} random pairs, {} or more initialisations of networks with {} masks and {} weights \
                  (variance {:.4} sigma^2; theory scaled to it), reference kernel {}, seed {}. sparsewidth {}.\n",
                 record.data,
                 record.checksum,
@@ -200,8 +205,8 @@ fn agreement(records: &[Record], normalisation: Normalisation, text: &mut String
         let _ = writeln!(
             text,
             "Sampled networks against Theorem 1 on the same pairs. Theorem 1 is about Bernoulli masks, Gaussian weights and the \
-             analytic reference. The standard error is itself estimated from few initialisations, and where almost no weight is \
-             left from a law with a long tail.\n\n{table}"
+             analytic reference. Under one seed a wider network holds the rows and masks of the narrower ones, so the \
+             differences at several widths are correlated; the standard errors come from few initialisations each.\n\n{table}"
         );
     }
 }
@@ -214,7 +219,7 @@ fn minima(records: &[Record], normalisation: Normalisation, text: &mut String) {
             found
                 .iter()
                 .min_by(|a, b| statistic_of(a, statistic).0.total_cmp(&statistic_of(b, statistic).0))
-                .map_or(String::new(), |record| format!("n = {}", record.width))
+                .map_or(String::new(), |record| network_name(records, record))
         };
         table.row(vec![method.title().into(), at(Statistic::Mean), at(Statistic::Median)]);
     }

@@ -1,22 +1,29 @@
 //! Squared distances of sampled kernels from a reference kernel.
 
-use ndarray::{Array2, Axis};
+use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::network::{LayerId, LayerLaw};
 use crate::sampled::{PairedInputs, sampled_kernels};
+use crate::statistics::mean;
 
-/// `Theta` of several initialisations for each pair, with the reference kernel that they are compared to.
+/// Squared distances and moments of `Theta` over several initialisations, for each pair.
 #[derive(Clone, Debug)]
 pub struct SampledDistances {
-    /// Shape `(initialisations, pairs)`.
-    kernels: Array2<f64>,
-    /// One value a pair.
+    /// One value a pair, that `Theta` is compared to.
     reference: Vec<f64>,
     width: usize,
+    by_initialisation: Vec<f64>,
+    /// Sums of squared distances, a pair.
+    squares: Vec<f64>,
+    /// Mean of `Theta` and sum of its squared deviations, a pair.
+    moments: Vec<(f64, f64)>,
 }
 
 impl SampledDistances {
+    /// Initialisations that are drawn side by side; they are added in their order.
+    const TOGETHER: usize = 32;
+
     /// Draws `initialisations` layers and compares them with `reference`, one value a pair.
     ///
     /// # Errors
@@ -28,63 +35,90 @@ impl SampledDistances {
         initialisations: usize,
         reference: Vec<f64>,
     ) -> Result<Self> {
-        let mut kernels = Array2::zeros((initialisations, inputs.pairs()));
-        for (initialisation, mut row) in kernels.axis_iter_mut(Axis(0)).enumerate() {
-            let id = LayerId { seed, initialisation: initialisation as u32, layer: 0 };
-            let drawn = sampled_kernels(inputs, law, id)?;
-            row.iter_mut().zip(drawn).for_each(|(value, drawn)| *value = drawn);
+        let mut distances = Self::new(reference, law.rows);
+        for start in (0..initialisations).step_by(Self::TOGETHER) {
+            let drawn: Vec<Vec<f64>> = (start..(start + Self::TOGETHER).min(initialisations))
+                .into_par_iter()
+                .map(|initialisation| {
+                    sampled_kernels(inputs, law, LayerId { seed, initialisation: initialisation as u32, layer: 0 })
+                })
+                .collect::<Result<_>>()?;
+            drawn.iter().for_each(|kernels| distances.add(kernels));
         }
-        Ok(Self { kernels, reference, width: law.rows })
+        Ok(distances)
     }
 
-    fn squares(&self) -> Array2<f64> {
-        let mut squares = self.kernels.clone();
-        for mut row in squares.axis_iter_mut(Axis(0)) {
-            row.iter_mut().zip(&self.reference).for_each(|(value, reference)| *value = (*value - reference).powi(2));
+    fn new(reference: Vec<f64>, width: usize) -> Self {
+        let pairs = reference.len();
+        Self {
+            reference,
+            width,
+            by_initialisation: vec![],
+            squares: vec![0.0; pairs],
+            moments: vec![(0.0, 0.0); pairs],
         }
-        squares
+    }
+
+    /// Takes in the kernels of one more initialisation.
+    fn add(&mut self, kernels: &[f64]) {
+        let count = self.by_initialisation.len() as f64 + 1.0;
+        let mut sum = 0.0;
+        for (pair, kernel) in kernels.iter().enumerate() {
+            let square = (kernel - self.reference[pair]).powi(2);
+            sum += square;
+            self.squares[pair] += square;
+            let (mean, deviations) = &mut self.moments[pair];
+            let difference = kernel - *mean;
+            *mean += difference / count;
+            *deviations += difference * (kernel - *mean);
+        }
+        self.by_initialisation.push(sum / kernels.len() as f64);
     }
 
     /// `(Theta - reference)^2`, averaged over the initialisations, for each pair. Unbiased for the mean squared distance
     /// to that reference; a reference that is itself sampled adds its own variance.
     pub fn by_pair(&self) -> Vec<f64> {
-        self.squares().mean_axis(Axis(0)).map(|means| means.to_vec()).unwrap_or_default()
+        let count = self.by_initialisation.len() as f64;
+        self.squares.iter().map(|sum| sum / count).collect()
     }
 
     /// `(Theta - reference)^2`, averaged over the pairs, for each initialisation.
-    pub fn by_initialisation(&self) -> Vec<f64> {
-        self.squares().mean_axis(Axis(1)).map(|means| means.to_vec()).unwrap_or_default()
+    pub fn by_initialisation(&self) -> &[f64] {
+        &self.by_initialisation
     }
 
-    /// Theorem 1's two terms as estimated from the drawn kernels, for each pair: the squared bias, less the variance of the
-    /// mean that it is the square of, and the variance of one hidden unit (`n` times that of `Theta`). With one
-    /// initialisation neither can be told; both are NaN.
-    pub fn bias_and_variance(&self) -> Vec<(f64, f64)> {
-        let count = self.kernels.nrows() as f64;
-        self.kernels
-            .axis_iter(Axis(1))
-            .zip(&self.reference)
-            .map(|(kernels, reference)| {
-                let mean = kernels.sum() / count;
-                let variance = kernels.iter().map(|kernel| (kernel - mean).powi(2)).sum::<f64>() / (count - 1.0);
-                ((mean - reference).powi(2) - variance / count, variance * self.width as f64)
-            })
-            .collect()
+    /// Theorem 1's two terms as estimated from the drawn kernels, averaged over the pairs: the squared bias, less the
+    /// variance of the mean that it is the square of, and the variance of one hidden unit (`n` times that of `Theta`). None
+    /// of fewer than two initialisations.
+    pub fn bias_and_variance(&self) -> Option<(f64, f64)> {
+        let count = self.by_initialisation.len() as f64;
+        if count < 2.0 {
+            return None;
+        }
+        let variance = |deviations: f64| deviations / (count - 1.0);
+        let pairs = self.moments.iter().zip(&self.reference);
+        let biases: Vec<f64> = pairs
+            .map(|((mean, deviations), reference)| (mean - reference).powi(2) - variance(*deviations) / count)
+            .collect();
+        let variances: Vec<f64> =
+            self.moments.iter().map(|(_, deviations)| variance(*deviations) * self.width as f64).collect();
+        Some((mean(&biases), mean(&variances)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::array;
 
     #[test]
     fn statistics_by_hand() {
-        let distances =
-            SampledDistances { kernels: array![[1.0, 2.0], [3.0, 2.0]], reference: vec![1.0, 0.0], width: 5 };
+        let mut distances = SampledDistances::new(vec![1.0, 0.0], 5);
+        distances.add(&[1.0, 2.0]);
+        assert_eq!(distances.bias_and_variance(), None);
+        distances.add(&[3.0, 2.0]);
         assert_eq!(distances.by_pair(), [2.0, 4.0]);
         assert_eq!(distances.by_initialisation(), [2.0, 4.0]);
         // Means 2 and 2; variances 2 and 0: bias^2 = 1 - 1 and 4 - 0, variance of a unit 10 and 0.
-        assert_eq!(distances.bias_and_variance(), [(0.0, 10.0), (4.0, 0.0)]);
+        assert_eq!(distances.bias_and_variance(), Some((2.0, 5.0)));
     }
 }

@@ -5,21 +5,26 @@ use rand::RngExt;
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
+use crate::gram::LARGEST_ENTRY;
 use crate::linalg::product;
-use crate::network::vector::{add_pair_products, sparse_product};
+use crate::network::vector::{add_pair_products, relu, sparse_product};
 use crate::network::{DrawnLayer, LayerId, LayerLaw, SparseRows};
 use crate::random::{Purpose, Stream};
 
 /// Hidden units that are drawn and summed together: the unit of work, and of the order of summation.
 const ROWS: usize = 64;
+/// Such chunks whose sums are held at once.
+const CHUNKS: usize = 64;
 /// Above this connectivity a dense product of zeros and all is faster than one of the weights that exist.
 const DENSE_ABOVE: f64 = 0.25;
 
 /// Inputs in single precision, feature-major, and the pairs among them.
 #[derive(Clone, Debug)]
 pub struct PairedInputs {
-    /// Shape `(d, samples)`.
+    /// Shape `(d, samples)`, divided by `scale`.
     features: Array2<f32>,
+    /// A power of two near the largest entry, so that single precision suits inputs of any scale.
+    scale: f64,
     pairs: Vec<(u32, u32)>,
 }
 
@@ -27,7 +32,9 @@ impl PairedInputs {
     /// Takes inputs of shape `(samples, d)` and pairs of their row numbers. Only rows that occur in a pair are copied.
     ///
     /// # Errors
-    /// Where there is no pair, a row number is too large, or an input is not finite in single precision.
+    /// Where there is no pair, a row number is too large, or an entry is not finite or beyond [`LARGEST_ENTRY`].
+    ///
+    /// [`LARGEST_ENTRY`]: crate::gram::LARGEST_ENTRY
     pub fn new(inputs: ArrayView2<f64>, pairs: &[(usize, usize)]) -> Result<Self> {
         let mut used: Vec<usize> = pairs.iter().flat_map(|(i, j)| [*i, *j]).collect();
         used.sort_unstable();
@@ -46,13 +53,17 @@ impl PairedInputs {
         }
         let place = |row: usize| used.partition_point(|other| *other < row) as u32;
         let pairs = pairs.iter().map(|(i, j)| (place(*i), place(*j))).collect();
-        let features = Array2::from_shape_fn((inputs.ncols(), used.len()), |(feature, sample)| {
-            inputs[[used[sample], feature]] as f32
-        });
-        if let Some(value) = features.iter().find(|value| !value.is_finite()) {
-            return Err(Error::value("inputs", value, "is not finite in single precision", "rescale the inputs"));
+        let beyond = |value: &&f64| value.is_nan() || value.abs() > LARGEST_ENTRY;
+        if let Some(value) = inputs.iter().find(beyond) {
+            let problem = format!("entries must be finite, at most {LARGEST_ENTRY:e} in magnitude");
+            return Err(Error::value("inputs", format!("an entry {value:e}"), problem, "rescale the inputs"));
         }
-        Ok(Self { features, pairs })
+        let largest = inputs.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
+        let scale = if largest > 0.0 { largest.log2().round().exp2() } else { 1.0 };
+        let features = Array2::from_shape_fn((inputs.ncols(), used.len()), |(feature, sample)| {
+            (inputs[[used[sample], feature]] / scale) as f32
+        });
+        Ok(Self { features, scale, pairs })
     }
 
     /// The input dimension `d`.
@@ -108,25 +119,29 @@ pub fn sampled_kernels(inputs: &PairedInputs, law: LayerLaw, id: LayerId) -> Res
         ));
     }
     let drawn = DrawnLayer::new(law, id);
-    let partial: Vec<Vec<f64>> = (0..law.rows.div_ceil(ROWS))
-        .into_par_iter()
-        .map(|chunk| {
-            let rows = drawn.rows(chunk * ROWS..((chunk + 1) * ROWS).min(law.rows));
-            let mut sums = vec![0.0; inputs.pairs.len()];
-            for features in hidden_features(&rows, law, inputs)?.rows() {
-                if let Some(features) = features.as_slice() {
-                    add_pair_products(features, &inputs.pairs, &mut sums);
-                }
-            }
-            Ok(sums)
-        })
-        .collect::<Result<_>>()?;
     let mut sums = vec![0.0; inputs.pairs.len()];
-    for part in partial {
-        sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+    let chunks = law.rows.div_ceil(ROWS);
+    // In rounds, so that memory does not grow with the width; the order of summation is that of the chunks.
+    for round in (0..chunks).step_by(CHUNKS) {
+        let partial: Vec<Vec<f64>> = (round..(round + CHUNKS).min(chunks))
+            .into_par_iter()
+            .map(|chunk| {
+                let rows = drawn.rows(chunk * ROWS..((chunk + 1) * ROWS).min(law.rows));
+                let mut sums = vec![0.0; inputs.pairs.len()];
+                for (unit, features) in hidden_features(&rows, law, inputs)?.rows().into_iter().enumerate() {
+                    if let (false, Some(features)) = (rows.row(unit).0.is_empty(), features.as_slice()) {
+                        add_pair_products(features, &inputs.pairs, &mut sums);
+                    }
+                }
+                Ok(sums)
+            })
+            .collect::<Result<_>>()?;
+        for part in partial {
+            sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+        }
     }
-    let scale = 1.0 / (law.rows as f64 * law.columns as f64);
-    sums.iter_mut().for_each(|sum| *sum *= scale);
+    let factor = inputs.scale * inputs.scale / (law.rows as f64 * law.columns as f64);
+    sums.iter_mut().for_each(|sum| *sum *= factor);
     Ok(sums)
 }
 
@@ -134,6 +149,9 @@ pub fn sampled_kernels(inputs: &PairedInputs, law: LayerLaw, id: LayerId) -> Res
 fn hidden_features(weights: &SparseRows, law: LayerLaw, inputs: &PairedInputs) -> Result<Array2<f32>> {
     let samples = inputs.features.ncols();
     let mut hidden = Array2::zeros((weights.rows(), samples));
+    if weights.is_empty() {
+        return Ok(hidden);
+    }
     if law.connectivity.get() > DENSE_ABOVE {
         let mut dense = Array2::zeros((weights.rows(), law.columns));
         for i in 0..weights.rows() {
@@ -145,7 +163,9 @@ fn hidden_features(weights: &SparseRows, law: LayerLaw, inputs: &PairedInputs) -
     } else if let (Some(input), Some(output)) = (inputs.features.as_slice(), hidden.as_slice_mut()) {
         sparse_product(weights, 1.0, input, output, samples);
     }
-    hidden.mapv_inplace(|value| value.max(0.0));
+    if let Some(values) = hidden.as_slice_mut() {
+        relu(values);
+    }
     Ok(hidden)
 }
 

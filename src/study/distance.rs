@@ -129,14 +129,16 @@ impl DistanceInputs {
             }
         };
         let layer = law(network.width, network.connectivity);
-        let drawn = SampledDistances::draw(&self.sampled, layer, seed, spec.initialisations, reference)?;
-        let parts = (spec.initialisations > 1).then(|| average(&drawn.bias_and_variance()));
+        // Distances of networks with next to no weights have a long tail: draw them more often.
+        let weights = (network.connectivity.get() * d as f64 * network.width as f64).max(1.0);
+        let initialisations = spec.initialisations.max((DistanceSpec::LEAST_WEIGHTS / weights).ceil() as usize);
+        let drawn = SampledDistances::draw(&self.sampled, layer, seed, initialisations, reference)?;
         Ok(Distances {
             connectivity: network.connectivity,
             by_pair: drawn.by_pair(),
-            parts,
-            mean_error_samples: standard_error(&drawn.by_initialisation()),
-            samples: spec.initialisations,
+            parts: drawn.bias_and_variance(),
+            mean_error_samples: standard_error(drawn.by_initialisation()),
+            samples: initialisations,
         })
     }
 

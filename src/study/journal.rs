@@ -38,6 +38,8 @@ struct Entry {
 pub struct Journal {
     path: PathBuf,
     file: File,
+    /// The length of its whole lines, in bytes.
+    length: u64,
     done: HashMap<String, Record>,
 }
 
@@ -75,11 +77,16 @@ impl Journal {
             checksum: checksum.into(),
             spec: serde_json::to_value(spec).map_err(|error| Error::failure("writing the spec", error))?,
         };
-        let done = read(&path, &bytes[..whole], Some(&header))?;
-        file.set_len(whole as u64).and_then(|()| file.seek(SeekFrom::End(0))).map_err(unwritable)?;
-        let mut journal = Self { path, file, done };
+        let begun = line(&header, &path)?;
+        if whole == 0 && !begun.starts_with(&bytes) {
+            // Neither empty nor the beginning of our header: somebody else's file.
+            return Err(corrupt(&path, 1, &"it is no header"));
+        }
+        let done = read(&path, &bytes[..whole], &header)?;
+        let mut journal = Self { path, file, length: whole as u64, done };
+        journal.truncate().map_err(unwritable)?;
         if whole == 0 {
-            journal.write_line(&header)?;
+            journal.write(&begun)?;
         }
         Ok(journal)
     }
@@ -95,38 +102,54 @@ impl Journal {
     /// Where the disk does not take it.
     pub fn append(&mut self, task: &str, record: Record) -> Result<()> {
         let entry = Entry { task: task.into(), record };
-        self.write_line(&entry)?;
+        let bytes = line(&entry, &self.path)?;
+        self.write(&bytes)?;
         self.done.insert(entry.task, entry.record);
         Ok(())
     }
 
-    fn write_line(&mut self, line: &impl Serialize) -> Result<()> {
-        let failure = |error: &dyn std::fmt::Display| Error::failure(format!("writing {}", self.path.display()), error);
-        let mut bytes = serde_json::to_vec(line).map_err(|error| failure(&error))?;
-        bytes.push(b'\n');
-        self.file.write_all(&bytes).map_err(|error| failure(&error))
+    /// Adds a line and sees it to the disk; a line that could not be written whole is taken back.
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        if let Err(error) = self.file.write_all(bytes).and_then(|()| self.file.sync_data()) {
+            // Where even that fails, the next opening drops the fragment.
+            let _ = self.truncate();
+            return Err(Error::failure(format!("writing {}", self.path.display()), error));
+        }
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Cuts the file to its whole lines.
+    fn truncate(&mut self) -> std::io::Result<()> {
+        self.file.set_len(self.length)?;
+        self.file.seek(SeekFrom::End(0)).map(|_| ())
     }
 }
 
+fn line(value: &impl Serialize, path: &Path) -> Result<Vec<u8>> {
+    let mut bytes =
+        serde_json::to_vec(value).map_err(|error| Error::failure(format!("writing {}", path.display()), error))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn corrupt(path: &Path, line: usize, problem: &dyn std::fmt::Display) -> Error {
+    let problem = format!("line {line} of the journal is corrupt ({problem})");
+    Error::file(path, problem, "delete the file to begin anew, or give another folder with --out")
+}
+
 /// Reads the whole lines of a journal and checks its header against `expected`.
-fn read(path: &Path, bytes: &[u8], expected: Option<&Header>) -> Result<HashMap<String, Record>> {
-    let corrupt = |line: usize, problem: &dyn std::fmt::Display| {
-        Error::file(
-            path,
-            format!("line {line} of the journal is corrupt ({problem})"),
-            "delete the file to begin anew, or give another folder with --out",
-        )
-    };
+fn read(path: &Path, bytes: &[u8], expected: &Header) -> Result<HashMap<String, Record>> {
     let mut done = HashMap::new();
     for (index, line) in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).enumerate() {
         if index == 0 {
-            let found: Header = serde_json::from_slice(line).map_err(|error| corrupt(1, &error))?;
-            if let Some(difference) = expected.and_then(|expected| difference(&found, expected)) {
+            let found: Header = serde_json::from_slice(line).map_err(|error| corrupt(path, 1, &error))?;
+            if let Some(difference) = difference(&found, expected) {
                 let problem = format!("belongs to another study: {difference}");
                 return Err(Error::file(path, problem, "give another folder with --out, or delete this one's journal"));
             }
         } else {
-            let entry: Entry = serde_json::from_slice(line).map_err(|error| corrupt(index + 1, &error))?;
+            let entry: Entry = serde_json::from_slice(line).map_err(|error| corrupt(path, index + 1, &error))?;
             done.insert(entry.task, entry.record);
         }
     }
@@ -198,6 +221,11 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), header);
         std::fs::write(&path, format!("{header}{{\"task\":\"x\n")).unwrap();
         assert!(message(folder.path(), 1).contains("line 2"));
+        std::fs::write(&path, "notes of my own").unwrap();
+        assert!(message(folder.path(), 1).contains("line 1"));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "notes of my own");
+        std::fs::write(&path, &header[..20]).unwrap();
+        assert_eq!(message(folder.path(), 1), "");
         std::fs::write(&path, "{}\n").unwrap();
         assert!(message(folder.path(), 1).contains("line 1"));
     }

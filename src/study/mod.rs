@@ -20,7 +20,7 @@ pub use spec::{
 };
 
 use crate::data::Normalisation;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use training::PreparedTraining;
 
 /// One unit of a study's work: it makes one record.
@@ -92,6 +92,7 @@ impl StudySpec {
                 Some(record) => record,
                 None => {
                     let record = find()?;
+                    record.check(&name)?;
                     if let Some(journal) = lock().as_mut() {
                         journal.append(&name, record.clone())?;
                     }
@@ -135,30 +136,6 @@ impl StudySpec {
         Ok(records)
     }
 
-    fn check(&self) -> Result<()> {
-        let mut counts = Vec::new();
-        if let Some(spec) = &self.distance {
-            counts.extend([("pairs", spec.pairs), ("initialisations", spec.initialisations)]);
-            counts.extend([("methods", spec.methods.len()), ("normalisations", spec.normalisations.len())]);
-            counts.push(("networks", spec.networks.len()));
-            crate::masked::Sampling::new(spec.masks, self.seed)?;
-            let even = spec.methods.contains(&DistanceMethod::PaperEven);
-            if even && spec.networks.iter().any(|network| network.even_connectivity.is_none()) {
-                let problem = "needs a weight budget, from which its fixed n p follows";
-                let remedy = "leave it out, or give --weights";
-                return Err(Error::value("methods", DistanceMethod::PaperEven.name(), problem, remedy));
-            }
-        }
-        if let Some(spec) = &self.training {
-            counts.extend([("runs", spec.runs), ("epochs", spec.epochs), ("batch", spec.batch)]);
-            counts.extend([("samples", spec.samples), ("networks", spec.networks.len())]);
-        }
-        match counts.into_iter().find(|(_, count)| *count == 0) {
-            Some((name, _)) => Err(Error::value(name, 0, "must be at least 1", "give a positive number")),
-            None => Ok(()),
-        }
-    }
-
     fn tasks(&self) -> Vec<Task> {
         let mut tasks = Vec::new();
         if let Some(spec) = &self.distance {
@@ -193,7 +170,7 @@ impl StudySpec {
                         let width = network.width as f64 * spec.initialisations as f64;
                         width * (entries * 1e4 + 2.0 * spec.pairs as f64 + 10.0 * DIMENSION)
                     }
-                    DistanceMethod::Theorem1 => (spec.pairs * spec.masks) as f64 * (entries * 4.0 + 60.0),
+                    DistanceMethod::Theorem1 => spec.pairs as f64 * spec.masks as f64 * (entries * 4.0 + 60.0),
                     DistanceMethod::Moments => spec.pairs as f64 * DIMENSION * 10.0,
                     DistanceMethod::Paper | DistanceMethod::PaperEven => 1.0,
                 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::spec::{DistanceMethod, Family};
 use crate::connectivity::Connectivity;
 use crate::data::Normalisation;
+use crate::error::{Error, Result};
 use crate::network::{MaskFamily, WeightLaw};
 
 /// One result of a study.
@@ -15,6 +16,21 @@ pub enum Record {
     Distance(DistanceRecord),
     /// A training run.
     Training(TrainingRecord),
+}
+
+impl Record {
+    /// Refuses numbers that are not finite: they could be neither stored nor drawn.
+    pub(super) fn check(&self, task: &str) -> Result<()> {
+        match self {
+            Self::Distance(record) if !(record.mean.is_finite() && record.median.is_finite()) => Err(Error::value(
+                "data",
+                &record.data,
+                format!("the distance of {task} is beyond double precision"),
+                "rescale the inputs",
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The distance `E[(Theta - Theta_inf)^2]` at one width by one method, over pairs of inputs.

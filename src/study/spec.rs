@@ -9,7 +9,24 @@ use crate::budget::{PAPER_WIDTHS, first_layer_connectivity, paper_learning_rate}
 use crate::connectivity::Connectivity;
 use crate::data::{CLASSES, DataSource, Normalisation};
 use crate::error::{Error, Result};
+use crate::masked::Sampling;
 use crate::network::{MaskFamily, WeightLaw};
+
+/// The largest width that a study takes.
+const MAX_WIDTH: usize = 100_000_000;
+
+/// Refuses a count beyond what the program can number or hold.
+fn at_most(name: &str, count: usize, largest: usize) -> Result<()> {
+    if count <= largest {
+        return Ok(());
+    }
+    Err(Error::value(
+        name,
+        count,
+        format!("is beyond the largest that a study takes, {largest}"),
+        "give a smaller number",
+    ))
+}
 
 /// A study: distances of sparse networks' kernels, test errors of trained networks, or both on one data set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +39,38 @@ pub struct StudySpec {
     pub distance: Option<DistanceSpec>,
     /// The networks to train.
     pub training: Option<TrainingStudySpec>,
+}
+
+impl StudySpec {
+    /// Refuses counts that are zero or beyond reason, repeated entries, and methods that lack what they need.
+    pub(super) fn check(&self) -> Result<()> {
+        if let Some(spec) = &self.distance {
+            spec.check(self.seed)?;
+        }
+        if let Some(spec) = &self.training {
+            spec.check()?;
+        }
+        Ok(())
+    }
+}
+
+/// Refuses counts outside of 1 to their largest.
+fn check_counts(counts: &[(&str, usize, usize)]) -> Result<()> {
+    for (name, count, largest) in counts {
+        if *count == 0 {
+            return Err(Error::value(name, 0, "must be at least 1", "give a positive number"));
+        }
+        at_most(name, *count, *largest)?;
+    }
+    Ok(())
+}
+
+/// Refuses a list with an entry that stands in it twice: its results would be counted twice.
+fn check_distinct<T: PartialEq>(name: &str, entries: &[T], text: impl Fn(&T) -> String) -> Result<()> {
+    match entries.iter().enumerate().find(|(index, entry)| entries[..*index].contains(entry)) {
+        Some((_, twice)) => Err(Error::value(name, text(twice), "is given twice", "give it once")),
+        None => Ok(()),
+    }
 }
 
 /// The first layer of a network whose kernel is studied.
@@ -63,6 +112,7 @@ impl FromStr for SparseWidth {
             return Err(Error::value("width", 0, "a network needs at least one hidden unit", "give a positive width"));
         }
         let connectivity = Connectivity::new(connectivity.trim().parse().map_err(|_| wrong())?)?;
+        at_most("width", width, MAX_WIDTH)?;
         Ok(Self { width, connectivity, even_connectivity: None })
     }
 }
@@ -137,7 +187,7 @@ impl FromStr for Reference {
     fn from_str(text: &str) -> Result<Self> {
         match text.strip_prefix("dense:").map(str::parse) {
             None if text == "analytic" => Ok(Self::Analytic),
-            Some(Ok(width)) if width > 0 => Ok(Self::Dense(width)),
+            Some(Ok(width)) if (1..=MAX_WIDTH).contains(&width) => Ok(Self::Dense(width)),
             _ => Err(Error::value("reference", text, "is no reference kernel", "use analytic, or dense:10000")),
         }
     }
@@ -177,7 +227,7 @@ pub struct DistanceSpec {
     pub methods: Vec<DistanceMethod>,
     /// Random pairs of different inputs.
     pub pairs: usize,
-    /// Initialisations of sampled networks.
+    /// Initialisations of sampled networks; more where that draws fewer than [`DistanceSpec::LEAST_WEIGHTS`] weights in all.
     pub initialisations: usize,
     /// Masks a pair, where Theorem 1 is evaluated by sampling masks.
     pub masks: usize,
@@ -190,6 +240,10 @@ pub struct DistanceSpec {
 }
 
 impl DistanceSpec {
+    /// Initialisations go on until at least this many weights are expected to have been drawn, so that a network of two
+    /// weights is drawn 2,000 times.
+    pub const LEAST_WEIGHTS: f64 = 4000.0;
+
     /// The paper's protocol for the given networks: 10^4 pairs, 10 initialisations; the theory's masks and weights.
     pub fn paper(networks: Vec<SparseWidth>) -> Self {
         Self {
@@ -203,6 +257,35 @@ impl DistanceSpec {
             law: WeightLaw::Gaussian,
             reference: Reference::Analytic,
         }
+    }
+}
+
+impl DistanceSpec {
+    fn check(&self, seed: u64) -> Result<()> {
+        check_counts(&[
+            ("pairs", self.pairs, 100_000_000),
+            ("initialisations", self.initialisations, 1_000_000_000),
+            ("masks", self.masks, 1_000_000_000),
+            ("methods", self.methods.len(), usize::MAX),
+            ("normalisations", self.normalisations.len(), usize::MAX),
+            ("networks", self.networks.len(), usize::MAX),
+        ])?;
+        Sampling::new(self.masks, seed)?;
+        check_distinct("normalisation", &self.normalisations, |normalisation| normalisation.name().into())?;
+        check_distinct("methods", &self.methods, |method| method.name().into())?;
+        check_distinct("networks", &self.networks, |network| {
+            format!("{}:{}", network.width, network.connectivity.get())
+        })?;
+        for network in &self.networks {
+            at_most("width", network.width, MAX_WIDTH)?;
+        }
+        let even = self.methods.contains(&DistanceMethod::PaperEven);
+        if even && self.networks.iter().any(|network| network.even_connectivity.is_none()) {
+            let problem = "needs a weight budget, from which its fixed n p follows";
+            let remedy = "leave it out, or give --weights";
+            return Err(Error::value("methods", DistanceMethod::PaperEven.name(), problem, remedy));
+        }
+        Ok(())
     }
 }
 
@@ -273,6 +356,23 @@ impl TrainingStudySpec {
             mask: MaskFamily::ExactCount,
             law: WeightLaw::Uniform,
         }
+    }
+}
+
+impl TrainingStudySpec {
+    fn check(&self) -> Result<()> {
+        check_counts(&[
+            ("runs", self.runs, 1_000_000),
+            ("epochs", self.epochs, 1_000_000_000),
+            ("batch", self.batch, 1_000_000_000),
+            ("samples", self.samples, 1_000_000_000),
+            ("networks", self.networks.len(), usize::MAX),
+        ])?;
+        check_distinct("widths", &self.networks, |network| network.width.to_string())?;
+        for network in &self.networks {
+            at_most("width", network.width, MAX_WIDTH)?;
+        }
+        Ok(())
     }
 }
 
