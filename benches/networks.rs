@@ -8,16 +8,19 @@
 //!
 //! | width | sparse epoch | dense epoch | ratio |
 //! |---|---|---|---|
-//! | 8 | 7.4 ms | 7.5 ms | 1.0 (the same network) |
-//! | 128 | 14.8 ms | 34.5 ms | 2.3 |
-//! | 512 | 20.5 ms | 120 ms | 5.9 |
+//! | 8 | 9.7 ms | 9.8 ms | 1.0 (the same network) |
+//! | 128 | 17.9 ms | 36.7 ms | 2.1 |
+//! | 512 | 15.5 ms | 124 ms | 8.0 |
 //!
-//! A sparse epoch takes 6352 (2048 x 3 + 10,000) = 103 million multiply-adds, in 14.8 ms at width 128: 7 a nanosecond. Each
+//! A sparse epoch takes 6352 (2048 x 3 + 10,000) = 103 million multiply-adds, in 17.9 ms at width 128: 6 a nanosecond. Each
 //! takes one load of four bytes from the second-level cache, where a block of 256 samples lies (0.8 MB): at 64 bytes a
-//! cycle the limit would be about three times that. What grows with the width is the last layer's activations and the ReLU.
+//! cycle the limit would be about eight times that. The gathering of batches (1.6 million scattered values) and the last
+//! layer's products, ten rows high, take most of the rest.
 //!
-//! `sampled_kernels_of_pairs`: 3.9, 12.6 and 10.4 ms at widths 8, 128, 512; 50 to 64 million multiply-adds of features that
+//! `sampled_kernels_of_pairs`: 3.5, 13.0 and 11.1 ms at widths 8, 128, 512; 10 to 54 million multiply-adds of features that
 //! stream inputs of 31 MB, and two gathered loads a pair and unit, 10 million at width 512.
+//!
+//! The machine is shared: the same figure varies by a fifth from run to run.
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};

@@ -4,13 +4,16 @@
 //!
 //! - `kernels` 25 ns for `K_1` and `K_2` together, against 12 ns for `atan2_alone` in the same run: half of the time is the
 //!   arc tangent, the rest three square roots and two divisions, each of which waits for the one before.
-//! - `enumeration` 24 ns a mask, 42 million masks a second: the kernel's own time, so the additions and weights of a mask are
-//!   hidden behind it. The limit is the scalar arc tangent; a vectorised one is the way beyond.
-//! - `moment_expansion` 3.9 us a pair of 784 entries, against 1.6 us for `gram_triple`, which checks the entries and makes
-//!   one pass of three sums: eight more sums, about 40 operations an entry. At 16 operations a cycle they would take 0.5 us;
+//! - `enumeration` 2.3 ns a mask, 430 million masks a second, eleven times `kernels`: the same kernels in lanes of eight, with
+//!   an arc tangent of our own. A mask takes 55 operations, a square root and a division; at two 512-bit operations a cycle of
+//!   about 3.5 GHz the 55 alone would take 1.0 ns, root and division (about 20 cycles a vector) another 0.7 ns.
+//! - `moment_expansion` 4.5 us a pair of 784 entries, against 2.2 us for `gram_triple`, which checks the entries and makes
+//!   one pass of three sums: eight more sums, about 40 operations an entry. At 16 operations a cycle they would take 0.6 us;
 //!   one pass instead of eight would come near it.
-//! - `sampled_masks` 0.19 to 0.83 us a mask at 9 to 188 entries a mask: 4 ns an entry, for a Philox word, a swap and a
+//! - `sampled_masks` 0.25 to 1.2 us a mask at 9 to 188 entries a mask: 6 ns an entry, for a Philox word, a swap and a
 //!   gathered load.
+//!
+//! The machine is shared: the same figure varies by a fifth from run to run.
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};

@@ -6,6 +6,7 @@
 
 use std::convert::Infallible;
 
+use multiversion::multiversion;
 use rand::TryRng;
 
 /// What random numbers are for: each purpose has a counter space of its own, under one seed.
@@ -37,23 +38,33 @@ pub enum Purpose {
 /// assert_eq!(philox([0, 0], [0; 4]), [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]);
 /// ```
 #[inline]
-pub fn philox(mut key: [u32; 2], mut counter: [u32; 4]) -> [u32; 4] {
-    const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
-    const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
-    for round in 0..10 {
-        if round > 0 {
-            key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
-        }
-        let first = u64::from(MULTIPLIERS[0]) * u64::from(counter[0]);
-        let second = u64::from(MULTIPLIERS[1]) * u64::from(counter[2]);
-        counter = [
-            (second >> 32) as u32 ^ counter[1] ^ key[0],
-            second as u32,
-            (first >> 32) as u32 ^ counter[3] ^ key[1],
-            first as u32,
-        ];
+pub fn philox(key: [u32; 2], mut counter: [u32; 4]) -> [u32; 4] {
+    for round in 0..ROUNDS {
+        counter = philox_round(round_key(key, round), counter);
     }
     counter
+}
+
+const ROUNDS: u32 = 10;
+const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+/// What the key grows by from round to round.
+const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+
+#[inline(always)]
+fn round_key(key: [u32; 2], round: u32) -> [u32; 2] {
+    [key[0].wrapping_add(WEYL[0].wrapping_mul(round)), key[1].wrapping_add(WEYL[1].wrapping_mul(round))]
+}
+
+#[inline(always)]
+fn philox_round(key: [u32; 2], counter: [u32; 4]) -> [u32; 4] {
+    let first = u64::from(MULTIPLIERS[0]) * u64::from(counter[0]);
+    let second = u64::from(MULTIPLIERS[1]) * u64::from(counter[2]);
+    [
+        (second >> 32) as u32 ^ counter[1] ^ key[0],
+        second as u32,
+        (first >> 32) as u32 ^ counter[3] ^ key[1],
+        first as u32,
+    ]
 }
 
 /// The two words of a seed.
@@ -134,8 +145,39 @@ pub fn subset(n: usize, count: usize, seed: u64) -> Vec<usize> {
     chosen
 }
 
+/// [`key_of`] the blocks whose counters have first words 0, 1, 2, ... and the given other three: in lanes, since this is what
+/// drawing a layer of few weights spends its time on.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+pub(crate) fn keys(key: [u32; 2], [second, third, fourth]: [u32; 3], keys: &mut [u64]) {
+    const LANES: usize = 16;
+    // Words are the low halves of 64-bit lanes, all that the wide multiplications of vector units look at; what stands above
+    // is cleared where it would count.
+    let low = |word: u64| word & 0xFFFF_FFFF;
+    for (chunk, keys) in keys.chunks_mut(LANES).enumerate() {
+        let (mut a, mut b) = ([0; LANES], [u64::from(second); LANES]);
+        let (mut c, mut d) = ([u64::from(third); LANES], [u64::from(fourth); LANES]);
+        for (lane, first) in a.iter_mut().enumerate() {
+            *first = low((chunk * LANES + lane) as u64);
+        }
+        for round in 0..ROUNDS {
+            let [k0, k1] = round_key(key, round).map(u64::from);
+            for lane in 0..LANES {
+                let first = u64::from(MULTIPLIERS[0]) * low(a[lane]);
+                let second = u64::from(MULTIPLIERS[1]) * low(c[lane]);
+                a[lane] = (second >> 32) ^ b[lane] ^ k0;
+                b[lane] = second;
+                c[lane] = (first >> 32) ^ d[lane] ^ k1;
+                d[lane] = first;
+            }
+        }
+        for (lane, value) in keys.iter_mut().enumerate() {
+            *value = a[lane] << 32 | low(b[lane]);
+        }
+    }
+}
+
 /// The first two words of a block as one 64-bit number, uniform over its range.
-#[inline]
+#[inline(always)]
 pub fn key_of(block: [u32; 4]) -> u64 {
     u64::from(block[0]) << 32 | u64::from(block[1])
 }
@@ -153,6 +195,15 @@ mod tests {
             philox([0xa409_3822, 0x299f_31d0], [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344]),
             [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
         );
+    }
+
+    #[test]
+    fn keys_are_those_of_single_blocks() {
+        let mut found = vec![0; 37];
+        keys([5, 6], [7, 8, 9], &mut found);
+        for (first, found) in found.into_iter().enumerate() {
+            assert_eq!(found, key_of(philox([5, 6], [first as u32, 7, 8, 9])));
+        }
     }
 
     #[test]

@@ -33,7 +33,7 @@ fn find(
 fn sampled_networks_agree_with_theorem_1() {
     // Fourteen differences of means, each within three standard errors: with 300 initialisations nearly normal, so one seed
     // in 26 would fail by chance; this one is fixed. At width 635 a network has two weights in all, and the law of its
-    // distance a long tail: it is drawn 2,000 times (DistanceSpec::LEAST_WEIGHTS).
+    // distance a long tail: it is drawn 10,000 times (DistanceSpec::LEAST_WEIGHTS).
     let records = distances(|spec| {
         spec.pairs = 1000;
         spec.initialisations = 300;
@@ -49,7 +49,7 @@ fn sampled_networks_agree_with_theorem_1() {
             println!("{normalisation:?} {width}: {:.3e} {:.3e} z = {z:.2}", sampled.mean, theory.mean);
             assert!(z.abs() < 3.0, "{normalisation:?}, width {width}: {z} standard errors");
             // A test with no power would pass too: the error must be small beside the distance.
-            let power = if width == 635 { 0.4 } else { 0.1 };
+            let power = if width == 635 { 0.2 } else { 0.1 };
             assert!(error < power * theory.mean, "{normalisation:?}, width {width}: {error:e}");
         }
     }

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::connectivity::Connectivity;
-use crate::random::{Purpose, domain, key, key_of, philox};
+use crate::random::{Purpose, domain, key, keys, philox};
 
 /// Which weights of a layer exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,9 +155,16 @@ impl DrawnLayer {
         drawn
     }
 
-    fn block(&self, row: usize, column: usize) -> [u32; 4] {
-        let layer = domain(Purpose::Layer, self.id.layer);
-        philox(key(self.id.seed), [column as u32, row as u32, self.id.initialisation, layer])
+    /// The counter's words but for the column.
+    fn counter(&self, row: usize) -> [u32; 3] {
+        [row as u32, self.id.initialisation, domain(Purpose::Layer, self.id.layer)]
+    }
+
+    /// The keys of a row's entries.
+    fn keys(&self, row: usize) -> Vec<u64> {
+        let mut row_keys = vec![0; self.law.columns];
+        keys(key(self.id.seed), self.counter(row), &mut row_keys);
+        row_keys
     }
 
     /// The rule that keeps the `round(p rows columns)` smallest keys: an order statistic of the keys, found among those below
@@ -174,10 +181,9 @@ impl DrawnLayer {
             let mut keys: Vec<(u64, u64)> = (0..self.law.rows)
                 .into_par_iter()
                 .flat_map_iter(|row| {
-                    (0..self.law.columns).filter_map(move |column| {
-                        let key = key_of(self.block(row, column));
-                        (key <= cut).then_some((key, (row * self.law.columns + column) as u64))
-                    })
+                    let place = move |column: usize| (row * self.law.columns + column) as u64;
+                    let keys = self.keys(row).into_iter().enumerate();
+                    keys.filter_map(move |(column, key)| (key <= cut).then_some((key, place(column))))
                 })
                 .collect();
             if keys.len() as f64 >= count {
@@ -193,16 +199,16 @@ impl DrawnLayer {
         let sigma = 1.0 / self.law.connectivity.get().sqrt();
         let mut drawn = SparseRows { offsets: vec![0], ..SparseRows::default() };
         for row in rows {
-            for column in 0..self.law.columns {
-                let block = self.block(row, column);
-                let key = key_of(block);
+            let [second, third, fourth] = self.counter(row);
+            for (column, entry) in self.keys(row).into_iter().enumerate() {
                 let exists = match self.rule {
                     Rule::All => true,
-                    Rule::Below(threshold) => key < threshold,
-                    Rule::UpTo(last, place) => (key, (row * self.law.columns + column) as u64) <= (last, place),
+                    Rule::Below(threshold) => entry < threshold,
+                    Rule::UpTo(last, place) => (entry, (row * self.law.columns + column) as u64) <= (last, place),
                     Rule::Nothing => false,
                 };
                 if exists {
+                    let block = philox(key(self.id.seed), [column as u32, second, third, fourth]);
                     drawn.columns.push(column as u32);
                     drawn.values.push((sigma * value(self.law.law, block)) as f32);
                 }

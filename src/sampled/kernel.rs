@@ -126,10 +126,12 @@ pub fn sampled_kernels(inputs: &PairedInputs, law: LayerLaw, id: LayerId) -> Res
         let partial: Vec<Vec<f64>> = (round..(round + CHUNKS).min(chunks))
             .into_par_iter()
             .map(|chunk| {
-                let rows = drawn.rows(chunk * ROWS..((chunk + 1) * ROWS).min(law.rows));
+                let mut rows = drawn.rows(chunk * ROWS..((chunk + 1) * ROWS).min(law.rows));
+                // A row begins where the one before ends, so this drops the rows without weights, which add nothing.
+                rows.offsets.dedup();
                 let mut sums = vec![0.0; inputs.pairs.len()];
-                for (unit, features) in hidden_features(&rows, law, inputs)?.rows().into_iter().enumerate() {
-                    if let (false, Some(features)) = (rows.row(unit).0.is_empty(), features.as_slice()) {
+                for features in hidden_features(&rows, law, inputs)?.rows() {
+                    if let Some(features) = features.as_slice() {
                         add_pair_products(features, &inputs.pairs, &mut sums);
                     }
                 }
@@ -149,9 +151,6 @@ pub fn sampled_kernels(inputs: &PairedInputs, law: LayerLaw, id: LayerId) -> Res
 fn hidden_features(weights: &SparseRows, law: LayerLaw, inputs: &PairedInputs) -> Result<Array2<f32>> {
     let samples = inputs.features.ncols();
     let mut hidden = Array2::zeros((weights.rows(), samples));
-    if weights.is_empty() {
-        return Ok(hidden);
-    }
     if law.connectivity.get() > DENSE_ABOVE {
         let mut dense = Array2::zeros((weights.rows(), law.columns));
         for i in 0..weights.rows() {

@@ -241,8 +241,8 @@ pub struct DistanceSpec {
 
 impl DistanceSpec {
     /// Initialisations go on until at least this many weights are expected to have been drawn, so that a network of two
-    /// weights is drawn 2,000 times.
-    pub const LEAST_WEIGHTS: f64 = 4000.0;
+    /// weights is drawn 10,000 times: its distance has so long a tail that fewer do not tell its standard error.
+    pub const LEAST_WEIGHTS: f64 = 20_000.0;
 
     /// The paper's protocol for the given networks: 10^4 pairs, 10 initialisations; the theory's masks and weights.
     pub fn paper(networks: Vec<SparseWidth>) -> Self {
