@@ -30,19 +30,19 @@ pub struct Sampling {
 impl Sampling {
     /// The fewest masks that a stratified standard error can be trusted with.
     pub const MIN_MASKS: usize = 32;
+    /// The most masks a pair: minutes to hours of work.
+    pub const MAX_MASKS: usize = 1_000_000_000;
 
     /// Checks the number of masks.
     ///
     /// # Errors
-    /// Below [`Sampling::MIN_MASKS`].
+    /// Below [`Sampling::MIN_MASKS`] or above [`Sampling::MAX_MASKS`].
     pub fn new(masks: usize, seed: u64) -> Result<Self> {
-        if masks < Self::MIN_MASKS {
-            return Err(Error::value(
-                "masks",
-                masks,
-                format!("a standard error needs at least {} masks", Self::MIN_MASKS),
-                "draw more masks",
-            ));
+        let (least, most) = (Self::MIN_MASKS, Self::MAX_MASKS);
+        if !(least..=most).contains(&masks) {
+            let problem = format!("a standard error needs at least {least} masks, and {most} are the most");
+            let remedy = if masks < least { "draw more masks" } else { "give a smaller number" };
+            return Err(Error::value("masks", masks, problem, remedy));
         }
         Ok(Self { masks, seed, stream: 0 })
     }

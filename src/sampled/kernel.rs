@@ -13,8 +13,8 @@ use crate::random::{Purpose, Stream};
 
 /// Hidden units that are drawn and summed together: the unit of work, and of the order of summation.
 const ROWS: usize = 64;
-/// Such chunks whose sums are held at once.
-const CHUNKS: usize = 64;
+/// Sums of such chunks that are held at once: 128 MB.
+const HELD_SUMS: usize = 1 << 24;
 /// Above this connectivity a dense product of zeros and all is faster than one of the weights that exist.
 const DENSE_ABOVE: f64 = 0.25;
 
@@ -121,9 +121,10 @@ pub fn sampled_kernels(inputs: &PairedInputs, law: LayerLaw, id: LayerId) -> Res
     let drawn = DrawnLayer::new(law, id);
     let mut sums = vec![0.0; inputs.pairs.len()];
     let chunks = law.rows.div_ceil(ROWS);
+    let together = (HELD_SUMS / inputs.pairs.len()).clamp(1, 64);
     // In rounds, so that memory does not grow with the width; the order of summation is that of the chunks.
-    for round in (0..chunks).step_by(CHUNKS) {
-        let partial: Vec<Vec<f64>> = (round..(round + CHUNKS).min(chunks))
+    for round in (0..chunks).step_by(together) {
+        let partial: Vec<Vec<f64>> = (round..(round + together).min(chunks))
             .into_par_iter()
             .map(|chunk| {
                 let mut rows = drawn.rows(chunk * ROWS..((chunk + 1) * ROWS).min(law.rows));

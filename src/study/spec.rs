@@ -263,9 +263,8 @@ impl DistanceSpec {
 impl DistanceSpec {
     fn check(&self, seed: u64) -> Result<()> {
         check_counts(&[
-            ("pairs", self.pairs, 100_000_000),
-            ("initialisations", self.initialisations, 1_000_000_000),
-            ("masks", self.masks, 1_000_000_000),
+            ("pairs", self.pairs, 10_000_000),
+            ("initialisations", self.initialisations, 10_000_000),
             ("methods", self.methods.len(), usize::MAX),
             ("normalisations", self.normalisations.len(), usize::MAX),
             ("networks", self.networks.len(), usize::MAX),
