@@ -10,11 +10,7 @@ fn distances(change: impl Fn(&mut DistanceSpec)) -> Vec<DistanceRecord> {
     spec.normalisations = vec![Normalisation::Pixel, Normalisation::Global];
     change(&mut spec);
     let study = StudySpec { data: DataSource::Embedded, seed: 1, distance: Some(spec), training: None };
-    let of_distance = |record| match record {
-        Record::Distance(record) => Some(record),
-        Record::Training(_) => None,
-    };
-    study.run(None, &|_| {}).unwrap().into_iter().filter_map(of_distance).collect()
+    study.run(None, &|_| {}).unwrap().iter().filter_map(Record::distance).cloned().collect()
 }
 
 fn find(
@@ -117,15 +113,8 @@ fn equation_4_overstates_the_bias_for_gaussian_inputs() {
     spec.methods = vec![DistanceMethod::Moments, DistanceMethod::Paper];
     let data = "gaussian:784,400".parse().unwrap();
     let study = StudySpec { data, seed: 0, distance: Some(spec), training: None };
-    let bias: Vec<f64> = study
-        .run(None, &|_| {})
-        .unwrap()
-        .into_iter()
-        .filter_map(|record| match record {
-            Record::Distance(record) => record.bias_squared,
-            Record::Training(_) => None,
-        })
-        .collect();
+    let records = study.run(None, &|_| {}).unwrap();
+    let bias: Vec<f64> = records.iter().filter_map(|record| record.distance()?.bias_squared).collect();
     let expected = 4.5f64.powi(2) * 12.0 / (4.0 * std::f64::consts::PI.powi(2) * 784f64.powi(3));
     assert!((bias[0] / expected - 1.0).abs() < 0.4, "{} {expected}", bias[0]);
     assert!(bias[1] > 1e4 * bias[0], "{bias:?}");

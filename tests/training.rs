@@ -15,10 +15,7 @@ fn trained_accuracies_are_those_of_the_paper() {
     let study = StudySpec { data: DataSource::Embedded, seed: 0, distance: None, training: Some(training) };
     let records = study.run(None, &|_| {}).unwrap();
     let accuracies = widths.map(|width| {
-        let of_width = records.iter().filter_map(|record| match record {
-            Record::Training(run) if run.width == width => Some(run),
-            _ => None,
-        });
+        let of_width = records.iter().filter_map(Record::training).filter(|run| run.width == width);
         for run in of_width.clone() {
             assert_eq!(run.weights, 6352, "an exact count keeps the budget");
             assert!(!run.diverged && run.training_loss.is_some());
@@ -46,6 +43,6 @@ fn a_rate_far_too_large_is_recorded_as_diverged() {
     training.epochs = 3;
     let study = StudySpec { data: DataSource::Embedded, seed: 0, distance: None, training: Some(training) };
     let records = study.run(None, &|_| {}).unwrap();
-    let Record::Training(run) = &records[0] else { panic!("a training record") };
+    let run = records[0].training().unwrap();
     assert!(run.diverged && run.training_loss.is_none());
 }

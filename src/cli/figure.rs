@@ -123,10 +123,7 @@ fn draw(folder: &Path, records: &[Record], common: &Common) -> Result<()> {
         Ok(())
     };
     draw("accuracy".into(), accuracy_chart(records))?;
-    let trained = records.iter().find_map(|record| match record {
-        Record::Training(run) => Some(run.normalisation),
-        Record::Distance(_) => None,
-    });
+    let trained = records.iter().find_map(Record::training).map(|run| run.normalisation);
     for normalisation in [Normalisation::Pixel, Normalisation::Global, Normalisation::None] {
         let suffix = match trained {
             Some(of_training) if of_training != normalisation => format!("-{}", normalisation.name()),
@@ -152,17 +149,8 @@ fn draw(folder: &Path, records: &[Record], common: &Common) -> Result<()> {
 
 /// What the records lack of the paper's protocol, in words.
 fn left_out(records: &[Record]) -> String {
-    let runs: Vec<&TrainingRecord> = records
-        .iter()
-        .filter_map(|record| match record {
-            Record::Training(run) => Some(run),
-            Record::Distance(_) => None,
-        })
-        .collect();
-    let sampled = records.iter().find_map(|record| match record {
-        Record::Distance(record) if record.method == DistanceMethod::Sampled => Some(record),
-        _ => None,
-    });
+    let runs: Vec<&TrainingRecord> = records.iter().filter_map(Record::training).collect();
+    let sampled = records.iter().filter_map(Record::distance).find(|record| record.method == DistanceMethod::Sampled);
     let mut missing = Vec::new();
     let training = TrainingStudySpec::paper(vec![], PAPER_RUNS);
     match runs.first() {

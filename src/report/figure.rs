@@ -5,19 +5,15 @@ use super::chart::{Chart, ChartPoint, ChartSeries, Scale};
 use crate::data::Normalisation;
 use crate::network::{MaskFamily, WeightLaw};
 use crate::statistics::{confidence_95, mean, t_quantile_95};
-use crate::study::{DistanceMethod, DistanceRecord, Family, Record, TrainingRecord};
+use crate::study::{DistanceMethod, DistanceRecord, Family, Record};
 
 /// The best accuracies of each run of one family, by width.
 pub(super) fn accuracies(records: &[Record], family: Family) -> Vec<(usize, Vec<f64>)> {
     let mut widths: Vec<(usize, Vec<f64>)> = Vec::new();
-    for record in records {
-        if let Record::Training(run) = record
-            && run.family == family
-        {
-            match widths.iter_mut().find(|(width, _)| *width == run.width) {
-                Some((_, runs)) => runs.push(run.best_accuracy),
-                None => widths.push((run.width, vec![run.best_accuracy])),
-            }
+    for run in records.iter().filter_map(Record::training).filter(|run| run.family == family) {
+        match widths.iter_mut().find(|(width, _)| *width == run.width) {
+            Some((_, runs)) => runs.push(run.best_accuracy),
+            None => widths.push((run.width, vec![run.best_accuracy])),
         }
     }
     widths.sort_by_key(|(width, _)| *width);
@@ -32,12 +28,8 @@ pub(super) fn distances(
 ) -> Vec<&DistanceRecord> {
     let mut found: Vec<&DistanceRecord> = records
         .iter()
-        .filter_map(|record| match record {
-            Record::Distance(record) if record.normalisation == normalisation && record.method == method => {
-                Some(record)
-            }
-            _ => None,
-        })
+        .filter_map(Record::distance)
+        .filter(|record| record.normalisation == normalisation && record.method == method)
         .collect();
     found.sort_by_key(|record| record.width);
     found
@@ -45,13 +37,7 @@ pub(super) fn distances(
 
 /// Whether networks of one width but several connectivities were studied: then width alone does not tell them apart.
 pub(super) fn repeats_widths(records: &[Record]) -> bool {
-    let of_distance: Vec<&DistanceRecord> = records
-        .iter()
-        .filter_map(|record| match record {
-            Record::Distance(record) => Some(record),
-            Record::Training(_) => None,
-        })
-        .collect();
+    let of_distance: Vec<&DistanceRecord> = records.iter().filter_map(Record::distance).collect();
     of_distance.iter().enumerate().any(|(index, record)| {
         of_distance[..index].iter().any(|other| {
             (other.width, other.method, other.normalisation) == (record.width, record.method, record.normalisation)
@@ -71,13 +57,6 @@ pub(super) fn statistic_of(record: &DistanceRecord, statistic: Statistic) -> (f6
             (record.mean, reach.map(|reach| (record.mean - reach, record.mean + reach)))
         }
     }
-}
-
-fn training(records: &[Record]) -> Option<&TrainingRecord> {
-    records.iter().find_map(|record| match record {
-        Record::Training(run) => Some(run),
-        Record::Distance(_) => None,
-    })
 }
 
 fn mask_title(mask: MaskFamily) -> &'static str {
@@ -107,9 +86,9 @@ fn accuracy_points(widths: &[(usize, Vec<f64>)], value: impl Fn(f64) -> f64) -> 
 ///
 /// The dense base network, the first of the sparse family, also begins the dense family and stands as a level line.
 pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
-    let run = training(records)?;
+    let run = records.iter().find_map(Record::training)?;
     let (sparse, mut dense) = (accuracies(records, Family::Sparse), accuracies(records, Family::Dense));
-    let is_base = |record: &Record| matches!(record, Record::Training(run) if run.connectivity.is_dense());
+    let is_base = |record: &Record| record.training().is_some_and(|run| run.connectivity.is_dense());
     let base: Vec<Record> = records.iter().filter(|record| is_base(record)).cloned().collect();
     let base = accuracies(&base, Family::Sparse);
     let mut x_ticks: Vec<f64> = sparse.iter().chain(&dense).map(|(width, _)| *width as f64).collect();
@@ -198,7 +177,7 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
         return None;
     }
     let sparse = accuracies(records, Family::Sparse);
-    let right_label = match training(records) {
+    let right_label = match records.iter().find_map(Record::training) {
         Some(run) if !sparse.is_empty() => {
             series.push(ChartSeries {
                 label: format!("test error ({} normalisation)", run.normalisation.name()),

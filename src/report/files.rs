@@ -44,16 +44,8 @@ pub fn write_records(folder: &Path, records: &[Record]) -> Result<()> {
         serde_json::to_writer(&mut lines, record).map_err(|error| Error::failure("writing a record", error))?;
         lines.push(b'\n');
     }
-    let distances = records.iter().filter_map(|record| match record {
-        Record::Distance(record) => Some(record),
-        Record::Training(_) => None,
-    });
-    let training = records.iter().filter_map(|record| match record {
-        Record::Training(record) => Some(record),
-        Record::Distance(_) => None,
-    });
-    write_csv(&folder.join("distance.csv"), distances)?;
-    write_csv(&folder.join("training.csv"), training)?;
+    write_csv(&folder.join("distance.csv"), records.iter().filter_map(Record::distance))?;
+    write_csv(&folder.join("training.csv"), records.iter().filter_map(Record::training))?;
     // Last: who finds it finds the others whole.
     write_atomically(&folder.join(RECORDS), &lines)
 }

@@ -1,5 +1,6 @@
 //! Reports: records in; tables, files and pictures out. Nothing is computed here that a record does not hold.
 
+mod axis;
 mod chart;
 mod figure;
 mod files;

@@ -15,10 +15,8 @@ const RESAMPLES: usize = 10_000;
 /// The normalisations that occur in distance records, in their order.
 fn normalisations(records: &[Record]) -> Vec<Normalisation> {
     let mut found = Vec::new();
-    for record in records {
-        if let Record::Distance(record) = record
-            && !found.contains(&record.normalisation)
-        {
+    for record in records.iter().filter_map(Record::distance) {
+        if !found.contains(&record.normalisation) {
             found.push(record.normalisation);
         }
     }
@@ -73,10 +71,8 @@ pub fn training_table(records: &[Record]) -> Table {
     ]);
     for family in [Family::Sparse, Family::Dense] {
         for (width, best) in accuracies(records, family) {
-            let of_width = records.iter().filter_map(|record| match record {
-                Record::Training(run) if run.family == family && run.width == width => Some(run),
-                _ => None,
-            });
+            let of_width =
+                records.iter().filter_map(Record::training).filter(|run| run.family == family && run.width == width);
             let finals: Vec<f64> = of_width.clone().map(|run| run.final_accuracy).collect();
             let diverged = of_width.clone().filter(|run| run.diverged).count();
             let weights: Vec<f64> = of_width.clone().map(|run| run.weights as f64).collect();
@@ -113,7 +109,7 @@ pub fn summary(records: &[Record], left_out: &str, seed: u64) -> String {
     if !left_out.is_empty() {
         let _ = writeln!(text, "Left out: {left_out}\n");
     }
-    if records.iter().any(|record| matches!(record, Record::Training(_))) {
+    if records.iter().any(|record| record.training().is_some()) {
         let _ = writeln!(
             text,
             "## Test accuracy\n\nMean over runs ± half the 95 % interval (Student's t). The best epoch is chosen on the test set, as in \
@@ -141,48 +137,41 @@ pub fn summary(records: &[Record], left_out: &str, seed: u64) -> String {
 }
 
 fn provenance(records: &[Record], text: &mut String) {
-    for record in records {
-        if let Record::Distance(record) = record
-            && record.method == DistanceMethod::Sampled
-        {
-            let _ = writeln!(
-                text,
-                "Distances on {} (SHA-256 {}), {} random pairs, {} or more initialisations of networks with {} masks and {} weights \
-                 (variance {:.4} sigma^2; theory scaled to it), reference kernel {}, seed {}. sparsewidth {}.\n",
-                record.data,
-                record.checksum,
-                record.pairs,
-                record.samples,
-                record.mask.name(),
-                record.law.name(),
-                record.weight_variance,
-                record.reference,
-                record.seed,
-                record.version
-            );
-            break;
-        }
+    let mut distances = records.iter().filter_map(Record::distance);
+    if let Some(record) = distances.find(|record| record.method == DistanceMethod::Sampled) {
+        let _ = writeln!(
+            text,
+            "Distances on {} (SHA-256 {}), {} random pairs, {} or more initialisations of networks with {} masks and {} weights \
+             (variance {:.4} sigma^2; theory scaled to it), reference kernel {}, seed {}. sparsewidth {}.\n",
+            record.data,
+            record.checksum,
+            record.pairs,
+            record.samples,
+            record.mask.name(),
+            record.law.name(),
+            record.weight_variance,
+            record.reference,
+            record.seed,
+            record.version
+        );
     }
-    for record in records {
-        if let Record::Training(run) = record {
-            let _ = writeln!(
-                text,
-                "Training on {} samples of {} (SHA-256 {}), {} test samples, {} normalisation, {} masks, {} weights, {} epochs, \
-                 batch {}, plain SGD, seed {}. sparsewidth {}.\n",
-                run.samples,
-                run.data,
-                run.checksum,
-                run.test_samples,
-                run.normalisation.name(),
-                run.mask.name(),
-                run.law.name(),
-                run.epochs,
-                run.batch,
-                run.seed,
-                run.version
-            );
-            break;
-        }
+    if let Some(run) = records.iter().find_map(Record::training) {
+        let _ = writeln!(
+            text,
+            "Training on {} samples of {} (SHA-256 {}), {} test samples, {} normalisation, {} masks, {} weights, {} epochs, \
+             batch {}, plain SGD, seed {}. sparsewidth {}.\n",
+            run.samples,
+            run.data,
+            run.checksum,
+            run.test_samples,
+            run.normalisation.name(),
+            run.mask.name(),
+            run.law.name(),
+            run.epochs,
+            run.batch,
+            run.seed,
+            run.version
+        );
     }
 }
 

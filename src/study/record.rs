@@ -19,6 +19,22 @@ pub enum Record {
 }
 
 impl Record {
+    /// The distance, where the record is one.
+    pub fn distance(&self) -> Option<&DistanceRecord> {
+        match self {
+            Self::Distance(record) => Some(record),
+            Self::Training(_) => None,
+        }
+    }
+
+    /// The training run, where the record is one.
+    pub fn training(&self) -> Option<&TrainingRecord> {
+        match self {
+            Self::Training(record) => Some(record),
+            Self::Distance(_) => None,
+        }
+    }
+
     /// Refuses numbers that are not finite: they could be neither stored nor drawn.
     pub(super) fn check(&self, task: &str) -> Result<()> {
         match self {
