@@ -17,8 +17,17 @@ pub fn standard_error(values: &[f64]) -> Option<f64> {
         return None;
     }
     let center = mean(values);
-    let squares: f64 = values.iter().map(|value| (value - center).powi(2)).sum();
-    Some((squares / (count - 1.0) / count).sqrt())
+    let spread = root_sum_of_squares(values.iter().map(|value| value - center));
+    Some(spread / ((count - 1.0) * count).sqrt())
+}
+
+/// `sqrt(sum v^2)`, scaled so that the squares stay in range.
+pub fn root_sum_of_squares(values: impl Iterator<Item = f64> + Clone) -> f64 {
+    let largest = values.clone().fold(0.0, |largest: f64, value| largest.max(value.abs()));
+    if largest == 0.0 || !largest.is_finite() {
+        return largest;
+    }
+    largest * values.map(|value| (value / largest).powi(2)).sum::<f64>().sqrt()
 }
 
 /// Half the width of the 95 % confidence interval of the mean, by Student's t; none of fewer than two values.
@@ -126,6 +135,9 @@ mod tests {
         assert_eq!(mean(&values), 5.0);
         assert!((standard_error(&values).unwrap() - (32.0f64 / 7.0 / 8.0).sqrt()).abs() < 1e-15);
         assert_eq!(standard_error(&[1.0]), None);
+        for scale in [1e-300, 1e300] {
+            assert!((standard_error(&[scale, 3.0 * scale]).unwrap() / scale - 1.0).abs() < 1e-15);
+        }
         assert_eq!(quantile(&values, 0.5), 4.5);
         assert_eq!(quantile(&[1.0, 2.0, 4.0], 0.75), 3.0);
         assert!(quantile(&[], 0.5).is_nan());

@@ -175,9 +175,15 @@ fn data_folders() {
     refused(&["train", "--data", &sizes, "--widths", "8"], &["training images are (2, 2), test images (1, 2)"]);
 }
 
-/// A header that promises 10^12 entries, before 80 bytes.
-fn lying_header() -> Vec<u8> {
-    let mut text = "{'descr': '<f8', 'fortran_order': False, 'shape': (100000000000, 10), }".to_string();
+fn big_endian() -> Vec<u8> {
+    let mut bytes = header("(2, 5)");
+    bytes[21] = b'>';
+    bytes
+}
+
+/// A header that promises a shape, before 80 bytes.
+fn header(shape: &str) -> Vec<u8> {
+    let mut text = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}");
     text += &" ".repeat(117 - text.len());
     let mut bytes = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
     bytes.extend(text.bytes());
@@ -203,7 +209,9 @@ fn npy_files() {
         ("other length", files.npy("length.npy", &Array1::<f64>::ones(3)), "shape (1, 3)"),
         ("huge", files.npy("huge.npy", &array![[1e80, 2.0], [3.0, 4.0]]), "entry [0, 0] is 1e80"),
         ("tiny", files.npy("tiny.npy", &array![[1e-80, 0.0], [3.0, 4.0]]), "largest entry is 1e-80"),
-        ("lying header", files.bytes("lies.npy", &lying_header()), "not a whole .npy file"),
+        ("impossible shape", files.bytes("shape.npy", &header("(0, 18446744073709551615)")), "beyond any memory"),
+        ("big-endian", files.bytes("endian.npy", &big_endian()), "byte order"),
+        ("lying header", files.bytes("lies.npy", &header("(100000000000, 10)")), "not a whole .npy file"),
     ];
     for (name, path, words) in &cases {
         println!("{name}");
@@ -280,6 +288,7 @@ fn numbers() {
 
     refused(&["train", "--widths", "0"], &["width = 0"]);
     refused(&["train", "--widths", "100"], &["width = 100", "--learning-rate"]);
+    refused(&["train", "--widths", "8", "--weights", "100"], &["--learning-rate", "own budget"]);
     refused(&["train", "--widths", "8", "--epochs", "0"], &["epochs = 0"]);
     refused(&["train", "--widths", "8", "--batch", "0"], &["batch = 0"]);
     refused(&["train", "--widths", "8", "--runs", "0"], &["runs = 0"]);
@@ -316,6 +325,13 @@ fn folders_and_journals() {
     std::fs::write(&journal, sound.replace("0.1.0", "0.0.9")).unwrap();
     with_out(&out, "1", &["program version", "0.0.9"]);
 
+    std::fs::write(&journal, "\n\n").unwrap();
+    with_out(&out, "1", &["line 1", "corrupt"]);
+    // What is refused leaves no journal behind that would refuse the corrected command.
+    let study = files.path("corrected");
+    refused(&["train", "--widths", "8", "--learning-rate", "nan", "--out", &study], &["learning_rate = NaN"]);
+    refused(&[&quick[..], &["--normalisation", "global", "--out", &study]].concat(), &["use pixel or none"]);
+    assert!(!Path::new(&study).exists());
     std::fs::write(&journal, "my own notes, without a newline").unwrap();
     with_out(&out, "1", &["journal.jsonl", "line 1", "corrupt"]);
     assert_eq!(std::fs::read_to_string(&journal).unwrap(), "my own notes, without a newline");

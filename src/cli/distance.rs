@@ -77,6 +77,8 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
             if let (Some(folder), Some(chart)) = (&args.out, distance_chart(&records, normalisation, statistic)) {
                 let name = format!("distance-{}-{}", normalisation.name(), statistic.name());
                 write_chart(folder, &name, &chart)?;
+            } else if args.out.is_some() {
+                common.note("No picture: several networks have one width, so width alone does not tell them apart.");
             }
         }
     }

@@ -16,7 +16,7 @@ use sparsewidth::{Error, Result};
 
 use super::Common;
 use super::distance::{dimension, distance_spec};
-use super::options::{DataOption, NormalisationOption, SamplingOptions};
+use super::options::{ImagesOption, NormalisationOption, SamplingOptions};
 use super::output::{json_lines, print};
 use super::train::TrainingOptions;
 
@@ -25,7 +25,8 @@ const QUICK_RUNS: usize = 5;
 const PAPER_RUNS: usize = 10;
 
 /// Options that only computing heeds.
-const COMPUTING: [&str; 15] = [
+const COMPUTING: [&str; 16] = [
+    "seed",
     "protocol",
     "data",
     "normalisation",
@@ -56,7 +57,7 @@ pub struct FigureArgs {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
-    data: DataOption,
+    data: ImagesOption,
     /// Normalisation for training; distances are taken under pixel and global whichever it is
     #[arg(long, value_enum, default_value_t = NormalisationOption::Pixel)]
     normalisation: NormalisationOption,
@@ -143,7 +144,7 @@ fn draw(folder: &Path, records: &[Record], common: &Common) -> Result<()> {
     if !left_out.is_empty() {
         common.note(&format!("Left out: {left_out}"));
     }
-    common.note(&format!("{}: {} (.svg, .png), records, summary.md", folder.display(), drawn.join(", ")));
+    common.note(&format!("{}: {} (.svg, .png), summary.md", folder.display(), drawn.join(", ")));
     Ok(())
 }
 

@@ -160,5 +160,11 @@ fn kernel_record(
         let (distance, error) = theorem_1(&moments, pair.dimension(), width);
         DistanceFields::new(distance, error)
     });
+    let of_distance = record.distance.iter().flat_map(|fields| [Some(fields.distance), fields.distance_error]);
+    let of_moments = [record.masked_k1, record.masked_k2, record.masked_k1_error, record.masked_k2_error];
+    if of_moments.into_iter().chain(of_distance).flatten().any(|value| !value.is_finite()) {
+        let problem = "its masked moments are beyond double precision";
+        return Err(Error::file(&args.x, format!("pair {index}: {problem}"), "rescale the inputs"));
+    }
     Ok(record)
 }

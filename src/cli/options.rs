@@ -71,13 +71,21 @@ pub struct DataOption {
     pub data: DataSource,
 }
 
+/// Where images with labels come from.
+#[derive(Args)]
+pub struct ImagesOption {
+    /// `mnist` (embedded: 2,048 training and 10,000 test images), or a folder with the four MNIST files (plain or .gz)
+    #[arg(long, default_value = "mnist", value_name = "SOURCE")]
+    pub data: DataSource,
+}
+
 /// How kernels are sampled and averaged.
 #[derive(Args)]
 pub struct SamplingOptions {
     /// Random pairs of inputs
     #[arg(long, default_value_t = 10_000, value_name = "N")]
     pub pairs: usize,
-    /// Initialisations of each sampled network
+    /// Initialisations of each sampled network; more where that draws fewer than 20,000 weights in all
     #[arg(long, default_value_t = 10, value_name = "N")]
     pub initialisations: usize,
     /// Masks a pair, where Theorem 1 is evaluated by sampling masks

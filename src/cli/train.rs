@@ -3,21 +3,21 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sparsewidth::Result;
 use sparsewidth::budget::{PAPER_BASE_WIDTH, first_layer_connectivity, paper_learning_rate};
 use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::{CLASSES, SUBSET_SIZE};
 use sparsewidth::report::{accuracy_chart, training_table, write_chart};
 use sparsewidth::study::{Family, StudySpec, TrainedNetwork, TrainingStudySpec};
+use sparsewidth::{Error, Result};
 
 use super::Common;
 use super::distance::dimension;
-use super::options::{DataOption, LawOption, MaskOption, NormalisationOption};
+use super::options::{ImagesOption, LawOption, MaskOption, NormalisationOption};
 
 #[derive(Args)]
 pub struct TrainArgs {
     #[command(flatten)]
-    data: DataOption,
+    data: ImagesOption,
     /// Hidden widths
     #[arg(long, value_delimiter = ',', required = true, value_name = "LIST")]
     widths: Vec<usize>,
@@ -90,7 +90,8 @@ pub fn run(args: TrainArgs, common: &Common) -> Result<()> {
     let data = args.data.data;
     data.labelled()?;
     let dimension = dimension(&data)?;
-    let weights = args.weights.unwrap_or((dimension + CLASSES) * PAPER_BASE_WIDTH);
+    let paper_weights = (dimension + CLASSES) * PAPER_BASE_WIDTH;
+    let weights = args.weights.unwrap_or(paper_weights);
     let network = |width: &usize| -> Result<TrainedNetwork> {
         let connectivity = match args.connectivity {
             _ if args.dense => Connectivity::DENSE,
@@ -100,7 +101,13 @@ pub fn run(args: TrainArgs, common: &Common) -> Result<()> {
         let family = if args.dense { Family::Dense } else { Family::Sparse };
         let learning_rate = match args.learning_rate {
             Some(rate) => rate,
-            None => paper_learning_rate(*width, args.dense)?,
+            None if args.dense || (args.connectivity.is_none() && weights == paper_weights) => {
+                paper_learning_rate(*width, args.dense)?
+            }
+            None => {
+                let problem = "the paper tuned learning rates for its own budget only";
+                return Err(Error::value("--learning-rate", "(none)", problem, "give one"));
+            }
         };
         Ok(TrainedNetwork { family, width: *width, connectivity, learning_rate })
     };

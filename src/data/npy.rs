@@ -25,6 +25,10 @@ pub fn read_npy(path: &Path) -> Result<Array2<f64>> {
     buffer[start..start + bytes.len()].copy_from_slice(&bytes);
     let bytes = &buffer[start..start + bytes.len()];
 
+    if !has_possible_shape(bytes) {
+        return Err(Error::file(path, "is not a whole .npy file (its header's shape is beyond any memory)", remedy));
+    }
+
     type Attempt = fn(&[u8]) -> std::result::Result<Array2<f64>, ViewNpyError>;
     let attempts: [Attempt; 4] = [
         |bytes| Ok(ArrayView2::<f64>::view_npy(bytes)?.to_owned()),
@@ -34,14 +38,21 @@ pub fn read_npy(path: &Path) -> Result<Array2<f64>> {
     ];
     // Type and shape are checked, so at most one of the four fits; the first one's words tell what is in the file, unless a
     // later one got further and found the data itself damaged.
-    let mut problem = None;
+    let mut problem: Option<String> = None;
     for attempt in attempts {
         match attempt(bytes) {
             Ok(matrix) => return checked(matrix, path),
             Err(error @ (ViewNpyError::WrongDescriptor(_) | ViewNpyError::WrongNdim(..))) => {
-                problem.get_or_insert(error.to_string());
+                problem.get_or_insert(error.to_string().chars().take(200).collect());
             }
-            Err(error) => return Err(Error::file(path, format!("is not a whole .npy file ({error})"), remedy)),
+            Err(ViewNpyError::NonNativeEndian) => {
+                let problem = "is in the byte order of another machine";
+                return Err(Error::file(path, problem, "write it in this one's, in NumPy by .astype('<f8')"));
+            }
+            Err(error) => {
+                let words: String = error.to_string().chars().take(200).collect();
+                return Err(Error::file(path, format!("is not a whole .npy file ({words})"), remedy));
+            }
         }
     }
     Err(Error::file(path, problem.unwrap_or_default(), remedy))
@@ -49,6 +60,18 @@ pub fn read_npy(path: &Path) -> Result<Array2<f64>> {
 
 /// That of the data in `.npy` files.
 const ALIGNMENT: usize = 64;
+
+/// Whether the product of the sizes in the header's shape, zeros aside, can be held; ndarray-npy takes that for granted.
+fn has_possible_shape(bytes: &[u8]) -> bool {
+    let header = String::from_utf8_lossy(&bytes[..bytes.len().min(1 << 12)]);
+    let Some((_, shape)) = header.split_once("'shape':") else { return true };
+    let sizes =
+        shape.split(')').next().unwrap_or("").split(|c: char| !c.is_ascii_digit()).filter(|size| !size.is_empty());
+    let product = sizes
+        .map(|size| size.parse::<usize>().ok())
+        .try_fold(1usize, |product, size| product.checked_mul(size?.max(1)));
+    product.is_some_and(|product| product <= isize::MAX as usize / 8)
+}
 
 fn checked(matrix: Array2<f64>, path: &Path) -> Result<Array2<f64>> {
     if matrix.is_empty() {

@@ -12,4 +12,4 @@ pub(crate) mod vector;
 pub use draw::{DrawnLayer, LayerId, LayerLaw, MaskFamily, SparseRows, WeightLaw};
 pub use layer::Layer;
 pub use mlp::{Mlp, MlpLaw};
-pub use train::{Blocks, TrainingData, TrainingRun, TrainingSpec, train};
+pub use train::{Blocks, TrainingData, TrainingRun, TrainingSpec, check_learning_rate, train};

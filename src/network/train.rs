@@ -107,11 +107,8 @@ pub fn train(data: &TrainingData, spec: &TrainingSpec) -> Result<TrainingRun> {
             return Err(Error::value(name, 0, "must be at least 1", "give a positive number"));
         }
     }
+    check_learning_rate(spec.learning_rate)?;
     let rate = spec.learning_rate as f32;
-    if !(rate > 0.0 && rate.is_finite()) {
-        let problem = "must be positive and finite in single precision";
-        return Err(Error::value("learning_rate", spec.learning_rate, problem, "give such a number"));
-    }
     let mut network = Mlp::draw(&spec.network, spec.seed, spec.run)?;
     let mut run = TrainingRun {
         weights: network.weights(),
@@ -142,6 +139,18 @@ pub fn train(data: &TrainingData, spec: &TrainingSpec) -> Result<TrainingRun> {
         }
     }
     Ok(run)
+}
+
+/// Checks that a learning rate is positive and finite in single precision.
+///
+/// # Errors
+/// Where it is not.
+pub fn check_learning_rate(rate: f64) -> Result<()> {
+    if rate as f32 > 0.0 && (rate as f32).is_finite() {
+        return Ok(());
+    }
+    let problem = "must be positive and finite in single precision";
+    Err(Error::value("learning_rate", rate, problem, "give such a number"))
 }
 
 /// Copies the chosen samples into a feature-major batch.

@@ -34,7 +34,7 @@ fn methods_of(records: &[Record], normalisation: Normalisation) -> Vec<DistanceM
 }
 
 /// Distances under one normalisation: a row a method, a column a width; the mean or median over pairs, the mean with half its
-/// 95 % interval where it is estimated.
+/// 95 % interval where it is estimated, or a question mark where the draws do not tell it.
 pub fn distance_table(records: &[Record], normalisation: Normalisation, statistic: Statistic) -> Table {
     let methods = methods_of(records, normalisation);
     let mut heads = vec!["method".to_string()];
@@ -49,6 +49,9 @@ pub fn distance_table(records: &[Record], normalisation: Normalisation, statisti
             let (value, interval) = statistic_of(record, statistic);
             row.push(match interval.filter(|_| statistic == Statistic::Mean) {
                 Some((_, high)) => format!("{value:.2e} ± {:.0e}", high - value),
+                None if record.mean_error_samples.is_some() && statistic == Statistic::Mean => {
+                    format!("{value:.2e} ± ?")
+                }
                 None => format!("{value:.2e}"),
             });
         }
@@ -121,7 +124,7 @@ pub fn summary(records: &[Record], left_out: &str, seed: u64) -> String {
         let name = normalisation.name();
         let _ = writeln!(
             text,
-            "## Distance, {name} normalisation\n\nMean over pairs; ± half the 95 % interval on these pairs, over initialisations or masks.\n\n{}",
+            "## Distance, {name} normalisation\n\nMean over pairs; ± half the 95 % interval on these pairs, over initialisations or masks; ± ? where a long tail leaves it unknown.\n\n{}",
             distance_table(records, normalisation, Statistic::Mean)
         );
         let _ = writeln!(
@@ -179,14 +182,16 @@ fn provenance(records: &[Record], text: &mut String) {
 fn agreement(records: &[Record], normalisation: Normalisation, text: &mut String) {
     let sampled = distances(records, normalisation, DistanceMethod::Sampled);
     let theory = distances(records, normalisation, DistanceMethod::Theorem1);
-    let mut table = Table::new(&["width", "sampled - Theorem 1", "standard error", "in standard errors"]);
+    let mut table = Table::new(&["network", "sampled - Theorem 1", "standard error", "in standard errors"]);
     let mut any = false;
     for (sampled, theory) in sampled.iter().zip(&theory) {
         if let (Some(error), Some(of_theory)) = (sampled.mean_error_samples, theory.mean_error_samples) {
             let difference = sampled.mean - theory.mean;
             let error = error.hypot(of_theory);
-            let cells = [format!("{difference:.1e}"), format!("{error:.1e}"), format!("{:.1}", difference / error)];
-            table.row(std::iter::once(sampled.width.to_string()).chain(cells).collect());
+            let reliable = sampled.has_reliable_error() && error > 0.0;
+            let ratio = if reliable { format!("{:.1}", difference / error) } else { "-".into() };
+            let name = network_name(records, sampled);
+            table.row(vec![name, format!("{difference:.1e}"), format!("{error:.1e}"), ratio]);
             any = true;
         }
     }
@@ -195,7 +200,9 @@ fn agreement(records: &[Record], normalisation: Normalisation, text: &mut String
             text,
             "Sampled networks against Theorem 1 on the same pairs. Theorem 1 is about Bernoulli masks, Gaussian weights and the \
              analytic reference. Under one seed a wider network holds the rows and masks of the narrower ones, so the \
-             differences at several widths are correlated; the standard errors come from few initialisations each.\n\n{table}"
+             differences at several widths are correlated; the standard errors come from few \
+             initialisations each. No ratio is given where next to no weight is left: the tail of the distance is then so long that \
+             its standard error comes out too small.\n\n{table}"
         );
     }
 }

@@ -14,7 +14,7 @@ use crate::masked::{Auto, MaskedKernel, Moments, Sampling};
 use crate::network::{LayerId, LayerLaw, MaskFamily, WeightLaw};
 use crate::paper;
 use crate::sampled::{PairedInputs, SampledDistances, sampled_kernels};
-use crate::statistics::{mean, median_interval_95, quantile, sorted, standard_error};
+use crate::statistics::{mean, median_interval_95, quantile, root_sum_of_squares, sorted, standard_error};
 use crate::theorem::{infinite_width_kernel, theorem_1};
 
 /// Normalised inputs and their random pairs.
@@ -165,12 +165,12 @@ impl DistanceInputs {
         let parts: Vec<_> = found.iter().map(|(distance, _)| (distance.bias_squared, distance.variance)).collect();
         let (bias_squared, variance) = average(&parts);
         // The pairs draw their masks independently, so the squares of their errors add.
-        let squares: Option<f64> = found.iter().map(|(_, error)| error.size().map(|error| error * error)).sum();
+        let errors: Option<Vec<f64>> = found.iter().map(|(_, error)| error.size()).collect();
         Ok(Distances {
             connectivity: network.connectivity,
             by_pair: found.iter().map(|(distance, _)| v2 * distance.total()).collect(),
             parts: Some((v2 * bias_squared, v2 * variance)),
-            mean_error_samples: squares.map(|sum| v2 * sum.sqrt() / found.len() as f64),
+            mean_error_samples: errors.map(|errors| v2 * root_sum_of_squares(errors.into_iter()) / found.len() as f64),
             samples: sampling.map_or(0, |sampling| sampling.masks),
         })
     }

@@ -78,7 +78,8 @@ impl Journal {
             spec: serde_json::to_value(spec).map_err(|error| Error::failure("writing the spec", error))?,
         };
         let begun = line(&header, &path)?;
-        if whole == 0 && !begun.starts_with(&bytes) {
+        let blank = bytes[..whole].iter().all(|byte| *byte == b'\n');
+        if blank && !begun.starts_with(&bytes) {
             // Neither empty nor the beginning of our header: somebody else's file.
             return Err(corrupt(&path, 1, &"it is no header"));
         }

@@ -75,6 +75,15 @@ impl StudySpec {
     pub fn run(&self, folder: Option<&Path>, progress: &(dyn Fn(Progress) + Sync)) -> Result<Vec<Record>> {
         self.check()?;
         let inputs = self.distance.as_ref().map(|_| self.data.inputs(self.seed)).transpose()?;
+        // All that can be wrong with the data comes out here, before there is a journal.
+        let prepared = match (&self.distance, &inputs) {
+            (Some(spec), Some(inputs)) => {
+                let prepare =
+                    |normalisation: &Normalisation| DistanceInputs::new(inputs, *normalisation, spec.pairs, self.seed);
+                spec.normalisations.iter().map(prepare).collect::<Result<Vec<_>>>()?
+            }
+            _ => Vec::new(),
+        };
         let training = self.training.as_ref().map(|spec| PreparedTraining::new(&self.data, spec)).transpose()?;
         let mut checksums: Vec<&str> = inputs.iter().map(|inputs| inputs.checksum.as_str()).collect();
         checksums.extend(training.iter().flat_map(PreparedTraining::checksums));
@@ -104,10 +113,9 @@ impl StudySpec {
         };
 
         let mut records = Vec::new();
-        if let (Some(spec), Some(inputs)) = (&self.distance, inputs) {
+        if let Some(spec) = &self.distance {
             // One after the other: each spreads over all threads by itself.
-            for normalisation in &spec.normalisations {
-                let inputs = DistanceInputs::new(&inputs, *normalisation, spec.pairs, self.seed)?;
+            for (normalisation, inputs) in spec.normalisations.iter().zip(&prepared) {
                 for task in &tasks {
                     if let Task::Distance { normalisation: of, method, network } = task
                         && of == normalisation

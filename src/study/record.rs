@@ -38,13 +38,15 @@ impl Record {
     /// Refuses numbers that are not finite: they could be neither stored nor drawn.
     pub(super) fn check(&self, task: &str) -> Result<()> {
         match self {
-            Self::Distance(record) if !(record.mean.is_finite() && record.median.is_finite()) => Err(Error::value(
-                "data",
-                &record.data,
-                format!("the distance of {task} is beyond double precision"),
-                "rescale the inputs",
-            )),
-            _ => Ok(()),
+            Self::Distance(record) => {
+                let errors = [record.mean_error_pairs, record.mean_error_samples, record.bias_squared, record.variance];
+                let finite =
+                    errors.iter().flatten().chain([&record.mean, &record.median]).all(|value| value.is_finite());
+                let problem = || format!("the distance of {task} is beyond double precision");
+                let refusal = || Error::value("data", &record.data, problem(), "rescale the inputs");
+                if finite { Ok(()) } else { Err(refusal()) }
+            }
+            Self::Training(_) => Ok(()),
         }
     }
 }
@@ -86,7 +88,7 @@ pub struct DistanceRecord {
     pub device: String,
     /// Precision of the features or of the formula.
     pub precision: String,
-    /// Mean over pairs.
+    /// Mean over pairs. An unbiased estimate: where it is far below its standard error it can come out negative.
     pub mean: f64,
     /// Standard error of the mean as an estimate over all pairs of the data.
     pub mean_error_pairs: Option<f64>,
@@ -106,6 +108,20 @@ pub struct DistanceRecord {
     pub bias_squared: Option<f64>,
     /// Mean over pairs of the variance of one hidden unit; the distance is `bias_squared + variance / width`.
     pub variance: Option<f64>,
+}
+
+impl DistanceRecord {
+    /// Whether the standard error over samples can be trusted. Networks of next to no weights have a distance of so long a
+    /// tail that it is mostly found in draws not made: told by fewer than 1,000 weights expected in all draws, or a
+    /// coefficient of variation between draws above 3.
+    pub fn has_reliable_error(&self) -> bool {
+        let Some(error) = self.mean_error_samples else { return false };
+        if self.method != DistanceMethod::Sampled {
+            return true;
+        }
+        let weights = self.width as f64 * self.dimension as f64 * self.connectivity.get() * self.samples as f64;
+        weights >= 1000.0 && error * (self.samples as f64).sqrt() <= 3.0 * self.mean
+    }
 }
 
 /// One training run.

@@ -10,7 +10,7 @@ use crate::connectivity::Connectivity;
 use crate::data::{CLASSES, DataSource, Normalisation};
 use crate::error::{Error, Result};
 use crate::masked::Sampling;
-use crate::network::{MaskFamily, WeightLaw};
+use crate::network::{MaskFamily, WeightLaw, check_learning_rate};
 
 /// The largest width that a study takes.
 const MAX_WIDTH: usize = 100_000_000;
@@ -369,6 +369,7 @@ impl TrainingStudySpec {
         ])?;
         check_distinct("widths", &self.networks, |network| network.width.to_string())?;
         for network in &self.networks {
+            check_learning_rate(network.learning_rate)?;
             at_most("width", network.width, MAX_WIDTH)?;
         }
         Ok(())
