@@ -99,7 +99,7 @@ pub fn distance_spec(networks: Vec<SparseWidth>, options: &SamplingOptions) -> D
 }
 
 /// The input dimension of a source.
-pub fn dimension(data: &DataSource) -> Result<usize> {
+fn dimension(data: &DataSource) -> Result<usize> {
     match data {
         DataSource::Gaussian { dimension, .. } => Ok(*dimension),
         _ => Ok(data.inputs(0)?.values.ncols()),

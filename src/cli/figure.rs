@@ -15,7 +15,7 @@ use sparsewidth::study::{
 use sparsewidth::{Error, Result};
 
 use super::Common;
-use super::distance::{dimension, distance_spec};
+use super::distance::distance_spec;
 use super::options::{ImagesOption, NormalisationOption, SamplingOptions};
 use super::output::{json_lines, print};
 use super::train::TrainingOptions;
@@ -92,8 +92,7 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     }
     let folder = args.out.clone().unwrap_or_else(|| "figure".into());
     let data = args.data.data;
-    data.labelled()?;
-    let dimension = dimension(&data)?;
+    let dimension = data.labelled()?.train.images.ncols();
     let weights = (dimension + CLASSES) * PAPER_BASE_WIDTH;
     let networks = SparseWidth::at_budget(weights, dimension, CLASSES, &PAPER_WIDTHS).map_err(|error| {
         let problem = format!("images of {dimension} pixels do not suit the figure's widths ({error})");

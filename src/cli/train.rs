@@ -11,7 +11,6 @@ use sparsewidth::study::{Family, StudySpec, TrainedNetwork, TrainingStudySpec};
 use sparsewidth::{Error, Result};
 
 use super::Common;
-use super::distance::dimension;
 use super::options::{ImagesOption, LawOption, MaskOption, NormalisationOption};
 
 #[derive(Args)]
@@ -88,8 +87,7 @@ impl TrainingOptions {
 
 pub fn run(args: TrainArgs, common: &Common) -> Result<()> {
     let data = args.data.data;
-    data.labelled()?;
-    let dimension = dimension(&data)?;
+    let dimension = data.labelled()?.train.images.ncols();
     let paper_weights = (dimension + CLASSES) * PAPER_BASE_WIDTH;
     let weights = args.weights.unwrap_or(paper_weights);
     let network = |width: &usize| -> Result<TrainedNetwork> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ndarray::{Array2, Axis, Ix1, Ix3};
 use sha2::{Digest, Sha256};
 
-use super::idx;
+use super::{hexadecimal, idx};
 use crate::error::{Error, Result};
 use crate::random::subset;
 
@@ -137,8 +137,7 @@ impl Labelled {
             return Err(Error::file(labels_path, problem, "give the standard label file"));
         }
         let images = images.into_shape_with_order((samples, rows * columns)).map_err(shape_error)?;
-        let checksum = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { images, shape: (rows, columns), labels, checksum })
+        Ok(Self { images, shape: (rows, columns), labels, checksum: hexadecimal(digest) })
     }
 
     /// The number of samples.

@@ -160,8 +160,12 @@ impl DataSource {
 fn real(values: Array2<f64>) -> Inputs {
     let mut digest = Sha256::new();
     values.iter().for_each(|value| digest.update(value.to_le_bytes()));
-    let checksum = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Inputs { values, bytes: false, checksum }
+    Inputs { values, bytes: false, checksum: hexadecimal(digest) }
+}
+
+/// A finished digest as text.
+fn hexadecimal(digest: Sha256) -> String {
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

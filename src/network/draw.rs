@@ -7,6 +7,7 @@
 use std::f64::consts::PI;
 use std::ops::Range;
 
+use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -112,6 +113,16 @@ impl SparseRows {
     /// The number of rows.
     pub fn rows(&self) -> usize {
         self.offsets.len() - 1
+    }
+
+    /// The rows as a matrix of `columns` columns, 0 where no weight exists.
+    pub fn to_dense(&self, columns: usize) -> Array2<f32> {
+        let mut dense = Array2::zeros((self.rows(), columns));
+        for (i, mut row) in dense.rows_mut().into_iter().enumerate() {
+            let (columns, values) = self.row(i);
+            columns.iter().zip(values).for_each(|(column, value)| row[*column as usize] = *value);
+        }
+        dense
     }
 
     /// Columns and values of row `i`.

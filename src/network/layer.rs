@@ -28,8 +28,7 @@ impl Layer {
     pub fn draw(law: LayerLaw, id: LayerId) -> Self {
         let drawn = DrawnLayer::new(law, id).all_rows();
         let weights = if law.connectivity.is_dense() {
-            // Every row is whole, so the values are the matrix.
-            Weights::Dense(Array2::from_shape_fn((law.rows, law.columns), |(i, j)| drawn.values[i * law.columns + j]))
+            Weights::Dense(drawn.to_dense(law.columns))
         } else {
             Weights::Sparse(drawn)
         };
@@ -58,16 +57,7 @@ impl Layer {
     pub fn to_dense(&self) -> Array2<f32> {
         match &self.weights {
             Weights::Dense(weights) => weights.clone(),
-            Weights::Sparse(weights) => {
-                let mut dense = Array2::zeros((self.outputs, self.inputs));
-                for i in 0..self.outputs {
-                    let (columns, values) = weights.row(i);
-                    for (column, value) in columns.iter().zip(values) {
-                        dense[[i, *column as usize]] = *value;
-                    }
-                }
-                dense
-            }
+            Weights::Sparse(weights) => weights.to_dense(self.inputs),
         }
     }
 

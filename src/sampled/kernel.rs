@@ -1,6 +1,6 @@
 //! `Theta` of drawn networks, for given pairs of inputs.
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use ndarray::{Array2, ArrayView2};
 use rand::RngExt;
 use rayon::prelude::*;
 
@@ -15,7 +15,7 @@ use crate::random::{Purpose, Stream};
 const ROWS: usize = 64;
 /// Sums of such chunks that are held at once: 128 MB.
 const HELD_SUMS: usize = 1 << 24;
-/// Above this connectivity a dense product of zeros and all is faster than one of the weights that exist.
+/// Above this connectivity rows are multiplied as dense matrices, zeros and all. A round number; the crossover is not measured.
 const DENSE_ABOVE: f64 = 0.25;
 
 /// Inputs in single precision, feature-major, and the pairs among them.
@@ -153,13 +153,8 @@ fn hidden_features(weights: &SparseRows, law: LayerLaw, inputs: &PairedInputs) -
     let samples = inputs.features.ncols();
     let mut hidden = Array2::zeros((weights.rows(), samples));
     if law.connectivity.get() > DENSE_ABOVE {
-        let mut dense = Array2::zeros((weights.rows(), law.columns));
-        for i in 0..weights.rows() {
-            let (columns, values) = weights.row(i);
-            columns.iter().zip(values).for_each(|(column, value)| dense[[i, *column as usize]] = *value);
-        }
-        let output: ArrayViewMut2<f32> = hidden.view_mut();
-        product(dense.view(), inputs.features.view(), 1.0, false, output)?;
+        let dense = weights.to_dense(law.columns);
+        product(dense.view(), inputs.features.view(), 1.0, false, hidden.view_mut())?;
     } else if let (Some(input), Some(output)) = (inputs.features.as_slice(), hidden.as_slice_mut()) {
         sparse_product(weights, 1.0, input, output, samples);
     }

@@ -55,6 +55,11 @@ impl DistanceInputs {
         Ok(Self { normalisation, checksum: inputs.checksum.clone(), values, pairs, sampled, k1 })
     }
 
+    /// The normalisation of the inputs.
+    pub fn normalisation(&self) -> Normalisation {
+        self.normalisation
+    }
+
     /// The input dimension `d`.
     pub fn dimension(&self) -> usize {
         self.values.ncols()
@@ -129,9 +134,7 @@ impl DistanceInputs {
             }
         };
         let layer = law(network.width, network.connectivity);
-        // Distances of networks with next to no weights have a long tail: draw them more often.
-        let weights = (network.connectivity.get() * d as f64 * network.width as f64).max(1.0);
-        let initialisations = spec.initialisations.max((DistanceSpec::LEAST_WEIGHTS / weights).ceil() as usize);
+        let initialisations = spec.draws(network, d);
         let drawn = SampledDistances::draw(&self.sampled, layer, seed, initialisations, reference)?;
         Ok(Distances {
             connectivity: network.connectivity,

@@ -115,15 +115,12 @@ impl StudySpec {
         let mut records = Vec::new();
         if let Some(spec) = &self.distance {
             // One after the other: each spreads over all threads by itself.
-            for (normalisation, inputs) in spec.normalisations.iter().zip(&prepared) {
-                for task in &tasks {
-                    if let Task::Distance { normalisation: of, method, network } = task
-                        && of == normalisation
-                    {
-                        let find =
-                            || inputs.record(&self.data, self.seed, spec, network, *method).map(Record::Distance);
-                        records.push(finish(task, &find)?);
-                    }
+            for task in &tasks {
+                if let Task::Distance { normalisation, method, network } = task
+                    && let Some(inputs) = prepared.iter().find(|inputs| inputs.normalisation() == *normalisation)
+                {
+                    let find = || inputs.record(&self.data, self.seed, spec, network, *method).map(Record::Distance);
+                    records.push(finish(task, &find)?);
                 }
             }
         }
@@ -175,7 +172,7 @@ impl StudySpec {
                 let entries = DIMENSION * network.connectivity.get();
                 match method {
                     DistanceMethod::Sampled => {
-                        let width = network.width as f64 * spec.initialisations as f64;
+                        let width = network.width as f64 * spec.draws(network, DIMENSION as usize) as f64;
                         width * (entries * 1e4 + 2.0 * spec.pairs as f64 + 10.0 * DIMENSION)
                     }
                     DistanceMethod::Theorem1 => spec.pairs as f64 * spec.masks as f64 * (entries * 4.0 + 60.0),

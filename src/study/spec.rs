@@ -244,6 +244,13 @@ impl DistanceSpec {
     /// weights is drawn 10,000 times: its distance has so long a tail that fewer do not tell its standard error.
     pub const LEAST_WEIGHTS: f64 = 20_000.0;
 
+    /// How often a network is drawn at input dimension `dimension`: [`DistanceSpec::initialisations`] times, or more until
+    /// [`DistanceSpec::LEAST_WEIGHTS`].
+    pub fn draws(&self, network: &SparseWidth, dimension: usize) -> usize {
+        let weights = (network.connectivity.get() * dimension as f64 * network.width as f64).max(1.0);
+        self.initialisations.max((Self::LEAST_WEIGHTS / weights).ceil() as usize)
+    }
+
     /// The paper's protocol for the given networks: 10^4 pairs, 10 initialisations; the theory's masks and weights.
     pub fn paper(networks: Vec<SparseWidth>) -> Self {
         Self {
