@@ -90,6 +90,7 @@ pub fn distance_spec(networks: Vec<SparseWidth>, options: &SamplingOptions) -> D
     DistanceSpec {
         pairs: options.pairs,
         initialisations: options.initialisations,
+        tolerance: options.tolerance,
         masks: options.masks,
         mask: options.mask.into(),
         law: options.law.into(),

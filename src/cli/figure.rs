@@ -25,7 +25,7 @@ const QUICK_RUNS: usize = 5;
 const PAPER_RUNS: usize = 10;
 
 /// Options that only computing heeds.
-const COMPUTING: [&str; 16] = [
+const COMPUTING: [&str; 17] = [
     "seed",
     "protocol",
     "data",
@@ -33,6 +33,7 @@ const COMPUTING: [&str; 16] = [
     "seeds",
     "pairs",
     "initialisations",
+    "tolerance",
     "masks",
     "mask",
     "law",

@@ -10,7 +10,7 @@ use sparsewidth::arccos::arc_cosine;
 use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::read_npy;
 use sparsewidth::gram::Pair;
-use sparsewidth::masked::{Auto, Enumerate, MaskedKernel, Moments, Sampling, Uncertainty};
+use sparsewidth::masked::{Auto, Enumerate, MaskedKernel, Moments, Quadrature, Sampling, Uncertainty};
 use sparsewidth::theorem::{Distance, theorem_1};
 use sparsewidth::{Error, Result, paper};
 
@@ -35,6 +35,9 @@ pub struct KernelArgs {
     /// How to find the masked moments
     #[arg(long, value_enum, default_value_t = MethodOption::Auto)]
     method: MethodOption,
+    /// Relative error that the quadrature is to reach; its bound says whether it did
+    #[arg(long, default_value_t = 1e-6, value_name = "ERROR")]
+    tolerance: f64,
     /// Masks a pair, where masks are sampled
     #[arg(long, default_value_t = 100_000, value_name = "N")]
     masks: usize,
@@ -42,10 +45,12 @@ pub struct KernelArgs {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum MethodOption {
-    /// closed form, else the sum over masks (up to 2^20 terms), else sampled masks
+    /// closed form, else the sum over masks (up to 2^20 terms), else the quadrature, or sampled masks where they are better
     Auto,
     /// the sum over masks, up to 2^34 terms
     Enumerate,
+    /// the double integral, with an error bound, at any dimension
+    Quadrature,
     /// sampled masks, with a standard error
     Sampling,
     /// the moment expansion, which does not know its error
@@ -68,6 +73,8 @@ struct KernelRecord {
     /// `bound`, `standard_error`, or nothing where the error is not known.
     error_kind: Option<&'static str>,
     method: String,
+    /// Masks summed or drawn, or nodes of the quadrature.
+    terms: u64,
     #[serde(flatten)]
     distance: Option<DistanceFields>,
 }
@@ -98,12 +105,13 @@ pub fn run(args: KernelArgs, common: &Common) -> Result<()> {
         return Err(Error::value("--method", "paper", problem, "add --width"));
     }
     let sampling = Sampling::new(args.masks, common.seed)?;
+    let quadrature = Quadrature::new(args.tolerance)?;
     let (x, y) = (read_npy(&args.x)?, read_npy(&args.y)?);
     if x.dim() != y.dim() {
         let problem = format!("has shape {:?}, but {} has {:?}", y.dim(), args.x.display(), x.dim());
         return Err(Error::file(&args.y, problem, "give as many rows of the same length in both"));
     }
-    let record = |index: usize| kernel_record(&args, (&x, &y), index, connectivity, sampling);
+    let record = |index: usize| kernel_record(&args, (&x, &y), index, connectivity, (quadrature, sampling));
     let records: Vec<KernelRecord> = (0..x.nrows()).into_par_iter().map(record).collect::<Result<_>>()?;
     print(&json_lines(&records)?)
 }
@@ -113,7 +121,7 @@ fn kernel_record(
     (x, y): (&Array2<f64>, &Array2<f64>),
     index: usize,
     connectivity: Connectivity,
-    sampling: Sampling,
+    (quadrature, sampling): (Quadrature, Sampling),
 ) -> Result<KernelRecord> {
     let pair = Pair::new(x.row(index), y.row(index))?;
     let kernel = arc_cosine(pair.gram());
@@ -129,11 +137,13 @@ fn kernel_record(
         masked_k2_error: None,
         error_kind: None,
         method: "paper".into(),
+        terms: 0,
         distance: None,
     };
     let sampling = Sampling { stream: index as u32, ..sampling };
     let method: &dyn MaskedKernel = match args.method {
-        MethodOption::Auto => &Auto { sampling },
+        MethodOption::Auto => &Auto { quadrature, sampling },
+        MethodOption::Quadrature => &quadrature,
         MethodOption::Enumerate => &Enumerate::default(),
         MethodOption::Sampling => &sampling,
         MethodOption::Moments => &Moments,
@@ -155,7 +165,8 @@ fn kernel_record(
         Uncertainty::StandardError(_) => Some("standard_error"),
         Uncertainty::Unknown => None,
     };
-    record.method = method.method(&pair, connectivity).to_string();
+    record.method = moments.method.to_string();
+    record.terms = moments.terms;
     record.distance = args.width.map(|width| {
         let (distance, error) = theorem_1(&moments, pair.dimension(), width);
         DistanceFields::new(distance, error)

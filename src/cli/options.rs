@@ -88,7 +88,10 @@ pub struct SamplingOptions {
     /// Initialisations of each sampled network; more where that draws fewer than 20,000 weights in all
     #[arg(long, default_value_t = 10, value_name = "N")]
     pub initialisations: usize,
-    /// Masks a pair, where Theorem 1 is evaluated by sampling masks
+    /// Relative error to which Theorem 1's masked moments are computed, pair by pair
+    #[arg(long, default_value_t = 1e-4, value_name = "ERROR")]
+    pub tolerance: f64,
+    /// Masks a pair, where that error is out of reach and masks are sampled instead
     #[arg(long, default_value_t = 1_000, value_name = "N")]
     pub masks: usize,
     /// Masks of sampled networks; the theory is about Bernoulli masks

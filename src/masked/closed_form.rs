@@ -1,6 +1,6 @@
 //! The cases in which the average over masks has a closed form.
 
-use super::{Estimate, MaskedMoments, ROUNDING, scales};
+use super::{Estimate, MaskedMoments, Method, ROUNDING, scales};
 use crate::arccos::arc_cosine;
 use crate::connectivity::Connectivity;
 use crate::gram::Pair;
@@ -12,22 +12,28 @@ use crate::gram::Pair;
 ///   `C = x.y`, `q = (1-p)/p`;
 /// - antiparallel, or one of them zero: both vanish.
 pub fn closed_form(pair: &Pair, connectivity: Connectivity) -> Option<MaskedMoments> {
-    let gram = pair.gram();
-    let (k1, k2) = if connectivity.is_dense() {
-        let kernel = arc_cosine(gram);
-        (kernel.k1, kernel.k2)
-    } else if !pair.is_parallel() {
-        return None;
-    } else if gram.c > 0.0 {
-        let fourth = pair.sum(|x, y| (x * y) * (x * y));
-        (gram.c / 2.0, 1.5 * (gram.c * gram.c + connectivity.excess() * fourth))
-    } else {
-        (0.0, 0.0)
-    };
+    if connectivity.is_dense() {
+        let kernel = arc_cosine(pair.gram());
+        return Some(exact(pair, connectivity, (kernel.k1, kernel.k2)));
+    }
+    pair.is_parallel().then(|| parallel(pair, connectivity))
+}
+
+/// The masked moments of inputs that are parallel, at least to working precision.
+pub(super) fn parallel(pair: &Pair, connectivity: Connectivity) -> MaskedMoments {
+    let c = pair.gram().c;
+    let fourth = pair.sum(|x, y| (x * y) * (x * y));
+    let values = (c.max(0.0) / 2.0, 1.5 * (c * c + connectivity.excess() * fourth));
+    exact(pair, connectivity, if c > 0.0 { values } else { (0.0, 0.0) })
+}
+
+fn exact(pair: &Pair, connectivity: Connectivity, (k1, k2): (f64, f64)) -> MaskedMoments {
     let (scale_1, scale_2) = scales(pair, connectivity);
-    Some(MaskedMoments {
+    MaskedMoments {
         k1: Estimate::bounded(k1, ROUNDING * scale_1),
         k2: Estimate::bounded(k2, ROUNDING * scale_2),
         shift: Estimate::bounded(0.0, 0.0),
-    })
+        method: Method::ClosedForm,
+        terms: 0,
+    }
 }

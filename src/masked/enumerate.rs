@@ -61,11 +61,9 @@ impl MaskedKernel for Enumerate {
             k1: Estimate::bounded(k1, ROUNDING * scale_1),
             k2: Estimate::bounded(k2, ROUNDING * scale_2),
             shift: Estimate::bounded(k1 - arc_cosine(pair.gram()).k1, 2.0 * ROUNDING * scale_1),
+            method: Method::Enumerate,
+            terms: count as u64,
         })
-    }
-
-    fn method(&self, pair: &Pair, connectivity: Connectivity) -> Method {
-        if closed_form(pair, connectivity).is_some() { Method::ClosedForm } else { Method::Enumerate }
     }
 }
 

@@ -8,14 +8,16 @@
 //! |---|---|---|
 //! | [`closed_form`]: `p = 1`, or parallel inputs | `O(d)` | a bound (rounding) |
 //! | [`Enumerate`]: the sum itself | `2^d` masks, fewer where entries are zero or equal | a bound (rounding) |
+//! | [`Quadrature`]: a double integral | a few thousand nodes times `d` | a bound, to the tolerance asked for |
 //! | [`Sampling`]: masks drawn, kernel in closed form | masks times `d p` | a standard error |
 //! | [`Moments`]: second-order expansion in the mask's fluctuation | `O(d)` | unknown; small where many entries share the norm |
 //!
-//! [`Auto`] takes the first of closed form, enumeration (up to 2^20 terms) and sampling that serves.
+//! [`Auto`] takes the first of closed form, enumeration (up to 2^20 terms) and quadrature that serves.
 
 mod closed_form;
 mod enumerate;
 mod moments;
+mod quadrature;
 mod sampling;
 
 use std::fmt;
@@ -25,6 +27,7 @@ use serde::{Deserialize, Serialize};
 pub use closed_form::closed_form;
 pub use enumerate::Enumerate;
 pub use moments::Moments;
+pub use quadrature::Quadrature;
 pub use sampling::Sampling;
 
 use crate::connectivity::Connectivity;
@@ -91,6 +94,30 @@ pub struct MaskedMoments {
     pub k2: Estimate,
     /// `K~_1 - K_1`, by the method's most accurate way: the bias of Theorem 1, times `d`.
     pub shift: Estimate,
+    /// How they were found.
+    pub method: Method,
+    /// What the method went through: masks summed or drawn, nodes of a quadrature; 0 for a closed form.
+    pub terms: u64,
+}
+
+impl MaskedMoments {
+    /// Whether `K~_1` and `K~_2` are known to be right to `tolerance`, relative to each.
+    pub fn within(&self, tolerance: f64) -> bool {
+        self.relative_error().is_some_and(|error| error <= tolerance)
+    }
+
+    /// The larger of the relative errors of `K~_1` and `K~_2`: bounds, or three standard errors; none where unknown.
+    fn relative_error(&self) -> Option<f64> {
+        let relative = |estimate: Estimate| {
+            let size = match estimate.error {
+                Uncertainty::Bound(bound) => bound,
+                Uncertainty::StandardError(error) => 3.0 * error,
+                Uncertainty::Unknown => return None,
+            };
+            Some(if size == 0.0 { 0.0 } else { size / estimate.value.abs() })
+        };
+        Some(relative(self.k1)?.max(relative(self.k2)?))
+    }
 }
 
 /// A way to compute masked moments.
@@ -100,9 +127,6 @@ pub trait MaskedKernel: Sync {
     /// # Errors
     /// Where the method cannot serve this pair, saying which can.
     fn moments(&self, pair: &Pair, connectivity: Connectivity) -> Result<MaskedMoments>;
-
-    /// The method that [`MaskedKernel::moments`] uses for this pair.
-    fn method(&self, pair: &Pair, connectivity: Connectivity) -> Method;
 }
 
 /// The methods by name, as records and the command line spell them.
@@ -113,6 +137,8 @@ pub enum Method {
     ClosedForm,
     /// The sum over masks, see [`Enumerate`].
     Enumerate,
+    /// The double integral, see [`Quadrature`].
+    Quadrature,
     /// Masks sampled, see [`Sampling`].
     Sampling,
     /// The moment expansion, see [`Moments`].
@@ -124,16 +150,20 @@ impl fmt::Display for Method {
         f.write_str(match self {
             Self::ClosedForm => "closed_form",
             Self::Enumerate => "enumerate",
+            Self::Quadrature => "quadrature",
             Self::Sampling => "sampling",
             Self::Moments => "moments",
         })
     }
 }
 
-/// The best method for a pair: the closed form, the sum over masks where it has at most 2^20 terms, else sampled masks.
+/// The best method for a pair: the closed form, the sum over masks where it has at most 2^20 terms, else the quadrature; where
+/// that misses its tolerance also sampled masks, and the better of the two.
 #[derive(Clone, Copy, Debug)]
 pub struct Auto {
-    /// Used where no exact method serves.
+    /// Used where there are too many masks to sum.
+    pub quadrature: Quadrature,
+    /// Tried where the quadrature misses its tolerance.
     pub sampling: Sampling,
 }
 
@@ -143,20 +173,19 @@ impl Auto {
 
 impl MaskedKernel for Auto {
     fn moments(&self, pair: &Pair, connectivity: Connectivity) -> Result<MaskedMoments> {
-        match self.method(pair, connectivity) {
-            Method::Enumerate => Self::ENUMERATE.moments(pair, connectivity),
-            _ => self.sampling.moments(pair, connectivity),
+        if let Some(exact) = closed_form(pair, connectivity) {
+            return Ok(exact);
         }
-    }
-
-    fn method(&self, pair: &Pair, connectivity: Connectivity) -> Method {
-        if closed_form(pair, connectivity).is_some() {
-            Method::ClosedForm
-        } else if Self::ENUMERATE.serves(pair) {
-            Method::Enumerate
-        } else {
-            Method::Sampling
+        if Self::ENUMERATE.serves(pair) {
+            return Self::ENUMERATE.moments(pair, connectivity);
         }
+        let integral = self.quadrature.moments(pair, connectivity)?;
+        if integral.within(self.quadrature.tolerance()) {
+            return Ok(integral);
+        }
+        let sampled = self.sampling.moments(pair, connectivity)?;
+        let better = sampled.relative_error() < integral.relative_error();
+        Ok(if better { sampled } else { integral })
     }
 }
 

@@ -113,11 +113,8 @@ impl MaskedKernel for Sampling {
         let k1 = estimate(mean.k1, variance.k1, unit);
         let k2 = estimate(mean.k2, variance.k2, unit * unit);
         let shift = Estimate { value: k1.value - arc_cosine(gram).k1, error: k1.error };
-        Ok(MaskedMoments { k1, k2, shift })
-    }
-
-    fn method(&self, pair: &Pair, connectivity: Connectivity) -> Method {
-        if closed_form(pair, connectivity).is_some() { Method::ClosedForm } else { Method::Sampling }
+        let terms = strata.iter().map(|stratum| stratum.masks as u64).sum();
+        Ok(MaskedMoments { k1, k2, shift, method: Method::Sampling, terms })
     }
 }
 

@@ -10,12 +10,12 @@ use crate::connectivity::Connectivity;
 use crate::data::{DataSource, Inputs, Normalisation};
 use crate::error::Result;
 use crate::gram::Pair;
-use crate::masked::{Auto, MaskedKernel, Moments, Sampling};
+use crate::masked::{Auto, MaskedKernel, MaskedMoments, Method, Moments, Quadrature, Sampling, Uncertainty};
 use crate::network::{LayerId, LayerLaw, MaskFamily, WeightLaw};
 use crate::paper;
 use crate::sampled::{PairedInputs, SampledDistances, sampled_kernels};
 use crate::statistics::{mean, median_interval_95, quantile, root_sum_of_squares, sorted, standard_error};
-use crate::theorem::{infinite_width_kernel, theorem_1};
+use crate::theorem::{Distance, infinite_width_kernel, theorem_1};
 
 /// Normalised inputs and their random pairs.
 pub struct DistanceInputs {
@@ -79,8 +79,16 @@ impl DistanceInputs {
     ) -> Result<DistanceRecord> {
         let found = match method {
             DistanceMethod::Sampled => self.sampled(spec, network, seed)?,
-            DistanceMethod::Theorem1 => self.theorem_1(spec, network, Some(Sampling::new(spec.masks, seed)?))?,
-            DistanceMethod::Moments => self.theorem_1(spec, network, None)?,
+            DistanceMethod::Theorem1 => {
+                let quadrature = Quadrature::new(spec.tolerance)?;
+                let sampling = Sampling::new(spec.masks, seed)?;
+                self.theorem_1(spec, network, |stream, pair| {
+                    Auto { quadrature, sampling: Sampling { stream, ..sampling } }.moments(pair, network.connectivity)
+                })?
+            }
+            DistanceMethod::Moments => {
+                self.theorem_1(spec, network, |_, pair| Moments.moments(pair, network.connectivity))?
+            }
             DistanceMethod::Paper => self.paper(spec, network.width, network.connectivity),
             DistanceMethod::PaperEven => {
                 let even = network.even_connectivity.unwrap_or(network.connectivity);
@@ -145,36 +153,35 @@ impl DistanceInputs {
         })
     }
 
-    /// Theorem 1, its masked moments by `auto` with the sampling given, or by the moment expansion.
-    fn theorem_1(&self, spec: &DistanceSpec, network: &SparseWidth, sampling: Option<Sampling>) -> Result<Distances> {
+    /// Theorem 1, with the masked moments of each pair, by its number, as given.
+    fn theorem_1(
+        &self,
+        spec: &DistanceSpec,
+        network: &SparseWidth,
+        masked: impl Fn(u32, &Pair) -> Result<MaskedMoments> + Sync,
+    ) -> Result<Distances> {
         let (d, v2) = (self.dimension(), spec.law.variance().powi(2));
         let row = |i: usize| -> ArrayView1<f64> { self.values.row(i) };
-        let found: Vec<_> = self
+        let found: Vec<(MaskedMoments, Distance, Uncertainty)> = self
             .pairs
             .par_iter()
             .enumerate()
+            .with_max_len(16)
             .map(|(index, (i, j))| {
-                let pair = Pair::new(row(*i), row(*j))?;
-                let moments = match sampling {
-                    Some(sampling) => {
-                        let sampling = Sampling { stream: index as u32, ..sampling };
-                        Auto { sampling }.moments(&pair, network.connectivity)?
-                    }
-                    None => Moments.moments(&pair, network.connectivity)?,
-                };
-                Ok(theorem_1(&moments, d, network.width))
+                let moments = masked(index as u32, &Pair::new(row(*i), row(*j))?)?;
+                let (distance, error) = theorem_1(&moments, d, network.width);
+                Ok((moments, distance, error))
             })
             .collect::<Result<_>>()?;
-        let parts: Vec<_> = found.iter().map(|(distance, _)| (distance.bias_squared, distance.variance)).collect();
+        let parts: Vec<_> = found.iter().map(|(_, distance, _)| (distance.bias_squared, distance.variance)).collect();
         let (bias_squared, variance) = average(&parts);
-        // The pairs draw their masks independently, so the squares of their errors add.
-        let errors: Option<Vec<f64>> = found.iter().map(|(_, error)| error.size()).collect();
+        let sampled = found.iter().any(|(moments, ..)| moments.method == Method::Sampling);
         Ok(Distances {
             connectivity: network.connectivity,
-            by_pair: found.iter().map(|(distance, _)| v2 * distance.total()).collect(),
+            by_pair: found.iter().map(|(_, distance, _)| v2 * distance.total()).collect(),
             parts: Some((v2 * bias_squared, v2 * variance)),
-            mean_error_samples: errors.map(|errors| v2 * root_sum_of_squares(errors.into_iter()) / found.len() as f64),
-            samples: sampling.map_or(0, |sampling| sampling.masks),
+            mean_error_samples: error_of_mean(found.iter().map(|(.., error)| *error)).map(|error| v2 * error),
+            samples: if sampled { spec.masks } else { 0 },
         })
     }
 
@@ -190,6 +197,22 @@ impl DistanceInputs {
             samples: 0,
         }
     }
+}
+
+/// The error of the mean of independent estimates: bounds add; pairs draw their masks independently, so the squares of their
+/// standard errors do. None where any is unknown.
+fn error_of_mean(errors: impl ExactSizeIterator<Item = Uncertainty> + Clone) -> Option<f64> {
+    let count = errors.len() as f64;
+    let mut bounds = 0.0;
+    let mut standard_errors = Vec::new();
+    for error in errors {
+        match error {
+            Uncertainty::Bound(bound) => bounds += bound,
+            Uncertainty::StandardError(error) => standard_errors.push(error),
+            Uncertainty::Unknown => return None,
+        }
+    }
+    Some((bounds + root_sum_of_squares(standard_errors.into_iter())) / count)
 }
 
 fn average(parts: &[(f64, f64)]) -> (f64, f64) {

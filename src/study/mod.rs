@@ -175,7 +175,7 @@ impl StudySpec {
                         let width = network.width as f64 * spec.draws(network, DIMENSION as usize) as f64;
                         width * (entries * 1e4 + 2.0 * spec.pairs as f64 + 10.0 * DIMENSION)
                     }
-                    DistanceMethod::Theorem1 => spec.pairs as f64 * spec.masks as f64 * (entries * 4.0 + 60.0),
+                    DistanceMethod::Theorem1 => spec.pairs as f64 * DIMENSION * 1e4 * (30.0 / entries).clamp(0.2, 3.0),
                     DistanceMethod::Moments => spec.pairs as f64 * DIMENSION * 10.0,
                     DistanceMethod::Paper | DistanceMethod::PaperEven => 1.0,
                 }

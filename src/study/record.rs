@@ -80,7 +80,7 @@ pub struct DistanceRecord {
     pub reference: String,
     /// Number of pairs; 0 for formulas that take no inputs.
     pub pairs: usize,
-    /// Initialisations where networks are sampled, masks a pair where masks are; 0 where nothing is.
+    /// Initialisations where networks are sampled, masks a pair where masks are (for any pair); 0 where nothing is.
     pub samples: usize,
     /// Seed.
     pub seed: u64,
@@ -92,7 +92,7 @@ pub struct DistanceRecord {
     pub mean: f64,
     /// Standard error of the mean as an estimate over all pairs of the data.
     pub mean_error_pairs: Option<f64>,
-    /// Standard error of the mean on these very pairs: from the initialisations, or from the masks.
+    /// Standard error of the mean on these very pairs, from the initialisations or the masks; a bound where nothing is sampled.
     pub mean_error_samples: Option<f64>,
     /// Median over pairs. Of sampled networks: of each pair's mean over few initialisations, which is biased downwards.
     pub median: f64,

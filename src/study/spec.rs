@@ -9,7 +9,7 @@ use crate::budget::{PAPER_WIDTHS, first_layer_connectivity, paper_learning_rate}
 use crate::connectivity::Connectivity;
 use crate::data::{CLASSES, DataSource, Normalisation};
 use crate::error::{Error, Result};
-use crate::masked::Sampling;
+use crate::masked::{Quadrature, Sampling};
 use crate::network::{MaskFamily, WeightLaw, check_learning_rate};
 
 /// The largest width that a study takes.
@@ -229,7 +229,9 @@ pub struct DistanceSpec {
     pub pairs: usize,
     /// Initialisations of sampled networks; more where that draws fewer than [`DistanceSpec::LEAST_WEIGHTS`] weights in all.
     pub initialisations: usize,
-    /// Masks a pair, where Theorem 1 is evaluated by sampling masks.
+    /// The relative error of the masked moments to which Theorem 1 is evaluated, pair by pair.
+    pub tolerance: f64,
+    /// Masks a pair, where the quadrature misses that tolerance.
     pub masks: usize,
     /// Masks of sampled networks; the theory's are Bernoulli.
     pub mask: MaskFamily,
@@ -259,6 +261,7 @@ impl DistanceSpec {
             methods: DistanceMethod::ALL.to_vec(),
             pairs: 10_000,
             initialisations: 10,
+            tolerance: 1e-4,
             masks: 1_000,
             mask: MaskFamily::Bernoulli,
             law: WeightLaw::Gaussian,
@@ -277,6 +280,7 @@ impl DistanceSpec {
             ("networks", self.networks.len(), usize::MAX),
         ])?;
         Sampling::new(self.masks, seed)?;
+        Quadrature::new(self.tolerance)?;
         check_distinct("normalisation", &self.normalisations, |normalisation| normalisation.name().into())?;
         check_distinct("methods", &self.methods, |method| method.name().into())?;
         check_distinct("networks", &self.networks, |network| {

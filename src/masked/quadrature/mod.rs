@@ -1,0 +1,237 @@
+//! Theorem 1's sum over masks at any dimension, as a double integral.
+
+mod frame;
+mod functional;
+mod radial;
+
+use std::f64::consts::PI;
+
+use rayon::prelude::*;
+
+use self::frame::Frame;
+use self::functional::Functional;
+use self::radial::{Radial, Scratch};
+use super::closed_form::parallel;
+use super::moments::second_moment;
+use super::{Estimate, MaskedKernel, MaskedMoments, Method, ROUNDING, closed_form, scales};
+use crate::arccos::arc_cosine;
+use crate::connectivity::Connectivity;
+use crate::error::{Error, Result};
+use crate::gram::Pair;
+
+/// The masked moments at any dimension, any connectivity and any inputs, by a double integral.
+///
+/// # Where the integral comes from
+///
+/// One row `u` of the sparse layer sees the inputs as `P = u.x` and `Q = u.y`, and `K~_l = E[P_+^l Q_+^l]`. The Fourier
+/// transform of a ramp `P_+^l` is `l! (i s)^(-l-1)`, and the characteristic function of `(P, Q)` is a product over entries,
+/// `Psi(s, t) = prod_j [1 - p + p exp(-(s x_j + t y_j)^2 / 2p)]`. In polar coordinates of the plane of `(s, t)`, stretched so
+/// that the dense network's `(P, Q)` is isotropic, the radius leaves a logarithm and the angle a rational kernel:
+///
+/// `K~_l = T_l + ((|x||y|)^l (sin t)^(2l+1) / 8 pi^2) int_0^pi E_s[h_s^l ln h_s](f) / (sin f sin(t - f))^(l+1) df`
+///
+/// - `t` is the angle between `x` and `y`; `h_s(f) = (1/p) sum_j s_j z_j(f)^2` is the variance of the row's projection on the
+///   direction `f` once its mask is drawn, and 1 on average over masks, for every `f`;
+/// - the integral is a finite part (Hadamard) at its poles. Polynomials in `h` of degree `l` have no part in it;
+/// - `T_l` is the average over masks of the Taylor polynomial of order `l` of `K_l` at the Gram triple `(A, B, C)`: it is `K_1`
+///   for `l = 1`, and the moment expansion ([`super::Moments`]) for `l = 2`. So `K~_1 - K_1`, the bias, is the integral alone,
+///   with nothing cancelled.
+///
+/// # How it is computed
+///
+/// - *Parallel masks* leave logarithmic singularities in `f`. Masks of one entry, and masks within a large group of entries
+///   of equal ratio `y_j / x_j` (the background of an image), are taken out and summed in closed form.
+/// - *Radius*: `E_s[h^l ln h]` is an integral of the Laplace transform `prod_j [1 - p + p exp(-lambda z_j^2)]` over `ln lambda`;
+///   the trapezoidal rule in half octaves is right to 1e-13 whatever the masks, and doublings replace the exponentials.
+/// - *Angle*: equally spaced directions and their Fourier coefficients, filtered; directions double until the error bound is
+///   below the tolerance. Convergence is exponential where many entries share a mask, algebraic where few do.
+///
+/// # The error bound
+///
+/// It adds what rounding and the cut-off of `lambda` can do at most to an estimate of the error of the last number of
+/// directions: from what it changed against half of them, against the other half, and against lower cut-offs of the filter,
+/// with factors such that over 17,000 results (MNIST and Gaussian pairs, `d p` from 0.05 to 188) none exceeded it.
+/// `terms` of the result counts the nodes, directions times values of `lambda`.
+///
+/// Where a bound cannot be brought below the tolerance the result has a larger one; see [`MaskedMoments::within`].
+///
+/// Source: ours. For the Fourier form of the arc-cosine kernels see Cho & Saul 2009; for filters, Gottlieb & Shu, "On the Gibbs
+/// phenomenon and its resolution", SIAM Review 1997.
+///
+/// ```
+/// use ndarray::Array1;
+/// use sparsewidth::{connectivity::Connectivity, gram::Pair, masked::{MaskedKernel, Quadrature}};
+/// let x = Array1::from_shape_fn(784, |j| (j as f64).sin());
+/// let y = Array1::from_shape_fn(784, |j| (0.7 * j as f64).cos());
+/// let pair = Pair::new(x.view(), y.view())?;
+/// let moments = Quadrature::new(1e-8)?.moments(&pair, Connectivity::new(0.1)?)?;
+/// assert!(moments.within(1e-8));
+/// # Ok::<(), sparsewidth::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quadrature {
+    tolerance: f64,
+    directions: usize,
+}
+
+impl Default for Quadrature {
+    fn default() -> Self {
+        Self { tolerance: 1e-6, directions: Self::MOST_DIRECTIONS }
+    }
+}
+
+/// The number of directions of the first rule.
+const FEWEST: usize = 16;
+/// Rounding of one entry's exponential: a handful of operations.
+const NODE_ROUNDING: f64 = 16.0 * f64::EPSILON;
+
+impl Quadrature {
+    /// The most directions that a result takes: beyond, rounding grows faster than the error falls.
+    pub const MOST_DIRECTIONS: usize = 1 << 13;
+
+    /// The rule that doubles its directions until the error bounds of `K~_1` and `K~_2` are below `tolerance` times their value.
+    ///
+    /// # Errors
+    /// Unless `0 < tolerance < 1`.
+    pub fn new(tolerance: f64) -> Result<Self> {
+        if tolerance > 0.0 && tolerance < 1.0 {
+            return Ok(Self { tolerance, ..Self::default() });
+        }
+        let problem = "the relative error to reach must lie between 0 and 1";
+        Err(Error::value("tolerance", tolerance, problem, "give for instance 1e-6"))
+    }
+
+    /// The same with fewer directions at most: the next power of two, from 16 to [`Quadrature::MOST_DIRECTIONS`].
+    pub fn at_most(self, directions: usize) -> Self {
+        let directions = directions.clamp(FEWEST, Self::MOST_DIRECTIONS).next_power_of_two();
+        Self { directions, ..self }
+    }
+
+    /// The relative error to reach.
+    pub fn tolerance(&self) -> f64 {
+        self.tolerance
+    }
+}
+
+impl MaskedKernel for Quadrature {
+    fn moments(&self, pair: &Pair, connectivity: Connectivity) -> Result<MaskedMoments> {
+        if let Some(exact) = closed_form(pair, connectivity) {
+            return Ok(exact);
+        }
+        let Some(frame) = Frame::new(pair) else { return Ok(parallel(pair, connectivity)) };
+        let gram = pair.gram();
+        let units = [gram.scale(), gram.scale().powi(2)];
+        let taylor = [arc_cosine(gram).k1 / units[0], second_moment(pair, connectivity) / units[1]];
+        let known = frame.parallel_masks(connectivity);
+        let (rest, terms) = self.other_masks(&frame, connectivity, [taylor[0] + known[0], taylor[1] + known[1]]);
+        let (scale_1, scale_2) = scales(pair, connectivity);
+        let estimate = |l: usize, value: f64, rounding: f64| {
+            Estimate::bounded(units[l] * value, units[l] * rest[l].bound + ROUNDING * rounding)
+        };
+        Ok(MaskedMoments {
+            k1: estimate(0, taylor[0] + known[0] + rest[0].value, scale_1),
+            k2: estimate(1, taylor[1] + known[1] + rest[1].value, scale_2),
+            shift: estimate(0, known[0] + rest[0].value, scale_1),
+            method: Method::Quadrature,
+            terms,
+        })
+    }
+}
+
+/// A part of a moment in units of `(|x||y|)^l`, with a bound of its error.
+#[derive(Clone, Copy)]
+struct Part {
+    value: f64,
+    bound: f64,
+}
+
+impl Quadrature {
+    /// What the masks add that are not summed in closed form, and the nodes it took; `others` are the other parts.
+    fn other_masks(&self, frame: &Frame, connectivity: Connectivity, others: [f64; 2]) -> ([Part; 2], u64) {
+        // To begin with it is only known to be small.
+        let mut best = frame.other_masks_at_most(connectivity).map(|bound| Part { value: 0.0, bound });
+        let reached = |best: &[Part; 2]| {
+            best.iter().zip(others).all(|(part, other)| part.bound <= self.tolerance * (other + part.value).abs())
+        };
+        if reached(&best) {
+            return (best, 0);
+        }
+        let p = connectivity.get();
+        let unit = [1.0 / p, 1.0 / (p * p)];
+        // The weights of the directions amplify a cut-off; for some hundred of them at most by these.
+        let amplified = [64.0, 4096.0];
+        let negligible = [0, 1].map(|l| 1e-2 * self.tolerance * others[l].abs() / (unit[l] * amplified[l]));
+        let radial = Radial::new(frame, connectivity, negligible);
+        let functionals = [1, 2].map(|l| Functional::new(l, frame.cosine, frame.sine));
+        let sensitivity = radial.sensitivity();
+
+        let mut samples = Samples::at(&radial, FEWEST / 2, 0.0);
+        let mut half = [0, 1].map(|l| functionals[l].of(&samples.average[l], 0.0).value);
+        let mut last_change = [f64::INFINITY; 2];
+        let mut count = FEWEST;
+        loop {
+            let between = Samples::at(&radial, count / 2, 0.5);
+            let other_half = [0, 1].map(|l| functionals[l].of(&between.average[l], 0.5).value);
+            samples = samples.interleave(between);
+            for l in 0..2 {
+                let whole = functionals[l].of(&samples.average[l], 0.0);
+                let change = (whole.value - half[l]).abs().max((whole.value - other_half[l]).abs());
+                let last = if last_change[l].is_finite() { last_change[l] } else { change };
+                // Either of the two is an upper bound by experience: see the documentation of `Quadrature`.
+                let by_change = 24.0 * whole.spread.max(change / 16.0).max(last / 1000.0);
+                let by_spectrum = 8.0 * whole.beyond;
+                let cut_off = samples.squared_tails[l].sqrt() * whole.norm;
+                let rounding = 4.0 * NODE_ROUNDING * sensitivity[l] * whole.norm;
+                let bound = unit[l] * (by_change.min(by_spectrum) + cut_off + rounding);
+                if bound < best[l].bound {
+                    best[l] = Part { value: unit[l] * whole.value, bound };
+                }
+                (half[l], last_change[l]) = (whole.value, change);
+            }
+            if reached(&best) || count >= self.directions {
+                return (best, samples.nodes);
+            }
+            count *= 2;
+        }
+    }
+}
+
+/// `E[h^l ln h]` in equally spaced directions.
+struct Samples {
+    average: [Vec<f64>; 2],
+    /// The sum of squares of what was cut off.
+    squared_tails: [f64; 2],
+    nodes: u64,
+}
+
+impl Samples {
+    /// In the directions `(k + shift) pi / count`.
+    fn at(radial: &Radial, count: usize, shift: f64) -> Self {
+        let values: Vec<_> = (0..count)
+            .into_par_iter()
+            .with_min_len(16)
+            .map_init(Scratch::default, |scratch, k| {
+                let (sine, cosine) = ((k as f64 + shift) / count as f64 * PI).sin_cos();
+                radial.at((cosine, sine), scratch)
+            })
+            .collect();
+        Self {
+            average: [0, 1].map(|l| values.iter().map(|value| value.average[l]).collect()),
+            squared_tails: [0, 1].map(|l| values.iter().map(|value| value.tail[l].powi(2)).sum()),
+            nodes: values.iter().map(|value| value.nodes as u64).sum(),
+        }
+    }
+
+    /// These, each followed by one of those half way between.
+    fn interleave(self, between: Self) -> Self {
+        let merge = |l: usize| {
+            let pairs = self.average[l].iter().zip(&between.average[l]);
+            pairs.flat_map(|(here, between)| [*here, *between]).collect()
+        };
+        Self {
+            average: [merge(0), merge(1)],
+            squared_tails: [0, 1].map(|l| self.squared_tails[l] + between.squared_tails[l]),
+            nodes: self.nodes + between.nodes,
+        }
+    }
+}
