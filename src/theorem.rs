@@ -73,7 +73,13 @@ mod tests {
     #[test]
     fn noise_of_an_estimate_is_taken_out_of_its_squares() {
         let estimate = |value| Estimate { value, error: Uncertainty::StandardError(0.5) };
-        let moments = MaskedMoments { k1: estimate(2.0), k2: estimate(9.0), shift: estimate(1.0), method: Method::Sampling, terms: 0 };
+        let moments = MaskedMoments {
+            k1: estimate(2.0),
+            k2: estimate(9.0),
+            shift: estimate(1.0),
+            method: Method::Sampling,
+            terms: 0,
+        };
         let (distance, error) = theorem_1(&moments, 1, 2);
         assert_eq!(distance.bias_squared, 0.75);
         assert_eq!(distance.variance, 5.25);

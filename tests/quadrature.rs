@@ -28,30 +28,48 @@ fn inputs(d: usize) -> Vec<(&'static str, Array1<f64>, Array1<f64>)> {
     vec![
         ("plain", plain.clone(), other.clone()),
         ("positive", plain.mapv(f64::abs), other.mapv(f64::abs)),
-        ("zeros", vector(&|j| if j % 3 == 0 { 0.0 } else { noise(j, 2) }), vector(&|j| if j % 4 == 1 { 0.0 } else { noise(j, 3) })),
-        ("disjoint", vector(&|j| if j % 2 == 0 { noise(j, 2) } else { 0.0 }), vector(&|j| if j % 2 == 0 { 0.0 } else { noise(j, 3) })),
-        ("equal entries", vector(&|j| if j < d / 2 { 1.0 } else { noise(j, 4) }), vector(&|j| if j < d / 2 { 2.0 } else { noise(j, 5) })),
+        (
+            "zeros",
+            vector(&|j| if j % 3 == 0 { 0.0 } else { noise(j, 2) }),
+            vector(&|j| if j % 4 == 1 { 0.0 } else { noise(j, 3) }),
+        ),
+        (
+            "disjoint",
+            vector(&|j| if j % 2 == 0 { noise(j, 2) } else { 0.0 }),
+            vector(&|j| if j % 2 == 0 { 0.0 } else { noise(j, 3) }),
+        ),
+        (
+            "equal entries",
+            vector(&|j| if j < d / 2 { 1.0 } else { noise(j, 4) }),
+            vector(&|j| if j < d / 2 { 2.0 } else { noise(j, 5) }),
+        ),
         ("one shared ratio", plain.clone(), vector(&|j| if j + 2 < d { 3.0 * noise(j, 0) } else { noise(j, 6) })),
         ("nearly parallel", plain.clone(), &plain * 2.0 + &other * 1e-3),
         ("all but parallel", plain.clone(), &plain + &other * 1e-9),
         ("nearly antiparallel", plain.clone(), &plain * -1.0 + &other * 0.05),
         ("antiparallel parts", plain.clone(), vector(&|j| if j % 2 == 0 { -noise(j, 0) } else { noise(j, 7) })),
         ("huge entry", vector(&|j| if j == 0 { 100.0 } else { noise(j, 0) }), other.clone()),
-        ("huge entries", vector(&|j| if j == 0 { 1e3 } else { noise(j, 0) }), vector(&|j| if j + 1 == d { -1e4 } else { noise(j, 1) })),
-        ("tiny entries", vector(&|j| noise(j, 0) * 10f64.powi(-(j as i32 % 8))), vector(&|j| noise(j, 1) * 10f64.powi(-(j as i32 % 5)))),
+        (
+            "huge entries",
+            vector(&|j| if j == 0 { 1e3 } else { noise(j, 0) }),
+            vector(&|j| if j + 1 == d { -1e4 } else { noise(j, 1) }),
+        ),
+        (
+            "tiny entries",
+            vector(&|j| noise(j, 0) * 10f64.powi(-(j as i32 % 8))),
+            vector(&|j| noise(j, 1) * 10f64.powi(-(j as i32 % 5))),
+        ),
         ("scales", &plain * 1e60, &other * 1e-60),
     ]
 }
 
 #[test]
 fn within_its_bound_of_the_sum_over_masks() {
-    let mut results = 0;
-    let (mut worst, mut largest) = (0.0f64, 0.0f64);
     for d in [1, 2, 3, 4, 5, 7, 10, 13, 16, 20] {
         for (name, x, y) in inputs(d) {
-            let Ok(pair) = Pair::new(x.view(), y.view()) else { panic!("{name}") };
+            let pair = Pair::new(x.view(), y.view()).unwrap();
             for p in [0.01, 0.05, 0.2, 0.5, 0.9, 0.999] {
-                // 2^20 masks twenty times is enough.
+                // 2^20 masks twenty-eight times are enough.
                 if d == 20 && p != 0.05 && p != 0.5 {
                     continue;
                 }
@@ -62,18 +80,141 @@ fn within_its_bound_of_the_sum_over_masks() {
                     for ((part, found), (_, exact)) in parts(&found).into_iter().zip(parts(&exact)) {
                         let error = (found.value - exact.value).abs();
                         let allowed = bound(found) + bound(exact);
-                        if allowed > 0.0 { worst = worst.max(error / allowed); }
-                        if error > allowed { println!("{part} of {name}, d = {d}, p = {p}: {found:?}, exactly {exact:?}"); }
-                        results += 1;
+                        assert!(error <= allowed, "{part} of {name}, d = {d}, p = {p}: {found:?}, exactly {exact:?}");
                     }
-                    if tolerance == 1e-6 {
-                        let relative = (bound(found.k1) / exact.k1.value).max(bound(found.k2) / exact.k2.value);
-                        if !found.within(1e-6) && exact.k1.value > 0.0 { println!("MISS {name} d {d} p {p}: {relative:e} {found:?}"); }
-                        if relative.is_finite() { largest = largest.max(relative); }
+                    // Where the inputs point away from each other the kernels are a small difference of large numbers: there
+                    // rounding, which is 128 units in the last place of |x||y|, can be more than the tolerance.
+                    let scale = pair.gram().scale();
+                    let rounding = [3e-14 * scale, 5e-14 * scale * scale / p];
+                    for (estimate, rounding) in [found.k1, found.k2].into_iter().zip(rounding) {
+                        assert!(
+                            bound(estimate) <= tolerance * estimate.value + rounding,
+                            "{name}, d = {d}, p = {p}: {tolerance:e} is not reached: {estimate:?}"
+                        );
                     }
                 }
             }
         }
     }
-    println!("{results} results, error at most {worst} of the bound; largest relative bound {largest:e}");
+}
+
+/// Pairs of MNIST test images in both normalisations, and of Gaussian vectors.
+fn data() -> Vec<(&'static str, Array2<f64>)> {
+    let images = DataSource::Embedded.inputs(0).unwrap();
+    let gaussian = DataSource::Gaussian { dimension: 784, samples: 400 }.inputs(5).unwrap();
+    vec![
+        ("global", images.normalised(Normalisation::Global).unwrap()),
+        ("pixel", images.normalised(Normalisation::Pixel).unwrap()),
+        ("gaussian", gaussian.normalised(Normalisation::None).unwrap()),
+    ]
+}
+
+fn pair_of(values: &Array2<f64>, index: usize) -> Pair<'_> {
+    let rows = values.nrows();
+    Pair::new(values.row((7919 * index + 13) % rows), values.row((104_729 * index + 7) % rows)).unwrap()
+}
+
+/// The tolerance asked for at each number of weights an input, `d p`.
+const TOLERANCES: [(f64, f64); 5] = [(188.0, 1e-8), (30.0, 1e-8), (8.0, 1e-6), (2.0, 1e-5), (0.5, 1e-5)];
+
+#[test]
+fn within_its_bound_of_a_finer_rule_on_real_pairs() {
+    // 3 kinds of data, 5 connectivities, 36 pairs: 540 pairs, 1,620 values.
+    for (name, values) in data() {
+        let mut missed = 0;
+        for (weights, tolerance) in TOLERANCES {
+            let connectivity = Connectivity::new(weights / 784.0).unwrap();
+            for index in 0..36 {
+                let pair = pair_of(&values, index);
+                let found = Quadrature::new(tolerance).unwrap().moments(&pair, connectivity).unwrap();
+                let finer = Quadrature::new(tolerance / 1000.0).unwrap().moments(&pair, connectivity).unwrap();
+                for ((part, found), (_, finer)) in parts(&found).into_iter().zip(parts(&finer)) {
+                    let error = (found.value - finer.value).abs();
+                    assert!(
+                        error <= bound(found),
+                        "{part} of {name} pair {index}, d p = {weights}: {found:?}, {finer:?}"
+                    );
+                }
+                missed += usize::from(!found.within(tolerance));
+            }
+        }
+        // A pair with an entry that outweighs all others together can be out of reach; those are few.
+        assert!(missed <= 2, "{name}: {missed} of 180 tolerances missed");
+    }
+}
+
+#[test]
+fn agrees_with_sampled_masks_on_real_pairs() {
+    // Ten million masks a pair leave a relative standard error of 2e-5 to 1e-3; 12 values within 4 of them: a false alarm in
+    // 1,300 seeds, and this one is fixed.
+    for (name, values) in data() {
+        for weights in [30.0, 2.0] {
+            let connectivity = Connectivity::new(weights / 784.0).unwrap();
+            let pair = pair_of(&values, 3);
+            let found = Quadrature::default().moments(&pair, connectivity).unwrap();
+            let sampled = Sampling::new(10_000_000, 17).unwrap().moments(&pair, connectivity).unwrap();
+            for ((part, found), (_, sampled)) in parts(&found).into_iter().zip(parts(&sampled)) {
+                let z = (found.value - sampled.value) / bound(sampled);
+                assert!(z.abs() < 4.0, "{part} of {name}, d p = {weights}: {found:?}, {sampled:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_small_bias_keeps_its_digits() {
+    // At p = 0.999 the bias is 1e-4 of K_1 at d = 16, where enumeration gives it, and below 1e-5 of it on images, where the
+    // bound must leave five digits of a bias of 1e-6.
+    let connectivity = Connectivity::new(0.999).unwrap();
+    let method = Quadrature::new(1e-11).unwrap();
+    let (_, x, y) = inputs(16).swap_remove(0);
+    let pair = Pair::new(x.view(), y.view()).unwrap();
+    let found = method.moments(&pair, connectivity).unwrap().shift;
+    let exact = Enumerate::default().moments(&pair, connectivity).unwrap().shift;
+    assert!((found.value / exact.value - 1.0).abs() < 1e-7, "{found:?} {exact:?}");
+    let values = &data()[0].1;
+    for index in 0..5 {
+        let pair = pair_of(values, index);
+        let found = method.moments(&pair, connectivity).unwrap();
+        assert!(found.shift.value.abs() < 1e-5 * found.k1.value);
+        assert!(bound(found.shift) < 1e-11 * found.k1.value, "{found:?}");
+    }
+}
+
+#[test]
+fn high_dimensions_and_next_to_no_weights() {
+    let d = 20_000;
+    let x = Array1::from_shape_fn(d, |j| noise(j, 0) + 0.2);
+    let y = Array1::from_shape_fn(d, |j| noise(j, 1) + 0.2);
+    let pair = Pair::new(x.view(), y.view()).unwrap();
+    for weights in [1e-20, 1e-3, 0.1, 3.0, 1000.0] {
+        let connectivity = Connectivity::new(weights / d as f64).unwrap();
+        let found = Quadrature::default().moments(&pair, connectivity).unwrap();
+        assert!(found.within(1e-6), "d p = {weights}: {found:?}");
+        if weights == 1e-20 {
+            // One weight at most: K~_1 is the sum of max(x_j y_j, 0) / 2.
+            let expected: f64 = x.iter().zip(&y).map(|(x, y)| (x * y).max(0.0) / 2.0).sum();
+            assert!((found.k1.value / expected - 1.0).abs() < 1e-12, "{found:?}");
+        }
+    }
+}
+
+#[test]
+fn auto_takes_what_serves_best() {
+    let moments = |d: usize, p: f64| {
+        let (_, x, y) = inputs(d).swap_remove(0);
+        let auto = Auto { quadrature: Quadrature::default(), sampling: Sampling::new(1000, 1).unwrap() };
+        auto.moments(&Pair::new(x.view(), y.view()).unwrap(), Connectivity::new(p).unwrap()).unwrap()
+    };
+    assert_eq!(moments(12, 1.0).method, Method::ClosedForm);
+    assert_eq!((moments(12, 0.5).method, moments(12, 0.5).terms), (Method::Enumerate, 1 << 12));
+    let found = moments(784, 0.01);
+    assert_eq!(found.method, Method::Quadrature);
+    assert!(found.terms > 100 && found.within(1e-6));
+    // A tolerance out of reach: the bound of the quadrature is still far below what a thousand masks leave.
+    let (_, x, y) = inputs(784).swap_remove(0);
+    let auto = Auto { quadrature: Quadrature::new(1e-15).unwrap(), sampling: Sampling::new(1000, 1).unwrap() };
+    let found = auto.moments(&Pair::new(x.view(), y.view()).unwrap(), Connectivity::new(0.01).unwrap()).unwrap();
+    assert!(found.method == Method::Quadrature && !found.within(1e-15));
+    assert!(Quadrature::new(0.0).is_err() && Quadrature::new(f64::NAN).is_err());
 }

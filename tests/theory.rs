@@ -33,7 +33,7 @@ fn sampled_networks_agree_with_theorem_1() {
     let records = distances(|spec| {
         spec.pairs = 1000;
         spec.initialisations = 300;
-        spec.masks = 2000;
+        spec.tolerance = 1e-3;
         spec.methods = vec![DistanceMethod::Sampled, DistanceMethod::Theorem1];
     });
     for normalisation in [Normalisation::Pixel, Normalisation::Global] {
@@ -60,7 +60,7 @@ fn distances_are_near_those_of_an_independent_computation() {
     let global_means = [5.9e-2, 1.5e-2, 4.2e-3, 2.8e-3, 2.4e-3, 3.5e-3, 1.6];
     let records = distances(|spec| {
         spec.pairs = 4000;
-        spec.masks = 400;
+        spec.tolerance = 1e-3;
         spec.methods = vec![DistanceMethod::Theorem1];
     });
     for (index, width) in PAPER_WIDTHS.into_iter().enumerate() {
@@ -79,12 +79,12 @@ fn distances_are_near_those_of_an_independent_computation() {
 
 #[test]
 fn the_moment_expansion_holds_where_many_entries_share_the_norm() {
-    // Against Theorem 1 by sampled masks, whose standard error of the mean over these pairs is below half a percent. Under
+    // Against Theorem 1, exact to a tenth of a percent. Under
     // the global normalisation the expansion is close down to nine weights an input; under pixel normalisation a few huge
     // entries break it, which its documentation says.
     let records = distances(|spec| {
         spec.pairs = 2000;
-        spec.masks = 1000;
+        spec.tolerance = 1e-3;
         spec.networks.retain(|network| [32, 128, 216, 328].contains(&network.width));
         spec.methods = vec![DistanceMethod::Theorem1, DistanceMethod::Moments];
     });
@@ -109,7 +109,6 @@ fn equation_4_overstates_the_bias_for_gaussian_inputs() {
     let mut spec = DistanceSpec::paper(networks);
     spec.normalisations = vec![Normalisation::None];
     spec.pairs = 200;
-    spec.masks = 10_000;
     spec.methods = vec![DistanceMethod::Moments, DistanceMethod::Paper];
     let data = "gaussian:784,400".parse().unwrap();
     let study = StudySpec { data, seed: 0, distance: Some(spec), training: None };

@@ -40,7 +40,7 @@ impl MaskedKernel for Moments {
         let gram = pair.gram();
         let kernel = arc_cosine(gram);
         let scale = gram.scale();
-        let Angle { cosine, sine, .. } = Angle::of(gram);
+        let Angle { cosine, sine, phi } = Angle::of(gram);
         let (norm_x, norm_y) = (gram.a.sqrt(), gram.b.sqrt());
         let (over_x, over_y) = (1.0 / norm_x, 1.0 / norm_y);
         let first = pair.sum(|x, y| {
@@ -49,33 +49,25 @@ impl MaskedKernel for Moments {
             let across = sine * (u * u - v * v) / 2.0;
             along * along - across * across
         });
+        let second_s = pair.sum(|x, y| {
+            let uv = (x * over_x) * (y * over_y);
+            uv * uv
+        });
+        let second_d = pair.sum(|x, y| {
+            let (u, v) = (x * over_x, y * over_y);
+            let (u2, v2) = (u * u, v * v);
+            4.0 * u * v * (u2 + v2) - cosine * (u2 * u2 + v2 * v2)
+        });
         let q = connectivity.excess();
         // At sin t = 0 the sum vanishes like sin^4 t, and so does the quotient.
         let shift = if sine > 0.0 { q / 2.0 * scale / (2.0 * PI * sine) * first } else { 0.0 };
+        let k2 = kernel.k2 + q / 2.0 * scale * scale / (2.0 * PI) * (6.0 * phi * second_s + sine * second_d);
         Ok(MaskedMoments {
             k1: Estimate::unbounded(kernel.k1 + shift),
-            k2: Estimate::unbounded(second_moment(pair, connectivity)),
+            k2: Estimate::unbounded(k2),
             shift: Estimate::unbounded(shift),
             method: Method::Moments,
             terms: 0,
         })
     }
-}
-
-/// The expansion of `K~_2`: the average over masks of the Taylor polynomial of second order of `K_2`, exactly.
-pub(super) fn second_moment(pair: &Pair, connectivity: Connectivity) -> f64 {
-    let gram = pair.gram();
-    let Angle { cosine, sine, phi } = Angle::of(gram);
-    let (over_x, over_y) = (1.0 / gram.a.sqrt(), 1.0 / gram.b.sqrt());
-    let product = pair.sum(|x, y| {
-        let uv = (x * over_x) * (y * over_y);
-        uv * uv
-    });
-    let rest = pair.sum(|x, y| {
-        let (u, v) = (x * over_x, y * over_y);
-        let (u2, v2) = (u * u, v * v);
-        4.0 * u * v * (u2 + v2) - cosine * (u2 * u2 + v2 * v2)
-    });
-    let unit = gram.scale() * gram.scale() / (2.0 * PI);
-    arc_cosine(gram).k2 + connectivity.excess() / 2.0 * unit * (6.0 * phi * product + sine * rest)
 }

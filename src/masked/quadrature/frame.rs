@@ -2,8 +2,9 @@
 
 use std::f64::consts::PI;
 
+use crate::arccos::arc_cosine;
 use crate::connectivity::Connectivity;
-use crate::gram::Pair;
+use crate::gram::Gram;
 
 /// Groups whose masks are taken out hold at least this share of the entries, and two; smaller ones stay in the integral, where
 /// the work that they save is less than what they cost.
@@ -11,8 +12,15 @@ const LEAST_SHARE: f64 = 1.0 / 32.0;
 /// Entries are padded with zeros to rows of this many.
 pub const LANES: usize = 32;
 
-/// The entries of a pair as vectors `(xi_j, eta_j)`: `x_j = |x| xi_j`, `y_j = |y| (xi_j cos t + eta_j sin t)`, so that
-/// `sum xi^2 = sum eta^2 = 1` and `sum xi eta = 0`.
+/// Masks of a pair that are known in part: the entries `(x_j, y_j)` that are in every mask, and those that may be.
+#[derive(Clone, Default)]
+pub struct Conditioned {
+    pub required: Vec<(f64, f64)>,
+    pub free: Vec<(f64, f64)>,
+}
+
+/// The entries of a pair as vectors `(xi_j, eta_j)`: `x_j = |x| xi_j`, `y_j = |y| (xi_j cos t + eta_j sin t)`, where the
+/// average over masks of `(1/p) sum_j s_j xi_j^2` is 1, of `(1/p) sum_j s_j eta_j^2` 1, of `(1/p) sum_j s_j xi_j eta_j` 0.
 ///
 /// A direction `f` sees the entry as `z_j(f) = xi_j cos f + eta_j sin f`. Both arrays are padded with zeros.
 #[derive(Default)]
@@ -22,93 +30,145 @@ pub struct Entries {
     pub count: usize,
 }
 
-/// Entries with one common ratio `y_j / x_j`: on a mask within the group, `x_s` and `y_s` are parallel.
+/// Entries with one common ratio `y_j / x_j`: on a mask of the required entries and some of the group, `x_s` and `y_s` are
+/// parallel. Empty where no free entry has the ratio of the required ones.
 pub struct Group {
     pub entries: Entries,
     /// The unit vector along `(xi_j, eta_j)`.
     pub direction: (f64, f64),
+    /// The squared lengths of the required entries, in sum.
+    pub required: f64,
 }
 
-/// A pair of inputs, neither zero nor exactly parallel, in its own frame.
+/// A pair of inputs, neither zero nor parallel on average, in the frame where their average Gram matrix is the identity.
 pub struct Frame {
-    /// `cos t`, with `t` the angle between the inputs.
+    /// The average Gram triple over masks: `|x|^2`, `|y|^2` and `x.y` where no entry is required.
+    pub gram: Gram,
+    /// `cos t`, with `t` the angle between the inputs of that Gram triple.
     pub cosine: f64,
     /// `sin t`.
     pub sine: f64,
-    /// The entries that no group holds: groups of one.
+    /// The entries in every mask.
+    pub required: Entries,
+    /// The free entries that no group holds.
     pub singles: Entries,
-    /// The larger groups.
+    /// Groups of free entries whose masks, with the required entries, are parallel and are taken out.
     pub groups: Vec<Group>,
+    /// The place among the free entries given, and the squared length, of the longest: the share of a direction that it fills.
+    pub longest: (usize, f64),
+    /// Whether masks of one single entry are taken out as well: where none is required.
+    pub takes_singles: bool,
 }
 
 impl Frame {
-    /// None where the inputs are parallel to working precision.
-    pub fn new(pair: &Pair) -> Option<Self> {
-        let gram = pair.gram();
+    /// None where the inputs are parallel to working precision, or one is zero.
+    pub fn new(masks: &Conditioned, connectivity: Connectivity) -> Option<Self> {
+        let over_root_p = 1.0 / connectivity.get().sqrt();
+        let required: Vec<(f64, f64)> =
+            masks.required.iter().map(|(x, y)| (x * over_root_p, y * over_root_p)).collect();
+        let sum = |term: &dyn Fn(f64, f64) -> f64| -> f64 {
+            required
+                .chunks(64)
+                .chain(masks.free.chunks(64))
+                .map(|part| part.iter().map(|(x, y)| term(*x, *y)).sum::<f64>())
+                .sum()
+        };
+        let gram = Gram { a: sum(&|x, _| x * x), b: sum(&|_, y| y * y), c: sum(&|x, y| x * y) };
+        if gram.a == 0.0 || gram.b == 0.0 {
+            return None;
+        }
         let (over_x, over_y) = (1.0 / gram.a.sqrt(), 1.0 / gram.b.sqrt());
-        let along = pair.sum(|x, y| (x * over_x) * (y * over_y));
+        let along = sum(&|x, y| (x * over_x) * (y * over_y));
         // The part of y/|y| that is orthogonal to x: its norm is sin t, with no square root of a cancelled difference.
         let across = |x: f64, y: f64| y * over_y - along * (x * over_x);
-        let norm = pair.sum(|x, y| across(x, y).powi(2)).sqrt();
+        let norm = sum(&|x, y| across(x, y).powi(2)).sqrt();
         if norm == 0.0 {
             return None;
         }
-        let mut vectors: Vec<(f64, f64)> = pair
-            .x()
-            .iter()
-            .zip(pair.y())
-            .filter(|(x, y)| **x != 0.0 || **y != 0.0)
-            .map(|(&x, &y)| (x * over_x, across(x, y) / norm))
-            .collect();
-        let (singles, groups) = split(&mut vectors);
+        let vector = |&(x, y): &(f64, f64)| (x * over_x, across(x, y) / norm);
+        let required: Vec<(f64, f64)> = masks.required.iter().map(vector).collect();
+        let mut free: Vec<(f64, f64)> = masks.free.iter().map(vector).collect();
+        let squares = free.iter().map(square).enumerate();
+        let longest = squares.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or_default();
         let length = along.hypot(norm);
-        Some(Self { cosine: along / length, sine: norm / length, singles, groups })
+        let takes_singles = required.is_empty();
+        let (singles, groups) = if takes_singles { split(&mut free) } else { with_required(&required, free) };
+        let required = Entries::new(&required);
+        Some(Self {
+            gram,
+            cosine: along / length,
+            sine: norm / length,
+            required,
+            singles,
+            groups,
+            longest,
+            takes_singles,
+        })
     }
 
-    /// The number of entries that are not zero in both inputs.
+    /// The number of free entries.
     pub fn count(&self) -> usize {
-        self.entries().map(|entries| entries.count).sum()
+        self.free().map(|entries| entries.count).sum()
     }
 
-    /// The singles, then every group.
-    pub fn entries(&self) -> impl Iterator<Item = &Entries> {
+    /// The free entries: the singles, then every group.
+    pub fn free(&self) -> impl Iterator<Item = &Entries> {
         std::iter::once(&self.singles).chain(self.groups.iter().map(|group| &group.entries))
     }
 
-    /// `K_l(x_s, y_s) - T_l(x_s, y_s)` of a mask on which the inputs are parallel to the vector, `l = 1, 2`, in units of
-    /// `(|x||y|)^l`. `T_l` is the Taylor polynomial of order `l` of `K_l` at the Gram triple of the whole inputs:
+    /// The average over masks of `T_2` in units of `(|x||y|)^2`: `K_2` at the average Gram triple, and what the variance of the
+    /// Gram triple over masks adds.
+    pub fn taylor_2(&self, connectivity: Connectivity) -> f64 {
+        let dense = arc_cosine(Gram { a: 1.0, b: 1.0, c: self.cosine }).k2;
+        let vectors: Vec<_> = self.free().flat_map(Entries::vectors).collect();
+        let sum: f64 =
+            vectors.chunks(64).map(|part| part.iter().map(|vector| self.taylor(*vector)[1]).sum::<f64>()).sum();
+        dense + connectivity.excess() * sum
+    }
+
+    /// `T_l(x_s, y_s)`, `l = 1, 2`, of a mask on which the inputs are parallel to the vector, in units of `(|x||y|)^l`: the
+    /// Taylor polynomial of order `l` of `K_l` at the average Gram triple,
     ///
     /// - `T_1 = (1/2 pi) [ (sin t) (a + b)/2 + phi c ]`
     /// - `T_2 = (1/4 pi) [ 6 phi c^2 - (sin t cos t) (a^2 + b^2) + 4 (sin t) c (a + b) ]`
     ///
-    /// with `a = (P/|x|)^2`, `b = (Q/|y|)^2`, `c = sqrt(a b)` up to its sign, `phi = pi - t`. `K_1 = max(c, 0)/2` and
-    /// `K_2 = (3/2) max(c, 0)^2`.
-    pub fn defect(&self, (xi, eta): (f64, f64)) -> [f64; 2] {
+    /// with `a = (P/|x|)^2`, `b = (Q/|y|)^2`, `c = sqrt(a b)` up to its sign, `phi = pi - t`.
+    fn taylor(&self, vector: (f64, f64)) -> [f64; 2] {
+        self.combine(vector, |angle, _| PI - angle)
+    }
+
+    /// `K_l(x_s, y_s) - T_l(x_s, y_s)` of the same mask: there `K_1 = max(c, 0)/2` and `K_2 = (3/2) max(c, 0)^2`.
+    fn defect(&self, vector: (f64, f64)) -> [f64; 2] {
+        // The kernel itself joins the term in c: 1/2 - phi / 2 pi = t / 2 pi.
+        self.combine(vector, |angle, c| if c > 0.0 { -angle } else { PI - angle }).map(|negative| -negative)
+    }
+
+    fn combine(&self, (xi, eta): (f64, f64), factor: impl Fn(f64, f64) -> f64) -> [f64; 2] {
         let (cosine, sine) = (self.cosine, self.sine);
         let other = cosine * xi + sine * eta;
         let (a, b, c) = (xi * xi, other * other, xi * other);
-        let angle = sine.atan2(cosine);
-        // The kernel itself joins the term in c: 1/2 - phi / 2 pi = t / 2 pi.
-        let factor = if c > 0.0 { angle } else { angle - PI };
+        let factor = factor(sine.atan2(cosine), c);
         [
-            (factor * c - sine * (a + b) / 2.0) / (2.0 * PI),
-            (6.0 * factor * c * c + sine * (cosine * (a * a + b * b) - 4.0 * c * (a + b))) / (4.0 * PI),
+            (sine * (a + b) / 2.0 + factor * c) / (2.0 * PI),
+            (6.0 * factor * c * c + sine * (4.0 * c * (a + b) - cosine * (a * a + b * b))) / (4.0 * PI),
         ]
     }
 
-    /// The average over masks of [`Frame::defect`], as far as it comes from masks of one entry or within one group.
+    /// The average over masks of [`Frame::defect`], as far as it comes from masks that are taken out.
     pub fn parallel_masks(&self, connectivity: Connectivity) -> [f64; 2] {
         let (p, excess, count) = (connectivity.get(), connectivity.excess(), self.count() as f64);
         let mut sum = [0.0; 2];
-        let lone = (1.0 - p).powf(count - 1.0);
-        for vector in self.singles.vectors() {
-            let defect = self.defect(vector);
-            sum[0] += lone * defect[0];
-            sum[1] += lone * defect[1] / p;
+        if self.takes_singles {
+            let lone = (1.0 - p).powf(count - 1.0);
+            for vector in self.singles.vectors() {
+                let defect = self.defect(vector);
+                sum[0] += lone * defect[0];
+                sum[1] += lone * defect[1] / p;
+            }
         }
         for group in &self.groups {
             let weight = (1.0 - p).powf(count - group.entries.count as f64);
-            let (mut second, mut fourth) = (0.0, 0.0);
+            let (mut second, mut fourth) = (group.required / p, 0.0);
             for (xi, eta) in group.entries.vectors() {
                 let square = xi * xi + eta * eta;
                 second += square;
@@ -122,40 +182,46 @@ impl Frame {
     }
 
     /// Upper bounds of what all other masks add to the average of [`Frame::defect`], in absolute value: by
-    /// `|K_1 - T_1| <= 1.2 (a + b)/2` and `|K_2 - T_2| <= 3.5 (a^2 + b^2)/2`, whose averages have closed forms. They are of
-    /// the order of `d p`, so where next to nothing is left of a row they are all that is needed.
+    /// `|K_1 - T_1| <= 1.2 (a + b)/2` and `|K_2 - T_2| <= 3.5 (a^2 + b^2)/2`, whose averages have closed forms. They are of the
+    /// order of `d p`, so where next to nothing is left of a row they are all that is needed.
     pub fn other_masks_at_most(&self, connectivity: Connectivity) -> [f64; 2] {
         let (p, excess, count) = (connectivity.get(), connectivity.excess(), self.count() as f64);
-        let missing = |size: f64| -((count - size) * (-p).ln_1p()).exp_m1();
+        // The probability that a mask has entries outside of a part of that size.
+        let outside = |size: usize| -((count - size as f64) * (-p).ln_1p()).exp_m1();
         let squares = |(xi, eta): (f64, f64)| {
             let other = self.cosine * xi + self.sine * eta;
             [xi * xi, other * other]
         };
+        // Over both inputs: sum_g (1 - w_g) A_g, and 1 - sum_g w_g A_g^2 + q sum_j (1 - w_j) x_j^4, w_g the probability of masks
+        // within a part that is taken out, A_g its share of the norm.
         let (mut first, mut second) = (0.0, 0.0);
-        // Over both inputs: sum_g (1 - w_g) A_g, and 1 - sum_g w_g A_g^2 + q sum_j (1 - w_j) x_j^4.
-        let mut within = [0.0; 2];
-        let mut add = |entries: &Entries, together: bool| {
-            let lost = missing(if together { entries.count as f64 } else { 1.0 });
+        let mut taken_out = [0.0; 2];
+        let mut add = |lost: f64, required: &Entries, free: &mut dyn Iterator<Item = (f64, f64)>| {
             let mut total = [0.0; 2];
-            for vector in entries.vectors() {
-                for (input, square) in squares(vector).into_iter().enumerate() {
-                    first += lost * square;
+            for vector in required.vectors() {
+                total.iter_mut().zip(squares(vector)).for_each(|(total, square)| *total += square / p);
+            }
+            for vector in free {
+                for (total, square) in total.iter_mut().zip(squares(vector)) {
                     second += excess * lost * square * square;
-                    total[input] += square;
-                    if !together {
-                        within[input] += (1.0 - lost) * square * square;
-                    }
+                    *total += square;
                 }
             }
-            if together {
-                for (within, total) in within.iter_mut().zip(total) {
-                    *within += (1.0 - lost) * total * total;
-                }
+            for (taken_out, total) in taken_out.iter_mut().zip(total) {
+                first += lost * total;
+                *taken_out += (1.0 - lost) * total * total;
             }
         };
-        add(&self.singles, false);
-        self.groups.iter().for_each(|group| add(&group.entries, true));
-        second += within.iter().map(|within| (1.0 - within).max(0.0)).sum::<f64>();
+        let nothing = Entries::default();
+        let lost = if self.takes_singles { outside(1) } else { 1.0 };
+        self.singles.vectors().for_each(|vector| add(lost, &nothing, &mut std::iter::once(vector)));
+        match self.groups.as_slice() {
+            [] => add(1.0, &self.required, &mut std::iter::empty()),
+            groups => groups.iter().for_each(|group| {
+                add(outside(group.entries.count), &self.required, &mut group.entries.vectors());
+            }),
+        }
+        second += taken_out.iter().map(|part| (1.0 - part).max(0.0)).sum::<f64>();
         [1.2 * first / 2.0, 3.5 * second / 2.0]
     }
 }
@@ -176,31 +242,50 @@ impl Entries {
     }
 }
 
+/// The slope in the half plane of directions; the sign of the vector does not matter.
+fn slope((xi, eta): &(f64, f64)) -> f64 {
+    if *xi == 0.0 { f64::INFINITY } else { eta / xi }
+}
+
+/// Whether directions agree to a few units in the last place: vectors that are parallel only to rounding are as good as
+/// parallel ones, up to the square of that.
+fn parallel(a: &(f64, f64), b: &(f64, f64)) -> bool {
+    let (a, b) = (slope(a), slope(b));
+    a == b || (a - b).abs() <= 8.0 * f64::EPSILON * a.abs().min(b.abs())
+}
+
+fn square((xi, eta): &(f64, f64)) -> f64 {
+    xi * xi + eta * eta
+}
+
+/// The unit vector along the longest.
+fn direction(vectors: &[(f64, f64)]) -> (f64, f64) {
+    let longest = vectors.iter().copied().max_by(|a, b| square(a).total_cmp(&square(b)));
+    let (xi, eta) = longest.unwrap_or_default();
+    let length = xi.hypot(eta);
+    (xi / length, eta / length)
+}
+
 /// Sorts the vectors into the largest groups of parallel ones and the rest.
-///
-/// Directions that agree to a few units in the last place are one: a group that is parallel only to rounding is off by the
-/// square of that. Among groups of one size, their order is that of their directions.
 fn split(vectors: &mut [(f64, f64)]) -> (Entries, Vec<Group>) {
-    // The slope in the half plane of directions; the sign of the vector does not matter.
-    let slope = |(xi, eta): &(f64, f64)| if *xi == 0.0 { f64::INFINITY } else { eta / xi };
     vectors.sort_by(|a, b| slope(a).total_cmp(&slope(b)).then(a.0.total_cmp(&b.0)).then(a.1.total_cmp(&b.1)));
-    let near = |a: &(f64, f64), b: &(f64, f64)| {
-        let (a, b) = (slope(a), slope(b));
-        a == b || (a - b).abs() <= 8.0 * f64::EPSILON * a.abs().min(b.abs())
-    };
     let count = vectors.len();
-    let mut parts: Vec<&[(f64, f64)]> = vectors.chunk_by(near).collect();
+    let mut parts: Vec<&[(f64, f64)]> = vectors.chunk_by(parallel).collect();
     parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
     let least = (LEAST_SHARE * count as f64).max(2.0);
     let large = parts.iter().take_while(|part| part.len() as f64 >= least).count();
-    let groups = parts[..large]
-        .iter()
-        .map(|part| {
-            let longest = part.iter().copied().max_by(|a, b| a.0.hypot(a.1).total_cmp(&b.0.hypot(b.1)));
-            let (xi, eta) = longest.unwrap_or_default();
-            let length = xi.hypot(eta);
-            Group { entries: Entries::new(part), direction: (xi / length, eta / length) }
-        })
-        .collect();
-    (Entries::new(&parts[large..].concat()), groups)
+    let group = |part: &&[(f64, f64)]| Group { entries: Entries::new(part), direction: direction(part), required: 0.0 };
+    (Entries::new(&parts[large..].concat()), parts[..large].iter().map(group).collect())
+}
+
+/// The free vectors that are parallel to the required ones, as a group, and the rest; no group where those are not parallel
+/// themselves, as no mask is then.
+fn with_required(required: &[(f64, f64)], free: Vec<(f64, f64)>) -> (Entries, Vec<Group>) {
+    let along = direction(required);
+    if !required.iter().all(|vector| parallel(vector, &along)) {
+        return (Entries::new(&free), vec![]);
+    }
+    let (group, rest): (Vec<_>, Vec<_>) = free.into_iter().partition(|vector| parallel(vector, &along));
+    let required = required.iter().map(square).sum();
+    (Entries::new(&rest), vec![Group { entries: Entries::new(&group), direction: along, required }])
 }

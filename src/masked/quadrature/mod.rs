@@ -8,11 +8,9 @@ use std::f64::consts::PI;
 
 use rayon::prelude::*;
 
-use self::frame::Frame;
+use self::frame::{Conditioned, Frame};
 use self::functional::Functional;
 use self::radial::{Radial, Scratch};
-use super::closed_form::parallel;
-use super::moments::second_moment;
 use super::{Estimate, MaskedKernel, MaskedMoments, Method, ROUNDING, closed_form, scales};
 use crate::arccos::arc_cosine;
 use crate::connectivity::Connectivity;
@@ -82,6 +80,13 @@ impl Default for Quadrature {
 
 /// The number of directions of the first rule.
 const FEWEST: usize = 16;
+/// The squared length, of 2 in all, above which an entry is taken apart at once.
+const DOMINANT: f64 = 0.5;
+/// And above which it is where this many directions do not reach the tolerance.
+const NOTABLE: f64 = 0.15;
+const SEPARABLE_DIRECTIONS: usize = 256;
+/// How many entries are taken apart, one after the other.
+const MOST_CONDITIONS: usize = 12;
 /// Rounding of one entry's exponential: a handful of operations.
 const NODE_ROUNDING: f64 = 16.0 * f64::EPSILON;
 
@@ -118,44 +123,122 @@ impl MaskedKernel for Quadrature {
         if let Some(exact) = closed_form(pair, connectivity) {
             return Ok(exact);
         }
-        let Some(frame) = Frame::new(pair) else { return Ok(parallel(pair, connectivity)) };
         let gram = pair.gram();
         let units = [gram.scale(), gram.scale().powi(2)];
-        let taylor = [arc_cosine(gram).k1 / units[0], second_moment(pair, connectivity) / units[1]];
-        let known = frame.parallel_masks(connectivity);
-        let (rest, terms) = self.other_masks(&frame, connectivity, [taylor[0] + known[0], taylor[1] + known[1]]);
+        let (over_x, over_y) = (1.0 / gram.a.sqrt(), 1.0 / gram.b.sqrt());
+        let entries = pair.x().iter().zip(pair.y()).map(|(x, y)| (x * over_x, y * over_y));
+        let free = entries.filter(|(x, y)| *x != 0.0 || *y != 0.0).collect();
+        let found = self.average(Conditioned { required: vec![], free }, connectivity, MOST_CONDITIONS);
         let (scale_1, scale_2) = scales(pair, connectivity);
         let estimate = |l: usize, value: f64, rounding: f64| {
-            Estimate::bounded(units[l] * value, units[l] * rest[l].bound + ROUNDING * rounding)
+            Estimate::bounded(units[l] * value, units[l] * found.moments[l].bound + ROUNDING * rounding)
         };
         Ok(MaskedMoments {
-            k1: estimate(0, taylor[0] + known[0] + rest[0].value, scale_1),
-            k2: estimate(1, taylor[1] + known[1] + rest[1].value, scale_2),
-            shift: estimate(0, known[0] + rest[0].value, scale_1),
+            k1: estimate(0, found.moments[0].value, scale_1),
+            k2: estimate(1, found.moments[1].value, scale_2),
+            shift: estimate(0, found.shift, scale_1),
             method: Method::Quadrature,
-            terms,
+            terms: found.nodes,
         })
     }
 }
 
-/// A part of a moment in units of `(|x||y|)^l`, with a bound of its error.
-#[derive(Clone, Copy)]
+/// A moment, or a part of one, with a bound of its error.
+#[derive(Clone, Copy, Default)]
 struct Part {
     value: f64,
     bound: f64,
 }
 
+/// Averages over masks.
+#[derive(Default)]
+struct Average {
+    moments: [Part; 2],
+    /// `K~_1 - K_1`.
+    shift: f64,
+    nodes: u64,
+}
+
 impl Quadrature {
-    /// What the masks add that are not summed in closed form, and the nodes it took; `others` are the other parts.
-    fn other_masks(&self, frame: &Frame, connectivity: Connectivity, others: [f64; 2]) -> ([Part; 2], u64) {
-        // To begin with it is only known to be small.
-        let mut best = frame.other_masks_at_most(connectivity).map(|bound| Part { value: 0.0, bound });
-        let reached = |best: &[Part; 2]| {
-            best.iter().zip(others).all(|(part, other)| part.bound <= self.tolerance * (other + part.value).abs())
-        };
-        if reached(&best) {
-            return (best, 0);
+    /// The average of `K_l` over masks that are known in part. A free entry that fills most of a direction is taken apart, up
+    /// to `conditions` times: masks that lack it look nothing like those that have it, and each get a frame of their own.
+    fn average(&self, masks: Conditioned, connectivity: Connectivity, conditions: usize) -> Average {
+        let Some(frame) = Frame::new(&masks, connectivity) else { return parallel(&masks, connectivity) };
+        let dense = arc_cosine(frame.gram);
+        let units = [frame.gram.scale(), frame.gram.scale().powi(2)];
+        let known = frame.parallel_masks(connectivity);
+        let others = [dense.k1 / units[0] + known[0], frame.taylor_2(connectivity) + known[1]];
+        // To begin with the rest is only known to be small.
+        let mut rest = frame.other_masks_at_most(connectivity).map(|bound| Part { value: 0.0, bound });
+        let mut nodes = 0;
+        if !self.reached(&rest, others) {
+            let (longest, square) = frame.longest;
+            let separable = square > NOTABLE && conditions > 0;
+            if !(separable && square > DOMINANT) {
+                let directions = if separable { self.directions.min(SEPARABLE_DIRECTIONS) } else { self.directions };
+                nodes = self.other_masks(&frame, connectivity, others, directions, &mut rest);
+            }
+            if separable && !self.reached(&rest, others) {
+                let mut apart = self.apart(masks, longest, connectivity, conditions - 1, dense.k1);
+                apart.nodes += nodes;
+                return apart;
+            }
         }
+        let moment = |l: usize| Part { value: units[l] * (others[l] + rest[l].value), bound: units[l] * rest[l].bound };
+        Average { moments: [moment(0), moment(1)], shift: units[0] * (known[0] + rest[0].value), nodes }
+    }
+
+    /// The average over masks without one of the free entries and over masks with it; `k1` is `K_1`.
+    fn apart(
+        &self,
+        masks: Conditioned,
+        entry: usize,
+        connectivity: Connectivity,
+        conditions: usize,
+        k1: f64,
+    ) -> Average {
+        let p = connectivity.get();
+        let (mut without, mut with) = (masks.clone(), masks);
+        without.free.remove(entry);
+        with.required.push(with.free.remove(entry));
+        let without = self.average(without, connectivity, conditions);
+        let with = self.average(with, connectivity, conditions);
+        let mean = |a: f64, b: f64| (1.0 - p) * a + p * b;
+        let moments = [0, 1].map(|l| {
+            let (without, with) = (without.moments[l], with.moments[l]);
+            Part { value: mean(without.value, with.value), bound: mean(without.bound, with.bound) }
+        });
+        Average { moments, shift: moments[0].value - k1, nodes: without.nodes + with.nodes }
+    }
+
+    /// Whether the bounds of the parts are within the tolerance of their sums with the other parts.
+    fn reached(&self, parts: &[Part; 2], others: [f64; 2]) -> bool {
+        parts.iter().zip(others).all(|(part, other)| part.bound <= self.tolerance * (other + part.value).abs())
+    }
+}
+
+/// Where the inputs are parallel on every mask, to working precision.
+fn parallel(masks: &Conditioned, connectivity: Connectivity) -> Average {
+    let p = connectivity.get();
+    let required: f64 = masks.required.iter().map(|(x, y)| x * y / p).sum();
+    let product: f64 = required + masks.free.iter().map(|(x, y)| x * y).sum::<f64>();
+    let fourth: f64 = masks.free.iter().map(|(x, y)| (x * y) * (x * y)).sum();
+    let values = [product / 2.0, 1.5 * (product * product + connectivity.excess() * fourth)];
+    let value = |l: usize| Part { value: if product > 0.0 { values[l] } else { 0.0 }, bound: 0.0 };
+    Average { moments: [value(0), value(1)], ..Average::default() }
+}
+
+impl Quadrature {
+    /// What the masks add that are not summed in closed form, where that is better known than to begin with, and the nodes it
+    /// took; `others` are the other parts.
+    fn other_masks(
+        &self,
+        frame: &Frame,
+        connectivity: Connectivity,
+        others: [f64; 2],
+        directions: usize,
+        best: &mut [Part; 2],
+    ) -> u64 {
         let p = connectivity.get();
         let unit = [1.0 / p, 1.0 / (p * p)];
         // The weights of the directions amplify a cut-off; for some hundred of them at most by these.
@@ -188,8 +271,8 @@ impl Quadrature {
                 }
                 (half[l], last_change[l]) = (whole.value, change);
             }
-            if reached(&best) || count >= self.directions {
-                return (best, samples.nodes);
+            if self.reached(best, others) || count >= directions {
+                return samples.nodes;
             }
             count *= 2;
         }

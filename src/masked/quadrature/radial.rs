@@ -56,7 +56,7 @@ type Powers = [f64; ORDER + 2];
 struct GroupMoments {
     /// The probability that nothing outside of the group is in the mask.
     alone: f64,
-    /// Sums of `(xi_j^2 + eta_j^2)^n`, and the moments of `sum_j s_j (xi_j^2 + eta_j^2)`.
+    /// Sums of `(xi_j^2 + eta_j^2)^n`, and the moments of `sum_j s_j (xi_j^2 + eta_j^2)` with the required entries.
     powers: Powers,
     moments: Powers,
 }
@@ -71,8 +71,8 @@ pub struct Direction {
     pub nodes: usize,
 }
 
-/// Room for one direction's work: `1 - exp(-w)` of every entry at the last node of the one and the other sequence of nodes,
-/// singles first, then group by group; beyond the low nodes `exp(-w)` itself.
+/// Room for one direction's work: `1 - exp(-w)` of every entry, see [`segments`], at the next node of the one and the other
+/// sequence of nodes; beyond the low nodes `exp(-w)` itself.
 #[derive(Default)]
 pub struct Scratch {
     sequences: [Vec<f64>; 2],
@@ -90,17 +90,21 @@ impl<'a> Radial<'a> {
             .iter()
             .map(|group| {
                 let powers = powers(&group.entries);
+                let mut with_required = powers;
+                with_required[1] += group.required / p;
                 let alone = nothing_of(count - group.entries.count as f64);
-                GroupMoments { alone, powers, moments: moments(&cumulants, &powers) }
+                GroupMoments { alone, powers, moments: moments(&cumulants, &with_required) }
             })
             .collect();
-        let (one, empty) = (nothing_of(count - 1.0) * p, nothing_of(count));
+        let one = if frame.takes_singles { nothing_of(count - 1.0) * p } else { 0.0 };
+        let empty = if frame.takes_singles { nothing_of(count) } else { 0.0 };
 
         // Squared lengths bound squared projections on any direction, and so do their moments.
         let mut lengths = powers(&frame.singles);
         for group in &groups {
             lengths.iter_mut().zip(group.powers).for_each(|(sum, power)| *sum += power);
         }
+        lengths[1] += frame.required.vectors().map(|(xi, eta)| xi * xi + eta * eta).sum::<f64>() / p;
         let bound = moments(&cumulants, &lengths);
         let factorial: f64 = (1..=ORDER + 1).map(|n| n as f64).product();
         // The first omitted term of the series below the first node is to be a quarter of the rounding of E[h^l].
@@ -110,7 +114,7 @@ impl<'a> Radial<'a> {
             (allowed / bound[ORDER + 1]).powf(1.0 / f64::from(left))
         };
         let first = first(1).min(first(2));
-        let longest = frame.entries().flat_map(Entries::vectors).fold(0.0f64, |most, (x, y)| most.max(x * x + y * y));
+        let longest = segments(frame).flat_map(Entries::vectors).fold(0.0f64, |most, (x, y)| most.max(x * x + y * y));
         let doublings = (first * SQRT_2 * longest / SERIES_UP_TO).log2().ceil().max(0.0) as usize;
 
         let low = (1.0 / (p * first)).log2().ceil().max(0.0) as usize;
@@ -169,12 +173,12 @@ impl<'a> Radial<'a> {
         let mut powers = [0.0; ORDER + 2];
         first.clear();
         second.clear();
-        for (index, entries) in self.frame.entries().enumerate() {
+        for (index, entries) in segments(self.frame).enumerate() {
             let from = first.len();
             first.resize(from + entries.xi.len(), 0.0);
             second.resize(from + entries.xi.len(), 0.0);
             let mut lanes: [Lanes; ORDER] = [[0.0; LANES]; ORDER];
-            let lanes = if index == 0 { &mut lanes[..] } else { &mut [] };
+            let lanes = if index == 1 { &mut lanes[..] } else { &mut [] };
             let to = [&mut first[from..], &mut second[from..]];
             begin((&entries.xi, &entries.eta), direction, (start, self.doublings), to, lanes);
             powers[1..].iter_mut().zip(lanes).for_each(|(power, lanes)| *power = lane_sum(*lanes));
@@ -185,35 +189,42 @@ impl<'a> Radial<'a> {
     /// `M` over the masks that are not left out at a low node, less its value at `lambda = 0`: a constant has no part in the
     /// angular integral, but it rounds. Goes on to the next node.
     fn low_node(&self, mut sequence: &mut [f64]) -> f64 {
-        let (mut whole, mut remaining) = (0.0, 0.0);
-        for (index, entries) in self.frame.entries().enumerate() {
-            let (values, rest) = sequence.split_at_mut(entries.xi.len());
+        let mut next = |entries: &Entries, p: f64| {
+            let (values, rest) = std::mem::take(&mut sequence).split_at_mut(entries.xi.len());
             sequence = rest;
-            let (product, sum) = low_node(values, self.p);
+            low_node(values, p)
+        };
+        let (fixed, _) = next(&self.frame.required, 1.0);
+        let (product, sum) = next(&self.frame.singles, self.p);
+        let mut whole = times(fixed, product);
+        let mut left_out = -self.one * sum;
+        for (group, moments) in self.frame.groups.iter().zip(&self.groups) {
+            let (product, _) = next(&group.entries, self.p);
             whole = times(whole, product);
-            remaining += match index.checked_sub(1) {
-                None => self.one * sum,
-                Some(group) => -self.groups[group].alone * product,
-            };
+            left_out += moments.alone * times(fixed, product);
         }
-        whole + remaining
+        whole - left_out
     }
 
     /// The same at a high node, not less anything.
     fn high_node(&self, mut sequence: &mut [f64]) -> f64 {
-        let (mut whole, mut remaining) = (1.0, -self.empty);
-        for (index, entries) in self.frame.entries().enumerate() {
-            let (values, rest) = sequence.split_at_mut(entries.xi.len());
+        let mut next = |entries: &Entries, p: f64| {
+            let (values, rest) = std::mem::take(&mut sequence).split_at_mut(entries.xi.len());
             sequence = rest;
-            let (product, sum) = high_node(values, self.p);
-            whole *= product;
+            let (product, sum) = high_node(values, p);
             // The padding adds ones to the sum.
-            remaining += match index.checked_sub(1) {
-                None => -self.one * (sum - (entries.xi.len() - entries.count) as f64),
-                Some(group) => self.empty - self.groups[group].alone * product,
-            };
+            (product, sum - (entries.xi.len() - entries.count) as f64)
+        };
+        let (fixed, _) = next(&self.frame.required, 1.0);
+        let (product, sum) = next(&self.frame.singles, self.p);
+        let mut whole = fixed * product;
+        let mut left_out = self.empty + self.one * sum;
+        for (group, moments) in self.frame.groups.iter().zip(&self.groups) {
+            let (product, _) = next(&group.entries, self.p);
+            whole *= product;
+            left_out += moments.alone * fixed * product - self.empty;
         }
-        whole + remaining
+        whole - left_out
     }
 
     /// The sums over all nodes below the first, from the moments of `h`; the power sums given are those of the singles.
@@ -229,6 +240,9 @@ impl<'a> Radial<'a> {
                 left_out[n] += factor * fixed.alone * fixed.moments[n];
             }
         }
+        powers[1] +=
+            self.frame.required.vectors().map(|(x, y)| (x * direction.0 + y * direction.1).powi(2)).sum::<f64>()
+                / self.p;
         let moments = moments(&self.cumulants, &powers);
         let mut below = [0.0; 2];
         let mut term = 1.0;
@@ -242,6 +256,11 @@ impl<'a> Radial<'a> {
         }
         below
     }
+}
+
+/// The required entries, the singles, then every group.
+fn segments(frame: &Frame) -> impl Iterator<Item = &Entries> {
+    std::iter::once(&frame.required).chain(frame.free())
 }
 
 /// Writes `1 - exp(-lambda z^2)` at the first node and half an octave above, from the `lambda` of the series by doublings.
