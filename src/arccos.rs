@@ -13,6 +13,7 @@
 use std::f64::consts::{FRAC_PI_2, FRAC_PI_4, PI};
 
 use multiversion::multiversion;
+use multiversion::target::target_cfg_f;
 
 use crate::gram::{Gram, lane_sum};
 
@@ -115,15 +116,16 @@ impl Triples {
 
     /// `sum_i weight_i K_l(triple_i + shift)`: what [`arc_cosine`] gives, without branches and with an arc tangent of our
     /// own, so that the compiler can work on whole lanes. Absolute errors are a few units in the last place of
-    /// `weight_i (|x| |y|)^l`; without fused multiply-adds, so the same bits on any x86-64.
+    /// `weight_i (|x| |y|)^l`; the last bits depend on whether the processor has fused multiply-adds.
     pub fn weighted_sum(&self, shift: Gram) -> ArcCosine {
         let (k1, k2) = weighted_sum(&self.a, &self.b, &self.c, &self.weight, shift);
         ArcCosine { k1: k1 / (2.0 * PI), k2: k2 / (2.0 * PI) }
     }
 }
 
-#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx512f+fma", "x86_64+avx2+fma"))]
 fn weighted_sum(a: &[f64], b: &[f64], c: &[f64], weight: &[f64], shift: Gram) -> (f64, f64) {
+    const FUSED: bool = target_cfg_f!(target_feature = "fma");
     let (mut sum_1, mut sum_2) = ([0.0; LANES], [0.0; LANES]);
     let chunks =
         a.chunks_exact(LANES).zip(b.chunks_exact(LANES)).zip(c.chunks_exact(LANES)).zip(weight.chunks_exact(LANES));
@@ -131,21 +133,28 @@ fn weighted_sum(a: &[f64], b: &[f64], c: &[f64], weight: &[f64], shift: Gram) ->
         for lane in 0..LANES {
             let (a, b, c) = (a[lane] + shift.a, b[lane] + shift.b, c[lane] + shift.c);
             let product = a * b;
-            let square = c * c;
             // |x| |y| sin t. Where it nearly cancels its error is large, but enters the kernels to second order only.
-            let d = (product - square).max(0.0).sqrt();
-            let phi = arc_tangent(d, c);
-            sum_1[lane] += weight[lane] * (d + c * phi).max(0.0);
-            sum_2[lane] += weight[lane] * (3.0 * d * c + phi * (product + 2.0 * square)).max(0.0);
+            let d = fused::<FUSED>(-c, c, product).max(0.0).sqrt();
+            let phi = arc_tangent::<FUSED>(d, c);
+            let k1 = fused::<FUSED>(c, phi, d).max(0.0);
+            let k2 = fused::<FUSED>(3.0 * d, c, phi * fused::<FUSED>(2.0 * c, c, product)).max(0.0);
+            sum_1[lane] = fused::<FUSED>(weight[lane], k1, sum_1[lane]);
+            sum_2[lane] = fused::<FUSED>(weight[lane], k2, sum_2[lane]);
         }
     }
     (lane_sum(sum_1), lane_sum(sum_2))
 }
 
+/// `a b + c`, rounded once where the processor has the instruction, whose emulation would be slow elsewhere.
+#[inline(always)]
+fn fused<const FUSED: bool>(a: f64, b: f64, c: f64) -> f64 {
+    if FUSED { a.mul_add(b, c) } else { a * b + c }
+}
+
 /// `phi = pi - t` for `tan t = d / c`, `d >= 0`: reduced to an arc tangent of at most `tan(pi/8)` by symmetry about `pi/4`,
 /// then a polynomial fitted to `atan(s)/s` in `s^2` (Chebyshev, 1.3e-18 from it).
 #[inline(always)]
-fn arc_tangent(d: f64, c: f64) -> f64 {
+fn arc_tangent<const FUSED: bool>(d: f64, c: f64) -> f64 {
     const COEFFICIENTS: [f64; 12] = [
         -0.017_803_896_394_812_564,
         0.037_963_903_161_110_83,
@@ -181,9 +190,9 @@ fn arc_tangent(d: f64, c: f64) -> f64 {
     let u = s * s;
     let mut polynomial = COEFFICIENTS[0];
     for coefficient in &COEFFICIENTS[1..] {
-        polynomial = polynomial * u + coefficient;
+        polynomial = fused::<FUSED>(polynomial, u, *coefficient);
     }
-    let angle = base + s * polynomial;
+    let angle = fused::<FUSED>(s, polynomial, base);
     if c < 0.0 { angle } else { PI - angle }
 }
 

@@ -10,7 +10,7 @@ use sparsewidth::arccos::arc_cosine;
 use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::read_npy;
 use sparsewidth::gram::Pair;
-use sparsewidth::masked::{Auto, Enumerate, MaskedKernel, Moments, Quadrature, Sampling, Uncertainty};
+use sparsewidth::masked::{Auto, Enumerate, MaskedKernel, MaskedMoments, Moments, Quadrature, Sampling, Uncertainty};
 use sparsewidth::theorem::{Distance, theorem_1};
 use sparsewidth::{Error, Result, paper};
 
@@ -111,17 +111,28 @@ pub fn run(args: KernelArgs, common: &Common) -> Result<()> {
         let problem = format!("has shape {:?}, but {} has {:?}", y.dim(), args.x.display(), x.dim());
         return Err(Error::file(&args.y, problem, "give as many rows of the same length in both"));
     }
-    let record = |index: usize| kernel_record(&args, (&x, &y), index, connectivity, (quadrature, sampling));
+    let bar = common.bar(0);
+    if args.method == MethodOption::Enumerate && !connectivity.is_dense() {
+        let terms = |index: usize| Pair::new(x.row(index), y.row(index)).map_or(0.0, |pair| Enumerate::terms(&pair));
+        bar.set_length((0..x.nrows()).map(terms).sum::<f64>() as u64);
+    }
+    let enumerate = |pair: &Pair| Enumerate::default().with_progress(pair, connectivity, &|terms| bar.inc(terms));
+    let methods = (quadrature, sampling, &enumerate as &Enumeration);
+    let record = |index: usize| kernel_record(&args, (&x, &y), index, connectivity, methods);
     let records: Vec<KernelRecord> = (0..x.nrows()).into_par_iter().map(record).collect::<Result<_>>()?;
+    bar.finish_and_clear();
     print(&json_lines(&records)?)
 }
+
+/// The sum over masks, with its progress shown.
+type Enumeration<'a> = dyn Fn(&Pair) -> Result<MaskedMoments> + Sync + 'a;
 
 fn kernel_record(
     args: &KernelArgs,
     (x, y): (&Array2<f64>, &Array2<f64>),
     index: usize,
     connectivity: Connectivity,
-    (quadrature, sampling): (Quadrature, Sampling),
+    (quadrature, sampling, enumerate): (Quadrature, Sampling, &Enumeration),
 ) -> Result<KernelRecord> {
     let pair = Pair::new(x.row(index), y.row(index))?;
     let kernel = arc_cosine(pair.gram());
@@ -141,12 +152,12 @@ fn kernel_record(
         distance: None,
     };
     let sampling = Sampling { stream: index as u32, ..sampling };
-    let method: &dyn MaskedKernel = match args.method {
-        MethodOption::Auto => &Auto { quadrature, sampling },
-        MethodOption::Quadrature => &quadrature,
-        MethodOption::Enumerate => &Enumerate::default(),
-        MethodOption::Sampling => &sampling,
-        MethodOption::Moments => &Moments,
+    let moments = match args.method {
+        MethodOption::Auto => Auto { quadrature, sampling }.moments(&pair, connectivity),
+        MethodOption::Enumerate => enumerate(&pair),
+        MethodOption::Quadrature => quadrature.moments(&pair, connectivity),
+        MethodOption::Sampling => sampling.moments(&pair, connectivity),
+        MethodOption::Moments => Moments.moments(&pair, connectivity),
         MethodOption::Paper => {
             let form = if pair.x() == pair.y() { paper::diagonal } else { paper::off_diagonal };
             let width = args.width.unwrap_or(1);
@@ -154,8 +165,7 @@ fn kernel_record(
             record.distance = Some(DistanceFields::new(distance, Uncertainty::Unknown));
             return Ok(record);
         }
-    };
-    let moments = method.moments(&pair, connectivity)?;
+    }?;
     record.masked_k1 = Some(moments.k1.value);
     record.masked_k2 = Some(moments.k2.value);
     record.masked_k1_error = moments.k1.error.size();

@@ -50,14 +50,20 @@ impl Common {
         }
     }
 
-    /// Runs a study with a progress bar, and writes its records: to the folder where one is given, and as JSON to standard
-    /// output where that is asked for.
-    pub fn run_study(&self, spec: &StudySpec, folder: Option<&Path>) -> Result<Vec<Record>> {
-        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
+    /// A progress bar on standard error, hidden where that is no terminal or nothing should be said.
+    pub fn bar(&self, length: u64) -> ProgressBar {
+        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(length) };
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} %  {elapsed} gone, {eta} left  {msg}") {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(500));
+        bar
+    }
+
+    /// Runs a study with a progress bar, and writes its records: to the folder where one is given, and as JSON to standard
+    /// output where that is asked for.
+    pub fn run_study(&self, spec: &StudySpec, folder: Option<&Path>) -> Result<Vec<Record>> {
+        let bar = self.bar(0);
         let records = spec.run(folder, &|progress| match progress {
             Progress::Begin { cost } => bar.set_length(cost),
             Progress::Done { task, cost, resumed } => {

@@ -30,12 +30,32 @@ impl Default for Enumerate {
 impl Enumerate {
     /// Whether the sum for this pair stays within [`Enumerate::max_terms`].
     pub fn serves(&self, pair: &Pair) -> bool {
-        terms(&groups(pair)) <= self.max_terms as f64
+        Self::terms(pair) <= self.max_terms as f64
     }
 }
 
 impl MaskedKernel for Enumerate {
     fn moments(&self, pair: &Pair, connectivity: Connectivity) -> Result<MaskedMoments> {
+        self.with_progress(pair, connectivity, &|_| {})
+    }
+}
+
+impl Enumerate {
+    /// The terms of the sum for this pair; as a floating-point number, since they can be many.
+    pub fn terms(pair: &Pair) -> f64 {
+        terms(&groups(pair))
+    }
+
+    /// The same as [`MaskedKernel::moments`], with a report of every few hundred thousand terms that are done, from any thread.
+    ///
+    /// # Errors
+    /// Where the sum has more than [`Enumerate::max_terms`] terms.
+    pub fn with_progress(
+        &self,
+        pair: &Pair,
+        connectivity: Connectivity,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<MaskedMoments> {
         if let Some(exact) = closed_form(pair, connectivity) {
             return Ok(exact);
         }
@@ -50,10 +70,10 @@ impl MaskedKernel for Enumerate {
                     groups.len(),
                     self.max_terms as f64
                 ),
-                "use the method sampling or moments, or auto",
+                "use the method quadrature or auto, or sampling",
             ));
         }
-        let sum = sum_over_masks(&groups, connectivity);
+        let sum = sum_over_masks(&groups, connectivity, progress);
         let p = connectivity.get();
         let (k1, k2) = (sum.k1 / p, sum.k2 / (p * p));
         let (scale_1, scale_2) = scales(pair, connectivity);
@@ -103,8 +123,9 @@ fn terms(groups: &[Group]) -> f64 {
     groups.iter().map(|group| f64::from(group.size) + 1.0).product()
 }
 
-fn sum_over_masks(groups: &[Group], connectivity: Connectivity) -> ArcCosine {
-    const INNER: usize = 1 << 10;
+fn sum_over_masks(groups: &[Group], connectivity: Connectivity, progress: &(dyn Fn(u64) + Sync)) -> ArcCosine {
+    // Four arrays of this many numbers stay in a first-level cache.
+    const INNER: usize = 1 << 9;
     const OUTER_CHUNK: u64 = 1 << 8;
     let p = connectivity.get();
 
@@ -115,6 +136,7 @@ fn sum_over_masks(groups: &[Group], connectivity: Connectivity) -> ArcCosine {
         let states = group_states(&groups[split], p);
         inner = inner.iter().flat_map(|state| states.iter().map(|more| state.and(more))).collect();
     }
+    let inner_terms = inner.len() as u64;
     let inner = Triples::new(inner.iter().map(|state| (state.gram, state.weight)));
     let outer: Vec<Vec<State>> = groups[..split].iter().map(|group| group_states(group, p)).collect();
     let outer_terms: u64 = outer.iter().map(|states| states.len() as u64).product();
@@ -123,24 +145,64 @@ fn sum_over_masks(groups: &[Group], connectivity: Connectivity) -> ArcCosine {
         .into_par_iter()
         .map(|chunk| {
             let range = chunk * OUTER_CHUNK..((chunk + 1) * OUTER_CHUNK).min(outer_terms);
-            total(range.map(|index| {
-                let State { gram, weight } = outer_state(&outer, index);
+            let mut odometer = Odometer::at(&outer, range.start);
+            let terms = (range.end - range.start) * inner_terms;
+            let sum = total(range.map(|_| {
+                let State { gram, weight } = odometer.next();
                 let sum = inner.weighted_sum(gram);
                 ArcCosine { k1: weight * sum.k1, k2: weight * sum.k2 }
-            }))
+            }));
+            progress(terms);
+            sum
         })
         .collect();
     total(partial.into_iter())
 }
 
-/// The `index`-th state of the outer groups, in mixed-radix order.
-fn outer_state(outer: &[Vec<State>], mut index: u64) -> State {
-    let mut state = State { gram: Gram::default(), weight: 1.0 };
-    for states in outer {
-        state = state.and(&states[(index % states.len() as u64) as usize]);
-        index /= states.len() as u64;
+/// The states of the outer groups in mixed-radix order, the first group fastest.
+struct Odometer<'a> {
+    outer: &'a [Vec<State>],
+    digits: Vec<usize>,
+    /// What the groups from each on add up to, sums of at most as many terms as there are groups; nothing after the last.
+    from: Vec<State>,
+}
+
+impl<'a> Odometer<'a> {
+    fn at(outer: &'a [Vec<State>], mut index: u64) -> Self {
+        let digit = |states: &Vec<State>| {
+            let digit = index % states.len() as u64;
+            index /= states.len() as u64;
+            digit as usize
+        };
+        let digits = outer.iter().map(digit).collect();
+        let nothing = State { gram: Gram::default(), weight: 1.0 };
+        let mut odometer = Self { outer, digits, from: vec![nothing; outer.len() + 1] };
+        odometer.add_up(outer.len());
+        odometer
     }
-    state
+
+    /// Adds the first `count` groups up again.
+    fn add_up(&mut self, count: usize) {
+        for group in (0..count).rev() {
+            self.from[group] = self.from[group + 1].and(&self.outer[group][self.digits[group]]);
+        }
+    }
+
+    /// The state, and on to the next.
+    fn next(&mut self) -> State {
+        let state = self.from[0];
+        let mut changed = 0;
+        for (digit, states) in self.digits.iter_mut().zip(self.outer) {
+            changed += 1;
+            *digit += 1;
+            if *digit < states.len() {
+                break;
+            }
+            *digit = 0;
+        }
+        self.add_up(changed);
+        state
+    }
 }
 
 /// A compensated (Neumaier) sum in the order given.
