@@ -196,6 +196,16 @@ fn arc_tangent<const FUSED: bool>(d: f64, c: f64) -> f64 {
     if c < 0.0 { angle } else { PI - angle }
 }
 
+/// `sin t` and `phi = pi - t` for each `cos t` in `[-1, 1]`, to a few units in the last place of 1; all of one length.
+#[multiversion(targets("x86_64+avx512f+fma", "x86_64+avx2+fma"))]
+pub(crate) fn unit_angles(cosine: &[f64], sine: &mut [f64], phi: &mut [f64]) {
+    const FUSED: bool = target_cfg_f!(target_feature = "fma");
+    for ((cosine, sine), phi) in cosine.iter().zip(sine).zip(phi) {
+        *sine = ((1.0 - cosine) * (1.0 + cosine)).sqrt();
+        *phi = arc_tangent::<FUSED>(*sine, *cosine);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -33,6 +33,7 @@
 //! | [`arccos`] | `K_1` and `K_2` |
 //! | [`masked`] | `K~_1` and `K~_2`: one method a file, behind one trait |
 //! | [`theorem`] | Theorem 1 |
+//! | [`all_pairs`] | Theorem 1 by the moment expansion, for all pairs of two sets |
 //! | [`paper`] | Eq. (4), its diagonal form and optimal connectivity, as published |
 //! | [`connectivity`], [`budget`] | the connectivity `p`, and what a weight budget makes of it |
 //! | [`network`] | drawing sparse layers; training |
@@ -66,6 +67,7 @@
 //! The library prints nothing and does not panic on input; every [`Error`] says what is wrong, where, and what to do.
 #![deny(missing_docs)]
 
+pub mod all_pairs;
 pub mod arccos;
 pub mod budget;
 pub mod connectivity;

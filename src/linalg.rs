@@ -4,6 +4,7 @@
 
 use faer::linalg::matmul::matmul;
 use faer::linalg::solvers::Solve;
+use faer::traits::ComplexField;
 use faer::{Accum, MatMut, MatRef, Par, Side};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2};
 
@@ -16,16 +17,16 @@ fn view<T>(matrix: ArrayView2<T>) -> MatRef<T> {
     unsafe { MatRef::from_raw_parts(matrix.as_ptr(), rows, columns, strides[0], strides[1]) }
 }
 
-/// `output = factor left right`, or `output += ...` where `accumulate`; shapes `(m, k)`, `(k, n)` and `(m, n)`.
+/// `output = factor left right` in single or double precision, or `output += ...` where `accumulate`; shapes `(m, k)`, `(k, n)` and `(m, n)`.
 ///
 /// # Errors
 /// Where the shapes do not match.
-pub fn product(
-    left: ArrayView2<f32>,
-    right: ArrayView2<f32>,
-    factor: f32,
+pub fn product<T: ComplexField>(
+    left: ArrayView2<T>,
+    right: ArrayView2<T>,
+    factor: T,
     accumulate: bool,
-    mut output: ArrayViewMut2<f32>,
+    mut output: ArrayViewMut2<T>,
 ) -> Result<()> {
     let (rows, columns) = output.dim();
     if left.ncols() != right.nrows() || left.nrows() != rows || right.ncols() != columns {

@@ -64,6 +64,96 @@ pub fn sorted(values: &[f64]) -> Vec<f64> {
     values
 }
 
+/// A histogram of numbers in bins that grow in proportion: 256 an octave, from 2^-512 to 2^512.
+///
+/// It holds any number of values in a fixed size. A quantile that it gives lies in the bin of the true one, so it is right to a
+/// relative [`LogHistogram::RESOLUTION`]; below 2^-512 all numbers count as 0, negative ones and NaN too.
+#[derive(Clone, Debug, Default)]
+pub struct LogHistogram {
+    /// By bin, from `first` on; bins outside are empty.
+    bins: Vec<u64>,
+    first: usize,
+    zeros: u64,
+    count: u64,
+}
+
+impl LogHistogram {
+    /// The relative width of half a bin.
+    pub const RESOLUTION: f64 = 1.0 / 512.0;
+    const SHIFT: u32 = 52 - 8;
+    const LOWEST: u64 = (1023 - 512) << 8;
+    const BINS: u64 = 1024 << 8;
+
+    /// Adds values.
+    pub fn extend(&mut self, values: &[f64]) {
+        for value in values {
+            // The exponent and the leading bits of the mantissa, as one number, grow with the value.
+            let bin = if *value > 0.0 { (value.to_bits() >> Self::SHIFT).saturating_sub(Self::LOWEST) } else { 0 };
+            if bin == 0 {
+                self.zeros += 1;
+            } else {
+                *self.slot(bin.min(Self::BINS) as usize) += 1;
+            }
+        }
+        self.count += values.len() as u64;
+    }
+
+    #[inline]
+    fn slot(&mut self, bin: usize) -> &mut u64 {
+        if bin < self.first || bin >= self.first + self.bins.len() {
+            self.grow(bin);
+        }
+        &mut self.bins[bin - self.first]
+    }
+
+    #[cold]
+    fn grow(&mut self, bin: usize) {
+        // A few octaves at a time.
+        let (low, high) = (bin.saturating_sub(1024), bin + 1024);
+        if self.bins.is_empty() {
+            (self.first, self.bins) = (low, vec![0; high - low]);
+        } else if bin < self.first {
+            let mut bins = vec![0; self.first - low];
+            bins.append(&mut self.bins);
+            (self.first, self.bins) = (low, bins);
+        } else {
+            self.bins.resize(high - self.first, 0);
+        }
+    }
+
+    /// Adds what another histogram holds.
+    pub fn merge(&mut self, other: &Self) {
+        for (bin, count) in other.bins.iter().enumerate().filter(|(_, count)| **count > 0) {
+            *self.slot(bin + other.first) += count;
+        }
+        self.zeros += other.zeros;
+        self.count += other.count;
+    }
+
+    /// How many values it holds.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The quantile at `level` in `[0, 1]`, the middle of the bin of that order statistic; NaN of nothing.
+    pub fn quantile(&self, level: f64) -> f64 {
+        let Some(last) = self.count.checked_sub(1) else { return f64::NAN };
+        let place = (level.clamp(0.0, 1.0) * last as f64).round() as u64;
+        let mut below = self.zeros;
+        if place < below {
+            return 0.0;
+        }
+        for (bin, count) in self.bins.iter().enumerate() {
+            below += count;
+            if place < below {
+                let middle = (((bin + self.first) as u64 + Self::LOWEST) << Self::SHIFT) | 1 << (Self::SHIFT - 1);
+                return f64::from_bits(middle);
+            }
+        }
+        f64::NAN
+    }
+}
+
 /// Spearman's rank correlation of two equally long lists, ties by mean ranks; none where either is constant or the lengths
 /// differ.
 ///
@@ -144,6 +234,28 @@ mod tests {
         // t_{0.975} with nine degrees of freedom, from tables.
         assert!((t_quantile_95(9).unwrap() - 2.262_157).abs() < 1e-6);
         assert_eq!(t_quantile_95(0), None);
+    }
+
+    #[test]
+    fn histogram_quantiles_are_right_to_their_resolution() {
+        let values: Vec<f64> = (0..10_001).map(|i| 1e-9 * 1.01f64.powi(i % 5000) * f64::from(1 + i % 3)).collect();
+        let (mut whole, mut first, mut second) =
+            (LogHistogram::default(), LogHistogram::default(), LogHistogram::default());
+        whole.extend(&values);
+        first.extend(&values[..77]);
+        second.extend(&values[77..]);
+        first.merge(&second);
+        let ordered = sorted(&values);
+        for level in [0.0, 0.05, 0.5, 0.9, 1.0] {
+            let exact = ordered[(level * 10_000.0) as usize];
+            assert!((whole.quantile(level) / exact - 1.0).abs() <= LogHistogram::RESOLUTION, "{level}");
+            assert_eq!(whole.quantile(level), first.quantile(level));
+        }
+        let mut odd = LogHistogram::default();
+        assert!(odd.quantile(0.5).is_nan());
+        odd.extend(&[-1.0, f64::NAN, 0.0, 1e-300, 3.0, f64::INFINITY]);
+        assert_eq!((odd.count(), odd.quantile(0.4)), (6, 0.0));
+        assert!((odd.quantile(0.8) / 3.0 - 1.0).abs() < LogHistogram::RESOLUTION);
     }
 
     #[test]

@@ -1,0 +1,373 @@
+//! The distance of every pair of two sets of inputs by the moment expansion, as matrix products.
+//!
+//! What the expansion ([`crate::masked::Moments`]) takes of a pair are sums over entries of products of powers: `x.y`,
+//! `sum x^2 y^2`, `sum x^3 y`, `sum x y^3`, and `sum x^4`, `sum y^4` of each input. Over two sets the first four are matrix
+//! products of elementwise powers, made tile by tile, so that no `N x N` matrix is ever held: means are added up, and quantiles
+//! come from histograms ([`crate::statistics::LogHistogram`]).
+
+use std::f64::consts::PI;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use multiversion::multiversion;
+use ndarray::{Array2, ArrayView2, Axis, s};
+use rayon::prelude::*;
+
+use crate::arccos::unit_angles;
+use crate::connectivity::Connectivity;
+use crate::error::{Error, Result};
+use crate::linalg::product;
+use crate::statistics::LogHistogram;
+
+/// Inputs of a tile's rows and columns. Four products of this size and their factors stay in a second-level cache.
+const TILE: usize = 192;
+
+/// A mean over pairs with the histogram of the values.
+#[derive(Clone, Debug, Default)]
+pub struct Distribution {
+    sum: f64,
+    histogram: LogHistogram,
+}
+
+impl Distribution {
+    /// The mean; NaN over no pairs.
+    pub fn mean(&self) -> f64 {
+        self.sum / self.histogram.count() as f64
+    }
+
+    /// The quantile at `level`, to a relative [`LogHistogram::RESOLUTION`].
+    pub fn quantile(&self, level: f64) -> f64 {
+        self.histogram.quantile(level)
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.sum += other.sum;
+        self.histogram.merge(&other.histogram);
+    }
+}
+
+/// The distances of all pairs at one width, see [`crate::theorem::Distance`].
+#[derive(Clone, Debug, Default)]
+pub struct PairDistances {
+    /// `bias^2 + variance / n`.
+    pub distance: Distribution,
+    /// `bias^2`.
+    pub bias_squared: Distribution,
+    /// The variance of one hidden unit.
+    pub variance: Distribution,
+}
+
+impl PairDistances {
+    /// The number of pairs.
+    pub fn pairs(&self) -> u64 {
+        self.distance.histogram.count()
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.distance.merge(&other.distance);
+        self.bias_squared.merge(&other.bias_squared);
+        self.variance.merge(&other.variance);
+    }
+}
+
+/// One set of inputs, as unit vectors with their norms and fourth moments.
+struct Set {
+    units: Array2<f64>,
+    norms: Vec<f64>,
+    fourth: Vec<f64>,
+}
+
+impl Set {
+    fn new(inputs: ArrayView2<f64>) -> Result<Self> {
+        if let Some(value) = inputs.iter().find(|value| value.is_nan() || value.abs() > crate::gram::LARGEST_ENTRY) {
+            let problem = format!("entries must be finite, at most {:e} in magnitude", crate::gram::LARGEST_ENTRY);
+            return Err(Error::value("inputs", value, problem, "remove or rescale it"));
+        }
+        let mut units = inputs.to_owned();
+        let norms: Vec<f64> = units
+            .axis_iter_mut(Axis(0))
+            .map(|mut row| {
+                let norm = row.iter().map(|value| value * value).sum::<f64>().sqrt();
+                row.mapv_inplace(|value| if norm > 0.0 { value / norm } else { 0.0 });
+                norm
+            })
+            .collect();
+        let fourth = units.axis_iter(Axis(0)).map(|row| row.iter().map(|value| value.powi(4)).sum()).collect();
+        Ok(Self { units, norms, fourth })
+    }
+
+    fn tile(&self, start: usize) -> Tile<'_> {
+        let end = (start + TILE).min(self.norms.len());
+        let first = self.units.slice(s![start..end, ..]);
+        let second = first.mapv(|value| value * value);
+        let third = &second * &first;
+        Tile { first, second, third, norms: &self.norms[start..end], fourth: &self.fourth[start..end] }
+    }
+}
+
+/// A few inputs with the powers of their entries.
+struct Tile<'a> {
+    first: ArrayView2<'a, f64>,
+    second: Array2<f64>,
+    third: Array2<f64>,
+    norms: &'a [f64],
+    fourth: &'a [f64],
+}
+
+/// The distances of all pairs `(x_i, y_j)`, `i` over the rows of `x` and `j` over those of `y`, for each network `(p, n)`;
+/// of all pairs `i < j` of `x` where there is no `y`. Shapes `(N, d)` and `(M, d)`.
+///
+/// `progress` is called with the share that is done, from any thread.
+///
+/// # Errors
+/// Where the shapes do not match, an entry is not finite, or there is no pair.
+///
+/// ```
+/// use ndarray::array;
+/// use sparsewidth::{all_pairs::all_pairs, connectivity::Connectivity};
+/// let x = array![[1.0, 2.0, 3.0], [3.0, -1.0, 1.0], [0.5, 0.5, 2.0]];
+/// let found = all_pairs(x.view(), None, &[(Connectivity::new(0.5)?, 10)], &|_| {})?;
+/// assert_eq!(found[0].pairs(), 3);
+/// # Ok::<(), sparsewidth::Error>(())
+/// ```
+pub fn all_pairs(
+    x: ArrayView2<f64>,
+    y: Option<ArrayView2<f64>>,
+    networks: &[(Connectivity, usize)],
+    progress: &(dyn Fn(f64) + Sync),
+) -> Result<Vec<PairDistances>> {
+    if let Some(y) = y
+        && x.ncols() != y.ncols()
+    {
+        let shapes = format!("shapes {:?} and {:?}", x.dim(), y.dim());
+        return Err(Error::value("x, y", shapes, "have different dimensions", "give rows of equal length"));
+    }
+    let first = Set::new(x)?;
+    let other = y.map(Set::new).transpose()?;
+    let second = other.as_ref().unwrap_or(&first);
+    let (rows, columns) = (first.norms.len(), second.norms.len());
+    if columns < if other.is_some() { 1 } else { 2 } || rows == 0 {
+        return Err(Error::value("x, y", format!("{rows} and {columns} inputs"), "make no pair", "give more inputs"));
+    }
+    let tiles: Vec<(usize, usize)> = (0..rows)
+        .step_by(TILE)
+        .flat_map(|row| (0..columns).step_by(TILE).map(move |column| (row, column)))
+        .filter(|(row, column)| other.is_some() || row <= column)
+        .collect();
+    let done = AtomicU64::new(0);
+    // By rows of tiles, added in their order: the same bits for any number of threads.
+    let by_row: Vec<Vec<PairDistances>> = (0..rows)
+        .step_by(TILE)
+        .collect::<Vec<_>>()
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|row| {
+            let mut sums = vec![PairDistances::default(); networks.len()];
+            let left = first.tile(row);
+            let mut work = Work::default();
+            for (_, column) in tiles.iter().filter(|(of, _)| *of == row) {
+                work.tile(&left, &second.tile(*column), other.is_none() && *column == row, networks, &mut sums)?;
+                progress((done.fetch_add(1, Ordering::Relaxed) + 1) as f64 / tiles.len() as f64);
+            }
+            Ok(sums)
+        })
+        .collect::<Result<_>>()?;
+    let mut total = vec![PairDistances::default(); networks.len()];
+    for row in &by_row {
+        total.iter_mut().zip(row).for_each(|(total, sums)| total.merge(sums));
+    }
+    Ok(total)
+}
+
+/// Room for one tile.
+#[derive(Default)]
+struct Work {
+    products: [Array2<f64>; 4],
+    sine: Vec<f64>,
+    phi: Vec<f64>,
+    /// `K_1`, `K_2` and what they change by in units of `q`, of unit vectors.
+    kernels: [Vec<f64>; 4],
+    values: [Vec<f64>; 3],
+}
+
+impl Work {
+    fn tile(
+        &mut self,
+        left: &Tile,
+        right: &Tile,
+        diagonal: bool,
+        networks: &[(Connectivity, usize)],
+        sums: &mut [PairDistances],
+    ) -> Result<()> {
+        let shape = (left.norms.len(), right.norms.len());
+        let dimension = left.first.ncols() as f64;
+        let factors = [
+            (left.first, right.first),
+            (left.second.view(), right.second.view()),
+            (left.third.view(), right.first),
+            (left.first, right.third.view()),
+        ];
+        for (output, (left, right)) in self.products.iter_mut().zip(factors) {
+            if output.dim() != shape {
+                *output = Array2::zeros(shape);
+            }
+            product(left, right.t(), 1.0, false, output.view_mut())?;
+        }
+        for row in 0..shape.0 {
+            let start = if diagonal { row + 1 } else { 0 };
+            let [cosine, squares, cubes_left, cubes_right] =
+                self.products.each_ref().map(|product| product.slice(s![row, start..]));
+            let cosine: Vec<f64> = cosine.iter().map(|cosine| cosine.clamp(-1.0, 1.0)).collect();
+            let count = cosine.len();
+            for room in [&mut self.sine, &mut self.phi].into_iter().chain(&mut self.kernels).chain(&mut self.values) {
+                room.resize(count, 0.0);
+            }
+            unit_angles(&cosine, &mut self.sine, &mut self.phi);
+            let sums_of = [squares, cubes_left, cubes_right].map(|sums| sums.to_vec());
+            expansion(
+                &cosine,
+                &self.sine,
+                &self.phi,
+                &sums_of,
+                (left.fourth[row], &right.fourth[start..]),
+                &mut self.kernels,
+            );
+            for ((connectivity, width), sums) in networks.iter().zip(sums.iter_mut()) {
+                let scales = (left.norms[row] / dimension, &right.norms[start..]);
+                distances(&self.kernels, scales, (connectivity.excess(), *width as f64), &mut self.values);
+                for (values, to) in
+                    self.values.iter().zip([&mut sums.distance, &mut sums.bias_squared, &mut sums.variance])
+                {
+                    to.sum += values.iter().sum::<f64>();
+                    to.histogram.extend(values);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The expansion of unit vectors, from their sums: `K_1`, `K_2`, and what each changes by in units of `q`.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn expansion(
+    cosine: &[f64],
+    sine: &[f64],
+    phi: &[f64],
+    [squares, cubes_left, cubes_right]: &[Vec<f64>; 3],
+    (fourth_left, fourth_right): (f64, &[f64]),
+    [k1, k2, change_1, change_2]: &mut [Vec<f64>; 4],
+) {
+    let count = cosine.len();
+    let (sine, phi, squares, cubes_left, cubes_right, fourth_right) = (
+        &sine[..count],
+        &phi[..count],
+        &squares[..count],
+        &cubes_left[..count],
+        &cubes_right[..count],
+        &fourth_right[..count],
+    );
+    let (k1, k2) = (&mut k1[..count], &mut k2[..count]);
+    let (change_1, change_2) = (&mut change_1[..count], &mut change_2[..count]);
+    for j in 0..count {
+        let (c, s) = (cosine[j], sine[j]);
+        let fourth = fourth_left + fourth_right[j];
+        let cubes = cubes_left[j] + cubes_right[j];
+        k1[j] = ((s + phi[j] * c) / (2.0 * PI)).max(0.0);
+        k2[j] = ((3.0 * s * c + phi[j] * (1.0 + 2.0 * c * c)) / (2.0 * PI)).max(0.0);
+        // sum (uv - c (u^2 + v^2)/2)^2 - s^2 (u^2 - v^2)^2 / 4, multiplied out.
+        let first = 1.5 * squares[j] - c * cubes + (c * c - s * s) / 4.0 * fourth;
+        // At s = 0 the sum vanishes like s^4.
+        change_1[j] = if s > 1e-7 { first / (4.0 * PI * s) } else { 0.0 };
+        change_2[j] = (6.0 * phi[j] * squares[j] + s * (4.0 * cubes - c * fourth)) / (4.0 * PI);
+    }
+}
+
+/// The distance of Theorem 1 and its parts, from the expansion of unit vectors.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn distances(
+    [k1, k2, change_1, change_2]: &[Vec<f64>; 4],
+    (norm_left, norm_right): (f64, &[f64]),
+    (q, width): (f64, f64),
+    [total, bias_squared, variance]: &mut [Vec<f64>; 3],
+) {
+    let count = k1.len();
+    let (k2, change_1, change_2, norm_right) =
+        (&k2[..count], &change_1[..count], &change_2[..count], &norm_right[..count]);
+    let (total, bias_squared, variance) = (&mut total[..count], &mut bias_squared[..count], &mut variance[..count]);
+    for j in 0..count {
+        let scale = norm_left * norm_right[j];
+        let shift = scale * (q * change_1[j]);
+        let mean = scale * k1[j] + shift;
+        bias_squared[j] = shift * shift;
+        variance[j] = scale * scale * (k2[j] + q * change_2[j]) - mean * mean;
+        total[j] = bias_squared[j] + variance[j] / width;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::DataSource;
+    use crate::gram::Pair;
+    use crate::masked::{MaskedKernel, Moments};
+    use crate::statistics::{mean, quantile, sorted};
+    use crate::theorem::theorem_1;
+
+    /// Each pair by itself: distance, bias^2 and variance.
+    fn one_by_one(x: &Array2<f64>, pairs: &[(usize, usize)], y: &Array2<f64>, p: f64, width: usize) -> [Vec<f64>; 3] {
+        let mut found = [vec![], vec![], vec![]];
+        for (i, j) in pairs {
+            let pair = Pair::new(x.row(*i), y.row(*j)).unwrap();
+            let moments = Moments.moments(&pair, Connectivity::new(p).unwrap()).unwrap();
+            let (distance, _) = theorem_1(&moments, x.ncols(), width);
+            found[0].push(distance.total());
+            found[1].push(distance.bias_squared);
+            found[2].push(distance.variance);
+        }
+        found
+    }
+
+    fn compare(found: &PairDistances, expected: &[Vec<f64>; 3]) {
+        let parts = [&found.distance, &found.bias_squared, &found.variance];
+        for (part, expected) in parts.into_iter().zip(expected) {
+            assert_eq!(found.pairs(), expected.len() as u64);
+            // Sums of products taken apart lose up to three digits where they cancel, in bias^2.
+            assert!((part.mean() / mean(expected) - 1.0).abs() < 1e-11, "{} {}", part.mean(), mean(expected));
+            let ordered = sorted(expected);
+            for level in [0.05, 0.25, 0.5, 0.75, 0.95] {
+                let (value, exact) = (part.quantile(level), quantile(&ordered, level));
+                // The type of quantile differs by one order statistic; take the neighbours' range.
+                let reach = 1.0 / expected.len() as f64;
+                let (low, high) = (quantile(&ordered, level - reach), quantile(&ordered, level + reach));
+                let resolution = 1.0 + LogHistogram::RESOLUTION;
+                assert!(value >= low / resolution && value <= high * resolution, "{level}: {value} {exact}");
+            }
+        }
+    }
+
+    #[test]
+    fn tiles_hold_what_each_pair_gives() {
+        // 450 inputs: three tiles, the last one not full.
+        let inputs = DataSource::Gaussian { dimension: 50, samples: 450 }.inputs(3).unwrap().values;
+        let (x, y) = (inputs.slice(s![..200, ..]).to_owned(), inputs.slice(s![200.., ..]).to_owned());
+        let networks = [(Connectivity::new(0.2).unwrap(), 40), (Connectivity::new(0.9).unwrap(), 7)];
+        let own: Vec<(usize, usize)> = (0..450).flat_map(|i| (i + 1..450).map(move |j| (i, j))).collect();
+        let cross: Vec<(usize, usize)> = (0..200).flat_map(|i| (0..250).map(move |j| (i, j))).collect();
+        let found = all_pairs(inputs.view(), None, &networks, &|_| {}).unwrap();
+        let between = all_pairs(x.view(), Some(y.view()), &networks, &|_| {}).unwrap();
+        for (index, (p, width)) in networks.into_iter().enumerate() {
+            compare(&found[index], &one_by_one(&inputs, &own, &inputs, p.get(), width));
+            compare(&between[index], &one_by_one(&x, &cross, &y, p.get(), width));
+        }
+    }
+
+    #[test]
+    fn bad_sets_are_refused() {
+        let networks = [(Connectivity::new(0.5).unwrap(), 1)];
+        let refused = |x: Array2<f64>, y: Option<Array2<f64>>| {
+            all_pairs(x.view(), y.as_ref().map(|y| y.view()), &networks, &|_| {}).is_err()
+        };
+        assert!(refused(Array2::ones((1, 3)), None));
+        assert!(refused(Array2::ones((2, 3)), Some(Array2::ones((2, 4)))));
+        assert!(refused(Array2::from_elem((2, 3), f64::NAN), None));
+    }
+}
