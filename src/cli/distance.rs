@@ -6,7 +6,7 @@ use clap::Args;
 use sparsewidth::Result;
 use sparsewidth::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS};
 use sparsewidth::data::{CLASSES, DataSource, Normalisation};
-use sparsewidth::report::{Statistic, distance_chart, distance_table, write_chart};
+use sparsewidth::report::{Statistic, distance_chart, distance_table, parts_table, write_chart};
 use sparsewidth::study::{DistanceMethod, DistanceSpec, SparseWidth, StudySpec};
 
 use super::Common;
@@ -32,7 +32,7 @@ pub struct DistanceArgs {
     /// Networks as WIDTH:CONNECTIVITY, instead of widths at a budget
     #[arg(long, value_delimiter = ',', value_name = "LIST", conflicts_with_all = ["widths", "weights", "outputs"])]
     networks: Vec<SparseWidth>,
-    /// Methods: sampled, theorem1, moments, paper, paper_even [default: all]
+    /// Methods: sampled, theorem1, moments, moments_all (over all pairs), paper, paper_even [default: all but moments_all]
     #[arg(long, value_delimiter = ',', value_name = "LIST")]
     methods: Vec<DistanceMethod>,
     #[command(flatten)]
@@ -81,6 +81,11 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
                 common.note("No picture: several networks have one width, so width alone does not tell them apart.");
             }
         }
+        common.say(&format!(
+            "Its two parts, means over pairs, {} normalisation\n\n{}\n",
+            normalisation.name(),
+            parts_table(&records, normalisation)
+        ))?;
     }
     Ok(())
 }
@@ -100,7 +105,7 @@ pub fn distance_spec(networks: Vec<SparseWidth>, options: &SamplingOptions) -> D
 }
 
 /// The input dimension of a source.
-fn dimension(data: &DataSource) -> Result<usize> {
+pub fn dimension(data: &DataSource) -> Result<usize> {
     match data {
         DataSource::Gaussian { dimension, .. } => Ok(*dimension),
         _ => Ok(data.inputs(0)?.values.ncols()),

@@ -4,6 +4,7 @@ mod data;
 mod distance;
 mod figure;
 mod kernel;
+mod optimum;
 mod options;
 mod output;
 mod train;
@@ -32,6 +33,8 @@ enum Command {
     Kernel(kernel::KernelArgs),
     /// Compute the distance against width by several methods, side by side.
     Distance(distance::DistanceArgs),
+    /// Find the width and connectivity that minimise the distance at a weight budget.
+    Optimum(optimum::OptimumArgs),
     /// Train sparse or dense perceptrons and report their test accuracy.
     Train(train::TrainArgs),
     /// List a data set: counts, ranges, checksums.
@@ -88,6 +91,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Figure(args) => figure::run(args, &common),
         Command::Kernel(args) => kernel::run(args, &common),
         Command::Distance(args) => distance::run(args, &common),
+        Command::Optimum(args) => optimum::run(args, &common),
         Command::Train(args) => train::run(args, &common),
         Command::Data(args) => data::run(args, &common),
     }

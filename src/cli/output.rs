@@ -21,6 +21,12 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
+/// Makes an output folder before the work begins.
+pub fn make_folder(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder)
+        .map_err(|error| Error::file(folder, format!("cannot be made ({error})"), "give another folder with --out"))
+}
+
 /// Values as JSON, one a line.
 pub fn json_lines<T: Serialize>(values: &[T]) -> Result<String> {
     let mut text = String::new();

@@ -4,13 +4,15 @@ mod axis;
 mod chart;
 mod figure;
 mod files;
+mod optimum;
 mod summary;
 mod table;
 
 pub use chart::{Chart, ChartPoint, ChartSeries, Scale};
 pub use figure::{accuracy_chart, distance_chart};
 pub use files::{RECORDS, read_records, write_atomically, write_chart, write_records};
-pub use summary::{distance_table, summary, training_table};
+pub use optimum::{optimum_chart, optimum_table};
+pub use summary::{distance_table, parts_table, summary, training_table};
 pub use table::Table;
 
 use serde::{Deserialize, Serialize};

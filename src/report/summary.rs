@@ -60,6 +60,31 @@ pub fn distance_table(records: &[Record], normalisation: Normalisation, statisti
     table
 }
 
+/// Bias^2 and variance / n under one normalisation, means over pairs with their errors where those are known: two rows a method.
+pub fn parts_table(records: &[Record], normalisation: Normalisation) -> Table {
+    let methods = methods_of(records, normalisation);
+    let mut heads = vec!["part".to_string()];
+    if let Some(method) = methods.first() {
+        let found = distances(records, normalisation, *method);
+        heads.extend(found.iter().map(|record| network_name(records, record)));
+    }
+    let mut table = Table::new(&heads.iter().map(String::as_str).collect::<Vec<_>>());
+    for method in methods {
+        let found = distances(records, normalisation, method);
+        let cell = |value: Option<f64>, error: Option<f64>, unit: f64| match (value, error) {
+            (Some(value), Some(error)) => format!("{:.2e} ± {:.0e}", value / unit, error / unit),
+            (Some(value), None) => format!("{:.2e}", value / unit),
+            (None, _) => "-".into(),
+        };
+        let bias = found.iter().map(|record| cell(record.bias_squared, record.bias_squared_error, 1.0));
+        let variance = found.iter().map(|record| cell(record.variance, record.variance_error, record.width as f64));
+        let title = |part: &str| format!("{part}, {}", method.title());
+        table.row(std::iter::once(title("bias^2")).chain(bias).collect());
+        table.row(std::iter::once(title("variance / n")).chain(variance).collect());
+    }
+    table
+}
+
 /// Training runs: a row a network, accuracies as means over runs with half their 95 % intervals.
 pub fn training_table(records: &[Record]) -> Table {
     let mut table = Table::new(&[

@@ -1,14 +1,17 @@
 //! Distances of one study: the inputs, made once a normalisation, and the records that each method makes of them.
 
+use std::sync::OnceLock;
+
 use ndarray::{Array2, ArrayView1};
 use rayon::prelude::*;
 
 use super::record::DistanceRecord;
 use super::spec::{DistanceMethod, DistanceSpec, Reference, SparseWidth};
+use crate::all_pairs::{PairDistances, all_pairs};
 use crate::arccos::arc_cosine;
 use crate::connectivity::Connectivity;
 use crate::data::{DataSource, Inputs, Normalisation};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gram::Pair;
 use crate::masked::{Auto, MaskedKernel, MaskedMoments, Method, Moments, Quadrature, Sampling, Uncertainty};
 use crate::network::{LayerId, LayerLaw, MaskFamily, WeightLaw};
@@ -27,14 +30,41 @@ pub struct DistanceInputs {
     sampled: PairedInputs,
     /// `K_1` of each pair.
     k1: Vec<f64>,
+    /// The distances of all pairs by network, once they are asked for.
+    all: OnceLock<Vec<PairDistances>>,
 }
 
-/// The distance of each pair, with what is known of its parts and of its error.
+/// The spread of the distance over pairs.
+struct Spread {
+    /// 0 for a formula that takes no inputs.
+    pairs: usize,
+    mean: f64,
+    /// Its standard error and the median's 95 % interval, as estimates over all pairs of the data.
+    mean_error: Option<f64>,
+    median_interval: Option<(f64, f64)>,
+    quartiles: [f64; 3],
+}
+
+impl Spread {
+    fn of_random_pairs(distances: &[f64]) -> Self {
+        let ordered = sorted(distances);
+        Self {
+            pairs: distances.len(),
+            mean: mean(distances),
+            mean_error: standard_error(distances),
+            median_interval: Some(median_interval_95(&ordered)),
+            quartiles: [0.25, 0.5, 0.75].map(|level| quantile(&ordered, level)),
+        }
+    }
+}
+
+/// Distances over pairs, with what is known of their parts and of their error.
 struct Distances {
     connectivity: Connectivity,
-    by_pair: Vec<f64>,
+    spread: Spread,
     /// Bias^2 and variance, averaged over pairs.
     parts: Option<(f64, f64)>,
+    part_errors: [Option<f64>; 2],
     mean_error_samples: Option<f64>,
     samples: usize,
 }
@@ -52,7 +82,7 @@ impl DistanceInputs {
             .par_iter()
             .map(|(i, j)| Ok(arc_cosine(Pair::new(values.row(*i), values.row(*j))?.gram()).k1))
             .collect::<Result<_>>()?;
-        Ok(Self { normalisation, checksum: inputs.checksum.clone(), values, pairs, sampled, k1 })
+        Ok(Self { normalisation, checksum: inputs.checksum.clone(), values, pairs, sampled, k1, all: OnceLock::new() })
     }
 
     /// The normalisation of the inputs.
@@ -89,6 +119,7 @@ impl DistanceInputs {
             DistanceMethod::Moments => {
                 self.theorem_1(spec, network, |_, pair| Moments.moments(pair, network.connectivity))?
             }
+            DistanceMethod::MomentsAll => self.all_pairs(spec, network)?,
             DistanceMethod::Paper => self.paper(spec, network.width, network.connectivity),
             DistanceMethod::PaperEven => {
                 let even = network.even_connectivity.unwrap_or(network.connectivity);
@@ -96,9 +127,7 @@ impl DistanceInputs {
             }
         };
         let sampled = method == DistanceMethod::Sampled;
-        let ordered = sorted(&found.by_pair);
-        let formula = matches!(method, DistanceMethod::Paper | DistanceMethod::PaperEven);
-        let median_interval = (!formula).then(|| median_interval_95(&ordered));
+        let spread = found.spread;
         Ok(DistanceRecord {
             version: env!("CARGO_PKG_VERSION").into(),
             data: data.to_string(),
@@ -112,21 +141,23 @@ impl DistanceInputs {
             law: if sampled { spec.law } else { WeightLaw::Gaussian },
             weight_variance: spec.law.variance(),
             reference: if sampled { spec.reference.to_string() } else { Reference::Analytic.to_string() },
-            pairs: if formula { 0 } else { self.pairs.len() },
+            pairs: spread.pairs,
             samples: found.samples,
             seed,
             device: "cpu".into(),
             precision: if sampled { "f32 features, f64 sums" } else { "f64" }.into(),
-            mean: mean(&found.by_pair),
-            mean_error_pairs: standard_error(&found.by_pair),
+            mean: spread.mean,
+            mean_error_pairs: spread.mean_error,
             mean_error_samples: found.mean_error_samples,
-            median: quantile(&ordered, 0.5),
-            lower_quartile: quantile(&ordered, 0.25),
-            median_low: median_interval.map(|ends| ends.0),
-            median_high: median_interval.map(|ends| ends.1),
-            upper_quartile: quantile(&ordered, 0.75),
+            median: spread.quartiles[1],
+            lower_quartile: spread.quartiles[0],
+            median_low: spread.median_interval.map(|ends| ends.0),
+            median_high: spread.median_interval.map(|ends| ends.1),
+            upper_quartile: spread.quartiles[2],
             bias_squared: found.parts.map(|parts| parts.0),
             variance: found.parts.map(|parts| parts.1),
+            bias_squared_error: found.part_errors[0],
+            variance_error: found.part_errors[1],
         })
     }
 
@@ -146,8 +177,9 @@ impl DistanceInputs {
         let drawn = SampledDistances::draw(&self.sampled, layer, seed, initialisations, reference)?;
         Ok(Distances {
             connectivity: network.connectivity,
-            by_pair: drawn.by_pair(),
+            spread: Spread::of_random_pairs(&drawn.by_pair()),
             parts: drawn.bias_and_variance(),
+            part_errors: [None; 2],
             mean_error_samples: standard_error(drawn.by_initialisation()),
             samples: initialisations,
         })
@@ -161,6 +193,7 @@ impl DistanceInputs {
         masked: impl Fn(u32, &Pair) -> Result<MaskedMoments> + Sync,
     ) -> Result<Distances> {
         let (d, v2) = (self.dimension(), spec.law.variance().powi(2));
+        let d2 = (d as f64).powi(2);
         let row = |i: usize| -> ArrayView1<f64> { self.values.row(i) };
         let found: Vec<(MaskedMoments, Distance, Uncertainty)> = self
             .pairs
@@ -173,15 +206,50 @@ impl DistanceInputs {
                 Ok((moments, distance, error))
             })
             .collect::<Result<_>>()?;
+        let by_pair: Vec<f64> = found.iter().map(|(_, distance, _)| v2 * distance.total()).collect();
         let parts: Vec<_> = found.iter().map(|(_, distance, _)| (distance.bias_squared, distance.variance)).collect();
         let (bias_squared, variance) = average(&parts);
         let sampled = found.iter().any(|(moments, ..)| moments.method == Method::Sampling);
         Ok(Distances {
             connectivity: network.connectivity,
-            by_pair: found.iter().map(|(_, distance, _)| v2 * distance.total()).collect(),
+            spread: Spread::of_random_pairs(&by_pair),
             parts: Some((v2 * bias_squared, v2 * variance)),
+            part_errors: [bias_error as fn(&MaskedMoments) -> Uncertainty, variance_error].map(|error| {
+                error_of_mean(found.iter().map(|(moments, ..)| error(moments))).map(|error| v2 * error / d2)
+            }),
             mean_error_samples: error_of_mean(found.iter().map(|(.., error)| *error)).map(|error| v2 * error),
             samples: if sampled { spec.masks } else { 0 },
+        })
+    }
+
+    /// The moment expansion over all pairs of different inputs; for all networks of the study at once, whichever asks first.
+    fn all_pairs(&self, spec: &DistanceSpec, network: &SparseWidth) -> Result<Distances> {
+        let all = match self.all.get() {
+            Some(all) => all,
+            None => {
+                let networks: Vec<_> = spec.networks.iter().map(|other| (other.connectivity, other.width)).collect();
+                let found = all_pairs(self.values.view(), None, &networks, &|_| {})?;
+                self.all.get_or_init(|| found)
+            }
+        };
+        let place = spec.networks.iter().position(|other| other == network);
+        let found = place.and_then(|place| all.get(place)).ok_or_else(|| {
+            Error::value("networks", network.width, "is not among those of the study", "give a network of the study")
+        })?;
+        let v2 = spec.law.variance().powi(2);
+        Ok(Distances {
+            connectivity: network.connectivity,
+            spread: Spread {
+                pairs: found.pairs() as usize,
+                mean: v2 * found.distance.mean(),
+                mean_error: None,
+                median_interval: None,
+                quartiles: [0.25, 0.5, 0.75].map(|level| v2 * found.distance.quantile(level)),
+            },
+            parts: Some((v2 * found.bias_squared.mean(), v2 * found.variance.mean())),
+            part_errors: [None; 2],
+            mean_error_samples: None,
+            samples: 0,
         })
     }
 
@@ -191,8 +259,15 @@ impl DistanceInputs {
         let distance = paper::off_diagonal(self.dimension(), width, connectivity);
         Distances {
             connectivity,
-            by_pair: vec![v2 * distance.total()],
+            spread: Spread {
+                pairs: 0,
+                mean: v2 * distance.total(),
+                mean_error: None,
+                median_interval: None,
+                quartiles: [v2 * distance.total(); 3],
+            },
             parts: Some((v2 * distance.bias_squared, v2 * distance.variance)),
+            part_errors: [None; 2],
             mean_error_samples: None,
             samples: 0,
         }
@@ -213,6 +288,18 @@ fn error_of_mean(errors: impl ExactSizeIterator<Item = Uncertainty> + Clone) -> 
         }
     }
     Some((bounds + root_sum_of_squares(standard_errors.into_iter())) / count)
+}
+
+/// The error of `(K~_1 - K_1)^2`, to first order.
+fn bias_error(moments: &MaskedMoments) -> Uncertainty {
+    let slope = 2.0 * moments.shift.value.abs();
+    moments.shift.error.combine(Uncertainty::Bound(0.0), |error, _| slope * error)
+}
+
+/// The error of `K~_2 - K~_1^2`, to first order.
+fn variance_error(moments: &MaskedMoments) -> Uncertainty {
+    let slope = 2.0 * moments.k1.value.abs();
+    moments.k1.error.combine(moments.k2.error, |first, second| slope * first + second)
 }
 
 fn average(parts: &[(f64, f64)]) -> (f64, f64) {

@@ -2,6 +2,7 @@
 
 mod distance;
 mod journal;
+mod optimum;
 mod record;
 mod spec;
 mod training;
@@ -13,6 +14,7 @@ use rayon::prelude::*;
 
 pub use distance::DistanceInputs;
 pub use journal::{JOURNAL, Journal};
+pub use optimum::{CurvePoint, Optimum, OptimumMethod, OptimumReport, OptimumSpec};
 pub use record::{DistanceRecord, Record, TrainingRecord};
 pub use spec::{
     DistanceMethod, DistanceSpec, Family, Reference, SparseWidth, StudySpec, TrainedNetwork, TrainingStudySpec,
@@ -177,6 +179,7 @@ impl StudySpec {
                     }
                     DistanceMethod::Theorem1 => spec.pairs as f64 * DIMENSION * 1e4 * (30.0 / entries).clamp(0.2, 3.0),
                     DistanceMethod::Moments => spec.pairs as f64 * DIMENSION * 10.0,
+                    DistanceMethod::MomentsAll => 1e8 * DIMENSION / spec.networks.len() as f64,
                     DistanceMethod::Paper | DistanceMethod::PaperEven => 1.0,
                 }
             }

@@ -108,6 +108,10 @@ pub struct DistanceRecord {
     pub bias_squared: Option<f64>,
     /// Mean over pairs of the variance of one hidden unit; the distance is `bias_squared + variance / width`.
     pub variance: Option<f64>,
+    /// Error of `bias_squared` as of `mean_error_samples`, where it is known.
+    pub bias_squared_error: Option<f64>,
+    /// Error of `variance`, the same.
+    pub variance_error: Option<f64>,
 }
 
 impl DistanceRecord {

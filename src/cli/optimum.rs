@@ -1,0 +1,82 @@
+//! `sparsewidth optimum`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use sparsewidth::Result;
+use sparsewidth::budget::PAPER_BASE_WIDTH;
+use sparsewidth::data::{CLASSES, DataSource, Normalisation};
+use sparsewidth::report::{optimum_chart, optimum_table, write_atomically, write_chart};
+use sparsewidth::study::OptimumSpec;
+
+use super::Common;
+use super::distance::dimension;
+use super::options::{DataOption, NormalisationOption};
+use super::output::{json_lines, make_folder, print};
+
+#[derive(Args)]
+pub struct OptimumArgs {
+    #[command(flatten)]
+    data: DataOption,
+    /// Normalisation of the inputs, by their own statistics [default: pixel for MNIST, none for other data]
+    #[arg(long, value_enum, value_name = "NAME")]
+    normalisation: Option<NormalisationOption>,
+    /// The weight budget: (d + outputs) times the base width 8 [default]
+    #[arg(long, value_name = "N")]
+    weights: Option<usize>,
+    /// Outputs of the dense last layer, whose weights the budget pays for; 0 for the first layer alone [default: 10 for MNIST, 0
+    /// for other data]
+    #[arg(long, value_name = "N")]
+    outputs: Option<usize>,
+    /// Random pairs of inputs
+    #[arg(long, default_value_t = 1_000, value_name = "N")]
+    pairs: usize,
+    /// Minimise the median over pairs instead of the mean, which few pairs can rule
+    #[arg(long)]
+    median: bool,
+    /// Relative error to which Theorem 1's masked moments are computed, pair by pair
+    #[arg(long, default_value_t = 1e-3, value_name = "ERROR")]
+    tolerance: f64,
+    /// Folder for optimum.json and the picture
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+pub fn run(args: OptimumArgs, common: &Common) -> Result<()> {
+    let data = args.data.data;
+    let images = matches!(data, DataSource::Embedded | DataSource::Folder(_));
+    let outputs = args.outputs.unwrap_or(if images { CLASSES } else { 0 });
+    let weights = match args.weights {
+        Some(weights) => weights,
+        None => dimension(&data)?.saturating_add(outputs).saturating_mul(PAPER_BASE_WIDTH),
+    };
+    let usual = if images { Normalisation::Pixel } else { Normalisation::None };
+    let spec = OptimumSpec {
+        normalisation: args.normalisation.map_or(usual, Normalisation::from),
+        data,
+        weights,
+        outputs,
+        pairs: args.pairs,
+        median: args.median,
+        tolerance: args.tolerance,
+        seed: common.seed,
+    };
+    if let Some(folder) = &args.out {
+        make_folder(folder)?;
+    }
+    let bar = common.bar(1);
+    let report = spec.run(&|done, expected| {
+        bar.set_length(expected.max(done + 1) as u64);
+        bar.set_position(done as u64);
+    })?;
+    bar.finish_and_clear();
+    let json = json_lines(std::slice::from_ref(&report))?;
+    if let Some(folder) = &args.out {
+        write_chart(folder, "optimum", &optimum_chart(&report))?;
+        write_atomically(&folder.join("optimum.json"), json.as_bytes())?;
+    }
+    if common.json {
+        print(&json)?;
+    }
+    common.say(&optimum_table(&report).to_string())
+}

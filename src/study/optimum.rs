@@ -1,0 +1,335 @@
+//! The width and connectivity that minimise the distance at a weight budget.
+
+use ndarray::Array2;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::budget::first_layer_connectivity;
+use crate::connectivity::Connectivity;
+use crate::data::{DataSource, Normalisation};
+use crate::error::{Error, Result};
+use crate::gram::Pair;
+use crate::masked::{Auto, MaskedKernel, Moments, Quadrature, Sampling};
+use crate::paper;
+use crate::sampled::PairedInputs;
+use crate::statistics::{mean, quantile, sorted};
+use crate::theorem::theorem_1;
+
+/// What is to be minimised, and over what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OptimumSpec {
+    /// The inputs.
+    pub data: DataSource,
+    /// Their normalisation.
+    pub normalisation: Normalisation,
+    /// The weight budget.
+    pub weights: usize,
+    /// Outputs of the dense last layer that the budget pays for; 0 for the first layer alone.
+    pub outputs: usize,
+    /// Random pairs of inputs.
+    pub pairs: usize,
+    /// Whether the median over pairs is minimised, not the mean.
+    pub median: bool,
+    /// The relative error of the exact masked moments.
+    pub tolerance: f64,
+    /// The seed of the pairs.
+    pub seed: u64,
+}
+
+/// By which theory the distance is minimised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptimumMethod {
+    /// Theorem 1.
+    Theorem1,
+    /// Theorem 1 with the moment expansion.
+    Moments,
+    /// Eq. (4) of the paper at the network's own connectivity.
+    Paper,
+    /// The paper's formula `p* = sqrt(n p / 4 d)`, at the even `n p` of the budget.
+    PaperFormula,
+}
+
+impl OptimumMethod {
+    /// All, in the order of tables.
+    pub const ALL: [Self; 4] = [Self::Theorem1, Self::Moments, Self::Paper, Self::PaperFormula];
+
+    /// What it is, for tables.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Theorem1 => "Theorem 1",
+            Self::Moments => "moment expansion",
+            Self::Paper => "Eq. (4), own p",
+            Self::PaperFormula => "p* = sqrt(n p / 4 d)",
+        }
+    }
+}
+
+/// Distances at one width: the mean or median over pairs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CurvePoint {
+    /// The width `n`.
+    pub width: usize,
+    /// The connectivity `p` of the first layer that the budget leaves.
+    pub connectivity: Connectivity,
+    /// By Theorem 1, exactly.
+    pub theorem1: f64,
+    /// By the moment expansion.
+    pub moments: f64,
+    /// By Eq. (4).
+    pub paper: f64,
+}
+
+impl CurvePoint {
+    fn by(&self, method: OptimumMethod) -> f64 {
+        match method {
+            OptimumMethod::Theorem1 => self.theorem1,
+            OptimumMethod::Moments => self.moments,
+            OptimumMethod::Paper | OptimumMethod::PaperFormula => self.paper,
+        }
+    }
+}
+
+/// The minimum under one theory.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Optimum {
+    /// The theory.
+    pub method: OptimumMethod,
+    /// The point of its minimum; all distances there.
+    pub at: CurvePoint,
+    /// The widths between which the theory's own distance stays within 5 % of its minimum; none for the formula.
+    pub within_5_percent: Option<(f64, f64)>,
+    /// The exact distance here, over its minimum: what following this theory costs.
+    pub exact_over_least: f64,
+}
+
+/// The minima and the curves that they were found on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OptimumReport {
+    /// What was asked.
+    pub spec: OptimumSpec,
+    /// Input dimension `d`.
+    pub dimension: usize,
+    /// SHA-256 of the data.
+    pub checksum: String,
+    /// Version of the program.
+    pub version: String,
+    /// A minimum a theory.
+    pub optima: Vec<Optimum>,
+    /// All points that were evaluated, by width.
+    pub curve: Vec<CurvePoint>,
+}
+
+/// Widths in equal steps of their logarithm that the search begins with.
+const SCAN: usize = 20;
+
+impl OptimumSpec {
+    /// Scans the widths that the budget admits, then narrows down each minimum to one width.
+    ///
+    /// # Errors
+    /// Where the data cannot be read or normalised, the budget admits no width, or a setting is out of range.
+    pub fn run(&self, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<OptimumReport> {
+        if !(1..=1_000_000).contains(&self.pairs) {
+            return Err(Error::value(
+                "pairs",
+                self.pairs,
+                "must be from 1 to 1,000,000",
+                "give a number in that range",
+            ));
+        }
+        let inputs = self.data.inputs(self.seed)?;
+        let values = inputs.normalised(self.normalisation)?;
+        let pairs = PairedInputs::random_pairs(values.nrows(), self.pairs, self.seed)?;
+        let dimension = values.ncols();
+        let search = Search { spec: self, values, pairs, quadrature: Quadrature::new(self.tolerance)? };
+        let (least, most) = self.widths(dimension)?;
+
+        // Each minimum takes about ten more points; two of the theories share most of theirs.
+        let expected = SCAN + 20;
+        let mut curve: Vec<CurvePoint> = Vec::new();
+        let evaluate = |curve: &mut Vec<CurvePoint>, width: usize| -> Result<()> {
+            if let Err(place) = curve.binary_search_by_key(&width, |point| point.width) {
+                curve.insert(place, search.at(width)?);
+                progress(curve.len(), expected);
+            }
+            Ok(())
+        };
+        let step = (most as f64 / least as f64).ln() / (SCAN - 1) as f64;
+        for index in 0..SCAN {
+            let width = (least as f64 * (step * index as f64).exp()).round() as usize;
+            evaluate(&mut curve, width.clamp(least, most))?;
+        }
+        for method in [OptimumMethod::Theorem1, OptimumMethod::Moments, OptimumMethod::Paper] {
+            // Between its neighbours the minimum is alone: halve the wider gap beside it until none is left, to a half percent.
+            loop {
+                let place = minimum(&curve, method);
+                let gap = |low: usize, high: usize| (curve[high].width as f64 / curve[low].width as f64).ln();
+                let left = if place > 0 { gap(place - 1, place) } else { 0.0 };
+                let right = if place + 1 < curve.len() { gap(place, place + 1) } else { 0.0 };
+                let (low, high) = if left >= right { (place.saturating_sub(1), place) } else { (place, place + 1) };
+                if left.max(right) < 0.005 || curve[high].width - curve[low].width < 2 {
+                    break;
+                }
+                let (low, high) = (curve[low].width as f64, curve[high].width as f64);
+                let middle = (low * high).sqrt().round().clamp(low + 1.0, high - 1.0);
+                evaluate(&mut curve, middle as usize)?;
+            }
+        }
+        let even = self.weights as f64 / (dimension + self.outputs) as f64;
+        let formula = even / paper::optimal_connectivity(dimension, even);
+        let formula = (formula.round() as usize).clamp(least, most);
+        evaluate(&mut curve, formula)?;
+
+        let best = curve[minimum(&curve, OptimumMethod::Theorem1)].theorem1;
+        let optima = OptimumMethod::ALL
+            .into_iter()
+            .filter_map(|method| {
+                let place = match method {
+                    OptimumMethod::PaperFormula => curve.iter().position(|point| point.width == formula)?,
+                    _ => minimum(&curve, method),
+                };
+                let at = curve[place];
+                let flat = (method != OptimumMethod::PaperFormula).then(|| within(&curve, method, place));
+                Some(Optimum { method, at, within_5_percent: flat, exact_over_least: at.theorem1 / best })
+            })
+            .collect();
+        Ok(OptimumReport {
+            spec: self.clone(),
+            dimension,
+            checksum: inputs.checksum.clone(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            optima,
+            curve,
+        })
+    }
+
+    /// The least and the largest width that the budget admits: a dense first layer, and one weight an input-to-hidden row at
+    /// the least.
+    fn widths(&self, dimension: usize) -> Result<(usize, usize)> {
+        let least = self.weights.div_ceil(dimension + self.outputs).max(1);
+        // (weights - outputs n) / n >= 1 leaves one weight a row.
+        let most = self.weights / (self.outputs + 1);
+        if most <= least {
+            let problem = format!("leaves no choice of the width at {dimension} inputs and {} outputs", self.outputs);
+            return Err(Error::value("weights", self.weights, problem, "give a larger budget"));
+        }
+        Ok((least, most))
+    }
+}
+
+struct Search<'a> {
+    spec: &'a OptimumSpec,
+    values: Array2<f64>,
+    pairs: Vec<(usize, usize)>,
+    quadrature: Quadrature,
+}
+
+impl Search<'_> {
+    fn at(&self, width: usize) -> Result<CurvePoint> {
+        let dimension = self.values.ncols();
+        let connectivity = first_layer_connectivity(self.spec.weights, dimension, self.spec.outputs, width)?;
+        let found: Vec<(f64, f64)> = self
+            .pairs
+            .par_iter()
+            .enumerate()
+            .with_max_len(8)
+            .map(|(index, (i, j))| {
+                let pair = Pair::new(self.values.row(*i), self.values.row(*j))?;
+                let sampling = Sampling { stream: index as u32, ..Sampling::new(1000, self.spec.seed)? };
+                let exact = Auto { quadrature: self.quadrature, sampling }.moments(&pair, connectivity)?;
+                let expansion = Moments.moments(&pair, connectivity)?;
+                let distance = |moments| theorem_1(&moments, dimension, width).0.total();
+                Ok((distance(exact), distance(expansion)))
+            })
+            .collect::<Result<_>>()?;
+        let (exact, expansion): (Vec<f64>, Vec<f64>) = found.into_iter().unzip();
+        let statistic =
+            |values: Vec<f64>| if self.spec.median { quantile(&sorted(&values), 0.5) } else { mean(&values) };
+        Ok(CurvePoint {
+            width,
+            connectivity,
+            theorem1: statistic(exact),
+            moments: statistic(expansion),
+            paper: paper::off_diagonal(dimension, width, connectivity).total(),
+        })
+    }
+}
+
+fn minimum(curve: &[CurvePoint], method: OptimumMethod) -> usize {
+    let value = |place: &usize| curve[*place].by(method);
+    // Where the expansion breaks down it can fall below zero, which is no distance.
+    let possible = (0..curve.len()).filter(|place| value(place) > 0.0);
+    possible.min_by(|a, b| value(a).total_cmp(&value(b))).unwrap_or(0)
+}
+
+/// The widths on both sides at which the curve crosses 1.05 times its minimum, linear in the logarithm of the width between
+/// points; the end of the curve where it does not.
+fn within(curve: &[CurvePoint], method: OptimumMethod, place: usize) -> (f64, f64) {
+    let limit = 1.05 * curve[place].by(method);
+    let cross = |points: &mut dyn Iterator<Item = &CurvePoint>| -> f64 {
+        let mut last = curve[place];
+        for point in points {
+            let (before, after) = (last.by(method), point.by(method));
+            if after > limit {
+                let share = (limit - before) / (after - before);
+                let (from, to) = ((last.width as f64).ln(), (point.width as f64).ln());
+                return (from + share * (to - from)).exp();
+            }
+            last = *point;
+        }
+        last.width as f64
+    };
+    (cross(&mut curve[..place].iter().rev()), cross(&mut curve[place + 1..].iter()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(spec: OptimumSpec) -> OptimumReport {
+        spec.run(&|_, _| {}).unwrap()
+    }
+
+    fn gaussian() -> OptimumSpec {
+        OptimumSpec {
+            data: DataSource::Gaussian { dimension: 64, samples: 40 },
+            normalisation: Normalisation::None,
+            weights: 512,
+            outputs: 0,
+            pairs: 30,
+            median: false,
+            tolerance: 1e-3,
+            seed: 1,
+        }
+    }
+
+    #[test]
+    fn minima_are_minima_over_all_widths() {
+        let spec = gaussian();
+        let report = report(spec.clone());
+        let inputs = spec.data.inputs(1).unwrap();
+        let values = inputs.normalised(Normalisation::None).unwrap();
+        let pairs = PairedInputs::random_pairs(40, 30, 1).unwrap();
+        let search = Search { spec: &spec, values, pairs, quadrature: Quadrature::new(1e-3).unwrap() };
+        let everywhere: Vec<CurvePoint> = (8..=512).step_by(8).map(|width| search.at(width).unwrap()).collect();
+        for optimum in &report.optima[..3] {
+            let least = everywhere.iter().map(|point| point.by(optimum.method)).fold(f64::INFINITY, f64::min);
+            assert!(optimum.at.by(optimum.method) <= least * 1.0001, "{optimum:?}, {least}");
+            let (low, high) = optimum.within_5_percent.unwrap();
+            assert!(low <= optimum.at.width as f64 && high >= optimum.at.width as f64);
+            assert!(optimum.exact_over_least >= 1.0);
+        }
+        // Eq. (4) overstates the bias, so it stops widening earlier; its formula gives n p / p*.
+        let [exact, _, paper, formula] = report.optima[..] else { panic!("{:?}", report.optima) };
+        assert!(paper.at.width < exact.at.width);
+        assert_eq!(formula.at.width, (8.0 / (8.0f64 / 256.0).sqrt()).round() as usize);
+    }
+
+    #[test]
+    fn budgets_without_a_choice_are_refused() {
+        let spec = OptimumSpec { weights: 1, ..gaussian() };
+        assert!(spec.run(&|_, _| {}).unwrap_err().to_string().contains("weights"));
+        assert!(OptimumSpec { pairs: 0, ..gaussian() }.run(&|_, _| {}).is_err());
+        assert!(OptimumSpec { tolerance: 2.0, ..gaussian() }.run(&|_, _| {}).is_err());
+    }
+}
