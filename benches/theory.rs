@@ -4,9 +4,17 @@
 //!
 //! - `kernels` 25 ns for `K_1` and `K_2` together, against 12 ns for `atan2_alone` in the same run: half of the time is the
 //!   arc tangent, the rest three square roots and two divisions, each of which waits for the one before.
-//! - `enumeration` 2.3 ns a mask, 430 million masks a second, eleven times `kernels`: the same kernels in lanes of eight, with
-//!   an arc tangent of our own. A mask takes 55 operations, a square root and a division; at two 512-bit operations a cycle of
-//!   about 3.5 GHz the 55 alone would take 1.0 ns, root and division (about 20 cycles a vector) another 0.7 ns.
+//! - `enumeration` 1.95 ns a mask, 510 million masks a second, thirteen times `kernels`: the same kernels in lanes of eight,
+//!   with an arc tangent of our own and fused multiply-adds. A mask takes about 40 operations, a square root and a division. Root
+//!   and division (some 36 cycles a vector of eight) would alone take 1.3 ns at 3.5 GHz, the operations 1.4 ns at one 512-bit
+//!   multiplication and one addition a cycle; the two overlap in part.
+//! - `quadrature` a pair of images, pixel normalisation: 0.3 ms at 1e-8 and `d p = 188`, 2.5 ms at 1e-8 and 30, 10 ms at 1e-6 and
+//!   8, 10 ms at 1e-5 and 0.5. It takes (medians) 590, 8,600, 44,000 and 44,000 nodes of 650 entries each. A node and entry is
+//!   three multiplications and two to four additions, 0.11 us a node at one of each a cycle of vectors of eight; measured are
+//!   0.22 to 0.29 us, of which a fifth prepares the first node of a direction (power sums and the series of the exponential).
+//! - `all_pairs` 6 s for the 5e7 pairs of 10,000 images at seven widths on two cores, 11 s for 10^4 by 10^4 (not run by default:
+//!   `cargo bench --bench theory -- --include-ignored all_pairs`). The four products of 784 take 3.1e11 multiply-adds for the
+//!   former, 3.3 s at 96e9 a second on two cores; the rest is the kernel of each pair (2 ns) and three histograms at seven widths.
 //! - `moment_expansion` 4.5 us a pair of 784 entries, against 2.2 us for `gram_triple`, which checks the entries and makes
 //!   one pass of three sums: eight more sums, about 40 operations an entry. At 16 operations a cycle they would take 0.6 us;
 //!   one pass instead of eight would come near it.
@@ -18,11 +26,12 @@
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use ndarray::Array2;
+use sparsewidth::all_pairs::all_pairs;
 use sparsewidth::arccos::arc_cosine;
 use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::{DataSource, Normalisation};
 use sparsewidth::gram::{Gram, Pair};
-use sparsewidth::masked::{Enumerate, MaskedKernel, Moments, Sampling};
+use sparsewidth::masked::{Enumerate, MaskedKernel, Moments, Quadrature, Sampling};
 
 fn main() {
     // One thread: the rates are those of one core.
@@ -108,4 +117,31 @@ fn sampled_masks(bencher: Bencher, connectivity: f64) {
     pairs(bencher, |pair| {
         black_box(sampling.moments(pair, connectivity).expect("serves every pair"));
     });
+}
+
+/// Pairs per second to the tolerance that belongs to the weights an input.
+#[divan::bench(args = [(188.0, 1e-8), (30.0, 1e-8), (8.0, 1e-6), (0.5, 1e-5)])]
+fn quadrature(bencher: Bencher, (weights, tolerance): (f64, f64)) {
+    let connectivity = Connectivity::new(weights / 784.0).expect("in range");
+    let method = Quadrature::new(tolerance).expect("in range");
+    let images = images();
+    // One pair a sample, so that the median is that over pairs.
+    let mut index = 0;
+    bencher
+        .with_inputs(|| {
+            index += 1;
+            (7919 * index % images.nrows(), 104_729 * index % images.nrows())
+        })
+        .bench_local_values(|(i, j)| {
+            let pair = Pair::new(images.row(i), images.row(j)).expect("finite inputs");
+            method.moments(black_box(&pair), connectivity)
+        });
+}
+
+/// All pairs of 10,000 images at seven widths, on one thread here.
+#[divan::bench(ignore, sample_count = 1)]
+fn all_pairs_of_images(bencher: Bencher) {
+    let images = images();
+    let networks: Vec<_> = (1..=7).map(|n| (Connectivity::new(0.5f64.powi(n)).expect("in range"), 8 << n)).collect();
+    bencher.bench(|| all_pairs(images.view(), None, &networks, &|_| {}));
 }
