@@ -39,6 +39,34 @@ fn read(folder: &Path, name: &str) -> Vec<u8> {
 }
 
 #[test]
+fn optimum_and_verify_write_what_they_print() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |args: &[&str]| {
+        let mut command = Command::cargo_bin("sparsewidth").unwrap();
+        let output = command.args(args).arg("--out").arg(folder.path().join("new")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let optimum = run(&["optimum", "--data", "gaussian:40,30", "--pairs", "20", "--json", "--quiet"]);
+    assert_eq!(read(folder.path(), "new/optimum.json"), optimum.as_bytes());
+    let report: Value = serde_json::from_str(&optimum).unwrap();
+    assert_eq!(report["optima"].as_array().unwrap().len(), 4);
+
+    let grid = ["--widths", "4,16", "--weights-a-row", "5,20", "--initialisations", "2000"];
+    let threads = |threads: &str| {
+        run(&[&["verify", "--data", "gaussian:40,30", "--threads", threads, "--json", "--quiet"], &grid[..]].concat())
+    };
+    let verified = threads("1");
+    assert_eq!(verified, threads("2"));
+    assert_eq!(read(folder.path(), "new/verify.json"), verified.as_bytes());
+    let report: Value = serde_json::from_str(&verified).unwrap();
+    assert_eq!(report["cells"].as_array().unwrap().len(), 6);
+    for name in ["optimum.png", "optimum.svg", "verify-z.png", "verify-values.png", "verify.md"] {
+        assert!(!read(folder.path(), &format!("new/{name}")).is_empty());
+    }
+}
+
+#[test]
 fn records_do_not_depend_on_threads() {
     let folders: Vec<_> = ["1", "2", "4"]
         .iter()

@@ -243,10 +243,12 @@ fn numbers() {
     kernel(&["--method", "paper"], &["add --width"]);
     kernel(&["--method", "guess"], &["--method", "enumerate"]);
     kernel(&["--masks", "5"], &["masks = 5", "at least 32"]);
+    kernel(&["--tolerance", "0"], &["tolerance = 0", "1e-6"]);
+    kernel(&["--method", "quadrature", "--tolerance", "NaN"], &["tolerance = NaN"]);
     let many: Array1<f64> = Array1::from_iter((1..=40).map(f64::from));
     let (many, squares) = (files.npy("many.npy", &many), files.npy("squares.npy", &(&many * &many)));
     let enumerate = ["kernel", "--x", &many, "--y", &squares, "--connectivity", "0.5", "--method", "enumerate"];
-    refused(&enumerate, &["1.1e12 terms", "sampling"]);
+    refused(&enumerate, &["1.1e12 terms", "quadrature"]);
 
     refused(&["distance", "--widths", "0"], &["width = 0"]);
     refused(&["distance", "--widths", "8,636"], &["weights = 6352", "width 636", "from 6361"]);
@@ -261,6 +263,16 @@ fn numbers() {
     refused(&["distance", "--pairs", "0"], &["pairs = 0"]);
     refused(&["distance", "--initialisations", "0"], &["initialisations = 0"]);
     refused(&["distance", "--masks", "1"], &["masks = 1"]);
+    refused(&["distance", "--tolerance", "1"], &["tolerance = 1"]);
+    refused(&["optimum", "--weights", "100"], &["weights = 100", "larger budget"]);
+    refused(&["optimum", "--pairs", "0"], &["pairs = 0"]);
+    refused(&["optimum", "--tolerance=-1"], &["tolerance = -1"]);
+    refused(&["optimum", "--data", "gaussian:8", "--normalisation", "unit"], &["unit", "global"]);
+    refused(&["verify", "--initialisations", "10"], &["initialisations = 10", "from 1000"]);
+    refused(&["verify", "--widths", "0"], &["width = 0"]);
+    refused(&["verify", "--weights-a-row", "0.5"], &["weights-a-row = 0.5"]);
+    refused(&["verify", "--pairs", "0"], &["pairs = 0"]);
+    refused(&["verify", "--normalisation", "pixel"], &["--data"]);
     refused(&["distance", "--reference", "dense:0"], &["dense:0", "analytic"]);
     refused(&["distance", "--reference", "wide"], &["wide", "analytic"]);
     refused(&["distance", "--data", "gaussian:0"], &["gaussian:0", "gaussian:784"]);

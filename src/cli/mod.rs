@@ -8,6 +8,7 @@ mod optimum;
 mod options;
 mod output;
 mod train;
+mod verify;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -37,6 +38,8 @@ enum Command {
     Optimum(optimum::OptimumArgs),
     /// Train sparse or dense perceptrons and report their test accuracy.
     Train(train::TrainArgs),
+    /// Verify Theorem 1 against sampled networks; the exit code is 1 if they reject it.
+    Verify(verify::VerifyArgs),
     /// List a data set: counts, ranges, checksums.
     Data(data::DataArgs),
 }
@@ -93,6 +96,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Distance(args) => distance::run(args, &common),
         Command::Optimum(args) => optimum::run(args, &common),
         Command::Train(args) => train::run(args, &common),
+        Command::Verify(args) => verify::run(args, &common),
         Command::Data(args) => data::run(args, &common),
     }
 }

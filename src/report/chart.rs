@@ -30,6 +30,17 @@ pub struct ChartPoint {
     pub interval: Option<(f64, f64)>,
 }
 
+/// What joins the points of a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// A line.
+    Solid,
+    /// A dashed line.
+    Dashed,
+    /// Nothing.
+    None,
+}
+
 /// One line of a chart.
 #[derive(Clone, Debug)]
 pub struct ChartSeries {
@@ -37,8 +48,8 @@ pub struct ChartSeries {
     pub label: String,
     /// Its place in the palette and among the markers.
     pub style: usize,
-    /// Whether its line is dashed.
-    pub dashed: bool,
+    /// What joins its points.
+    pub line: Line,
     /// Whether its points are marked; a level line has none.
     pub marked: bool,
     /// Whether it belongs to the second axis, on the right.
@@ -213,7 +224,11 @@ impl Chart {
             let (column, row) = ((index % columns) as i32, (index / columns) as i32);
             let (x, y) = (px(40 + column * column_width), px(12 + 24 * row));
             let line = colour(series.style).stroke_width(2 * factor);
-            let parts = if series.dashed { vec![(0, 11), (19, 30)] } else { vec![(0, 30)] };
+            let parts = match series.line {
+                Line::Solid => vec![(0, 30)],
+                Line::Dashed => vec![(0, 11), (19, 30)],
+                Line::None => vec![],
+            };
             for (start, end) in parts {
                 area.draw(&PathElement::new(vec![(x + px(start), y), (x + px(end), y)], line))?;
             }
@@ -257,9 +272,9 @@ impl ChartSeries {
         let shown: Vec<&ChartPoint> = self.points.iter().filter(|point| axis.shows(point.y)).collect();
         let line = colour(self.style).stroke_width(2 * factor);
         let mut elements = Vec::new();
-        for pair in shown.windows(2) {
+        for pair in shown.windows(2).filter(|_| self.line != Line::None) {
             let Some(path) = axis.clip((pair[0].x, pair[0].y), (pair[1].x, pair[1].y)) else { continue };
-            elements.push(if self.dashed {
+            elements.push(if self.line == Line::Dashed {
                 DashedPathElement::new(path, 7 * factor, 5 * factor, line).into_dyn()
             } else {
                 PathElement::new(path, line).into_dyn()
@@ -314,7 +329,7 @@ mod tests {
         assert!(clipped[0] == (32.0, 0.9) && (clipped[1].1 - axis.low).abs() < 1e-12 && clipped[1].0 < 40.0);
         assert_eq!(axis.clip((8.0, 0.1), (16.0, 0.2)), None);
         let series =
-            ChartSeries { label: "sparse".into(), style: 0, dashed: false, marked: true, right: false, points };
+            ChartSeries { label: "sparse".into(), style: 0, line: Line::Solid, marked: true, right: false, points };
         let chart = Chart {
             title: String::new(),
             x_label: String::new(),
@@ -342,8 +357,14 @@ mod tests {
         assert!(chart.svg().unwrap().starts_with("<svg"));
         for y in [f64::NAN, -1.0, 0.0, f64::INFINITY] {
             let label = "x".into();
-            chart.series =
-                vec![ChartSeries { label, style: 0, dashed: true, marked: true, right: false, points: vec![point(y)] }];
+            chart.series = vec![ChartSeries {
+                label,
+                style: 0,
+                line: Line::Dashed,
+                marked: true,
+                right: false,
+                points: vec![point(y)],
+            }];
             assert!(chart.png().unwrap().starts_with(b"\x89PNG"));
         }
     }

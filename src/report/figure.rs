@@ -1,7 +1,7 @@
 //! The two panels of the figure: test accuracy, and kernel distance beside test error, against width.
 
 use super::Statistic;
-use super::chart::{Chart, ChartPoint, ChartSeries, Scale};
+use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 use crate::data::Normalisation;
 use crate::network::{MaskFamily, WeightLaw};
 use crate::statistics::{confidence_95, mean, t_quantile_95};
@@ -98,7 +98,7 @@ pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
     let mut series = vec![ChartSeries {
         label: "sparse, fixed number of weights".into(),
         style: 1,
-        dashed: false,
+        line: Line::Solid,
         marked: true,
         right: false,
         points: accuracy_points(&sparse, |accuracy| accuracy),
@@ -109,7 +109,7 @@ pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
         series.push(ChartSeries {
             label: format!("dense, width {width}"),
             style: 0,
-            dashed: true,
+            line: Line::Dashed,
             marked: false,
             right: false,
             points: vec![end(*width as f64), end(*last)],
@@ -120,7 +120,7 @@ pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
         series.push(ChartSeries {
             label: "dense, every weight".into(),
             style: 3,
-            dashed: false,
+            line: Line::Solid,
             marked: true,
             right: false,
             points: accuracy_points(&dense, |accuracy| accuracy),
@@ -170,7 +170,10 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
         series.push(ChartSeries {
             label: method.title().into(),
             style,
-            dashed: matches!(method, DistanceMethod::Paper | DistanceMethod::PaperEven),
+            line: match method {
+                DistanceMethod::Paper | DistanceMethod::PaperEven => Line::Dashed,
+                _ => Line::Solid,
+            },
             marked: true,
             right: false,
             points: found.iter().map(point).collect(),
@@ -185,7 +188,7 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
             series.push(ChartSeries {
                 label: format!("test error ({} normalisation)", run.normalisation.name()),
                 style: 5,
-                dashed: false,
+                line: Line::Solid,
                 marked: true,
                 right: true,
                 points: accuracy_points(&sparse, |accuracy| 1.0 - accuracy),

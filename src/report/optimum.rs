@@ -1,6 +1,6 @@
 //! The minima of the distance at a weight budget, as a table and a picture.
 
-use super::chart::{Chart, ChartPoint, ChartSeries, Scale};
+use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 use super::table::Table;
 use crate::study::{CurvePoint, OptimumReport};
 
@@ -40,10 +40,10 @@ pub fn optimum_table(report: &OptimumReport) -> Table {
 
 /// The distance against width under each theory.
 pub fn optimum_chart(report: &OptimumReport) -> Chart {
-    let series = |label: &str, style: usize, dashed: bool, value: &dyn Fn(&CurvePoint) -> f64| ChartSeries {
+    let series = |label: &str, style: usize, line: Line, value: &dyn Fn(&CurvePoint) -> f64| ChartSeries {
         label: label.into(),
         style,
-        dashed,
+        line,
         marked: true,
         right: false,
         points: report
@@ -76,9 +76,9 @@ pub fn optimum_chart(report: &OptimumReport) -> Chart {
         y_scale: Scale::Logarithmic,
         right_label: String::new(),
         series: vec![
-            series("Theorem 1", 1, false, &|point| point.theorem1),
-            series("moment expansion", 2, false, &|point| point.moments),
-            series("Eq. (4), own p", 3, true, &|point| point.paper),
+            series("Theorem 1", 1, Line::Solid, &|point| point.theorem1),
+            series("moment expansion", 2, Line::Solid, &|point| point.moments),
+            series("Eq. (4), own p", 3, Line::Dashed, &|point| point.paper),
         ],
     }
 }

@@ -6,6 +6,7 @@ mod optimum;
 mod record;
 mod spec;
 mod training;
+mod verify;
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -20,6 +21,7 @@ pub use spec::{
     DistanceMethod, DistanceSpec, Family, Reference, SparseWidth, StudySpec, TrainedNetwork, TrainingStudySpec,
     paper_networks,
 };
+pub use verify::{Cell, Check, PaperPoint, Quantity, Tests, VerifyReport, VerifySpec};
 
 use crate::data::Normalisation;
 use crate::error::Result;

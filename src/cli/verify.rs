@@ -1,0 +1,102 @@
+//! `sparsewidth verify`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use sparsewidth::data::{DataSource, Normalisation};
+use sparsewidth::report::{
+    paper_chart, paper_table, verify_scores_chart, verify_table, verify_tests, verify_values_chart, write_atomically,
+    write_chart,
+};
+use sparsewidth::study::{VerifyReport, VerifySpec};
+use sparsewidth::{Error, Result};
+
+use super::Common;
+use super::options::NormalisationOption;
+use super::output::{json_lines, make_folder, print};
+
+#[derive(Args)]
+pub struct VerifyArgs {
+    /// Inputs to verify on, instead of Gaussian ones of dimension 12, 100 and 784 and MNIST in both normalisations: `mnist`, a
+    /// folder with the four MNIST files, a .npy file of shape (N, d), or gaussian:D[,N]
+    #[arg(long, value_name = "SOURCE")]
+    data: Option<DataSource>,
+    /// Their normalisation [default: pixel for MNIST, none for other data]
+    #[arg(long, value_enum, value_name = "NAME", requires = "data")]
+    normalisation: Option<NormalisationOption>,
+    /// Expected weights a row, d p; dense rows are always among them
+    #[arg(long, value_delimiter = ',', default_values_t = [4.0, 16.0, 100.0], value_name = "LIST")]
+    weights_a_row: Vec<f64>,
+    /// Hidden widths
+    #[arg(long, value_delimiter = ',', default_values_t = [8, 64], value_name = "LIST")]
+    widths: Vec<usize>,
+    /// Random pairs of inputs a cell
+    #[arg(long, default_value_t = 16, value_name = "N")]
+    pairs: usize,
+    /// Initialisations a cell, at least 1,000
+    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    initialisations: usize,
+    /// Relative error to which the exact masked moments are computed
+    #[arg(long, default_value_t = 1e-6, value_name = "ERROR")]
+    tolerance: f64,
+    /// Folder for verify.json, verify.md and the pictures
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+pub fn run(args: VerifyArgs, common: &Common) -> Result<()> {
+    let mut spec = VerifySpec {
+        weights_a_row: args.weights_a_row,
+        widths: args.widths,
+        pairs: args.pairs,
+        initialisations: args.initialisations,
+        tolerance: args.tolerance,
+        ..VerifySpec::usual(common.seed)
+    };
+    if let Some(data) = args.data {
+        let images = matches!(data, DataSource::Embedded | DataSource::Folder(_));
+        let usual = if images { Normalisation::Pixel } else { Normalisation::None };
+        spec.data = vec![(data, args.normalisation.map_or(usual, Normalisation::from))];
+    }
+    if let Some(folder) = &args.out {
+        make_folder(folder)?;
+    }
+    let bar = common.bar(1_000);
+    let report = spec.run(&|share| bar.set_position((share * 1_000.0) as u64))?;
+    bar.finish_and_clear();
+
+    let rejected = VerifyReport::rejects(&report.tests);
+    let verdict = format!(
+        "Theorem 1 is {} at a family-wise level of {:e}. Wrong by 2 %, it would be {}.",
+        if rejected { "rejected" } else { "accepted" },
+        VerifyReport::FAMILY_WISE,
+        if VerifyReport::rejects(&report.power) { "rejected" } else { "accepted: these draws have too little power" },
+    );
+    let text = format!(
+        "# Theorem 1 against sampled networks\n\n{verdict}\n\n{}\nEach cell, {} initialisations, {} pairs that count alike:\n\n{}",
+        verify_tests(&report),
+        report.spec.initialisations,
+        report.spec.pairs,
+        verify_table(&report)
+    );
+    let text = if report.paper.is_empty() {
+        text
+    } else {
+        format!("{text}\nEq. (4) beside Theorem 1 at n p = 8, means over 200 pairs:\n\n{}", paper_table(&report))
+    };
+    let json = json_lines(std::slice::from_ref(&report))?;
+    if let Some(folder) = &args.out {
+        write_chart(folder, "verify-z", &verify_scores_chart(&report))?;
+        write_chart(folder, "verify-values", &verify_values_chart(&report))?;
+        if !report.paper.is_empty() {
+            write_chart(folder, "verify-paper", &paper_chart(&report))?;
+        }
+        write_atomically(&folder.join("verify.md"), text.as_bytes())?;
+        write_atomically(&folder.join("verify.json"), json.as_bytes())?;
+    }
+    if common.json {
+        print(&json)?;
+    }
+    common.say(&text)?;
+    if rejected { Err(Error::failure("the verification of Theorem 1", "the drawn networks reject it")) } else { Ok(()) }
+}

@@ -1,0 +1,216 @@
+//! Verification reports as tables and pictures.
+
+use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
+use super::table::Table;
+use crate::data::{DataSource, Normalisation};
+use crate::study::{Cell, PaperPoint, Quantity, VerifyReport};
+
+/// A data set with its normalisation, where it has one.
+fn name(data: &DataSource, normalisation: Normalisation) -> String {
+    match normalisation {
+        Normalisation::None => data.to_string(),
+        _ => format!("{data}, {}", normalisation.name()),
+    }
+}
+
+/// A row a cell: theory, estimate ± standard error and z score of mean, variance and distance.
+pub fn verify_table(report: &VerifyReport) -> Table {
+    let mut heads = vec!["data".to_string(), "d p".into(), "n".into()];
+    for quantity in Quantity::ALL {
+        heads.extend([quantity.title().to_string(), "sampled".into(), "z".into()]);
+    }
+    let mut table = Table::new(&heads.iter().map(String::as_str).collect::<Vec<_>>());
+    for cell in &report.cells {
+        let mut row = vec![
+            name(&cell.data, cell.normalisation),
+            format!("{:.0}", cell.connectivity.get() * cell.dimension as f64),
+            cell.width.to_string(),
+        ];
+        for check in &cell.checks {
+            row.push(format!("{:.3e}", check.theory));
+            row.push(format!("{:.3e} ± {:.0e}", check.estimate, check.standard_error));
+            row.push(format!("{:.1}", check.z(1.0)));
+        }
+        table.row(row);
+    }
+    table
+}
+
+/// The p-values of the z scores, of the theorem and of one made wrong.
+pub fn verify_tests(report: &VerifyReport) -> Table {
+    let mut table = Table::new(&["theorem", "quantity", "chi-square p", "Kolmogorov-Smirnov p"]);
+    let wrong = format!("wrong by {:.0} %", 100.0 * (VerifyReport::POWER_FACTOR - 1.0));
+    for (theorem, tests) in [("as it is", &report.tests), (wrong.as_str(), &report.power)] {
+        for test in tests {
+            let p = |value: f64| if value < 1e-4 { format!("{value:.0e}") } else { format!("{value:.4}") };
+            table.row(vec![
+                theorem.into(),
+                test.quantity.title().into(),
+                p(test.chi_square),
+                p(test.kolmogorov_smirnov),
+            ]);
+        }
+    }
+    table
+}
+
+/// Eq. (4) beside Theorem 1 over the weights a row, at `n p = 8`.
+pub fn paper_table(report: &VerifyReport) -> Table {
+    let mut table = Table::new(&[
+        "data",
+        "d p",
+        "n",
+        "bias^2",
+        "Eq. (4)",
+        "ratio",
+        "variance / n",
+        "Eq. (4)",
+        "ratio",
+        "distance",
+        "Eq. (4)",
+        "ratio",
+    ]);
+    for point in &report.paper {
+        let mut row = vec![
+            name(&point.data, point.normalisation),
+            format!("{:.0}", point.weights_a_row),
+            point.width.to_string(),
+        ];
+        let total = |(bias, variance): (f64, f64)| bias + variance;
+        for (exact, paper) in
+            [(point.exact.0, point.paper.0), (point.exact.1, point.paper.1), (total(point.exact), total(point.paper))]
+        {
+            let ratio = if exact > 0.0 { ratio(paper / exact) } else { "-".into() };
+            row.extend([format!("{exact:.2e}"), format!("{paper:.2e}"), ratio]);
+        }
+        table.row(row);
+    }
+    table
+}
+
+/// A ratio in three digits or so.
+fn ratio(value: f64) -> String {
+    if (0.01..1000.0).contains(&value) { format!("{value:.2}") } else { format!("{value:.0}") }
+}
+
+fn points(style: usize, label: String, points: Vec<ChartPoint>) -> ChartSeries {
+    ChartSeries { label, style, line: Line::None, marked: true, right: false, points }
+}
+
+/// Powers of ten around positive values.
+fn decades(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let (low, high) = values.fold((f64::INFINITY, 0.0f64), |(low, high), value| (low.min(value), high.max(value)));
+    if low > high {
+        return vec![1.0, 10.0];
+    }
+    let (low, high) = (low.log10().floor() as i32, high.log10().ceil() as i32);
+    (low..=high.max(low + 1)).map(|power| 10f64.powi(power)).collect()
+}
+
+fn series_of(report: &VerifyReport, x: impl Fn(&Cell) -> f64, y: impl Fn(&Cell, usize) -> f64) -> Vec<ChartSeries> {
+    let of = |place: usize| {
+        let point = |cell: &Cell| ChartPoint { x: x(cell), y: y(cell, place), interval: None };
+        report.cells.iter().map(point).collect()
+    };
+    Quantity::ALL.into_iter().enumerate().map(|(place, q)| points(place, q.title().into(), of(place))).collect()
+}
+
+/// The z scores of every cell against its number of weights a row.
+pub fn verify_scores_chart(report: &VerifyReport) -> Chart {
+    let row = |cell: &Cell| cell.connectivity.get() * cell.dimension as f64;
+    let mut x_ticks: Vec<f64> = report.cells.iter().map(|cell| row(cell).round()).collect();
+    x_ticks.sort_by(f64::total_cmp);
+    x_ticks.dedup();
+    Chart {
+        title: format!("Sampled networks against Theorem 1, {} cells", report.cells.len()),
+        x_label: "weights a row, d p".into(),
+        x_ticks,
+        y_label: "deviation in standard errors".into(),
+        y_scale: Scale::Linear,
+        right_label: String::new(),
+        series: series_of(report, row, |cell, place| cell.checks[place].z(1.0)),
+    }
+}
+
+/// Estimates against exact values, on logarithmic axes, with the line on which they would be equal.
+pub fn verify_values_chart(report: &VerifyReport) -> Chart {
+    let exact = |cell: &Cell, place: usize| cell.checks[place].theory;
+    let all = report.cells.iter().flat_map(|cell| cell.checks.map(|check| check.theory));
+    let x_ticks = decades(all);
+    let mut series: Vec<ChartSeries> = Quantity::ALL
+        .into_iter()
+        .enumerate()
+        .map(|(place, quantity)| {
+            let point = |cell: &Cell| {
+                let check = cell.checks[place];
+                let reach = 2.0 * check.standard_error;
+                let interval = Some((check.estimate - reach, check.estimate + reach));
+                ChartPoint { x: exact(cell, place), y: check.estimate, interval }
+            };
+            points(place, quantity.title().into(), report.cells.iter().map(point).collect())
+        })
+        .collect();
+    let ends = [x_ticks.first(), x_ticks.last()].into_iter().flatten();
+    series.push(ChartSeries {
+        label: "equal".into(),
+        style: 3,
+        line: Line::Dashed,
+        marked: false,
+        right: false,
+        points: ends.map(|end| ChartPoint { x: *end, y: *end, interval: None }).collect(),
+    });
+    Chart {
+        title: "Estimated against exact".into(),
+        x_label: "Theorem 1".into(),
+        x_ticks,
+        y_label: "sampled networks".into(),
+        y_scale: Scale::Logarithmic,
+        right_label: String::new(),
+        series,
+    }
+}
+
+/// Bias^2 of Eq. (4) and of Theorem 1 over the weights a row, at `n p = 8`.
+pub fn paper_chart(report: &VerifyReport) -> Chart {
+    let mut names: Vec<String> = report.paper.iter().map(|point| name(&point.data, point.normalisation)).collect();
+    names.dedup();
+    let line = |style: usize, label: String, line: Line, of: &dyn Fn(&PaperPoint) -> Option<f64>| ChartSeries {
+        label,
+        style,
+        line,
+        marked: true,
+        right: false,
+        points: report
+            .paper
+            .iter()
+            .filter_map(|point| Some(ChartPoint { x: point.weights_a_row, y: of(point)?, interval: None }))
+            .collect(),
+    };
+    let mut series = Vec::new();
+    let mut dimensions = Vec::new();
+    for (index, of) in names.iter().enumerate() {
+        let here = |point: &PaperPoint| name(&point.data, point.normalisation) == *of;
+        let exact = |point: &PaperPoint| here(point).then_some(point.exact.0 + point.exact.1);
+        let paper = |point: &PaperPoint| here(point).then_some(point.paper.0 + point.paper.1);
+        series.push(line(index, format!("Theorem 1, {of}"), Line::Solid, &exact));
+        // Eq. (4) takes no inputs: one curve a dimension.
+        let Some(first) = report.paper.iter().find(|point| here(point)) else { continue };
+        if !dimensions.contains(&first.dimension) {
+            dimensions.push(first.dimension);
+            let style = names.len() + dimensions.len();
+            series.push(line(style, format!("Eq. (4), d = {}", first.dimension), Line::Dashed, &paper));
+        }
+    }
+    let mut x_ticks: Vec<f64> = report.paper.iter().map(|point| point.weights_a_row.round()).collect();
+    x_ticks.sort_by(f64::total_cmp);
+    x_ticks.dedup();
+    Chart {
+        title: "Kernel distance at n p = 8, mean over pairs: Eq. (4) and Theorem 1".into(),
+        x_label: "weights a row, d p".into(),
+        x_ticks,
+        y_label: "mean squared distance to the infinite-width kernel".into(),
+        y_scale: Scale::Logarithmic,
+        right_label: String::new(),
+        series,
+    }
+}
