@@ -264,7 +264,7 @@ fn numbers() {
     refused(&["distance", "--initialisations", "0"], &["initialisations = 0"]);
     refused(&["distance", "--masks", "1"], &["masks = 1"]);
     refused(&["distance", "--tolerance", "1"], &["tolerance = 1"]);
-    refused(&["optimum", "--weights", "100"], &["weights = 100", "larger budget"]);
+    refused(&["optimum", "--weights", "5"], &["weights = 5", "larger budget"]);
     refused(&["optimum", "--pairs", "0"], &["pairs = 0"]);
     refused(&["optimum", "--tolerance=-1"], &["tolerance = -1"]);
     refused(&["optimum", "--data", "gaussian:8", "--normalisation", "unit"], &["unit", "global"]);

@@ -198,10 +198,22 @@ impl VerifySpec {
             let inputs = data.inputs(self.seed)?;
             let values = inputs.normalised(*normalisation)?;
             let d = values.ncols();
-            let pairs = PairedInputs::random_pairs(values.nrows(), self.pairs, self.seed)?;
-            let sampled = PairedInputs::new(values.view(), &pairs)?;
-            let pairs: Vec<Pair> =
-                pairs.iter().map(|(i, j)| Pair::new(values.row(*i), values.row(*j))).collect::<Result<_>>()?;
+            let mut chosen = PairedInputs::random_pairs(values.nrows(), self.pairs, self.seed)?;
+            let mut pairs = Vec::new();
+            for (i, j) in &chosen {
+                pairs.push(Pair::new(values.row(*i), values.row(*j))?);
+            }
+            // Where an input is zero, or opposite to the other, the kernel is zero whatever the network.
+            let positive: Vec<bool> = pairs.iter().map(|pair| arc_cosine(pair.gram()).k1 > 0.0).collect();
+            let mut keep = positive.iter();
+            chosen.retain(|_| keep.next() == Some(&true));
+            let mut keep = positive.iter();
+            pairs.retain(|_| keep.next() == Some(&true));
+            if pairs.is_empty() {
+                let problem = format!("none of {} random pairs of its inputs has a positive kernel", self.pairs);
+                return Err(Error::value("data", data, problem, "give other inputs, or more pairs"));
+            }
+            let sampled = PairedInputs::new(values.view(), &chosen)?;
             let rows = self.weights_a_row.iter().copied().filter(|row| *row < d as f64).chain([d as f64]);
             let rows: Vec<f64> = rows.collect();
             for (index, row) in rows.iter().enumerate() {
