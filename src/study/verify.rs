@@ -269,7 +269,7 @@ impl VerifySpec {
         for width in &self.widths {
             range("width", *width, 1, 1_000_000)?;
         }
-        match self.weights_a_row.iter().find(|row| !(**row >= 1.0)) {
+        match self.weights_a_row.iter().find(|row| row.is_nan() || **row < 1.0) {
             Some(row) => {
                 let problem = "fewer than one weight a row leaves a tail too long for these statistics";
                 Err(Error::value("weights-a-row", row, problem, "give numbers of at least 1"))
