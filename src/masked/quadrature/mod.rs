@@ -48,7 +48,7 @@ use crate::gram::Pair;
 ///
 /// It adds what rounding and the cut-off of `lambda` can do at most to an estimate of the error of the last number of
 /// directions: from what it changed against half of them, against the other half, and against lower cut-offs of the filter,
-/// with factors such that over 17,000 results (MNIST and Gaussian pairs, `d p` from 0.05 to 188) none exceeded it.
+/// with factors chosen so that none of 17,000 results (MNIST and Gaussian pairs, `d p` from 0.05 to 188) exceeds it.
 /// `terms` of the result counts the nodes, directions times values of `lambda`.
 ///
 /// Where a bound cannot be brought below the tolerance the result has a larger one; see [`MaskedMoments::within`].
