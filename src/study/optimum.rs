@@ -206,9 +206,9 @@ impl OptimumSpec {
     /// The least and the largest width that the budget admits: a dense first layer, and one weight an input-to-hidden row at
     /// the least.
     fn widths(&self, dimension: usize) -> Result<(usize, usize)> {
-        let least = self.weights.div_ceil(dimension + self.outputs).max(1);
+        let least = self.weights.div_ceil(dimension.saturating_add(self.outputs)).max(1);
         // (weights - outputs n) / n >= 1 leaves one weight a row.
-        let most = self.weights / (self.outputs + 1);
+        let most = self.weights / self.outputs.saturating_add(1);
         if most <= least {
             let problem = format!("leaves no choice of the width at {dimension} inputs and {} outputs", self.outputs);
             return Err(Error::value("weights", self.weights, problem, "give a larger budget"));
@@ -329,6 +329,7 @@ mod tests {
     fn budgets_without_a_choice_are_refused() {
         let spec = OptimumSpec { weights: 1, ..gaussian() };
         assert!(spec.run(&|_, _| {}).unwrap_err().to_string().contains("weights"));
+        assert!(OptimumSpec { outputs: usize::MAX, ..gaussian() }.run(&|_, _| {}).is_err());
         assert!(OptimumSpec { pairs: 0, ..gaussian() }.run(&|_, _| {}).is_err());
         assert!(OptimumSpec { tolerance: 2.0, ..gaussian() }.run(&|_, _| {}).is_err());
     }
