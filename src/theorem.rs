@@ -38,7 +38,8 @@ impl Distance {
 ///
 /// `dimension` is `d`, `width` is `n`. Where the moments are estimates with a standard error `s`, their squares are
 /// corrected by `-s^2`, so that the distance is unbiased. The uncertainty of the total is
-/// `|d total / d K~_1| s_1 + |d total / d K~_2| s_2`: first order, and an upper bound whatever the correlation of the two.
+/// `|d total / d K~_1| s_1 + |d total / d K~_2| s_2`, an upper bound whatever the correlation of the two; of first order where
+/// the moments have standard errors, with the squares of `s_1` as well where they have bounds.
 ///
 /// ```
 /// use ndarray::array;
@@ -61,8 +62,20 @@ pub fn theorem_1(moments: &MaskedMoments, dimension: usize, width: usize) -> (Di
     let distance = Distance { bias_squared: square(shift) / d2, variance: (k2.value - square(k1)) / d2, width };
     let slope_1 = 2.0 * (shift.value - k1.value / n).abs() / d2;
     let slope_2 = 1.0 / (d2 * n);
-    let error = k1.error.combine(k2.error, |s1, s2| slope_1 * s1 + slope_2 * s2);
+    // The squares of the error of K~_1, in bias^2 and in the variance, count in a bound; they are not in an unbiased estimate.
+    let square = if let Uncertainty::Bound(_) = k1.error { (1.0 + 1.0 / n) / d2 } else { 0.0 };
+    let error = k1.error.combine(k2.error, |s1, s2| (slope_1 + square * s1) * s1 + slope_2 * s2);
     (distance, error)
+}
+
+/// The error of the square of an estimate: with the square of a bound, to first order for a standard error.
+pub(crate) fn error_of_square(estimate: Estimate) -> Uncertainty {
+    let slope = 2.0 * estimate.value.abs();
+    match estimate.error {
+        Uncertainty::Bound(bound) => Uncertainty::Bound((slope + bound) * bound),
+        Uncertainty::StandardError(error) => Uncertainty::StandardError(slope * error),
+        Uncertainty::Unknown => Uncertainty::Unknown,
+    }
 }
 
 #[cfg(test)]
@@ -86,5 +99,27 @@ mod tests {
         assert_eq!(distance.total(), 0.75 + 2.625);
         // |2 (1 - 2/2)| 0.5 + (1/2) 0.5
         assert_eq!(error, Uncertainty::StandardError(0.25));
+    }
+
+    #[test]
+    fn a_bound_holds_where_the_bias_is_below_it() {
+        // True moments 1 and 5 with K_1 = 1; found 1 + e and 5 - e, so a shift of e where there is none.
+        let e = 0.1;
+        let estimate = |value| Estimate { value, error: Uncertainty::Bound(e) };
+        let moments = |found: f64, second: f64| MaskedMoments {
+            k1: estimate(found),
+            k2: estimate(second),
+            shift: estimate(found - 1.0),
+            method: Method::Quadrature,
+            terms: 0,
+        };
+        let (truth, _) = theorem_1(&moments(1.0, 5.0), 1, 3);
+        for (found, second) in [(1.0 + e, 5.0 - e), (1.0 - e, 5.0 + e), (1.0, 5.0)] {
+            let (distance, error) = theorem_1(&moments(found, second), 1, 3);
+            let bound = error.size().unwrap();
+            assert!((distance.total() - truth.total()).abs() <= bound, "{found} {second}: {distance:?} {error:?}");
+            let of_bias = error_of_square(estimate(found - 1.0)).size().unwrap();
+            assert!(of_bias >= e * e - 1e-15 && (found - 1.0).powi(2) <= of_bias + 1e-15);
+        }
     }
 }

@@ -19,8 +19,8 @@ pub fn closed_form(pair: &Pair, connectivity: Connectivity) -> Option<MaskedMome
     pair.is_parallel().then(|| parallel(pair, connectivity))
 }
 
-/// The masked moments of inputs that are parallel, at least to working precision.
-pub(super) fn parallel(pair: &Pair, connectivity: Connectivity) -> MaskedMoments {
+/// The masked moments of parallel inputs.
+fn parallel(pair: &Pair, connectivity: Connectivity) -> MaskedMoments {
     let c = pair.gram().c;
     let fourth = pair.sum(|x, y| (x * y) * (x * y));
     let values = (c.max(0.0) / 2.0, 1.5 * (c * c + connectivity.excess() * fourth));

@@ -12,7 +12,8 @@
 //! | [`Sampling`]: masks drawn, kernel in closed form | masks times `d p` | a standard error |
 //! | [`Moments`]: second-order expansion in the mask's fluctuation | `O(d)` | unknown; small where many entries share the norm |
 //!
-//! [`Auto`] takes the first of closed form, enumeration (up to 2^20 terms) and quadrature that serves.
+//! [`Auto`] takes the first of closed form, enumeration (up to 2^20 terms) and quadrature that serves, and sampling where that
+//! is better than a quadrature that misses its tolerance.
 
 mod closed_form;
 mod enumerate;
@@ -106,7 +107,8 @@ impl MaskedMoments {
         self.relative_error().is_some_and(|error| error <= tolerance)
     }
 
-    /// The larger of the relative errors of `K~_1` and `K~_2`: bounds, or three standard errors; none where unknown.
+    /// The larger of the relative errors of `K~_1` and `K~_2`: bounds, or three standard errors; none where unknown or beyond
+    /// double precision.
     fn relative_error(&self) -> Option<f64> {
         let relative = |estimate: Estimate| {
             let size = match estimate.error {
@@ -114,7 +116,9 @@ impl MaskedMoments {
                 Uncertainty::StandardError(error) => 3.0 * error,
                 Uncertainty::Unknown => return None,
             };
-            Some(if size == 0.0 { 0.0 } else { size / estimate.value.abs() })
+            let relative = if size == 0.0 { 0.0 } else { size / estimate.value.abs() };
+            // NaN would be lost in a maximum.
+            (estimate.value.is_finite() && !relative.is_nan()).then_some(relative)
         };
         Some(relative(self.k1)?.max(relative(self.k2)?))
     }
@@ -184,7 +188,10 @@ impl MaskedKernel for Auto {
             return Ok(integral);
         }
         let sampled = self.sampling.moments(pair, connectivity)?;
-        let better = sampled.relative_error() < integral.relative_error();
+        let better = match (sampled.relative_error(), integral.relative_error()) {
+            (Some(sampled), Some(integral)) => sampled < integral,
+            (sampled, _) => sampled.is_some(),
+        };
         Ok(if better { sampled } else { integral })
     }
 }

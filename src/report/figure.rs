@@ -46,15 +46,19 @@ pub(super) fn repeats_widths(records: &[Record]) -> bool {
 }
 
 /// A statistic of a distance with its 95 % interval: of the mean on the pairs taken, from the error of sampling networks or
-/// masks where that can be trusted; of the median over all pairs of the data.
+/// masks where that can be trusted, or its error bound where nothing was sampled; of the median over all pairs of the data.
 pub(super) fn statistic_of(record: &DistanceRecord, statistic: Statistic) -> (f64, Option<(f64, f64)>) {
     match statistic {
         Statistic::Median => (record.median, record.median_low.zip(record.median_high)),
         Statistic::Mean => {
-            let degrees =
-                if record.method == DistanceMethod::Sampled { record.samples.saturating_sub(1) } else { 1000 };
             let error = record.mean_error_samples.filter(|_| record.has_reliable_error());
-            let reach = error.zip(t_quantile_95(degrees)).map(|(error, t)| error * t);
+            // Where nothing was sampled the error is a bound already.
+            let factor = match record.method {
+                DistanceMethod::Sampled => t_quantile_95(record.samples.saturating_sub(1)),
+                _ if record.samples == 0 => Some(1.0),
+                _ => t_quantile_95(1000),
+            };
+            let reach = error.zip(factor).map(|(error, factor)| error * factor);
             (record.mean, reach.map(|reach| (record.mean - reach, record.mean + reach)))
         }
     }

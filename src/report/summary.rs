@@ -149,7 +149,7 @@ pub fn summary(records: &[Record], left_out: &str, seed: u64) -> String {
         let name = normalisation.name();
         let _ = writeln!(
             text,
-            "## Distance, {name} normalisation\n\nMean over pairs; ± half the 95 % interval on these pairs, over initialisations or masks; ± ? where a long tail leaves it unknown.\n\n{}",
+            "## Distance, {name} normalisation\n\nMean over pairs; ± half the 95 % interval on these pairs, over initialisations, or the error bound of Theorem 1; ± ? where a long tail leaves it unknown.\n\n{}",
             distance_table(records, normalisation, Statistic::Mean)
         );
         let _ = writeln!(

@@ -18,7 +18,7 @@ use crate::network::{LayerId, LayerLaw, MaskFamily, WeightLaw};
 use crate::paper;
 use crate::sampled::{PairedInputs, SampledDistances, sampled_kernels};
 use crate::statistics::{mean, median_interval_95, quantile, root_sum_of_squares, sorted, standard_error};
-use crate::theorem::{Distance, infinite_width_kernel, theorem_1};
+use crate::theorem::{Distance, error_of_square, infinite_width_kernel, theorem_1};
 
 /// Normalised inputs and their random pairs.
 pub struct DistanceInputs {
@@ -290,16 +290,14 @@ fn error_of_mean(errors: impl ExactSizeIterator<Item = Uncertainty> + Clone) -> 
     Some((bounds + root_sum_of_squares(standard_errors.into_iter())) / count)
 }
 
-/// The error of `(K~_1 - K_1)^2`, to first order.
+/// The error of `(K~_1 - K_1)^2`.
 fn bias_error(moments: &MaskedMoments) -> Uncertainty {
-    let slope = 2.0 * moments.shift.value.abs();
-    moments.shift.error.combine(Uncertainty::Bound(0.0), |error, _| slope * error)
+    error_of_square(moments.shift)
 }
 
-/// The error of `K~_2 - K~_1^2`, to first order.
+/// The error of `K~_2 - K~_1^2`.
 fn variance_error(moments: &MaskedMoments) -> Uncertainty {
-    let slope = 2.0 * moments.k1.value.abs();
-    moments.k1.error.combine(moments.k2.error, |first, second| slope * first + second)
+    error_of_square(moments.k1).combine(moments.k2.error, |first, second| first + second)
 }
 
 fn average(parts: &[(f64, f64)]) -> (f64, f64) {
