@@ -47,7 +47,7 @@ enum Command {
 /// What every command takes.
 #[derive(Args)]
 struct Common {
-    /// Seed of everything random: the same seed gives the same records, bit for bit
+    /// Seed of everything random: the same seed gives the same records, bit for bit on one kind of processor
     #[arg(long, global = true, default_value_t = 0, value_name = "N")]
     seed: u64,
     /// Threads to use [default: one a core]; results do not depend on it

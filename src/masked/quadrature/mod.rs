@@ -215,20 +215,7 @@ impl Quadrature {
     fn reached(&self, parts: &[Part; 2], others: [f64; 2]) -> bool {
         parts.iter().zip(others).all(|(part, other)| part.bound <= self.tolerance * (other + part.value).abs())
     }
-}
 
-/// Where the inputs are parallel on every mask, to working precision.
-fn parallel(masks: &Conditioned, connectivity: Connectivity) -> Average {
-    let p = connectivity.get();
-    let required: f64 = masks.required.iter().map(|(x, y)| x * y / p).sum();
-    let product: f64 = required + masks.free.iter().map(|(x, y)| x * y).sum::<f64>();
-    let fourth: f64 = masks.free.iter().map(|(x, y)| (x * y) * (x * y)).sum();
-    let values = [product / 2.0, 1.5 * (product * product + connectivity.excess() * fourth)];
-    let value = |l: usize| Part { value: if product > 0.0 { values[l] } else { 0.0 }, bound: 0.0 };
-    Average { moments: [value(0), value(1)], ..Average::default() }
-}
-
-impl Quadrature {
     /// What the masks add that are not summed in closed form, where that is better known than to begin with, and the nodes it
     /// took; `others` are the other parts.
     fn other_masks(
@@ -277,6 +264,17 @@ impl Quadrature {
             count *= 2;
         }
     }
+}
+
+/// Where the inputs are parallel on every mask, to working precision.
+fn parallel(masks: &Conditioned, connectivity: Connectivity) -> Average {
+    let p = connectivity.get();
+    let required: f64 = masks.required.iter().map(|(x, y)| x * y / p).sum();
+    let product: f64 = required + masks.free.iter().map(|(x, y)| x * y).sum::<f64>();
+    let fourth: f64 = masks.free.iter().map(|(x, y)| (x * y) * (x * y)).sum();
+    let values = [product / 2.0, 1.5 * (product * product + connectivity.excess() * fourth)];
+    let value = |l: usize| Part { value: if product > 0.0 { values[l] } else { 0.0 }, bound: 0.0 };
+    Average { moments: [value(0), value(1)], ..Average::default() }
 }
 
 /// `E[h^l ln h]` in equally spaced directions.
