@@ -6,8 +6,7 @@ use crate::arccos::arc_cosine;
 use crate::connectivity::Connectivity;
 use crate::gram::Gram;
 
-/// Groups whose masks are taken out hold at least this share of the entries, and two; smaller ones stay in the integral, where
-/// the work that they save is less than what they cost.
+/// Groups hold at least this share of the free entries, and two: the entries of smaller ones are taken one by one.
 const LEAST_SHARE: f64 = 1.0 / 32.0;
 /// Entries are padded with zeros to rows of this many.
 pub const LANES: usize = 32;
@@ -30,13 +29,15 @@ pub struct Entries {
     pub count: usize,
 }
 
-/// Entries with one common ratio `y_j / x_j`: on a mask of the required entries and some of the group, `x_s` and `y_s` are
-/// parallel. Empty where no free entry has the ratio of the required ones.
+/// Free entries with one common ratio `y_j / x_j`.
 pub struct Group {
     pub entries: Entries,
     /// The unit vector along `(xi_j, eta_j)`.
     pub direction: (f64, f64),
-    /// The squared lengths of the required entries, in sum.
+    /// Whether the required entries have that ratio too, if there are any: on a mask of them and some of the group, `x_s` and
+    /// `y_s` are parallel, and such masks are taken out of the integral. The group may be empty then.
+    pub taken_out: bool,
+    /// The squared lengths of those required entries, in sum.
     pub required: f64,
 }
 
@@ -52,7 +53,7 @@ pub struct Frame {
     pub required: Entries,
     /// The free entries that no group holds.
     pub singles: Entries,
-    /// Groups of free entries whose masks, with the required entries, are parallel and are taken out.
+    /// The largest groups of free entries.
     pub groups: Vec<Group>,
     /// The place among the free entries given, and the squared length, of the longest: the share of a direction that it fills.
     pub longest: (usize, f64),
@@ -92,7 +93,7 @@ impl Frame {
         let longest = squares.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or_default();
         let length = along.hypot(norm);
         let takes_singles = required.is_empty();
-        let (singles, groups) = if takes_singles { split(&mut free) } else { with_required(&required, free) };
+        let (singles, groups) = if takes_singles { split(&mut free, true) } else { with_required(&required, free) };
         let required = Entries::new(&required);
         Some(Self {
             gram,
@@ -166,7 +167,7 @@ impl Frame {
                 sum[1] += lone * defect[1] / p;
             }
         }
-        for group in &self.groups {
+        for group in self.groups.iter().filter(|group| group.taken_out) {
             let weight = (1.0 - p).powf(count - group.entries.count as f64);
             let (mut second, mut fourth) = (group.required / p, 0.0);
             for (xi, eta) in group.entries.vectors() {
@@ -195,7 +196,7 @@ impl Frame {
         // Over both inputs: sum_g (1 - w_g) A_g, and 1 - sum_g w_g A_g^2 + q sum_j (1 - w_j) x_j^4, w_g the probability of masks
         // within a part that is taken out, A_g its share of the norm.
         let (mut first, mut second) = (0.0, 0.0);
-        let mut taken_out = [0.0; 2];
+        let mut within = [0.0; 2];
         let mut add = |lost: f64, required: &Entries, free: &mut dyn Iterator<Item = (f64, f64)>| {
             let mut total = [0.0; 2];
             for vector in required.vectors() {
@@ -207,27 +208,36 @@ impl Frame {
                     *total += square;
                 }
             }
-            for (taken_out, total) in taken_out.iter_mut().zip(total) {
+            for (within, total) in within.iter_mut().zip(total) {
                 first += lost * total;
-                *taken_out += (1.0 - lost) * total * total;
+                *within += (1.0 - lost) * total * total;
             }
         };
         let nothing = Entries::default();
         let lost = if self.takes_singles { outside(1) } else { 1.0 };
-        self.singles.vectors().for_each(|vector| add(lost, &nothing, &mut std::iter::once(vector)));
-        match self.groups.as_slice() {
-            [] => add(1.0, &self.required, &mut std::iter::empty()),
-            groups => groups.iter().for_each(|group| {
-                add(outside(group.entries.count), &self.required, &mut group.entries.vectors());
-            }),
+        let (taken_out, others): (Vec<_>, Vec<_>) = self.groups.iter().partition(|group| group.taken_out);
+        let alone = std::iter::once(&self.singles).chain(others.iter().map(|group| &group.entries));
+        alone.flat_map(Entries::vectors).for_each(|vector| add(lost, &nothing, &mut std::iter::once(vector)));
+        if taken_out.is_empty() {
+            add(1.0, &self.required, &mut std::iter::empty());
         }
-        second += taken_out.iter().map(|part| (1.0 - part).max(0.0)).sum::<f64>();
+        for group in taken_out {
+            add(outside(group.entries.count), &self.required, &mut group.entries.vectors());
+        }
+        second += within.iter().map(|part| (1.0 - part).max(0.0)).sum::<f64>();
         [1.2 * first / 2.0, 3.5 * second / 2.0]
     }
 }
 
+impl Group {
+    /// Of the angle between the group's line and a direction.
+    pub fn squared_cosine(&self, (cosine, sine): (f64, f64)) -> f64 {
+        (self.direction.0 * cosine + self.direction.1 * sine).powi(2)
+    }
+}
+
 impl Entries {
-    fn new(vectors: &[(f64, f64)]) -> Self {
+    pub fn new(vectors: &[(f64, f64)]) -> Self {
         let mut entries = Self { count: vectors.len(), ..Self::default() };
         (entries.xi, entries.eta) = vectors.iter().copied().unzip();
         let padded = vectors.len().next_multiple_of(LANES);
@@ -267,25 +277,32 @@ fn direction(vectors: &[(f64, f64)]) -> (f64, f64) {
 }
 
 /// Sorts the vectors into the largest groups of parallel ones and the rest.
-fn split(vectors: &mut [(f64, f64)]) -> (Entries, Vec<Group>) {
+fn split(vectors: &mut [(f64, f64)], taken_out: bool) -> (Entries, Vec<Group>) {
     vectors.sort_by(|a, b| slope(a).total_cmp(&slope(b)).then(a.0.total_cmp(&b.0)).then(a.1.total_cmp(&b.1)));
     let count = vectors.len();
     let mut parts: Vec<&[(f64, f64)]> = vectors.chunk_by(parallel).collect();
     parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
     let least = (LEAST_SHARE * count as f64).max(2.0);
     let large = parts.iter().take_while(|part| part.len() as f64 >= least).count();
-    let group = |part: &&[(f64, f64)]| Group { entries: Entries::new(part), direction: direction(part), required: 0.0 };
+    let group = |part: &&[(f64, f64)]| Group {
+        entries: Entries::new(part),
+        direction: direction(part),
+        taken_out,
+        required: 0.0,
+    };
     (Entries::new(&parts[large..].concat()), parts[..large].iter().map(group).collect())
 }
 
-/// The free vectors that are parallel to the required ones, as a group, and the rest; no group where those are not parallel
-/// themselves, as no mask is then.
-fn with_required(required: &[(f64, f64)], free: Vec<(f64, f64)>) -> (Entries, Vec<Group>) {
+/// The same of free vectors beside required ones: masks are taken out of the group that is parallel to these, if they are
+/// parallel themselves.
+fn with_required(required: &[(f64, f64)], mut free: Vec<(f64, f64)>) -> (Entries, Vec<Group>) {
     let along = direction(required);
     if !required.iter().all(|vector| parallel(vector, &along)) {
-        return (Entries::new(&free), vec![]);
+        return split(&mut free, false);
     }
-    let (group, rest): (Vec<_>, Vec<_>) = free.into_iter().partition(|vector| parallel(vector, &along));
+    let (group, mut rest): (Vec<_>, Vec<_>) = free.into_iter().partition(|vector| parallel(vector, &along));
+    let (singles, mut groups) = split(&mut rest, false);
     let required = required.iter().map(square).sum();
-    (Entries::new(&rest), vec![Group { entries: Entries::new(&group), direction: along, required }])
+    groups.push(Group { entries: Entries::new(&group), direction: along, taken_out: true, required });
+    (singles, groups)
 }

@@ -1,7 +1,10 @@
 //! Theorem 1's sum over masks at any dimension, as a double integral.
 
+mod cumulants;
 mod frame;
 mod functional;
+mod group;
+mod nodes;
 mod radial;
 
 use std::f64::consts::PI;
