@@ -8,10 +8,13 @@
 //!   with an arc tangent of our own and fused multiply-adds. A mask takes about 40 operations, a square root and a division. Root
 //!   and division (some 36 cycles a vector of eight) would alone take 1.3 ns at 3.5 GHz, the operations 1.4 ns at one 512-bit
 //!   multiplication and one addition a cycle; the two overlap in part.
-//! - `quadrature` a pair of images, pixel normalisation: 0.3 ms at 1e-8 and `d p = 188`, 2.5 ms at 1e-8 and 30, 10 ms at 1e-6 and
-//!   8, 10 ms at 1e-5 and 0.5. It takes (medians) 590, 8,600, 44,000 and 44,000 nodes of 650 entries each. A node and entry is
-//!   three multiplications and two to four additions, 0.11 us a node at one of each a cycle of vectors of eight; measured are
-//!   0.22 to 0.29 us, of which a fifth prepares the first node of a direction (power sums and the series of the exponential).
+//! - `quadrature` a pair of images, pixel normalisation: 0.2 ms at 1e-8 and `d p = 188`, 0.9 ms at 1e-8 and 30, 4 to 5 ms at
+//!   1e-6 and 8, 4 to 5 ms at 1e-5 and 0.5; a third more when the machine is busy. It takes (medians) 590, 8,600, 45,000 and
+//!   45,000 nodes, 0.10 us each but for the first, where preparing the pair takes half of the time. Of 720 entries 485 lie on
+//!   the line of the shared background, which a table serves (14 multiply-adds a node). The others, 32 vectors of eight with
+//!   the padding, take five to seven operations a node and vector: 0.03 us at one multiplication and one addition a cycle.
+//!   By profile the inner loops of the nodes are 44 % of the time, half of which is calls, sums across lanes and products;
+//!   the first node of a direction (power sums, the series of the exponential) is 16 %, the table 3 %.
 //! - `all_pairs` 6 s for the 5e7 pairs of 10,000 images at seven widths on two cores, 11 s for 10^4 by 10^4 (not run by default:
 //!   `cargo bench --bench theory -- --include-ignored all_pairs`). The four products of 784 take 3.1e11 multiply-adds for the
 //!   former, 3.3 s at 96e9 a second on two cores; the rest is the kernel of each pair (2 ns) and three histograms at seven widths.
@@ -34,11 +37,11 @@ use sparsewidth::gram::{Gram, Pair};
 use sparsewidth::masked::{Enumerate, MaskedKernel, Moments, Quadrature, Sampling};
 
 fn main() {
-    // One thread: the rates are those of one core.
-    if let Err(error) = rayon::ThreadPoolBuilder::new().num_threads(1).build_global() {
-        eprintln!("{error}");
+    // One thread, from within: the rates are those of one core.
+    match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
+        Ok(pool) => pool.install(divan::main),
+        Err(error) => eprintln!("{error}"),
     }
-    divan::main();
 }
 
 const KERNELS: usize = 4096;

@@ -15,7 +15,7 @@ use std::f64::consts::{FRAC_PI_2, FRAC_PI_4, PI};
 use multiversion::multiversion;
 use multiversion::target::target_cfg_f;
 
-use crate::gram::{Gram, lane_sum};
+use crate::gram::{Gram, fused, lane_sum};
 
 /// `K_1` and `K_2` of one pair.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -143,12 +143,6 @@ fn weighted_sum(a: &[f64], b: &[f64], c: &[f64], weight: &[f64], shift: Gram) ->
         }
     }
     (lane_sum(sum_1), lane_sum(sum_2))
-}
-
-/// `a b + c`, rounded once where the processor has the instruction, whose emulation would be slow elsewhere.
-#[inline(always)]
-fn fused<const FUSED: bool>(a: f64, b: f64, c: f64) -> f64 {
-    if FUSED { a.mul_add(b, c) } else { a * b + c }
 }
 
 /// `phi = pi - t` for `tan t = d / c`, `d >= 0`: reduced to an arc tangent of at most `tan(pi/8)` by symmetry about `pi/4`,

@@ -161,6 +161,12 @@ pub(crate) fn lane_sum<T: Copy + AddAssign, const LANES: usize>(mut lanes: [T; L
     lanes[0]
 }
 
+/// `a b + c`, rounded once where the processor has the instruction, whose emulation would be slow elsewhere.
+#[inline(always)]
+pub(crate) fn fused<const FUSED: bool>(a: f64, b: f64, c: f64) -> f64 {
+    if FUSED { a.mul_add(b, c) } else { a * b + c }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

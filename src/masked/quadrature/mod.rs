@@ -43,7 +43,8 @@ use crate::gram::Pair;
 /// - *Parallel masks* leave logarithmic singularities in `f`. Masks of one entry, and masks within a large group of entries
 ///   of equal ratio `y_j / x_j` (the background of an image), are taken out and summed in closed form.
 /// - *Radius*: `E_s[h^l ln h]` is an integral of the Laplace transform `prod_j [1 - p + p exp(-lambda z_j^2)]` over `ln lambda`;
-///   the trapezoidal rule in half octaves is right to 1e-13 whatever the masks, and doublings replace the exponentials.
+///   the trapezoidal rule in half octaves is right to 1e-13 whatever the masks, and doublings replace the exponentials. What a
+///   group of parallel entries contributes is a function of one variable, tabulated once a pair.
 /// - *Angle*: equally spaced directions and their Fourier coefficients, filtered; directions double until the error bound is
 ///   below the tolerance. Convergence is exponential where many entries share a mask, algebraic where few do.
 ///

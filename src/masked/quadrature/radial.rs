@@ -3,11 +3,10 @@
 use std::f64::consts::{LN_2, SQRT_2};
 
 use super::cumulants::{ORDER, Powers, bernoulli_cumulants, moments, powers};
-use super::frame::{Entries, Frame, LANES};
+use super::frame::{Entries, Frame};
 use super::group::GroupTransform;
-use super::nodes::{Lanes, begin, doublings, high_node, low_node, times};
+use super::nodes::{begin, doublings, high_node, low_node, times};
 use crate::connectivity::Connectivity;
-use crate::gram::lane_sum;
 
 /// Steps in `ln lambda` are half an octave. For every mask, whatever its `h`, the trapezoidal sum of
 /// `lambda^(-l-1) exp(-lambda h)` is then right to `2 |Gamma(-l + 2 pi i / step)| < 1e-13` of `h^l`.
@@ -37,6 +36,8 @@ pub struct Radial<'a> {
     /// What nodes beyond the last may be worth.
     negligible: [f64; 2],
     cumulants: Powers,
+    /// Of the nodes below the first, see [`below_first`].
+    series: [Powers; 2],
     /// The probability that the mask is one given entry.
     one: f64,
     /// The probability of the empty mask.
@@ -119,8 +120,8 @@ impl<'a> Radial<'a> {
             let transform = GroupTransform::new(&group.entries, group.direction, p, of_group, first, octaves);
             GroupAverages { alone, powers, moments: moments(&cumulants, &with_required), transform }
         });
-        let groups = groups.collect();
-        Self { frame, p, first, doublings, low, octaves, negligible, cumulants, one, empty, groups }
+        let (groups, series) = (groups.collect(), [1, 2].map(|l| below_first(first, l)));
+        Self { frame, p, first, doublings, low, octaves, negligible, cumulants, series, one, empty, groups }
     }
 
     /// By how much the averages are wrong, in units of the rounding of one entry's exponential: at low nodes `M - 1` is wrong by
@@ -147,13 +148,13 @@ impl<'a> Radial<'a> {
                 let node = 2 * octave + half;
                 let groups = scratch.groups.iter().skip(node).step_by(2 * self.octaves);
                 let of_groups = self.groups.iter().zip(groups.copied());
-                let lambda = self.lambda(half, octave);
+                let inverse = 1.0 / self.lambda(half, octave);
                 let remaining = if octave < self.low {
                     self.low_node(sequence, of_groups)
                 } else {
                     self.high_node(sequence, of_groups)
                 };
-                last = [remaining / lambda, remaining / (lambda * lambda)];
+                last = [remaining * inverse, remaining * inverse * inverse];
                 above[0] += last[0];
                 above[1] += last[1];
             }
@@ -178,17 +179,16 @@ impl<'a> Radial<'a> {
     fn begin(&self, direction: (f64, f64), Scratch { sequences: [first, second], groups }: &mut Scratch) -> Powers {
         let start = self.first * 0.5f64.powi(self.doublings as i32);
         let mut powers = [0.0; ORDER + 2];
-        first.clear();
-        second.clear();
+        // Everything in it is written below.
+        let room = segments(self.frame).map(|entries| entries.xi.len()).iter().sum();
+        first.resize(room, 0.0);
+        second.resize(room, 0.0);
+        let mut from = 0;
         for (index, entries) in segments(self.frame).into_iter().enumerate() {
-            let from = first.len();
-            first.resize(from + entries.xi.len(), 0.0);
-            second.resize(from + entries.xi.len(), 0.0);
-            let mut lanes: [Lanes; ORDER] = [[0.0; LANES]; ORDER];
-            let lanes = if index == 1 { &mut lanes[..] } else { &mut [] };
-            let to = [&mut first[from..], &mut second[from..]];
-            begin((&entries.xi, &entries.eta), direction, (start, self.doublings), to, lanes);
-            powers[1..].iter_mut().zip(lanes).for_each(|(power, lanes)| *power = lane_sum(*lanes));
+            let of_singles = if index == 1 { &mut powers[1..=ORDER] } else { &mut [] };
+            let sequences = [&mut first[from..], &mut second[from..]];
+            begin((&entries.xi, &entries.eta), direction, (start, self.doublings), sequences, of_singles);
+            from += entries.xi.len();
         }
         groups.resize(2 * self.octaves * self.groups.len(), 0.0);
         let of_groups = groups.chunks_exact_mut(2 * self.octaves);
@@ -246,18 +246,22 @@ impl<'a> Radial<'a> {
             self.frame.required.vectors().map(|(x, y)| (x * direction.0 + y * direction.1).powi(2)).sum::<f64>()
                 / self.p;
         let moments = moments(&self.cumulants, &powers);
-        let mut below = [0.0; 2];
-        let mut term = 1.0;
-        let over = [1.0 / self.first, 1.0 / (self.first * self.first)];
-        for n in 1..=ORDER {
-            // (-lambda)^n / n!, summed over the nodes lambda 2^(-k/2), k = 1, 2, ..., of lambda^(-l).
-            term *= -self.first / n as f64;
-            for (l, below) in (1..n).zip(&mut below) {
-                *below += term * over[l - 1] * (moments[n] - left_out[n]) / (SQRT_2.powi((n - l) as i32) - 1.0);
-            }
-        }
-        below
+        self.series.map(|coefficients| (1..=ORDER).map(|n| coefficients[n] * (moments[n] - left_out[n])).sum())
     }
+}
+
+/// The coefficients of `E[h^n]`, `n = l + 1..=ORDER`, in the sum of `M(lambda) lambda^(-l)` over `lambda = first 2^(-k/2)`,
+/// `k = 1, 2, ...`: `(-1)^n / n!` times a geometric series.
+fn below_first(first: f64, l: usize) -> Powers {
+    let mut coefficients = [0.0; ORDER + 2];
+    let mut term = 1.0 / first.powi(l as i32);
+    for (n, coefficient) in coefficients.iter_mut().enumerate().take(ORDER + 1).skip(1) {
+        term *= -first / n as f64;
+        if n > l {
+            *coefficient = term / (SQRT_2.powi((n - l) as i32) - 1.0);
+        }
+    }
+    coefficients
 }
 
 /// The entries that every direction works on: the required ones and the singles.
