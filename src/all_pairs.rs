@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use crate::arccos::unit_angles;
 use crate::connectivity::Connectivity;
 use crate::error::{Error, Result};
+use crate::gram::check_entries;
 use crate::linalg::product;
 use crate::statistics::LogHistogram;
 
@@ -77,10 +78,12 @@ struct Set {
 }
 
 impl Set {
-    fn new(inputs: ArrayView2<f64>) -> Result<Self> {
-        if let Some(value) = inputs.iter().find(|value| value.is_nan() || value.abs() > crate::gram::LARGEST_ENTRY) {
-            let problem = format!("entries must be finite, at most {:e} in magnitude", crate::gram::LARGEST_ENTRY);
-            return Err(Error::value("inputs", value, problem, "remove or rescale it"));
+    fn new(name: &str, inputs: ArrayView2<f64>) -> Result<Self> {
+        if inputs.ncols() == 0 {
+            return Err(Error::value(name, "empty vectors", "the dimension is 0", "give at least one entry"));
+        }
+        for (row, input) in inputs.axis_iter(Axis(0)).enumerate() {
+            check_entries(&format!("{name}[{row}]"), input)?;
         }
         let mut units = inputs.to_owned();
         let norms: Vec<f64> = units
@@ -119,7 +122,8 @@ struct Tile<'a> {
 /// `progress` is called with the share that is done, from any thread.
 ///
 /// # Errors
-/// Where the shapes do not match, an entry is not finite, or there is no pair.
+/// Where the shapes do not match, an input is not one that [`crate::gram::Pair::new`] takes, a width is zero, or there is no
+/// pair.
 ///
 /// ```
 /// use ndarray::array;
@@ -141,8 +145,12 @@ pub fn all_pairs(
         let shapes = format!("shapes {:?} and {:?}", x.dim(), y.dim());
         return Err(Error::value("x, y", shapes, "have different dimensions", "give rows of equal length"));
     }
-    let first = Set::new(x)?;
-    let other = y.map(Set::new).transpose()?;
+    if let Some((p, _)) = networks.iter().find(|(_, width)| *width == 0) {
+        let problem = format!("the network at connectivity {} has no hidden unit", p.get());
+        return Err(Error::value("width", 0, problem, "give a width of at least 1"));
+    }
+    let first = Set::new("x", x)?;
+    let other = y.map(|y| Set::new("y", y)).transpose()?;
     let second = other.as_ref().unwrap_or(&first);
     let (rows, columns) = (first.norms.len(), second.norms.len());
     if columns < if other.is_some() { 1 } else { 2 } || rows == 0 {
@@ -275,8 +283,8 @@ fn expansion(
         k2[j] = ((3.0 * s * c + phi[j] * (1.0 + 2.0 * c * c)) / (2.0 * PI)).max(0.0);
         // sum (uv - c (u^2 + v^2)/2)^2 - s^2 (u^2 - v^2)^2 / 4, multiplied out.
         let first = 1.5 * squares[j] - c * cubes + (c * c - s * s) / 4.0 * fourth;
-        // At s = 0 the sum vanishes like s^4.
-        change_1[j] = if s > 1e-7 { first / (4.0 * PI * s) } else { 0.0 };
+        // The sum vanishes like s^4, and rounds: what is left out below is as small as what rounding would add.
+        change_1[j] = if s > 1e-4 { first / (4.0 * PI * s) } else { 0.0 };
         change_2[j] = (6.0 * phi[j] * squares[j] + s * (4.0 * cubes - c * fourth)) / (4.0 * PI);
     }
 }
@@ -306,6 +314,7 @@ fn distances(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arccos::arc_cosine;
     use crate::data::DataSource;
     use crate::gram::Pair;
     use crate::masked::{MaskedKernel, Moments};
@@ -369,5 +378,28 @@ mod tests {
         assert!(refused(Array2::ones((1, 3)), None));
         assert!(refused(Array2::ones((2, 3)), Some(Array2::ones((2, 4)))));
         assert!(refused(Array2::from_elem((2, 3), f64::NAN), None));
+        assert!(refused(Array2::from_elem((2, 3), 1e-100), None));
+        assert!(refused(Array2::ones((2, 0)), None));
+        assert!(all_pairs(Array2::ones((2, 3)).view(), None, &[(networks[0].0, 0)], &|_| {}).is_err());
+    }
+
+    #[test]
+    fn rows_that_are_alike_are_no_worse_than_rounding() {
+        // Pairs at angles from 0 to 1: the bias^2 of the first is far below what rounding leaves of a bias, 1e-12 of the kernel.
+        let base = DataSource::Gaussian { dimension: 40, samples: 2 }.inputs(8).unwrap().values;
+        for angle in [0.0, 1e-9, 1e-7, 1e-6, 1e-5, 3e-5, 1e-4, 1e-3, 1e-2, 1.0] {
+            let mut x = base.clone();
+            let near = &base.row(0) * 3.0 + &base.row(1) * angle;
+            x.row_mut(1).assign(&near);
+            let found = all_pairs(x.view(), None, &[(Connectivity::new(0.1).unwrap(), 1)], &|_| {}).unwrap();
+            let [_, bias_squared, variance] = one_by_one(&x, &[(0, 1)], &x, 0.1, 1);
+            let kernel = arc_cosine(Pair::new(x.row(0), x.row(1)).unwrap().gram()).k1 / 40.0;
+            let apart = |found: &Distribution, exact: f64| (found.mean() - exact).abs();
+            let bias = bias_squared[0].sqrt();
+            let rounding = 1e-11 * kernel;
+            let allowed = (2.0 * bias + rounding) * rounding + 1e-7 * bias_squared[0];
+            assert!(apart(&found[0].bias_squared, bias_squared[0]) <= allowed, "{angle:e}: {found:?} {bias_squared:?}");
+            assert!(apart(&found[0].variance, variance[0]) <= 1e-10 * variance[0], "{angle:e}");
+        }
     }
 }

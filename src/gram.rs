@@ -21,6 +21,29 @@ pub struct Pair<'a> {
     y: Cow<'a, [f64]>,
 }
 
+/// What [`Pair::new`] says of the entries of one input, called `name`.
+pub(crate) fn check_entries(name: &str, input: ArrayView1<f64>) -> Result<()> {
+    let wrong = |value: &f64| value.is_nan() || value.abs() > LARGEST_ENTRY;
+    if let Some((j, value)) = input.iter().enumerate().find(|(_, value)| wrong(value)) {
+        return Err(Error::value(
+            &format!("{name}[{j}]"),
+            format!("{value:e}"),
+            format!("entries must be finite, at most {LARGEST_ENTRY:e} in magnitude"),
+            "remove or rescale it",
+        ));
+    }
+    let largest = input.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
+    if largest > 0.0 && largest < SMALLEST_INPUT {
+        return Err(Error::value(
+            name,
+            format!("a vector whose largest entry is {largest:e}"),
+            format!("an input is zero or has an entry of at least {SMALLEST_INPUT:e}"),
+            "rescale it",
+        ));
+    }
+    Ok(())
+}
+
 impl<'a> Pair<'a> {
     /// Pairs two inputs of shape `(d,)`. Views that are not contiguous are copied.
     ///
@@ -39,27 +62,8 @@ impl<'a> Pair<'a> {
         if x.is_empty() {
             return Err(Error::value("x, y", "empty vectors", "the dimension is 0", "give at least one entry"));
         }
-        for (name, v) in [("x", x), ("y", y)] {
-            if let Some((j, value)) =
-                v.iter().enumerate().find(|(_, value)| value.is_nan() || value.abs() > LARGEST_ENTRY)
-            {
-                return Err(Error::value(
-                    &format!("{name}[{j}]"),
-                    format!("{value:e}"),
-                    format!("entries must be finite, at most {LARGEST_ENTRY:e} in magnitude"),
-                    "remove or rescale it",
-                ));
-            }
-            let largest = v.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
-            if largest > 0.0 && largest < SMALLEST_INPUT {
-                return Err(Error::value(
-                    name,
-                    format!("a vector whose largest entry is {largest:e}"),
-                    format!("an input is zero or has an entry of at least {SMALLEST_INPUT:e}"),
-                    "rescale it",
-                ));
-            }
-        }
+        check_entries("x", x)?;
+        check_entries("y", y)?;
         let contiguous = |v: ArrayView1<'a, f64>| v.to_slice().map_or_else(|| Cow::from(v.to_vec()), Cow::from);
         Ok(Self { x: contiguous(x), y: contiguous(y) })
     }

@@ -98,6 +98,38 @@ fn within_its_bound_of_the_sum_over_masks() {
     }
 }
 
+#[test]
+fn connectivities_next_to_0_and_1_and_inputs_parallel_but_for_an_ulp() {
+    for d in [5, 10] {
+        let plain = Array1::from_shape_fn(d, |j| noise(j, 0));
+        let other = Array1::from_shape_fn(d, |j| noise(j, 1));
+        let nudged = Array1::from_shape_fn(d, |j| if j % 2 == 0 { plain[j].next_up() } else { plain[j] });
+        let pairs =
+            [(&plain, other.clone()), (&plain, nudged.clone()), (&plain, -&nudged), (&plain, &nudged * (1.0 / 3.0))];
+        for (x, y) in pairs {
+            let pair = Pair::new(x.view(), y.view()).unwrap();
+            for p in [1e-30, 1e-12, 0.3, 1.0 - 1e-12] {
+                let connectivity = Connectivity::new(p).unwrap();
+                let exact = Enumerate::default().moments(&pair, connectivity).unwrap();
+                let found = Quadrature::default().moments(&pair, connectivity).unwrap();
+                for ((part, found), (_, exact)) in parts(&found).into_iter().zip(parts(&exact)) {
+                    let error = (found.value - exact.value).abs();
+                    assert!(
+                        error <= bound(found) + bound(exact),
+                        "{part}, d = {d}, p = {p}: {found:?}, exactly {exact:?}"
+                    );
+                }
+                let scale = pair.gram().scale();
+                assert!(bound(found.k1) <= 1e-6 * found.k1.value + 3e-14 * scale, "d = {d}, p = {p}: {found:?}");
+                assert!(
+                    bound(found.k2) <= 1e-6 * found.k2.value + 5e-14 * scale * scale / p,
+                    "d = {d}, p = {p}: {found:?}"
+                );
+            }
+        }
+    }
+}
+
 /// Pairs of MNIST test images in both normalisations, and of Gaussian vectors.
 fn data() -> Vec<(&'static str, Array2<f64>)> {
     let images = DataSource::Embedded.inputs(0).unwrap();

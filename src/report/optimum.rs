@@ -2,7 +2,7 @@
 
 use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 use super::table::Table;
-use crate::study::{CurvePoint, OptimumReport};
+use crate::study::{CurvePoint, OptimumMethod, OptimumReport};
 
 /// A row a theory: where its distance is least, how wide the minimum is, and what following it costs.
 pub fn optimum_table(report: &OptimumReport) -> Table {
@@ -16,16 +16,18 @@ pub fn optimum_table(report: &OptimumReport) -> Table {
         "exact distance there",
         "over the least",
     ]);
-    for optimum in &report.optima {
-        let at = &optimum.at;
-        let own = match optimum.method {
-            crate::study::OptimumMethod::Theorem1 => at.theorem1,
-            crate::study::OptimumMethod::Moments => at.moments,
-            _ => at.paper,
+    for method in OptimumMethod::ALL {
+        let Some(optimum) = report.optima.iter().find(|optimum| optimum.method == method) else {
+            let mut row = vec!["-".into(); 8];
+            row[0] = format!("{}: none, it falls below zero", method.title());
+            table.row(row);
+            continue;
         };
+        let at = &optimum.at;
+        let own = at.by(method);
         let p = at.connectivity.get();
         table.row(vec![
-            optimum.method.title().into(),
+            method.title().into(),
             at.width.to_string(),
             format!("{p:.4}"),
             format!("{:.2}", p * report.dimension as f64),

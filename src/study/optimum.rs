@@ -81,7 +81,7 @@ pub struct CurvePoint {
 }
 
 impl CurvePoint {
-    fn by(&self, method: OptimumMethod) -> f64 {
+    pub(crate) fn by(&self, method: OptimumMethod) -> f64 {
         match method {
             OptimumMethod::Theorem1 => self.theorem1,
             OptimumMethod::Moments => self.moments,
@@ -114,7 +114,7 @@ pub struct OptimumReport {
     pub checksum: String,
     /// Version of the program.
     pub version: String,
-    /// A minimum a theory.
+    /// A minimum a theory; none of a theory that has distances below zero.
     pub optima: Vec<Optimum>,
     /// All points that were evaluated, by width.
     pub curve: Vec<CurvePoint>,
@@ -161,16 +161,17 @@ impl OptimumSpec {
         }
         for method in [OptimumMethod::Theorem1, OptimumMethod::Moments, OptimumMethod::Paper] {
             // Between its neighbours the minimum is alone: halve the wider gap beside it until none is left, to a half percent.
-            loop {
-                let place = minimum(&curve, method);
-                let gap = |low: usize, high: usize| (curve[high].width as f64 / curve[low].width as f64).ln();
-                let left = if place > 0 { gap(place - 1, place) } else { 0.0 };
-                let right = if place + 1 < curve.len() { gap(place, place + 1) } else { 0.0 };
-                let (low, high) = if left >= right { (place.saturating_sub(1), place) } else { (place, place + 1) };
-                if left.max(right) < 0.005 || curve[high].width - curve[low].width < 2 {
+            while let Some(place) = minimum(&curve, method) {
+                // In the logarithm; none where no width lies between.
+                let gap = |low: usize| {
+                    let (low, high) = (curve.get(low)?.width as f64, curve.get(low + 1)?.width as f64);
+                    (high - low >= 2.0).then(|| ((high / low).ln(), low, high))
+                };
+                let gaps = [place.checked_sub(1).and_then(gap), gap(place)];
+                let Some((_, low, high)) = gaps.into_iter().flatten().max_by(|a, b| a.0.total_cmp(&b.0)) else { break };
+                if (high / low).ln() < 0.005 {
                     break;
                 }
-                let (low, high) = (curve[low].width as f64, curve[high].width as f64);
                 let middle = (low * high).sqrt().round().clamp(low + 1.0, high - 1.0);
                 evaluate(&mut curve, middle as usize)?;
             }
@@ -180,13 +181,16 @@ impl OptimumSpec {
         let formula = (formula.round() as usize).clamp(least, most);
         evaluate(&mut curve, formula)?;
 
-        let best = curve[minimum(&curve, OptimumMethod::Theorem1)].theorem1;
+        let Some(best) = minimum(&curve, OptimumMethod::Theorem1).map(|place| curve[place].theorem1) else {
+            let problem = "has kernels that vanish whatever the network: there is nothing to minimise";
+            return Err(Error::value("data", &self.data, problem, "give other inputs, or more pairs"));
+        };
         let optima = OptimumMethod::ALL
             .into_iter()
             .filter_map(|method| {
                 let place = match method {
                     OptimumMethod::PaperFormula => curve.iter().position(|point| point.width == formula)?,
-                    _ => minimum(&curve, method),
+                    _ => minimum(&curve, method)?,
                 };
                 let at = curve[place];
                 let flat = (method != OptimumMethod::PaperFormula).then(|| within(&curve, method, place));
@@ -255,11 +259,12 @@ impl Search<'_> {
     }
 }
 
-fn minimum(curve: &[CurvePoint], method: OptimumMethod) -> usize {
-    let value = |place: &usize| curve[*place].by(method);
-    // Where the expansion breaks down it can fall below zero, which is no distance.
-    let possible = (0..curve.len()).filter(|place| value(place) > 0.0);
-    possible.min_by(|a, b| value(a).total_cmp(&value(b))).unwrap_or(0)
+/// The place of the least distance. None where the theory has a distance anywhere that is not positive, so none: the expansion
+/// can, where it breaks down, and the inputs can, where their kernels vanish.
+fn minimum(curve: &[CurvePoint], method: OptimumMethod) -> Option<usize> {
+    let values: Vec<f64> = curve.iter().map(|point| point.by(method)).collect();
+    let positive = values.iter().all(|value| *value > 0.0);
+    positive.then(|| (0..values.len()).min_by(|a, b| values[*a].total_cmp(&values[*b])))?
 }
 
 /// The widths on both sides at which the curve crosses 1.05 times its minimum, linear in the logarithm of the width between
@@ -323,6 +328,31 @@ mod tests {
         let [exact, _, paper, formula] = report.optima[..] else { panic!("{:?}", report.optima) };
         assert!(paper.at.width < exact.at.width);
         assert_eq!(formula.at.width, (8.0 / (8.0f64 / 256.0).sqrt()).round() as usize);
+    }
+
+    #[test]
+    fn every_width_of_a_small_budget_is_tried() {
+        // Widths 2 to 20: those next to the minimum have to be on the curve.
+        let spec = OptimumSpec { weights: 20, data: DataSource::Gaussian { dimension: 12, samples: 40 }, ..gaussian() };
+        let report = report(spec);
+        let widths: Vec<usize> = report.curve.iter().map(|point| point.width).collect();
+        for optimum in &report.optima[..3] {
+            let width = optimum.at.width;
+            for neighbour in [width - 1, width + 1].iter().filter(|neighbour| (2..=20).contains(*neighbour)) {
+                assert!(widths.contains(neighbour), "{neighbour} beside {width} is not in {widths:?}");
+            }
+        }
+        assert!(report.optima[2].at.width > 2 && report.optima[2].at.width < 20);
+    }
+
+    #[test]
+    fn a_curve_below_zero_has_no_minimum() {
+        let connectivity = Connectivity::new(0.5).unwrap();
+        let point = |width, moments| CurvePoint { width, connectivity, theorem1: 1.0, moments, paper: 1.0 };
+        let curve = [point(1, 2.0), point(2, 1.0), point(3, -0.5)];
+        assert_eq!(minimum(&curve, OptimumMethod::Moments), None);
+        assert_eq!(minimum(&curve[..2], OptimumMethod::Moments), Some(1));
+        assert_eq!(minimum(&[], OptimumMethod::Moments), None);
     }
 
     #[test]

@@ -11,12 +11,12 @@ use crate::connectivity::Connectivity;
 use crate::data::{DataSource, Normalisation};
 use crate::error::{Error, Result};
 use crate::gram::Pair;
-use crate::masked::{Auto, MaskedKernel, MaskedMoments, Quadrature, Sampling};
+use crate::masked::{Auto, MaskedKernel, MaskedMoments, Quadrature, Sampling, Uncertainty};
 use crate::network::{LayerId, LayerLaw, MaskFamily, WeightLaw};
 use crate::paper;
 use crate::sampled::{PairedInputs, sampled_kernels};
 use crate::statistics::{mean, standard_error};
-use crate::theorem::{Distance, infinite_width_kernel, theorem_1};
+use crate::theorem::{Distance, error_of_square, infinite_width_kernel, theorem_1};
 
 /// The grid over which the theorem is verified.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ pub struct Check {
     pub theory: f64,
     /// From drawn networks: the same times the mean over pairs and initialisations of the ratio of the estimate to theory.
     pub estimate: f64,
-    /// Its standard error, from the initialisations.
+    /// Its standard error, from the initialisations; what is not known of the theory is added as if it were another.
     pub standard_error: f64,
 }
 
@@ -218,17 +218,16 @@ impl VerifySpec {
             let rows: Vec<f64> = rows.collect();
             for (index, row) in rows.iter().enumerate() {
                 let connectivity = Connectivity::new((row / d as f64).min(1.0))?;
-                let masked: Vec<MaskedMoments> = pairs
-                    .par_iter()
-                    .map(|pair| {
-                        Auto { quadrature, sampling: Sampling::new(1_000_000, self.seed)? }.moments(pair, connectivity)
-                    })
-                    .collect::<Result<_>>()?;
+                let masked = self.masked_moments(&pairs, connectivity, quadrature, 1_000_000)?;
                 for width in &self.widths {
                     // Seeds far from each other and from that of the pairs: cells are independent.
                     let seed = self.seed.wrapping_add((cells.len() as u64 + 1) << 32);
-                    let predictions: Vec<Prediction> =
-                        pairs.iter().zip(&masked).map(|(pair, masked)| Prediction::new(pair, masked, *width)).collect();
+                    let predictions: Vec<Prediction> = pairs
+                        .iter()
+                        .zip(&masked)
+                        .zip(&chosen)
+                        .map(|((pair, masked), rows)| Prediction::new(pair, masked, *width, *rows))
+                        .collect::<Result<_>>()?;
                     let checks = self.cell(&sampled, &predictions, (connectivity, *width), seed)?;
                     let (data, normalisation) = (data.clone(), *normalisation);
                     cells.push(Cell { data, normalisation, dimension: d, connectivity, width: *width, checks });
@@ -243,15 +242,31 @@ impl VerifySpec {
                 let rows = (1..).map(|power| 2f64.powi(power)).take_while(|row| *row < d as f64).chain([d as f64]);
                 for row in rows {
                     let connectivity = Connectivity::new((row / d as f64).min(1.0))?;
-                    let auto = Auto { quadrature: Quadrature::new(1e-4)?, sampling: Sampling::new(10_000, self.seed)? };
-                    let masked: Vec<MaskedMoments> =
-                        pairs.par_iter().map(|pair| auto.moments(pair, connectivity)).collect::<Result<_>>()?;
+                    let masked = self.masked_moments(&pairs, connectivity, Quadrature::new(1e-4)?, 10_000)?;
                     paper.push(paper_point((data, *normalisation), &masked, d, connectivity));
                 }
             }
         }
         let (tests, power) = (tests(&cells, 1.0)?, tests(&cells, VerifyReport::POWER_FACTOR)?);
         Ok(VerifyReport { spec: self.clone(), version: env!("CARGO_PKG_VERSION").into(), cells, tests, power, paper })
+    }
+
+    /// By the quadrature, or by so many masks of each pair's own where those are better.
+    fn masked_moments(
+        &self,
+        pairs: &[Pair],
+        connectivity: Connectivity,
+        quadrature: Quadrature,
+        masks: usize,
+    ) -> Result<Vec<MaskedMoments>> {
+        pairs
+            .par_iter()
+            .enumerate()
+            .map(|(index, pair)| {
+                let sampling = Sampling { stream: index as u32, ..Sampling::new(masks, self.seed)? };
+                Auto { quadrature, sampling }.moments(pair, connectivity)
+            })
+            .collect()
     }
 
     fn check(&self) -> Result<()> {
@@ -310,7 +325,8 @@ impl VerifySpec {
         Ok([0, 1, 2].map(|quantity| {
             let ratios: Vec<f64> = ratios.iter().map(|ratios| ratios[quantity]).collect();
             let theory = mean(&predictions.iter().map(|prediction| prediction.values[quantity]).collect::<Vec<_>>());
-            let standard_error = theory * standard_error(&ratios).unwrap_or(f64::NAN);
+            let unknown = mean(&predictions.iter().map(|prediction| prediction.errors[quantity]).collect::<Vec<_>>());
+            let standard_error = theory * standard_error(&ratios).unwrap_or(f64::NAN).hypot(unknown);
             Check { theory, estimate: theory * mean(&ratios), standard_error }
         }))
     }
@@ -319,15 +335,28 @@ impl VerifySpec {
 /// Theorem 1 for one pair: mean and variance of `Theta`, and the distance.
 struct Prediction {
     values: [f64; 3],
+    /// Their relative errors, at most.
+    errors: [f64; 3],
     infinite_width: f64,
 }
 
 impl Prediction {
-    fn new(pair: &Pair, masked: &MaskedMoments, width: usize) -> Self {
+    /// `rows` names the pair.
+    fn new(pair: &Pair, masked: &MaskedMoments, width: usize, rows: (usize, usize)) -> Result<Self> {
         let d = pair.dimension();
-        let (distance, _) = theorem_1(masked, d, width);
+        let (distance, error) = theorem_1(masked, d, width);
         let values = [masked.k1.value / d as f64, distance.variance / width as f64, distance.total()];
-        Self { values, infinite_width: infinite_width_kernel(arc_cosine(pair.gram()).k1, d) }
+        if values.iter().any(|value| !value.is_finite() || *value <= 0.0) {
+            let values = format!("rows {rows:?} with mean, variance and distance {values:?}");
+            let problem = "no estimate can be compared with a kernel below rounding";
+            return Err(Error::value("data", values, problem, "remove inputs that are opposite to others"));
+        }
+        let size = |error: Uncertainty| error.size().unwrap_or(f64::NAN);
+        let of_variance = masked.k2.error.combine(error_of_square(masked.k1), |k2, square| k2 + square);
+        let sizes =
+            [size(masked.k1.error) / d as f64, size(of_variance) / ((d * d) as f64 * width as f64), size(error)];
+        let errors = [0, 1, 2].map(|quantity| sizes[quantity] / values[quantity]);
+        Ok(Self { values, errors, infinite_width: infinite_width_kernel(arc_cosine(pair.gram()).k1, d) })
     }
 }
 

@@ -83,7 +83,7 @@ impl Frame {
         // The part of y/|y| that is orthogonal to x: its norm is sin t, with no square root of a cancelled difference.
         let across = |x: f64, y: f64| y * over_y - along * (x * over_x);
         let norm = sum(&|x, y| across(x, y).powi(2)).sqrt();
-        if norm == 0.0 {
+        if norm <= 4.0 * f64::EPSILON {
             return None;
         }
         let vector = |&(x, y): &(f64, f64)| (x * over_x, across(x, y) / norm);
