@@ -1,5 +1,5 @@
-//! Kernels of sparse, finite-width ReLU networks: exactly, by closed forms, and by sampling; and the test errors of the
-//! networks themselves.
+//! Kernels of sparse, finite-width ReLU networks: exactly (sums over masks, and a double integral at any dimension), by closed
+//! forms, and by sampling; and the test errors of the networks themselves.
 //!
 //! Given the same number of weights, is a wider, sparser network better? Golubeva, Neyshabur and Gur-Ari ("Are wider nets
 //! better given the same number of parameters?", ICLR 2021, [arXiv 2010.14495](https://arxiv.org/abs/2010.14495)) found that

@@ -37,12 +37,7 @@ fn methods_of(records: &[Record], normalisation: Normalisation) -> Vec<DistanceM
 /// 95 % interval where it is estimated, or a question mark where the draws do not tell it.
 pub fn distance_table(records: &[Record], normalisation: Normalisation, statistic: Statistic) -> Table {
     let methods = methods_of(records, normalisation);
-    let mut heads = vec!["method".to_string()];
-    if let Some(method) = methods.first() {
-        let found = distances(records, normalisation, *method);
-        heads.extend(found.iter().map(|record| network_name(records, record)));
-    }
-    let mut table = Table::new(&heads.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut table = table_by_network("method", records, normalisation, &methods);
     for method in methods {
         let mut row = vec![method.title().to_string()];
         for record in distances(records, normalisation, method) {
@@ -63,12 +58,7 @@ pub fn distance_table(records: &[Record], normalisation: Normalisation, statisti
 /// Bias^2 and variance / n under one normalisation, means over pairs with their errors where those are known: two rows a method.
 pub fn parts_table(records: &[Record], normalisation: Normalisation) -> Table {
     let methods = methods_of(records, normalisation);
-    let mut heads = vec!["part".to_string()];
-    if let Some(method) = methods.first() {
-        let found = distances(records, normalisation, *method);
-        heads.extend(found.iter().map(|record| network_name(records, record)));
-    }
-    let mut table = Table::new(&heads.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut table = table_by_network("part", records, normalisation, &methods);
     for method in methods {
         let found = distances(records, normalisation, method);
         let cell = |value: Option<f64>, error: Option<f64>, unit: f64| match (value, error) {
@@ -83,6 +73,21 @@ pub fn parts_table(records: &[Record], normalisation: Normalisation) -> Table {
         table.row(std::iter::once(title("variance / n")).chain(variance).collect());
     }
     table
+}
+
+/// A table without rows, of a column called `first` and one a network.
+fn table_by_network(
+    first: &str,
+    records: &[Record],
+    normalisation: Normalisation,
+    methods: &[DistanceMethod],
+) -> Table {
+    let mut heads = vec![first.to_string()];
+    if let Some(method) = methods.first() {
+        let found = distances(records, normalisation, *method);
+        heads.extend(found.iter().map(|record| network_name(records, record)));
+    }
+    Table::new(&heads.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Training runs: a row a network, accuracies as means over runs with half their 95 % intervals.
