@@ -3,6 +3,7 @@
 //! Products run on the calling thread: the callers spread independent work over threads themselves.
 
 use faer::linalg::matmul::matmul;
+use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::solvers::Solve;
 use faer::traits::ComplexField;
 use faer::{Accum, MatMut, MatRef, Par, Side};
@@ -28,6 +29,41 @@ pub fn product<T: ComplexField>(
     accumulate: bool,
     mut output: ArrayViewMut2<T>,
 ) -> Result<()> {
+    check_shapes(left, right, &output)?;
+    matmul(view_mut(&mut output), accumulation(accumulate), view(left), view(right), factor, Par::Seq);
+    Ok(())
+}
+
+/// The upper triangle, diagonal included, of [`product`], for square outputs; what lies below stays as it is.
+///
+/// # Errors
+/// Where the shapes do not match, or the output is not square.
+pub fn triangular_product<T: ComplexField>(
+    left: ArrayView2<T>,
+    right: ArrayView2<T>,
+    factor: T,
+    accumulate: bool,
+    mut output: ArrayViewMut2<T>,
+) -> Result<()> {
+    check_shapes(left, right, &output)?;
+    if !output.is_square() {
+        return Err(Error::value("output", format!("shape {:?}", output.dim()), "must be square", "give (n, n)"));
+    }
+    triangular::matmul(
+        view_mut(&mut output),
+        BlockStructure::TriangularUpper,
+        accumulation(accumulate),
+        view(left),
+        BlockStructure::Rectangular,
+        view(right),
+        BlockStructure::Rectangular,
+        factor,
+        Par::Seq,
+    );
+    Ok(())
+}
+
+fn check_shapes<T>(left: ArrayView2<T>, right: ArrayView2<T>, output: &ArrayViewMut2<T>) -> Result<()> {
     let (rows, columns) = output.dim();
     if left.ncols() != right.nrows() || left.nrows() != rows || right.ncols() != columns {
         return Err(Error::value(
@@ -37,12 +73,17 @@ pub fn product<T: ComplexField>(
             "give shapes (m, k), (k, n) and (m, n)",
         ));
     }
-    let strides = [output.strides()[0], output.strides()[1]];
-    // SAFETY: the pointer, shape and strides (in elements) are those of a live, exclusive ndarray view.
-    let output = unsafe { MatMut::from_raw_parts_mut(output.as_mut_ptr(), rows, columns, strides[0], strides[1]) };
-    let accumulate = if accumulate { Accum::Add } else { Accum::Replace };
-    matmul(output, accumulate, view(left), view(right), factor, Par::Seq);
     Ok(())
+}
+
+fn accumulation(accumulate: bool) -> Accum {
+    if accumulate { Accum::Add } else { Accum::Replace }
+}
+
+fn view_mut<'a, T>(matrix: &'a mut ArrayViewMut2<T>) -> MatMut<'a, T> {
+    let ((rows, columns), strides) = (matrix.dim(), [matrix.strides()[0], matrix.strides()[1]]);
+    // SAFETY: the pointer, shape and strides (in elements) are those of a live, exclusive ndarray view.
+    unsafe { MatMut::from_raw_parts_mut(matrix.as_mut_ptr(), rows, columns, strides[0], strides[1]) }
 }
 
 fn square(matrix: ArrayView2<f64>) -> Result<()> {

@@ -115,6 +115,12 @@ impl SparseRows {
         self.offsets.len() - 1
     }
 
+    /// Drops the rows without weights; the others keep their order.
+    pub fn drop_empty_rows(&mut self) {
+        // A row begins where the one before ends.
+        self.offsets.dedup();
+    }
+
     /// The rows as a matrix of `columns` columns, 0 where no weight exists.
     pub fn to_dense(&self, columns: usize) -> Array2<f32> {
         let mut dense = Array2::zeros((self.rows(), columns));
@@ -231,7 +237,12 @@ impl DrawnLayer {
 
     /// Draws the whole layer.
     pub fn all_rows(&self) -> SparseRows {
-        let parts: Vec<SparseRows> = (0..self.law.rows).into_par_iter().map(|row| self.rows(row..row + 1)).collect();
+        self.rows_in_parallel(0..self.law.rows)
+    }
+
+    /// [`DrawnLayer::rows`], on all threads.
+    pub fn rows_in_parallel(&self, rows: Range<usize>) -> SparseRows {
+        let parts: Vec<SparseRows> = rows.into_par_iter().map(|row| self.rows(row..row + 1)).collect();
         let mut whole = SparseRows { offsets: vec![0], ..SparseRows::default() };
         for part in parts {
             whole.columns.extend(part.columns);

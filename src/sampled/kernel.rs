@@ -4,20 +4,17 @@ use ndarray::{Array2, ArrayView2};
 use rand::RngExt;
 use rayon::prelude::*;
 
+use super::features::{hidden_features, scale_of};
 use crate::error::{Error, Result};
 use crate::gram::LARGEST_ENTRY;
-use crate::linalg::product;
-use crate::network::vector::{add_pair_products, relu, sparse_product};
-use crate::network::{DrawnLayer, LayerId, LayerLaw, SparseRows};
+use crate::network::vector::add_pair_products;
+use crate::network::{DrawnLayer, LayerId, LayerLaw};
 use crate::random::{Purpose, Stream};
 
 /// Hidden units that are drawn and summed together: the unit of work, and of the order of summation.
 const ROWS: usize = 64;
 /// Sums of such chunks that are held at once: 128 MB.
 const HELD_SUMS: usize = 1 << 24;
-/// Above this connectivity rows are multiplied as dense matrices, zeros and all. A round number; the crossover is not measured.
-const DENSE_ABOVE: f64 = 0.25;
-
 /// Inputs in single precision, feature-major, and the pairs among them.
 #[derive(Clone, Debug)]
 pub struct PairedInputs {
@@ -58,8 +55,7 @@ impl PairedInputs {
             let problem = format!("entries must be finite, at most {LARGEST_ENTRY:e} in magnitude");
             return Err(Error::value("inputs", format!("an entry {value:e}"), problem, "rescale the inputs"));
         }
-        let largest = inputs.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
-        let scale = if largest > 0.0 { largest.log2().round().exp2() } else { 1.0 };
+        let scale = scale_of(inputs);
         let features = Array2::from_shape_fn((inputs.ncols(), used.len()), |(feature, sample)| {
             (inputs[[used[sample], feature]] / scale) as f32
         });
@@ -128,10 +124,9 @@ pub fn sampled_kernels(inputs: &PairedInputs, law: LayerLaw, id: LayerId) -> Res
             .into_par_iter()
             .map(|chunk| {
                 let mut rows = drawn.rows(chunk * ROWS..((chunk + 1) * ROWS).min(law.rows));
-                // A row begins where the one before ends, so this drops the rows without weights, which add nothing.
-                rows.offsets.dedup();
+                rows.drop_empty_rows();
                 let mut sums = vec![0.0; inputs.pairs.len()];
-                for features in hidden_features(&rows, law, inputs)?.rows() {
+                for features in hidden_features(&rows, law, &inputs.features)?.rows() {
                     if let Some(features) = features.as_slice() {
                         add_pair_products(features, &inputs.pairs, &mut sums);
                     }
@@ -146,22 +141,6 @@ pub fn sampled_kernels(inputs: &PairedInputs, law: LayerLaw, id: LayerId) -> Res
     let factor = inputs.scale * inputs.scale / (law.rows as f64 * law.columns as f64);
     sums.iter_mut().for_each(|sum| *sum *= factor);
     Ok(sums)
-}
-
-/// `[u_i.x]_+` for rows `i` and all samples, shape `(rows, samples)`.
-fn hidden_features(weights: &SparseRows, law: LayerLaw, inputs: &PairedInputs) -> Result<Array2<f32>> {
-    let samples = inputs.features.ncols();
-    let mut hidden = Array2::zeros((weights.rows(), samples));
-    if law.connectivity.get() > DENSE_ABOVE {
-        let dense = weights.to_dense(law.columns);
-        product(dense.view(), inputs.features.view(), 1.0, false, hidden.view_mut())?;
-    } else if let (Some(input), Some(output)) = (inputs.features.as_slice(), hidden.as_slice_mut()) {
-        sparse_product(weights, 1.0, input, output, samples);
-    }
-    if let Some(values) = hidden.as_slice_mut() {
-        relu(values);
-    }
-    Ok(hidden)
 }
 
 #[cfg(test)]

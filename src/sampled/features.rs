@@ -1,0 +1,33 @@
+//! Features of hidden units: what both estimators make of drawn weights.
+
+use ndarray::{Array2, ArrayView2};
+
+use crate::error::Result;
+use crate::linalg::product;
+use crate::network::vector::{relu, sparse_product};
+use crate::network::{LayerLaw, SparseRows};
+
+/// Above this connectivity rows are multiplied as dense matrices, zeros and all. A round number; the crossover is not measured.
+const DENSE_ABOVE: f64 = 0.25;
+
+/// A power of two near the largest entry, so that single precision suits inputs of any scale.
+pub fn scale_of(inputs: ArrayView2<f64>) -> f64 {
+    let largest = inputs.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
+    if largest > 0.0 { largest.log2().round().exp2() } else { 1.0 }
+}
+
+/// `[u_i.x]_+` for rows `i` and all inputs, shape `(rows, inputs)`; inputs of shape `(d, inputs)`, in standard layout.
+pub fn hidden_features(weights: &SparseRows, law: LayerLaw, inputs: &Array2<f32>) -> Result<Array2<f32>> {
+    let samples = inputs.ncols();
+    let mut hidden = Array2::zeros((weights.rows(), samples));
+    if law.connectivity.get() > DENSE_ABOVE {
+        let dense = weights.to_dense(law.columns);
+        product(dense.view(), inputs.view(), 1.0, false, hidden.view_mut())?;
+    } else if let (Some(input), Some(output)) = (inputs.as_slice(), hidden.as_slice_mut()) {
+        sparse_product(weights, 1.0, input, output, samples);
+    }
+    if let Some(values) = hidden.as_slice_mut() {
+        relu(values);
+    }
+    Ok(hidden)
+}
