@@ -6,7 +6,8 @@ use crate::arccos::arc_cosine;
 use crate::connectivity::Connectivity;
 use crate::gram::Gram;
 
-/// Groups hold at least this share of the free entries, and two: the entries of smaller ones are taken one by one.
+/// Groups hold at least this share of the free entries, and two: the entries of smaller ones are taken one by one. The group
+/// beside required entries may be smaller.
 const LEAST_SHARE: f64 = 1.0 / 32.0;
 /// Entries are padded with zeros to rows of this many.
 pub const LANES: usize = 32;
@@ -280,7 +281,14 @@ fn direction(vectors: &[(f64, f64)]) -> (f64, f64) {
 fn split(vectors: &mut [(f64, f64)], taken_out: bool) -> (Entries, Vec<Group>) {
     vectors.sort_by(|a, b| slope(a).total_cmp(&slope(b)).then(a.0.total_cmp(&b.0)).then(a.1.total_cmp(&b.1)));
     let count = vectors.len();
-    let mut parts: Vec<&[(f64, f64)]> = vectors.chunk_by(parallel).collect();
+    // Each parallel to the first of its part, so that none is far from the part's line.
+    let mut parts: Vec<&[(f64, f64)]> = Vec::new();
+    let mut rest = &*vectors;
+    while let Some(first) = rest.first() {
+        let (part, others) = rest.split_at(rest.iter().take_while(|other| parallel(first, other)).count().max(1));
+        parts.push(part);
+        rest = others;
+    }
     parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
     let least = (LEAST_SHARE * count as f64).max(2.0);
     let large = parts.iter().take_while(|part| part.len() as f64 >= least).count();

@@ -1,18 +1,20 @@
 //! The Laplace transform of a group of parallel entries: a function of one variable, tabulated once a pair.
 
 use multiversion::multiversion;
+use multiversion::target::target_cfg_f;
 
 use super::cumulants::{ORDER, Powers};
 use super::frame::Entries;
 use super::nodes::{begin, doublings, low_node};
+use crate::gram::fused;
 
 /// The table's steps in an octave, and in half an octave, a node of the radial rule.
 const STEPS: usize = 16;
 const PHASES: usize = STEPS / 2;
-/// The table begins this many octaves below the first node; the series below the first node is exact to 2^-80 there.
+/// The table begins this many octaves below the first node, where the series is exact to rounding.
 const BELOW: f64 = 1.5;
 /// Values of the table that one interpolated value is made of. `F` and `(F - 1)/w` are analytic in `ln w` and bounded by 1 and
-/// by `p sum r_j^2` where `|Im ln w| < pi/2`, so fourteen steps of a sixteenth of an octave leave less than 2e-16 of these.
+/// by `p sum r_j^2` where `|Im ln w| < pi/2`, so fourteen steps of a sixteenth of an octave leave less than 1e-15 of these.
 const POINTS: usize = 14;
 
 /// `F(w) - 1` with `F(w) = prod_j (1 - p + p exp(-w r_j^2))`, the Laplace transform of a group of entries of lengths `r_j` along
@@ -67,8 +69,8 @@ impl GroupTransform {
         let weights = lagrange(position - before);
         let window = before as i64 - (POINTS as i64 / 2 - 1);
         let in_steps = PHASES as i64;
-        let begins = (-window).div_euclid(in_steps) + i64::from((-window).rem_euclid(in_steps) > 0);
-        let (below, values) = values.split_at_mut((begins.max(0) as usize).min(values.len()));
+        let begins = (in_steps - 1 - window).max(0) / in_steps;
+        let (below, values) = values.split_at_mut((begins as usize).min(values.len()));
         for (k, value) in below.iter_mut().enumerate() {
             *value = self.series(squared_cosine * self.first * (0.5 * k as f64).exp2());
         }
@@ -117,10 +119,11 @@ fn lagrange(position: f64) -> [f64; POINTS] {
 }
 
 /// `to += weight from`, as far as `to` goes.
-#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx512f+fma", "x86_64+avx2+fma"))]
 fn add_scaled(weight: f64, from: &[f64], to: &mut [f64]) {
+    const FUSED: bool = target_cfg_f!(target_feature = "fma");
     for (to, from) in to.iter_mut().zip(from) {
-        *to += weight * from;
+        *to = fused::<FUSED>(weight, *from, *to);
     }
 }
 

@@ -33,9 +33,8 @@ pub struct Radial<'a> {
     /// Octaves of low nodes, where `M` is near 1, and of nodes in all, at most.
     low: usize,
     octaves: usize,
-    /// What nodes beyond the last may be worth, and what the series below the first omits at most.
+    /// What nodes beyond the last may be worth.
     negligible: [f64; 2],
-    omitted: [f64; 2],
     cumulants: Powers,
     /// Of the nodes below the first, see [`below_first`].
     series: [Powers; 2],
@@ -60,7 +59,7 @@ struct GroupAverages {
 pub struct Direction {
     /// `E[h^l ln h]`.
     pub average: [f64; 2],
-    /// A bound of what nodes beyond the last, and higher moments below the first, would add.
+    /// A bound of what nodes beyond the last would add.
     pub tail: [f64; 2],
     /// The nodes it took.
     pub nodes: usize,
@@ -77,7 +76,7 @@ pub struct Scratch {
 }
 
 impl<'a> Radial<'a> {
-    /// Prepares averages that are exact but for rounding and for tails of at most twice `negligible`.
+    /// Prepares averages that are exact but for rounding and for tails of at most `negligible`.
     pub fn new(frame: &'a Frame, connectivity: Connectivity, negligible: [f64; 2]) -> Self {
         let p = connectivity.get();
         let cumulants = bernoulli_cumulants(p);
@@ -95,17 +94,13 @@ impl<'a> Radial<'a> {
         lengths[1] += frame.required.vectors().map(|(xi, eta)| xi * xi + eta * eta).sum::<f64>() / p;
         let bound = moments(&cumulants, &lengths);
         let factorial: f64 = (1..=ORDER + 1).map(|n| n as f64).product();
-        // What the series below the first node omits, `omitted first^left`, is to be negligible, or a quarter of the rounding of
-        // E[h^l].
-        let left = [1, 2].map(|l| (ORDER + 1 - l) as i32);
-        let weights = [STEP, 2.0 * STEP];
-        let omitted = [0, 1].map(|l| weights[l] * bound[ORDER + 1] / (factorial * (SQRT_2.powi(left[l]) - 1.0)));
+        // The first omitted term of the series below the first node is to be a quarter of the rounding of E[h^l].
         let first = |l: usize| {
-            let allowed = negligible[l].max(weights[l] * f64::EPSILON / 4.0 * bound[l + 1]);
-            (allowed / omitted[l]).powf(1.0 / f64::from(left[l]))
+            let left = (ORDER + 1 - l) as i32;
+            let allowed = f64::EPSILON / 4.0 * bound[l] * factorial * (SQRT_2.powi(left) - 1.0);
+            (allowed / bound[ORDER + 1]).powf(1.0 / f64::from(left))
         };
-        let first = first(0).min(first(1));
-        let omitted = [0, 1].map(|l| omitted[l] * first.powi(left[l]));
+        let first = first(1).min(first(2));
         let longest =
             segments(frame).into_iter().flat_map(Entries::vectors).fold(0.0f64, |most, (x, y)| most.max(x * x + y * y));
         let doublings = doublings(first * SQRT_2 * longest);
@@ -126,7 +121,7 @@ impl<'a> Radial<'a> {
             GroupAverages { alone, powers, moments: moments(&cumulants, &with_required), transform }
         });
         let (groups, series) = (groups.collect(), [1, 2].map(|l| below_first(first, l)));
-        Self { frame, p, first, doublings, low, octaves, negligible, omitted, cumulants, series, one, empty, groups }
+        Self { frame, p, first, doublings, low, octaves, negligible, cumulants, series, one, empty, groups }
     }
 
     /// By how much the averages are wrong, in units of the rounding of one entry's exponential: at low nodes `M - 1` is wrong by
@@ -172,7 +167,7 @@ impl<'a> Radial<'a> {
             }
         };
         let average = [STEP * (below[0] + above[0]), -2.0 * STEP * (below[1] + above[1])];
-        Direction { average, tail: [0, 1].map(|l| tail[l] + self.omitted[l]), nodes: 2 * octave }
+        Direction { average, tail, nodes: 2 * octave }
     }
 
     fn lambda(&self, half: usize, octave: usize) -> f64 {
