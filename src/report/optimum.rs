@@ -19,7 +19,7 @@ pub fn optimum_table(report: &OptimumReport) -> Table {
     for method in OptimumMethod::ALL {
         let Some(optimum) = report.optima.iter().find(|optimum| optimum.method == method) else {
             let mut row = vec!["-".into(); 8];
-            row[0] = format!("{}: none, it falls below zero", method.title());
+            row[0] = format!("{}: none, it is not positive everywhere", method.title());
             table.row(row);
             continue;
         };

@@ -127,7 +127,8 @@ impl OptimumSpec {
     /// Scans the widths that the budget admits, then narrows down each minimum to one width.
     ///
     /// # Errors
-    /// Where the data cannot be read or normalised, the budget admits no width, or a setting is out of range.
+    /// Where the data cannot be read or normalised or its kernels vanish, the budget admits no width, or a setting is out of
+    /// range.
     pub fn run(&self, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<OptimumReport> {
         if !(1..=1_000_000).contains(&self.pairs) {
             return Err(Error::value(
@@ -159,21 +160,21 @@ impl OptimumSpec {
             let width = (least as f64 * (step * index as f64).exp()).round() as usize;
             evaluate(&mut curve, width.clamp(least, most))?;
         }
-        for method in [OptimumMethod::Theorem1, OptimumMethod::Moments, OptimumMethod::Paper] {
-            // Between its neighbours the minimum is alone: halve the wider gap beside it until none is left, to a half percent.
-            while let Some(place) = minimum(&curve, method) {
-                // In the logarithm; none where no width lies between.
-                let gap = |low: usize| {
-                    let (low, high) = (curve.get(low)?.width as f64, curve.get(low + 1)?.width as f64);
-                    (high - low >= 2.0).then(|| ((high / low).ln(), low, high))
-                };
-                let gaps = [place.checked_sub(1).and_then(gap), gap(place)];
-                let Some((_, low, high)) = gaps.into_iter().flatten().max_by(|a, b| a.0.total_cmp(&b.0)) else { break };
-                if (high / low).ln() < 0.005 {
-                    break;
-                }
-                let middle = (low * high).sqrt().round().clamp(low + 1.0, high - 1.0);
-                evaluate(&mut curve, middle as usize)?;
+        let vanish = || {
+            let problem = "has kernels that vanish whatever the network: there is nothing to minimise";
+            Error::value("data", &self.data, problem, "give other inputs, or more pairs")
+        };
+        minimum(&curve, OptimumMethod::Theorem1).ok_or_else(vanish)?;
+        // Until each minimum is alone between its neighbours: what one theory adds can be the minimum of another.
+        loop {
+            let methods = [OptimumMethod::Theorem1, OptimumMethod::Moments, OptimumMethod::Paper];
+            let next = methods.into_iter().find_map(|method| {
+                let widths: Vec<usize> = curve.iter().map(|point| point.width).collect();
+                between(&widths, minimum(&curve, method)?)
+            });
+            match next {
+                Some(width) => evaluate(&mut curve, width)?,
+                None => break,
             }
         }
         let even = self.weights as f64 / (dimension + self.outputs) as f64;
@@ -181,10 +182,7 @@ impl OptimumSpec {
         let formula = (formula.round() as usize).clamp(least, most);
         evaluate(&mut curve, formula)?;
 
-        let Some(best) = minimum(&curve, OptimumMethod::Theorem1).map(|place| curve[place].theorem1) else {
-            let problem = "has kernels that vanish whatever the network: there is nothing to minimise";
-            return Err(Error::value("data", &self.data, problem, "give other inputs, or more pairs"));
-        };
+        let best = minimum(&curve, OptimumMethod::Theorem1).map(|place| curve[place].theorem1).ok_or_else(vanish)?;
         let optima = OptimumMethod::ALL
             .into_iter()
             .filter_map(|method| {
@@ -267,6 +265,18 @@ fn minimum(curve: &[CurvePoint], method: OptimumMethod) -> Option<usize> {
     positive.then(|| (0..values.len()).min_by(|a, b| values[*a].total_cmp(&values[*b])))?
 }
 
+/// A width in the middle of the wider gap beside the one at `place`, in the logarithm; none where both are below a half percent
+/// or hold no width.
+fn between(widths: &[usize], place: usize) -> Option<usize> {
+    let gap = |low: usize| {
+        let (low, high) = (*widths.get(low)? as f64, *widths.get(low + 1)? as f64);
+        (high - low >= 2.0).then(|| ((high / low).ln(), low, high))
+    };
+    let gaps = [place.checked_sub(1).and_then(gap), gap(place)];
+    let (_, low, high) = gaps.into_iter().flatten().max_by(|a, b| a.0.total_cmp(&b.0)).filter(|gap| gap.0 >= 0.005)?;
+    Some((low * high).sqrt().round().clamp(low + 1.0, high - 1.0) as usize)
+}
+
 /// The widths on both sides at which the curve crosses 1.05 times its minimum, linear in the logarithm of the width between
 /// points; the end of the curve where it does not.
 fn within(curve: &[CurvePoint], method: OptimumMethod, place: usize) -> (f64, f64) {
@@ -331,18 +341,26 @@ mod tests {
     }
 
     #[test]
-    fn every_width_of_a_small_budget_is_tried() {
-        // Widths 2 to 20: those next to the minimum have to be on the curve.
-        let spec = OptimumSpec { weights: 20, data: DataSource::Gaussian { dimension: 12, samples: 40 }, ..gaussian() };
-        let report = report(spec);
-        let widths: Vec<usize> = report.curve.iter().map(|point| point.width).collect();
-        for optimum in &report.optima[..3] {
-            let width = optimum.at.width;
-            for neighbour in [width - 1, width + 1].iter().filter(|neighbour| (2..=20).contains(*neighbour)) {
-                assert!(widths.contains(neighbour), "{neighbour} beside {width} is not in {widths:?}");
+    fn the_search_ends_at_the_minimum_of_any_unimodal_curve() {
+        // Small widths too, where a gap of one beside the minimum must not end the search on the other side.
+        for (least, most) in [(1usize, 5000usize), (1, 7), (8, 635), (2, 20)] {
+            for best in (least..=most).step_by((most / 200).max(1)) {
+                let distance = |width: usize| (width as f64 / best as f64).ln().abs();
+                let step = (most as f64 / least as f64).ln() / (SCAN - 1) as f64;
+                let scan = (0..SCAN).map(|index| (least as f64 * (step * index as f64).exp()).round() as usize);
+                let mut widths: Vec<usize> = scan.map(|width| width.clamp(least, most)).collect();
+                widths.dedup();
+                let place = |widths: &[usize]| {
+                    (0..widths.len()).min_by(|a, b| distance(widths[*a]).total_cmp(&distance(widths[*b]))).unwrap()
+                };
+                while let Some(next) = between(&widths, place(&widths)) {
+                    let at = widths.binary_search(&next).unwrap_err();
+                    widths.insert(at, next);
+                }
+                let found = widths[place(&widths)];
+                assert!(distance(found) <= 0.005, "{found} for {best} of {least} to {most}");
             }
         }
-        assert!(report.optima[2].at.width > 2 && report.optima[2].at.width < 20);
     }
 
     #[test]

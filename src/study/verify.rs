@@ -44,7 +44,7 @@ pub struct Check {
     pub theory: f64,
     /// From drawn networks: the same times the mean over pairs and initialisations of the ratio of the estimate to theory.
     pub estimate: f64,
-    /// Its standard error, from the initialisations; what is not known of the theory is added as if it were another.
+    /// Its standard error, from the initialisations; what is not known of the theory is at most a tenth of it.
     pub standard_error: f64,
 }
 
@@ -159,6 +159,12 @@ impl VerifyReport {
     }
 }
 
+/// The least `K_1 / |x||y|` that is compared with drawn networks: rounding is 1e-8 of it.
+const LEAST_KERNEL: f64 = 1e-6;
+
+/// What may be unknown of the theory, in standard errors of the estimate.
+const MOST_UNKNOWN: f64 = 0.1;
+
 /// Pairs over which Eq. (4) is compared with Theorem 1.
 const PAPER_PAIRS: usize = 200;
 
@@ -188,7 +194,8 @@ impl VerifySpec {
     /// Draws the networks of every cell, each from its own seed, and tests them.
     ///
     /// # Errors
-    /// Where a setting is out of range or data cannot be read.
+    /// Where a setting is out of range, data cannot be read or has no pair with a positive kernel, or the tolerance leaves a
+    /// prediction less well known than its estimate.
     pub fn run(&self, progress: &(dyn Fn(f64) + Sync)) -> Result<VerifyReport> {
         self.check()?;
         let quadrature = Quadrature::new(self.tolerance)?;
@@ -203,8 +210,14 @@ impl VerifySpec {
             for (i, j) in &chosen {
                 pairs.push(Pair::new(values.row(*i), values.row(*j))?);
             }
-            // Where an input is zero, or opposite to the other, the kernel is zero whatever the network.
-            let positive: Vec<bool> = pairs.iter().map(|pair| arc_cosine(pair.gram()).k1 > 0.0).collect();
+            // Where an input is zero, or nearly opposite to the other, the kernel is zero or lost in rounding.
+            let positive: Vec<bool> = pairs
+                .iter()
+                .map(|pair| {
+                    let gram = pair.gram();
+                    arc_cosine(gram).k1 > LEAST_KERNEL * gram.scale()
+                })
+                .collect();
             let mut keep = positive.iter();
             chosen.retain(|_| keep.next() == Some(&true));
             let mut keep = positive.iter();
@@ -322,13 +335,22 @@ impl VerifySpec {
                 Ok(sums.map(|sum| sum / predictions.len() as f64))
             })
             .collect::<Result<_>>()?;
-        Ok([0, 1, 2].map(|quantity| {
+        let checks = [0, 1, 2].map(|quantity| {
             let ratios: Vec<f64> = ratios.iter().map(|ratios| ratios[quantity]).collect();
             let theory = mean(&predictions.iter().map(|prediction| prediction.values[quantity]).collect::<Vec<_>>());
             let unknown = mean(&predictions.iter().map(|prediction| prediction.errors[quantity]).collect::<Vec<_>>());
-            let standard_error = theory * standard_error(&ratios).unwrap_or(f64::NAN).hypot(unknown);
-            Check { theory, estimate: theory * mean(&ratios), standard_error }
-        }))
+            let standard_error = standard_error(&ratios).unwrap_or(f64::NAN);
+            // A theory that is itself unknown would pass or fail for that.
+            if unknown > MOST_UNKNOWN * standard_error {
+                let found =
+                    format!("relative error {unknown:.1e} of the {} at width {width}", Quantity::ALL[quantity].title());
+                let problem =
+                    format!("beside a standard error of {standard_error:.1e} the theory is not known well enough");
+                return Err(Error::value("tolerance", found, problem, "give a smaller --tolerance"));
+            }
+            Ok(Check { theory, estimate: theory * mean(&ratios), standard_error: theory * standard_error })
+        });
+        checks.into_iter().collect::<Result<Vec<_>>>().map(|checks| [checks[0], checks[1], checks[2]])
     }
 }
 
