@@ -32,7 +32,8 @@ pub struct DistanceArgs {
     /// Networks as WIDTH:CONNECTIVITY, instead of widths at a budget
     #[arg(long, value_delimiter = ',', value_name = "LIST", conflicts_with_all = ["widths", "weights", "outputs"])]
     networks: Vec<SparseWidth>,
-    /// Methods: sampled, theorem1, moments, moments_all (over all pairs), paper, paper_even [default: all but moments_all]
+    /// Methods: sampled, theorem1, moments, paper, paper_even; over all pairs instead of random ones: sampled_all, moments_all
+    /// [default: all but these two]
     #[arg(long, value_delimiter = ',', value_name = "LIST")]
     methods: Vec<DistanceMethod>,
     #[command(flatten)]
@@ -100,6 +101,7 @@ pub fn distance_spec(networks: Vec<SparseWidth>, options: &SamplingOptions) -> D
         mask: options.mask.into(),
         law: options.law.into(),
         reference: options.reference,
+        memory: (options.memory as usize) << 20,
         ..DistanceSpec::paper(networks)
     }
 }

@@ -71,7 +71,14 @@ impl Common {
     pub fn run_study(&self, spec: &StudySpec, folder: Option<&Path>) -> Result<Vec<Record>> {
         let bar = self.bar(0);
         let records = spec.run(folder, &|progress| match progress {
-            Progress::Begin { cost } => bar.set_length(cost),
+            Progress::Begin { cost, memory } => {
+                bar.set_length(cost);
+                if let Some(memory) = memory {
+                    bar.suspend(|| {
+                        self.note(&format!("All pairs: at most {} MB beside the inputs.", memory.div_ceil(1 << 20)))
+                    });
+                }
+            }
             Progress::Done { task, cost, resumed } => {
                 // What an earlier run did says nothing about the speed of this one.
                 if resumed {

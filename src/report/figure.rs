@@ -47,19 +47,21 @@ pub(super) fn repeats_widths(records: &[Record]) -> bool {
 
 /// A statistic of a distance with its 95 % interval: of the mean on the pairs taken, from the error of sampling networks or
 /// masks where that can be trusted, or its error bound where nothing was sampled; of the median over all pairs of the data.
-pub(super) fn statistic_of(record: &DistanceRecord, statistic: Statistic) -> (f64, Option<(f64, f64)>) {
+///
+/// None where the record does not have it.
+pub(super) fn statistic_of(record: &DistanceRecord, statistic: Statistic) -> Option<(f64, Option<(f64, f64)>)> {
     match statistic {
-        Statistic::Median => (record.median, record.median_low.zip(record.median_high)),
+        Statistic::Median => record.median.map(|median| (median, record.median_low.zip(record.median_high))),
         Statistic::Mean => {
             let error = record.mean_error_samples.filter(|_| record.has_reliable_error());
             // Where nothing was sampled the error is a bound already.
             let factor = match record.method {
-                DistanceMethod::Sampled => t_quantile_95(record.samples.saturating_sub(1)),
+                method if method.draws_networks() => t_quantile_95(record.samples.saturating_sub(1)),
                 _ if record.samples == 0 => Some(1.0),
                 _ => t_quantile_95(1000),
             };
             let reach = error.zip(factor).map(|(error, factor)| error * factor);
-            (record.mean, reach.map(|reach| (record.mean - reach, record.mean + reach)))
+            Some((record.mean, reach.map(|reach| (record.mean - reach, record.mean + reach))))
         }
     }
 }
@@ -165,9 +167,13 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
         }
         x_ticks.extend(found.iter().map(|record| record.width as f64));
         let point = |record: &&DistanceRecord| {
-            let (y, interval) = statistic_of(record, statistic);
-            ChartPoint { x: record.width as f64, y, interval }
+            let (y, interval) = statistic_of(record, statistic)?;
+            Some(ChartPoint { x: record.width as f64, y, interval })
         };
+        let points: Vec<ChartPoint> = found.iter().filter_map(point).collect();
+        if points.is_empty() {
+            continue;
+        }
         if method == DistanceMethod::Sampled {
             sampled = found.first().copied();
         }
@@ -180,7 +186,7 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
             },
             marked: true,
             right: false,
-            points: found.iter().map(point).collect(),
+            points,
         });
     }
     if series.is_empty() {

@@ -36,12 +36,18 @@ fn methods_of(records: &[Record], normalisation: Normalisation) -> Vec<DistanceM
 /// Distances under one normalisation: a row a method, a column a width; the mean or median over pairs, the mean with half its
 /// 95 % interval where it is estimated, or a question mark where the draws do not tell it.
 pub fn distance_table(records: &[Record], normalisation: Normalisation, statistic: Statistic) -> Table {
-    let methods = methods_of(records, normalisation);
+    let mut methods = methods_of(records, normalisation);
+    methods.retain(|method| {
+        distances(records, normalisation, *method).iter().any(|record| statistic_of(record, statistic).is_some())
+    });
     let mut table = table_by_network("method", records, normalisation, &methods);
     for method in methods {
         let mut row = vec![method.title().to_string()];
         for record in distances(records, normalisation, method) {
-            let (value, interval) = statistic_of(record, statistic);
+            let Some((value, interval)) = statistic_of(record, statistic) else {
+                row.push("-".into());
+                continue;
+            };
             row.push(match interval.filter(|_| statistic == Statistic::Mean) {
                 Some((_, high)) => format!("{value:.2e} ± {:.0e}", high - value),
                 None if record.mean_error_samples.is_some() && statistic == Statistic::Mean => {
@@ -57,7 +63,9 @@ pub fn distance_table(records: &[Record], normalisation: Normalisation, statisti
 
 /// Bias^2 and variance / n under one normalisation, means over pairs with their errors where those are known: two rows a method.
 pub fn parts_table(records: &[Record], normalisation: Normalisation) -> Table {
-    let methods = methods_of(records, normalisation);
+    let mut methods = methods_of(records, normalisation);
+    methods
+        .retain(|method| distances(records, normalisation, *method).iter().any(|record| record.bias_squared.is_some()));
     let mut table = table_by_network("part", records, normalisation, &methods);
     for method in methods {
         let found = distances(records, normalisation, method);
@@ -242,10 +250,9 @@ fn minima(records: &[Record], normalisation: Normalisation, text: &mut String) {
     for method in methods_of(records, normalisation) {
         let found = distances(records, normalisation, method);
         let at = |statistic: Statistic| {
-            found
-                .iter()
-                .min_by(|a, b| statistic_of(a, statistic).0.total_cmp(&statistic_of(b, statistic).0))
-                .map_or(String::new(), |record| network_name(records, record))
+            let values = found.iter().filter_map(|record| Some((statistic_of(record, statistic)?.0, record)));
+            let least = values.min_by(|a, b| a.0.total_cmp(&b.0));
+            least.map_or("-".into(), |(_, record)| network_name(records, record))
         };
         table.row(vec![method.title().into(), at(Statistic::Mean), at(Statistic::Median)]);
     }
@@ -265,7 +272,7 @@ fn correlations(records: &[Record], normalisation: Normalisation, seed: u64, tex
                 .iter()
                 .filter_map(|record| {
                     let (_, runs) = accuracies.iter().find(|(width, _)| *width == record.width)?;
-                    Some((statistic_of(record, statistic).0, runs.iter().map(|accuracy| 1.0 - accuracy).collect()))
+                    Some((statistic_of(record, statistic)?.0, runs.iter().map(|accuracy| 1.0 - accuracy).collect()))
                 })
                 .collect();
             let (first, second): (Vec<f64>, Vec<f64>) =

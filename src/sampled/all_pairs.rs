@@ -8,12 +8,12 @@ use multiversion::multiversion;
 use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 
-use super::features::{hidden_features, scale_of};
+use super::features::{hidden_features, scale_of, takes_dense};
 use crate::arccos::unit_angles;
 use crate::error::{Error, Result};
 use crate::gram::{check_entries, lane_sum};
 use crate::linalg::{product, triangular_product};
-use crate::network::{DrawnLayer, LayerId, LayerLaw, SparseRows};
+use crate::network::{DrawnLayer, LayerId, LayerLaw, MaskFamily, SparseRows};
 
 /// Inputs on a side of a tile: four of the 96 that faer's kernel takes at a time with AVX-512. Fixed, so that sums are the same
 /// however the tiles are shared out.
@@ -138,9 +138,10 @@ impl<'a> Sweep<'a> {
         let tiles = self.inputs.tiles.len();
         let widest = self.networks.iter().map(|network| network.law.rows).max().unwrap_or(0);
         let float = size_of::<f32>();
+        let threads = rayon::current_num_threads();
         // A tile of the kernel and of its limit in each thread, and room of the product; the weights of one chunk.
-        let in_threads = rayon::current_num_threads() * (3 * TILE * TILE * float + (8 << 20));
-        let weights = widest.min(CHUNK) * self.inputs.dimension() * (3 * float + size_of::<u64>());
+        let in_threads = threads * (3 * TILE * TILE * float + (8 << 20));
+        let weights = self.networks.iter().map(|network| weight_bytes(&network.law, threads)).max().unwrap_or(0);
         let fixed = in_threads + weights;
         let features = |block: usize, rows: usize| tiles.min(2 * block) * TILE * rows.min(CHUNK) * float;
         let grams = |block: usize| {
@@ -295,6 +296,21 @@ impl<'a> Sweep<'a> {
     }
 }
 
+/// What the weights of a chunk take while its features are made, in bytes.
+fn weight_bytes(law: &LayerLaw, threads: usize) -> usize {
+    let entries = |rows: usize| rows as f64 * law.columns as f64;
+    // Six standard deviations above the mean; places and values, by row and then joined.
+    let expected = law.connectivity.get() * entries(law.rows.min(CHUNK));
+    let weights = 2.0 * size_of::<(u32, f32)>() as f64 * (expected + 6.0 * expected.sqrt() + 20.0);
+    // To find the mask of an exact count, keys and places of all that could be in it.
+    let exact = law.mask == MaskFamily::ExactCount && !law.connectivity.is_dense();
+    let keys =
+        if exact { 3.0 * size_of::<(u64, u64)>() as f64 * law.connectivity.get() * entries(law.rows) } else { 0.0 };
+    let dense =
+        if takes_dense(law) { threads as f64 * size_of::<f32>() as f64 * entries(law.rows.min(CHUNK)) } else { 0.0 };
+    (keys + weights + dense) as usize
+}
+
 /// Sums of squared distances over a pair of tiles.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sums {
@@ -392,7 +408,7 @@ mod tests {
     use crate::connectivity::Connectivity;
     use crate::data::DataSource;
     use crate::gram::Pair;
-    use crate::network::{MaskFamily, WeightLaw};
+    use crate::network::WeightLaw;
     use crate::sampled::{PairedInputs, sampled_kernels};
 
     fn network(rows: usize, columns: usize, p: f64, initialisations: usize) -> SampledNetwork {

@@ -7,8 +7,9 @@ use crate::linalg::product;
 use crate::network::vector::{relu, sparse_product};
 use crate::network::{LayerLaw, SparseRows};
 
-/// Above this connectivity rows are multiplied as dense matrices, zeros and all. A round number; the crossover is not measured.
-const DENSE_ABOVE: f64 = 0.25;
+/// Above this connectivity rows are multiplied as dense matrices, zeros and all. Measured at 2,048 rows of 784 entries on two cores
+/// of an AVX-512 EPYC: sparse features of 10,000 inputs take 0.55 s times p, dense ones 0.17 s.
+const DENSE_ABOVE: f64 = 0.3;
 
 /// A power of two near the largest entry, so that single precision suits inputs of any scale.
 pub fn scale_of(inputs: ArrayView2<f64>) -> f64 {
@@ -16,11 +17,16 @@ pub fn scale_of(inputs: ArrayView2<f64>) -> f64 {
     if largest > 0.0 { largest.log2().round().exp2() } else { 1.0 }
 }
 
+/// Whether the rows of a layer are multiplied as a dense matrix.
+pub fn takes_dense(law: &LayerLaw) -> bool {
+    law.connectivity.get() > DENSE_ABOVE
+}
+
 /// `[u_i.x]_+` for rows `i` and all inputs, shape `(rows, inputs)`; inputs of shape `(d, inputs)`, in standard layout.
 pub fn hidden_features(weights: &SparseRows, law: LayerLaw, inputs: &Array2<f32>) -> Result<Array2<f32>> {
     let samples = inputs.ncols();
     let mut hidden = Array2::zeros((weights.rows(), samples));
-    if law.connectivity.get() > DENSE_ABOVE {
+    if takes_dense(&law) {
         let dense = weights.to_dense(law.columns);
         product(dense.view(), inputs.view(), 1.0, false, hidden.view_mut())?;
     } else if let (Some(input), Some(output)) = (inputs.as_slice(), hidden.as_slice_mut()) {

@@ -16,7 +16,9 @@ use crate::gram::Pair;
 use crate::masked::{Auto, MaskedKernel, MaskedMoments, Method, Moments, Quadrature, Sampling, Uncertainty};
 use crate::network::{LayerId, LayerLaw, MaskFamily, WeightLaw};
 use crate::paper;
-use crate::sampled::{PairedInputs, SampledDistances, sampled_kernels};
+use crate::sampled::{
+    AllPairsDistances, PairedInputs, SampledDistances, SampledNetwork, Sweep, TiledInputs, sampled_kernels,
+};
 use crate::statistics::{mean, median_interval_95, quantile, root_sum_of_squares, sorted, standard_error};
 use crate::theorem::{Distance, error_of_square, infinite_width_kernel, theorem_1};
 
@@ -32,6 +34,10 @@ pub struct DistanceInputs {
     k1: Vec<f64>,
     /// The distances of all pairs by network, once they are asked for.
     all: OnceLock<Vec<PairDistances>>,
+    /// The inputs in tiles, where networks are drawn over all pairs, and what that takes in bytes.
+    tiled: Option<(TiledInputs, usize)>,
+    /// The distances of drawn networks over all pairs, once they are asked for.
+    sampled_all: OnceLock<Vec<AllPairsDistances>>,
 }
 
 /// The spread of the distance over pairs.
@@ -42,7 +48,7 @@ struct Spread {
     /// Its standard error and the median's 95 % interval, as estimates over all pairs of the data.
     mean_error: Option<f64>,
     median_interval: Option<(f64, f64)>,
-    quartiles: [f64; 3],
+    quartiles: Option<[f64; 3]>,
 }
 
 impl Spread {
@@ -53,7 +59,7 @@ impl Spread {
             mean: mean(distances),
             mean_error: standard_error(distances),
             median_interval: Some(median_interval_95(&ordered)),
-            quartiles: [0.25, 0.5, 0.75].map(|level| quantile(&ordered, level)),
+            quartiles: Some([0.25, 0.5, 0.75].map(|level| quantile(&ordered, level))),
         }
     }
 }
@@ -67,22 +73,46 @@ struct Distances {
     part_errors: [Option<f64>; 2],
     mean_error_samples: Option<f64>,
     samples: usize,
+    /// The mean over pairs of an input with itself and its error, where those were taken.
+    diagonal: Option<(f64, Option<f64>)>,
 }
 
 impl DistanceInputs {
     /// Normalises the inputs and draws the pairs of a study.
     ///
     /// # Errors
-    /// Where the data does not admit the normalisation or has too few rows.
-    pub fn new(inputs: &Inputs, normalisation: Normalisation, pairs: usize, seed: u64) -> Result<Self> {
+    /// Where the data does not admit the normalisation or has too few rows, or kernels over all pairs do not fit into memory.
+    pub fn new(inputs: &Inputs, normalisation: Normalisation, spec: &DistanceSpec, seed: u64) -> Result<Self> {
         let values = inputs.normalised(normalisation)?;
-        let pairs = PairedInputs::random_pairs(values.nrows(), pairs, seed)?;
+        let pairs = PairedInputs::random_pairs(values.nrows(), spec.pairs, seed)?;
         let sampled = PairedInputs::new(values.view(), &pairs)?;
         let k1 = pairs
             .par_iter()
             .map(|(i, j)| Ok(arc_cosine(Pair::new(values.row(*i), values.row(*j))?.gram()).k1))
             .collect::<Result<_>>()?;
-        Ok(Self { normalisation, checksum: inputs.checksum.clone(), values, pairs, sampled, k1, all: OnceLock::new() })
+        let tiled = if spec.methods.contains(&DistanceMethod::SampledAll) {
+            let tiled = TiledInputs::new(values.view())?;
+            let bytes = Sweep::new(&tiled, &networks_of(spec, values.ncols()), seed, spec.memory)?.bytes();
+            Some((tiled, bytes))
+        } else {
+            None
+        };
+        Ok(Self {
+            normalisation,
+            checksum: inputs.checksum.clone(),
+            values,
+            pairs,
+            sampled,
+            k1,
+            all: OnceLock::new(),
+            tiled,
+            sampled_all: OnceLock::new(),
+        })
+    }
+
+    /// What kernels over all pairs take at most beside the inputs, in bytes, where the study has any.
+    pub fn memory(&self) -> Option<usize> {
+        self.tiled.as_ref().map(|(_, bytes)| *bytes)
     }
 
     /// The normalisation of the inputs.
@@ -109,6 +139,7 @@ impl DistanceInputs {
     ) -> Result<DistanceRecord> {
         let found = match method {
             DistanceMethod::Sampled => self.sampled(spec, network, seed)?,
+            DistanceMethod::SampledAll => self.sampled_all(spec, network, seed)?,
             DistanceMethod::Theorem1 => {
                 let quadrature = Quadrature::new(spec.tolerance)?;
                 let sampling = Sampling::new(spec.masks, seed)?;
@@ -126,7 +157,7 @@ impl DistanceInputs {
                 self.paper(spec, network.width, even)
             }
         };
-        let sampled = method == DistanceMethod::Sampled;
+        let sampled = method.draws_networks();
         let spread = found.spread;
         Ok(DistanceRecord {
             version: env!("CARGO_PKG_VERSION").into(),
@@ -145,25 +176,32 @@ impl DistanceInputs {
             samples: found.samples,
             seed,
             device: "cpu".into(),
-            precision: if sampled { "f32 features, f64 sums" } else { "f64" }.into(),
+            precision: match method {
+                DistanceMethod::Sampled => "f32 features, f64 sums",
+                DistanceMethod::SampledAll => "f32 features and kernels, f64 sums",
+                _ => "f64",
+            }
+            .into(),
             mean: spread.mean,
             mean_error_pairs: spread.mean_error,
             mean_error_samples: found.mean_error_samples,
-            median: spread.quartiles[1],
-            lower_quartile: spread.quartiles[0],
+            median: spread.quartiles.map(|quartiles| quartiles[1]),
+            lower_quartile: spread.quartiles.map(|quartiles| quartiles[0]),
             median_low: spread.median_interval.map(|ends| ends.0),
             median_high: spread.median_interval.map(|ends| ends.1),
-            upper_quartile: spread.quartiles[2],
+            upper_quartile: spread.quartiles.map(|quartiles| quartiles[2]),
             bias_squared: found.parts.map(|parts| parts.0),
             variance: found.parts.map(|parts| parts.1),
             bias_squared_error: found.part_errors[0],
             variance_error: found.part_errors[1],
+            diagonal: found.diagonal.map(|(mean, _)| mean),
+            diagonal_error: found.diagonal.and_then(|(_, error)| error),
         })
     }
 
     fn sampled(&self, spec: &DistanceSpec, network: &SparseWidth, seed: u64) -> Result<Distances> {
         let (d, v) = (self.dimension(), spec.law.variance());
-        let law = |rows, connectivity| LayerLaw { rows, columns: d, connectivity, mask: spec.mask, law: spec.law };
+        let law = |rows, connectivity| law_of(spec, rows, d, connectivity);
         let reference = match spec.reference {
             Reference::Analytic => self.k1.iter().map(|k1| v * infinite_width_kernel(*k1, d)).collect(),
             Reference::Dense(width) => {
@@ -182,6 +220,7 @@ impl DistanceInputs {
             part_errors: [None; 2],
             mean_error_samples: standard_error(drawn.by_initialisation()),
             samples: initialisations,
+            diagonal: None,
         })
     }
 
@@ -219,6 +258,40 @@ impl DistanceInputs {
             }),
             mean_error_samples: error_of_mean(found.iter().map(|(.., error)| *error)).map(|error| v2 * error),
             samples: if sampled { spec.masks } else { 0 },
+            diagonal: None,
+        })
+    }
+
+    /// Drawn networks over all pairs; all networks of the study at once, whichever asks first.
+    fn sampled_all(&self, spec: &DistanceSpec, network: &SparseWidth, seed: u64) -> Result<Distances> {
+        let all = match (self.sampled_all.get(), &self.tiled) {
+            (Some(all), _) => all,
+            (None, Some((tiled, _))) => {
+                let networks = networks_of(spec, self.dimension());
+                let found = Sweep::new(tiled, &networks, seed, spec.memory)?.run(&|_| {})?;
+                self.sampled_all.get_or_init(|| found)
+            }
+            (None, None) => {
+                let problem = "is not among the methods that this study was prepared for";
+                return Err(Error::value("methods", DistanceMethod::SampledAll.name(), problem, "add it"));
+            }
+        };
+        let found = of_network(spec, network, all)?;
+        let samples = self.values.nrows();
+        Ok(Distances {
+            connectivity: network.connectivity,
+            spread: Spread {
+                pairs: samples * (samples - 1) / 2,
+                mean: mean(&found.off_diagonal),
+                mean_error: None,
+                median_interval: None,
+                quartiles: None,
+            },
+            parts: None,
+            part_errors: [None; 2],
+            mean_error_samples: standard_error(&found.off_diagonal),
+            samples: found.off_diagonal.len(),
+            diagonal: Some((mean(&found.diagonal), standard_error(&found.diagonal))),
         })
     }
 
@@ -232,10 +305,7 @@ impl DistanceInputs {
                 self.all.get_or_init(|| found)
             }
         };
-        let place = spec.networks.iter().position(|other| other == network);
-        let found = place.and_then(|place| all.get(place)).ok_or_else(|| {
-            Error::value("networks", network.width, "is not among those of the study", "give a network of the study")
-        })?;
+        let found = of_network(spec, network, all)?;
         let v2 = spec.law.variance().powi(2);
         Ok(Distances {
             connectivity: network.connectivity,
@@ -244,12 +314,13 @@ impl DistanceInputs {
                 mean: v2 * found.distance.mean(),
                 mean_error: None,
                 median_interval: None,
-                quartiles: [0.25, 0.5, 0.75].map(|level| v2 * found.distance.quantile(level)),
+                quartiles: Some([0.25, 0.5, 0.75].map(|level| v2 * found.distance.quantile(level))),
             },
             parts: Some((v2 * found.bias_squared.mean(), v2 * found.variance.mean())),
             part_errors: [None; 2],
             mean_error_samples: None,
             samples: 0,
+            diagonal: None,
         })
     }
 
@@ -264,14 +335,36 @@ impl DistanceInputs {
                 mean: v2 * distance.total(),
                 mean_error: None,
                 median_interval: None,
-                quartiles: [v2 * distance.total(); 3],
+                quartiles: Some([v2 * distance.total(); 3]),
             },
             parts: Some((v2 * distance.bias_squared, v2 * distance.variance)),
             part_errors: [None; 2],
             mean_error_samples: None,
             samples: 0,
+            diagonal: None,
         }
     }
+}
+
+fn law_of(spec: &DistanceSpec, rows: usize, columns: usize, connectivity: Connectivity) -> LayerLaw {
+    LayerLaw { rows, columns, connectivity, mask: spec.mask, law: spec.law }
+}
+
+/// The networks of a study as they are drawn over all pairs.
+fn networks_of(spec: &DistanceSpec, dimension: usize) -> Vec<SampledNetwork> {
+    let sampled = |network: &SparseWidth| SampledNetwork {
+        law: law_of(spec, network.width, dimension, network.connectivity),
+        initialisations: spec.initialisations,
+    };
+    spec.networks.iter().map(sampled).collect()
+}
+
+/// What belongs to one network of a study, among what belongs to each.
+fn of_network<'a, T>(spec: &DistanceSpec, network: &SparseWidth, all: &'a [T]) -> Result<&'a T> {
+    let place = spec.networks.iter().position(|other| other == network);
+    place.and_then(|place| all.get(place)).ok_or_else(|| {
+        Error::value("networks", network.width, "is not among those of the study", "give a network of the study")
+    })
 }
 
 /// The error of the mean of independent estimates: bounds add; pairs draw their masks independently, so the squares of their

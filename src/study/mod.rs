@@ -56,6 +56,8 @@ pub enum Progress<'a> {
     Begin {
         /// Cost of all tasks.
         cost: u64,
+        /// What kernels over all pairs take at most beside the inputs, in bytes.
+        memory: Option<usize>,
     },
     /// A task is done, now or in an earlier run of the study.
     Done {
@@ -83,7 +85,7 @@ impl StudySpec {
         let prepared = match (&self.distance, &inputs) {
             (Some(spec), Some(inputs)) => {
                 let prepare =
-                    |normalisation: &Normalisation| DistanceInputs::new(inputs, *normalisation, spec.pairs, self.seed);
+                    |normalisation: &Normalisation| DistanceInputs::new(inputs, *normalisation, spec, self.seed);
                 spec.normalisations.iter().map(prepare).collect::<Result<Vec<_>>>()?
             }
             _ => Vec::new(),
@@ -95,7 +97,8 @@ impl StudySpec {
         let journal = Mutex::new(journal);
 
         let tasks = self.tasks();
-        progress(Progress::Begin { cost: tasks.iter().map(|task| self.cost(task)).sum() });
+        let memory = prepared.iter().filter_map(DistanceInputs::memory).max();
+        progress(Progress::Begin { cost: tasks.iter().map(|task| self.cost(task)).sum(), memory });
         let finish = |task: &Task, find: &dyn Fn() -> Result<Record>| -> Result<Record> {
             let name = task.name();
             let lock = || journal.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -178,6 +181,9 @@ impl StudySpec {
                     DistanceMethod::Sampled => {
                         let width = network.width as f64 * spec.draws(network, DIMENSION as usize) as f64;
                         width * (entries * 1e4 + 2.0 * spec.pairs as f64 + 10.0 * DIMENSION)
+                    }
+                    DistanceMethod::SampledAll => {
+                        5e7 * (network.width as f64 + 50.0) * spec.initialisations as f64 / 100.0
                     }
                     DistanceMethod::Theorem1 => spec.pairs as f64 * DIMENSION * 1e4 * (30.0 / entries).clamp(0.2, 3.0),
                     DistanceMethod::Moments => spec.pairs as f64 * DIMENSION * 10.0,

@@ -40,8 +40,12 @@ impl Record {
         match self {
             Self::Distance(record) => {
                 let errors = [record.mean_error_pairs, record.mean_error_samples, record.bias_squared, record.variance];
-                let finite =
-                    errors.iter().flatten().chain([&record.mean, &record.median]).all(|value| value.is_finite());
+                let finite = errors
+                    .iter()
+                    .chain([&record.median])
+                    .flatten()
+                    .chain([&record.mean])
+                    .all(|value| value.is_finite());
                 let problem = || format!("the distance of {task} is beyond double precision");
                 let refusal = || Error::value("data", &record.data, problem(), "rescale the inputs");
                 if finite { Ok(()) } else { Err(refusal()) }
@@ -94,16 +98,17 @@ pub struct DistanceRecord {
     pub mean_error_pairs: Option<f64>,
     /// Standard error of the mean on these very pairs, from the initialisations or the masks; a bound where nothing is sampled.
     pub mean_error_samples: Option<f64>,
-    /// Median over pairs. Of sampled networks: of each pair's mean over few initialisations, which is biased downwards.
-    pub median: f64,
+    /// Median over pairs. Of sampled networks: of each pair's mean over few initialisations, which is biased downwards; none
+    /// over all pairs.
+    pub median: Option<f64>,
     /// Lower end of the median's 95 % confidence interval over all pairs of the data, from the order statistics of these.
     pub median_low: Option<f64>,
     /// Its upper end.
     pub median_high: Option<f64>,
     /// First quartile over pairs.
-    pub lower_quartile: f64,
+    pub lower_quartile: Option<f64>,
     /// Third quartile over pairs.
-    pub upper_quartile: f64,
+    pub upper_quartile: Option<f64>,
     /// Mean over pairs of bias^2, unbiased where it is estimated (it can be slightly negative).
     pub bias_squared: Option<f64>,
     /// Mean over pairs of the variance of one hidden unit; the distance is `bias_squared + variance / width`.
@@ -112,6 +117,11 @@ pub struct DistanceRecord {
     pub bias_squared_error: Option<f64>,
     /// Error of `variance`, the same.
     pub variance_error: Option<f64>,
+    /// Mean over the pairs of an input with itself, where networks are drawn over all pairs, and its error as of
+    /// `mean_error_samples`.
+    pub diagonal: Option<f64>,
+    /// See `diagonal`.
+    pub diagonal_error: Option<f64>,
 }
 
 impl DistanceRecord {
@@ -120,7 +130,7 @@ impl DistanceRecord {
     /// coefficient of variation between draws above 3.
     pub fn has_reliable_error(&self) -> bool {
         let Some(error) = self.mean_error_samples else { return false };
-        if self.method != DistanceMethod::Sampled {
+        if !self.method.draws_networks() {
             return true;
         }
         let weights = self.width as f64 * self.dimension as f64 * self.connectivity.get() * self.samples as f64;

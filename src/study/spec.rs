@@ -123,6 +123,8 @@ impl FromStr for SparseWidth {
 pub enum DistanceMethod {
     /// Kernels of drawn networks.
     Sampled,
+    /// The same over all pairs of the inputs, not a random few.
+    SampledAll,
     /// Theorem 1, its masked moments by the best method at hand ([`crate::masked::Auto`]).
     Theorem1,
     /// Theorem 1 with the moment expansion.
@@ -137,15 +139,28 @@ pub enum DistanceMethod {
 
 impl DistanceMethod {
     /// All methods, in the order of tables and legends.
-    pub const ALL: [Self; 6] =
-        [Self::Sampled, Self::Theorem1, Self::Moments, Self::MomentsAll, Self::Paper, Self::PaperEven];
-    /// Those that a study takes unless told: all but the expansion over all pairs.
+    pub const ALL: [Self; 7] = [
+        Self::Sampled,
+        Self::SampledAll,
+        Self::Theorem1,
+        Self::Moments,
+        Self::MomentsAll,
+        Self::Paper,
+        Self::PaperEven,
+    ];
+    /// Those that a study takes unless told: all but those over all pairs.
     pub const USUAL: [Self; 5] = [Self::Sampled, Self::Theorem1, Self::Moments, Self::Paper, Self::PaperEven];
+
+    /// Whether networks are drawn.
+    pub fn draws_networks(self) -> bool {
+        matches!(self, Self::Sampled | Self::SampledAll)
+    }
 
     /// The name, as the command line and records spell it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sampled => "sampled",
+            Self::SampledAll => "sampled_all",
             Self::Theorem1 => "theorem1",
             Self::Moments => "moments",
             Self::MomentsAll => "moments_all",
@@ -158,6 +173,7 @@ impl DistanceMethod {
     pub fn title(self) -> &'static str {
         match self {
             Self::Sampled => "sampled networks",
+            Self::SampledAll => "sampled, all pairs",
             Self::Theorem1 => "Theorem 1",
             Self::Moments => "moment expansion",
             Self::MomentsAll => "moments, all pairs",
@@ -246,9 +262,17 @@ pub struct DistanceSpec {
     pub law: WeightLaw,
     /// What sampled kernels are compared to.
     pub reference: Reference,
+    /// Bytes that kernels over all pairs may take beside the inputs. Results do not depend on it, and it is not stored.
+    #[serde(skip, default = "DistanceSpec::usual_memory")]
+    pub memory: usize,
 }
 
 impl DistanceSpec {
+    /// One gigabyte.
+    pub fn usual_memory() -> usize {
+        1 << 30
+    }
+
     /// Initialisations go on until at least this many weights are expected to have been drawn, so that a network of two
     /// weights is drawn 10,000 times: its distance has so long a tail that fewer do not tell its standard error.
     pub const LEAST_WEIGHTS: f64 = 20_000.0;
@@ -273,6 +297,7 @@ impl DistanceSpec {
             mask: MaskFamily::Bernoulli,
             law: WeightLaw::Gaussian,
             reference: Reference::Analytic,
+            memory: Self::usual_memory(),
         }
     }
 }
@@ -295,6 +320,10 @@ impl DistanceSpec {
         })?;
         for network in &self.networks {
             at_most("width", network.width, MAX_WIDTH)?;
+        }
+        if self.methods.contains(&DistanceMethod::SampledAll) && self.reference != Reference::Analytic {
+            let problem = "over all pairs kernels are compared with the closed form only";
+            return Err(Error::value("reference", self.reference, problem, "leave sampled_all out, or use analytic"));
         }
         let even = self.methods.contains(&DistanceMethod::PaperEven);
         if even && self.networks.iter().any(|network| network.even_connectivity.is_none()) {

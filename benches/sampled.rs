@@ -1,0 +1,70 @@
+//! Kernels of drawn networks over all pairs: seconds an initialisation. `cargo bench --bench sampled`.
+//!
+//! The baseline, in the same run, is faer's triangular product alone: all `N (N + 1) / 2` inner products of `n` features of
+//! 10,000 inputs in one call, on one core, without features, closed form or distances.
+use std::time::Instant;
+
+use faer::linalg::matmul::triangular::{self, BlockStructure};
+use faer::{Accum, Mat, Par};
+use sparsewidth::Result;
+use sparsewidth::connectivity::Connectivity;
+use sparsewidth::data::{DataSource, Normalisation};
+use sparsewidth::network::{LayerLaw, MaskFamily, WeightLaw};
+use sparsewidth::sampled::{SampledNetwork, Sweep, TiledInputs};
+
+/// The least of a few times, in seconds: what disturbs a run only adds.
+fn seconds(mut run: impl FnMut()) -> f64 {
+    let once = |_| {
+        let start = Instant::now();
+        run();
+        start.elapsed().as_secs_f64()
+    };
+    (0..3).map(once).fold(f64::INFINITY, f64::min)
+}
+
+fn triangular_product(width: usize, samples: usize) -> f64 {
+    let features = Mat::<f32>::from_fn(width, samples, |i, j| ((i * 31 + j * 17) % 23) as f32 / 23.0);
+    let mut output = Mat::<f32>::zeros(samples, samples);
+    let whole = BlockStructure::Rectangular;
+    seconds(|| {
+        let (left, right) = (features.transpose(), &features);
+        let triangle = BlockStructure::TriangularLower;
+        triangular::matmul(&mut output, triangle, Accum::Replace, left, whole, right, whole, 1.0, Par::Seq);
+    })
+}
+
+fn sweep(inputs: &TiledInputs, width: usize, weights: f64, initialisations: usize, threads: usize) -> Result<f64> {
+    let law = LayerLaw {
+        rows: width,
+        columns: inputs.dimension(),
+        connectivity: Connectivity::new(weights / width as f64)?,
+        mask: MaskFamily::Bernoulli,
+        law: WeightLaw::Gaussian,
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+    pool.install(|| {
+        let sweep = Sweep::new(inputs, &[SampledNetwork { law, initialisations }], 0, 1 << 30)?;
+        Ok(seconds(|| {
+            std::hint::black_box(sweep.run(&|_| {})).expect("a sweep that was laid out");
+        }))
+    })
+}
+
+fn main() -> Result<()> {
+    let images = DataSource::Embedded.inputs(0)?.normalised(Normalisation::Pixel)?;
+    let inputs = TiledInputs::new(images.view())?;
+    println!("{} inputs, n p = 8, seconds (least of three)", inputs.samples());
+    println!(
+        "width  threads  whole job of 1  an initialisation more  faer's product alone, 1 core  its share, by cores"
+    );
+    for width in [8, 80, 512] {
+        let product = triangular_product(width, inputs.samples());
+        for threads in [1, 2] {
+            let (one, four) = (sweep(&inputs, width, 8.0, 1, threads)?, sweep(&inputs, width, 8.0, 4, threads)?);
+            let more = (four - one) / 3.0;
+            let share = product / threads as f64 / more;
+            println!("{width:5}  {threads:7}  {one:14.3}  {more:22.4}  {product:28.3}  {share:20.2}");
+        }
+    }
+    Ok(())
+}
