@@ -2,6 +2,19 @@
 //!
 //! The baseline, in the same run, is faer's triangular product alone: all `N (N + 1) / 2` inner products of `n` features of
 //! 10,000 inputs in one call, on one core, without features, closed form or distances.
+//!
+//! Measured on two cores of an AMD EPYC (AVX-512), 10,000 MNIST test images, `n p = 8`, seconds:
+//!
+//! | width | an initialisation more, 2 cores | whole job of one | share of faer's rate | PyTorch, an initialisation | and whole |
+//! |---:|---:|---:|---:|---:|---:|
+//! | 8 | 0.011 | 0.50 | 0.9 | 0.094 | 5.6 |
+//! | 80 | 0.045 | 0.54 | 0.9 | 0.143 | 5.7 |
+//! | 512 | 0.279 | 0.78 | 0.85 to 0.98 | 0.639 | 6.2 |
+//!
+//! PyTorch 2.15 on the same two cores, in the same minute: `benches/peers/sampled.py`. The limit at width 512: 2.6e10
+//! multiply-adds, at faer's own 54e9 a second and core 0.24 s on two; PyTorch's product is not triangular, twice that. So 2.7
+//! times is all that can be had over it by the product; 2.3 times is reached. At width 8 reading and comparing the kernel is
+//! half of the time. The closed form takes 0.5 s, 1e10 multiply-adds for the cosines and 2 ns a pair for the angles.
 use std::time::Instant;
 
 use faer::linalg::matmul::triangular::{self, BlockStructure};

@@ -9,8 +9,8 @@
 //!   and division (some 36 cycles a vector of eight) would alone take 1.3 ns at 3.5 GHz, the operations 1.4 ns at one 512-bit
 //!   multiplication and one addition a cycle; the two overlap in part.
 //! - `quadrature` a pair of images, pixel normalisation: 0.2 ms at 1e-8 and `d p = 188`, 0.9 ms at 1e-8 and 30, 4 to 5 ms at
-//!   1e-6 and 8, 4 to 5 ms at 1e-5 and 0.5; a third more when the machine is busy. It takes (medians) 580, 8,300, 42,000 and
-//!   42,000 nodes, 0.10 us each but for the first, where preparing the pair takes half of the time. Of 720 entries 485 lie on
+//!   1e-6 and 8, 4 to 6 ms at 1e-5 and 0.5; a third more when the machine is busy. It takes (medians) some 600, 8,600, 45,000
+//!   and 45,000 nodes, 0.10 us each but for the first, where preparing the pair takes half of the time. Of 720 entries 485 lie on
 //!   the line of the shared background, which a table serves (14 multiply-adds a node). The others, 32 vectors of eight with
 //!   the padding, take five to seven operations a node and vector: 0.03 us at one multiplication and one addition a cycle.
 //!   By profile the inner loops of the nodes are 44 % of the time, half of which is calls, sums across lanes and products;
