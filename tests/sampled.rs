@@ -45,7 +45,7 @@ fn sampled(inputs: &TiledInputs, seed: u64, initialisations: usize) -> [Vec<f64>
         mask: MaskFamily::Bernoulli,
         law: WeightLaw::Gaussian,
     };
-    let sweep = Sweep::new(inputs, &[SampledNetwork { law, initialisations }], seed, 1 << 28).unwrap();
+    let sweep = Sweep::new(inputs, &[SampledNetwork { law, initialisations }], seed, 1 << 34).unwrap();
     let found = sweep.run(&|_| {}).unwrap().remove(0);
     [found.off_diagonal, found.diagonal]
 }

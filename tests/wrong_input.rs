@@ -261,7 +261,10 @@ fn numbers() {
     refused(&["distance", "--networks", "8:1", "--weights", "100"], &["--networks", "--weights"]);
     refused(&["distance", "--methods", "magic"], &["magic", "theorem1"]);
     let all = ["distance", "--data", "gaussian:20,900", "--networks", "5000:0.5", "--methods", "sampled_all"];
-    refused(&[&all[..], &["--memory", "20"]].concat(), &["memory = 20 MB", "width 5000", "give more"]);
+    refused(
+        &[&all[..], &["--memory", "20", "--threads", "2"]].concat(),
+        &["memory = 20 MB", "width 5000", "give more"],
+    );
     refused(&[&all[..], &["--memory", "0"]].concat(), &["--memory"]);
     refused(
         &[&all[..], &["--reference", "dense:10"]].concat(),

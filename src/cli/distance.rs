@@ -6,7 +6,7 @@ use clap::Args;
 use sparsewidth::Result;
 use sparsewidth::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS};
 use sparsewidth::data::{CLASSES, DataSource, Normalisation};
-use sparsewidth::report::{Statistic, distance_chart, distance_table, parts_table, write_chart};
+use sparsewidth::report::{Statistic, diagonal_table, distance_chart, distance_table, parts_table, write_chart};
 use sparsewidth::study::{DistanceMethod, DistanceSpec, SparseWidth, StudySpec};
 
 use super::Common;
@@ -70,6 +70,9 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
     for normalisation in normalisations {
         for statistic in [Statistic::Mean, Statistic::Median] {
             let table = distance_table(&records, normalisation, statistic);
+            if table.is_empty() {
+                continue;
+            }
             common.say(&format!(
                 "Distance, {} over pairs, {} normalisation\n\n{table}\n",
                 statistic.name(),
@@ -82,11 +85,14 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
                 common.note("No picture: several networks have one width, so width alone does not tell them apart.");
             }
         }
-        common.say(&format!(
-            "Its two parts, means over pairs, {} normalisation\n\n{}\n",
-            normalisation.name(),
-            parts_table(&records, normalisation)
-        ))?;
+        for (title, table) in [
+            ("Its two parts, means over pairs", parts_table(&records, normalisation)),
+            ("Pairs of an input with itself, mean distance", diagonal_table(&records, normalisation)),
+        ] {
+            if !table.is_empty() {
+                common.say(&format!("{title}, {} normalisation\n\n{table}\n", normalisation.name()))?;
+            }
+        }
     }
     Ok(())
 }

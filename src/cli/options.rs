@@ -85,7 +85,7 @@ pub struct SamplingOptions {
     /// Random pairs of inputs
     #[arg(long, default_value_t = 10_000, value_name = "N")]
     pub pairs: usize,
-    /// Initialisations of each sampled network; more where that draws fewer than 20,000 weights in all
+    /// Initialisations of each sampled network; more where that draws fewer than 20,000 weights in all (not over all pairs)
     #[arg(long, default_value_t = 10, value_name = "N")]
     pub initialisations: usize,
     /// Relative error to which Theorem 1's masked moments are computed, pair by pair

@@ -82,7 +82,7 @@ pub struct Chart {
 }
 
 /// Okabe and Ito's palette: told apart with any colour vision.
-const PALETTE: [RGBColor; 7] = [
+const PALETTE: [RGBColor; 8] = [
     RGBColor(0, 0, 0),
     RGBColor(0, 114, 178),
     RGBColor(0, 158, 115),
@@ -90,6 +90,7 @@ const PALETTE: [RGBColor; 7] = [
     RGBColor(230, 159, 0),
     RGBColor(204, 121, 167),
     RGBColor(86, 180, 233),
+    RGBColor(130, 130, 130),
 ];
 
 const SIZE: (u32, u32) = (900, 620);

@@ -160,7 +160,8 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
     let mut sampled = None;
     for method in DistanceMethod::ALL {
         // The test error has the style between.
-        let style = DistanceMethod::USUAL.into_iter().position(|usual| usual == method).unwrap_or(6);
+        let beside = if method == DistanceMethod::MomentsAll { 6 } else { 7 };
+        let style = DistanceMethod::USUAL.into_iter().position(|usual| usual == method).unwrap_or(beside);
         let found = distances(records, normalisation, method);
         if found.is_empty() {
             continue;
@@ -174,7 +175,7 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
         if points.is_empty() {
             continue;
         }
-        if method == DistanceMethod::Sampled {
+        if method.draws_networks() && sampled.is_none() {
             sampled = found.first().copied();
         }
         series.push(ChartSeries {

@@ -13,7 +13,7 @@ pub use chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 pub use figure::{accuracy_chart, distance_chart};
 pub use files::{RECORDS, read_records, write_atomically, write_chart, write_records};
 pub use optimum::{optimum_chart, optimum_table};
-pub use summary::{distance_table, parts_table, summary, training_table};
+pub use summary::{diagonal_table, distance_table, parts_table, summary, training_table};
 pub use table::Table;
 pub use verify::{paper_chart, paper_table, verify_scores_chart, verify_table, verify_tests, verify_values_chart};
 

@@ -83,6 +83,23 @@ pub fn parts_table(records: &[Record], normalisation: Normalisation) -> Table {
     table
 }
 
+/// The mean distance over the pairs of an input with itself, with its standard error, where networks are drawn over all pairs.
+pub fn diagonal_table(records: &[Record], normalisation: Normalisation) -> Table {
+    let mut methods = methods_of(records, normalisation);
+    methods.retain(|method| *method == DistanceMethod::SampledAll);
+    let mut table = table_by_network("method", records, normalisation, &methods);
+    for method in methods {
+        let found = distances(records, normalisation, method);
+        let cells = found.iter().map(|record| match (record.diagonal, record.diagonal_error) {
+            (Some(mean), Some(error)) => format!("{mean:.2e} ± {error:.0e}"),
+            (Some(mean), None) => format!("{mean:.2e}"),
+            (None, _) => "-".into(),
+        });
+        table.row(std::iter::once(method.title().to_string()).chain(cells).collect());
+    }
+    table
+}
+
 /// A table without rows, of a column called `first` and one a network.
 fn table_by_network(
     first: &str,

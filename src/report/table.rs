@@ -14,6 +14,11 @@ impl Table {
         Self { rows: vec![heads.iter().map(|head| head.to_string()).collect()] }
     }
 
+    /// Whether it has no row.
+    pub fn is_empty(&self) -> bool {
+        self.rows.len() < 2
+    }
+
     /// Adds a row, one cell a column.
     pub fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells);

@@ -20,6 +20,8 @@ use crate::network::{DrawnLayer, LayerId, LayerLaw, MaskFamily, SparseRows};
 const TILE: usize = 384;
 /// Hidden units whose features are made at once: wider layers are added up in such chunks.
 const CHUNK: usize = 2048;
+/// The shortest input, zero apart, relative to the longest: beyond, squared distances leave single precision.
+const LEAST_NORM: f64 = 1e-9;
 /// Entries of a tile that are added in single precision before they go on in double.
 const LANES: usize = 32;
 
@@ -37,7 +39,8 @@ impl TiledInputs {
     /// Takes inputs of shape `(samples, d)`.
     ///
     /// # Errors
-    /// Where there are fewer than two inputs, or one is not what [`crate::gram::Pair::new`] takes.
+    /// Where there are fewer than two inputs, one is not what [`crate::gram::Pair::new`] takes, or one is shorter than another by
+    /// a factor of more than 1e9.
     pub fn new(inputs: ArrayView2<f64>) -> Result<Self> {
         let (samples, dimension) = inputs.dim();
         if samples < 2 || dimension == 0 {
@@ -49,11 +52,22 @@ impl TiledInputs {
         }
         let scale = scale_of(inputs);
         let norms = inputs.outer_iter().map(|row| row.iter().map(|x| (x / scale).powi(2)).sum::<f64>().sqrt());
+        let norms: Vec<f64> = norms.collect();
+        let longest = norms.iter().copied().fold(0.0f64, f64::max);
+        if let Some(row) = norms.iter().position(|norm| *norm > 0.0 && *norm < LEAST_NORM * longest) {
+            let problem = format!("is shorter than the longest input by a factor beyond {:e}", 1.0 / LEAST_NORM);
+            return Err(Error::value(
+                "inputs",
+                format!("row {row}"),
+                problem,
+                "remove the one or the other, or normalise",
+            ));
+        }
         let tiles = (0..samples).step_by(TILE).map(|start| {
             let rows = inputs.slice(s![start..(start + TILE).min(samples), ..]);
             Array2::from_shape_fn((dimension, rows.nrows()), |(j, i)| (rows[[i, j]] / scale) as f32)
         });
-        Ok(Self { norms: norms.collect(), tiles: tiles.collect(), scale })
+        Ok(Self { tiles: tiles.collect(), norms, scale })
     }
 
     /// The number of inputs `N`.
@@ -110,7 +124,9 @@ impl<'a> Sweep<'a> {
     /// Where a network does not fit the inputs or has no hidden unit or initialisation, or the memory does not suffice.
     pub fn new(inputs: &'a TiledInputs, networks: &[SampledNetwork], seed: u64, memory: usize) -> Result<Self> {
         for SampledNetwork { law, initialisations } in networks {
-            if law.columns != inputs.dimension() || law.rows == 0 || !(1..u32::MAX as usize).contains(initialisations) {
+            if law.columns != inputs.dimension()
+                || [law.rows, *initialisations].iter().any(|count| !(1..u32::MAX as usize).contains(count))
+            {
                 return Err(Error::value(
                     "width, dimension, initialisations",
                     format!("{}, {}, {initialisations}", law.rows, law.columns),
@@ -142,20 +158,25 @@ impl<'a> Sweep<'a> {
         // A tile of the kernel and of its limit in each thread, and room of the product; the weights of one chunk.
         let in_threads = threads * (3 * TILE * TILE * float + (8 << 20));
         let weights = self.networks.iter().map(|network| weight_bytes(&network.law, threads)).max().unwrap_or(0);
-        let fixed = in_threads + weights;
+        // The sums of every draw over every pair of tiles, which are added up in one order at the end.
+        let sums = self.draws.len().saturating_mul(tiles * (tiles + 1) / 2 * size_of::<Sums>() + 128);
+        let fixed = in_threads.saturating_add(weights).saturating_add(sums);
         let features = |block: usize, rows: usize| tiles.min(2 * block) * TILE * rows.min(CHUNK) * float;
         let grams = |block: usize| {
             let pairs = if block >= tiles { tiles * (tiles + 1) / 2 } else { block * block };
             if widest > CHUNK { pairs * TILE * TILE * float } else { 0 }
         };
-        let least = |block: usize| fixed + grams(block) + features(block, widest);
+        let least = |block: usize| fixed.saturating_add(grams(block)).saturating_add(features(block, widest));
         self.block = tiles.max(1);
         while least(self.block) > memory && self.block > 1 {
             self.block = self.block.div_ceil(2);
         }
         if least(self.block) > memory {
-            let problem = format!("is not enough: width {widest} takes at least {} MB", least(1).div_ceil(1 << 20));
-            return Err(Error::value("memory", format!("{} MB", memory >> 20), problem, "give more"));
+            let (needed, draws) = (least(1).div_ceil(1 << 20), self.draws.len());
+            let problem =
+                format!("is not enough: width {widest}, {draws} draws and {threads} threads take at least {needed} MB");
+            let remedy = "give more, or fewer initialisations or threads";
+            return Err(Error::value("memory", format!("{} MB", memory >> 20), problem, remedy));
         }
         let room = memory - fixed - grams(self.block);
         let mut start = 0;
@@ -164,8 +185,8 @@ impl<'a> Sweep<'a> {
             let rows = self.networks[*network].law.rows;
             let more = features(self.block, rows);
             // A layer of several chunks is added up by itself.
-            let by_itself =
-                rows > CHUNK || self.draws[start..draw].iter().any(|(n, _)| self.networks[*n].law.rows > CHUNK);
+            let wide = |draw: usize| self.networks[self.draws[draw].0].law.rows > CHUNK;
+            let by_itself = draw > start && (wide(draw) || wide(draw - 1));
             if draw > start && (held + more > room || by_itself) {
                 self.batches.push(start..draw);
                 (start, held) = (draw, 0);
@@ -228,8 +249,17 @@ impl<'a> Sweep<'a> {
         let rows = draws.iter().map(|(network, _)| self.networks[*network].law.rows).max().unwrap_or(0);
         let chunks = rows.div_ceil(CHUNK);
         let mut grams: Vec<Array2<f32>> = vec![Array2::default((0, 0)); if chunks > 1 { pairs.len() } else { 0 }];
+        // An exact count is decided once a draw, over all chunks.
+        let drawn: Vec<(LayerLaw, DrawnLayer)> = draws
+            .iter()
+            .map(|(network, initialisation)| {
+                let law = self.networks[*network].law;
+                let id = LayerId { seed: self.seed, initialisation: *initialisation, layer: 0 };
+                (law, DrawnLayer::new(law, id))
+            })
+            .collect();
         for chunk in 0..chunks {
-            let features = draws.iter().map(|draw| self.features(*draw, chunk, &used)).collect::<Result<Vec<_>>>()?;
+            let features = drawn.iter().map(|draw| self.features(draw, chunk, &used)).collect::<Result<Vec<_>>>()?;
             let of = |draw: usize, tile: usize| features[draw][used.partition_point(|other| *other < tile)].view();
             if chunks > 1 {
                 grams
@@ -271,15 +301,13 @@ impl<'a> Sweep<'a> {
     /// The features of one chunk of a draw's hidden units on the tiles given, shapes `(rows, inputs)`.
     fn features(
         &self,
-        (network, initialisation): (usize, u32),
+        (law, drawn): &(LayerLaw, DrawnLayer),
         chunk: usize,
         tiles: &[usize],
     ) -> Result<Vec<Array2<f32>>> {
-        let law = self.networks[network].law;
-        let drawn = DrawnLayer::new(law, LayerId { seed: self.seed, initialisation, layer: 0 });
         let mut weights: SparseRows = drawn.rows_in_parallel(chunk * CHUNK..((chunk + 1) * CHUNK).min(law.rows));
         weights.drop_empty_rows();
-        tiles.par_iter().map(|tile| hidden_features(&weights, law, &self.inputs.tiles[*tile])).collect()
+        tiles.par_iter().map(|tile| hidden_features(&weights, *law, &self.inputs.tiles[*tile])).collect()
     }
 
     fn distances(&self, sums: &[Vec<Sums>]) -> Vec<AllPairsDistances> {
@@ -445,7 +473,7 @@ mod tests {
     fn tiles_hold_what_each_pair_gives() {
         // Three tiles, the last one not full; dense and sparse; and a width of two chunks.
         for (samples, network) in
-            [(800, network(30, 12, 0.2, 2)), (800, network(7, 12, 1.0, 1)), (50, network(CHUNK + 100, 12, 0.1, 2))]
+            [(800, network(30, 12, 0.2, 2)), (800, network(7, 12, 1.0, 1)), (800, network(CHUNK + 100, 12, 0.1, 1))]
         {
             let values = gaussian(samples, 12);
             let inputs = TiledInputs::new(values.view()).unwrap();
@@ -497,6 +525,9 @@ mod tests {
         let error = Sweep::new(&inputs, &[network(3, 5, 0.5, 1)], 0, 1 << 10).unwrap_err().to_string();
         assert!(error.contains("memory") && error.contains("MB"), "{error}");
         assert!(TiledInputs::new(gaussian(1, 5).view()).is_err());
+        let mut outlier = gaussian(10, 5);
+        outlier.row_mut(3).fill(1e25);
+        assert!(TiledInputs::new(outlier.view()).unwrap_err().to_string().contains("row 0"));
         assert!(TiledInputs::new(Array2::from_elem((3, 2), f64::NAN).view()).is_err());
     }
 }

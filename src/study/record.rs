@@ -39,7 +39,16 @@ impl Record {
     pub(super) fn check(&self, task: &str) -> Result<()> {
         match self {
             Self::Distance(record) => {
-                let errors = [record.mean_error_pairs, record.mean_error_samples, record.bias_squared, record.variance];
+                let errors = [
+                    record.mean_error_pairs,
+                    record.mean_error_samples,
+                    record.bias_squared,
+                    record.variance,
+                    record.bias_squared_error,
+                    record.variance_error,
+                    record.diagonal,
+                    record.diagonal_error,
+                ];
                 let finite = errors
                     .iter()
                     .chain([&record.median])

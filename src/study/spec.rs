@@ -250,7 +250,8 @@ pub struct DistanceSpec {
     pub methods: Vec<DistanceMethod>,
     /// Random pairs of different inputs.
     pub pairs: usize,
-    /// Initialisations of sampled networks; more where that draws fewer than [`DistanceSpec::LEAST_WEIGHTS`] weights in all.
+    /// Initialisations of sampled networks; more where that draws fewer than [`DistanceSpec::LEAST_WEIGHTS`] weights in all, but
+    /// not over all pairs.
     pub initialisations: usize,
     /// The relative error of the masked moments to which Theorem 1 is evaluated, pair by pair.
     pub tolerance: f64,
