@@ -64,10 +64,10 @@ pub fn sorted(values: &[f64]) -> Vec<f64> {
     values
 }
 
-/// A histogram of numbers in bins that grow in proportion: 256 an octave, from 2^-512 to 2^512.
+/// A histogram of numbers in bins that grow in proportion: 256 an octave, over all of double precision.
 ///
 /// It holds any number of values in a fixed size. A quantile that it gives lies in the bin of the true one, so it is right to a
-/// relative [`LogHistogram::RESOLUTION`]; below 2^-512 all numbers count as 0, negative ones and NaN too.
+/// relative [`LogHistogram::RESOLUTION`]; numbers below the normal range count as 0, negative ones and NaN too.
 #[derive(Clone, Debug, Default)]
 pub struct LogHistogram {
     /// By bin, from `first` on; bins outside are empty.
@@ -81,8 +81,10 @@ impl LogHistogram {
     /// The relative width of half a bin.
     pub const RESOLUTION: f64 = 1.0 / 512.0;
     const SHIFT: u32 = 52 - 8;
-    const LOWEST: u64 = (1023 - 512) << 8;
-    const BINS: u64 = 1024 << 8;
+    /// The bin before that of the least normal number.
+    const LOWEST: u64 = (1 << 8) - 1;
+    /// The last bin, of the largest number.
+    const BINS: u64 = (0x7FF << 8) - 1 - Self::LOWEST;
 
     /// Adds values.
     pub fn extend(&mut self, values: &[f64]) {
@@ -255,7 +257,9 @@ mod tests {
         assert!(odd.quantile(0.5).is_nan());
         odd.extend(&[-1.0, f64::NAN, 0.0, 1e-300, 3.0, f64::INFINITY]);
         assert_eq!((odd.count(), odd.quantile(0.4)), (6, 0.0));
+        assert!((odd.quantile(0.6) / 1e-300 - 1.0).abs() < LogHistogram::RESOLUTION);
         assert!((odd.quantile(0.8) / 3.0 - 1.0).abs() < LogHistogram::RESOLUTION);
+        assert!((odd.quantile(1.0) / f64::MAX - 1.0).abs() < 2.0 * LogHistogram::RESOLUTION);
     }
 
     #[test]
