@@ -20,8 +20,8 @@ use crate::network::{DrawnLayer, LayerId, LayerLaw, MaskFamily, SparseRows};
 const TILE: usize = 384;
 /// Hidden units whose features are made at once: wider layers are added up in such chunks.
 const CHUNK: usize = 2048;
-/// The shortest input, zero apart, relative to the longest: beyond, squared distances leave single precision.
-const LEAST_NORM: f64 = 1e-9;
+/// The longest input relative to the shortest, zero apart: beyond, squared distances leave single precision.
+const LONGEST: f64 = 1e9;
 /// Entries of a tile that are added in single precision before they go on in double.
 const LANES: usize = 32;
 
@@ -54,8 +54,8 @@ impl TiledInputs {
         let norms = inputs.outer_iter().map(|row| row.iter().map(|x| (x / scale).powi(2)).sum::<f64>().sqrt());
         let norms: Vec<f64> = norms.collect();
         let longest = norms.iter().copied().fold(0.0f64, f64::max);
-        if let Some(row) = norms.iter().position(|norm| *norm > 0.0 && *norm < LEAST_NORM * longest) {
-            let problem = format!("is shorter than the longest input by a factor beyond {:e}", 1.0 / LEAST_NORM);
+        if let Some(row) = norms.iter().position(|norm| *norm > 0.0 && LONGEST * *norm < longest) {
+            let problem = format!("is shorter than the longest input by a factor of more than {LONGEST:e}");
             return Err(Error::value(
                 "inputs",
                 format!("row {row}"),
