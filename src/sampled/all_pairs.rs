@@ -270,30 +270,35 @@ impl<'a> Sweep<'a> {
             if chunk + 1 < chunks {
                 continue;
             }
-            return pairs
-                .par_iter()
-                .enumerate()
+            // Where there are fewer tiles than threads the draws are shared out too.
+            let share = draws.len().div_ceil(rayon::current_num_threads().div_ceil(pairs.len())).max(1);
+            let shares = draws.len().div_ceil(share);
+            let found: Vec<Vec<Sums>> = (0..pairs.len() * shares)
+                .into_par_iter()
                 .with_max_len(1)
-                .map_init(Work::default, |work, (place, (i, j))| {
-                    work.limit(self.inputs, (*i, *j))?;
-                    let mut found = Vec::with_capacity(draws.len());
-                    for (draw, (network, _)) in draws.iter().enumerate() {
+                .map_init(Work::default, |work, task| {
+                    let (place, first) = (task / shares, task % shares * share);
+                    let (i, j) = pairs[place];
+                    work.limit(self.inputs, (i, j))?;
+                    let mut found = Vec::with_capacity(share);
+                    for (draw, (network, _)) in draws.iter().enumerate().skip(first).take(share) {
                         let law = &self.networks[*network].law;
                         let factors = (1.0 / law.rows as f32, law.law.variance() as f32);
                         let gram = match grams.get(place) {
                             Some(gram) => gram,
                             None => {
                                 work.gram.fill(0.0);
-                                add_gram(of(draw, *i), of(draw, *j), i == j, &mut work.gram)?;
+                                add_gram(of(draw, i), of(draw, j), i == j, &mut work.gram)?;
                                 &work.gram
                             }
                         };
                         found.push(Sums::over(gram, &work.limit, factors, i == j));
                     }
-                    finished(draws.len());
+                    finished(found.len());
                     Ok(found)
                 })
-                .collect();
+                .collect::<Result<_>>()?;
+            return Ok(found.chunks(shares).map(<[Vec<Sums>]>::concat).collect());
         }
         Ok(vec![])
     }
