@@ -54,8 +54,10 @@ use crate::gram::{Gram, Pair};
 /// It adds what rounding and the cut-off of `lambda` can do at most to an estimate of the error of the last number of
 /// directions: from what it changed against half of them, against the other half, and against lower cut-offs of the filter,
 /// with factors chosen so that none of 17,000 results (MNIST and Gaussian pairs, `d p` from 0.05 to 188) exceeds it, nor any of
-/// 60,000 at dimensions 3 to 14 with dominant entries and `p` from 1e-8 to 0.3.
-/// `terms` of the result counts the nodes, directions times values of `lambda`.
+/// 60,000 at dimensions 3 to 14 with dominant entries and `p` from 1e-8 to 0.3. Beside a required entry it is raised while the
+/// directions do not reach the frequency `1 / sin t`.
+///
+/// `terms` of the result counts the nodes, directions times values of `lambda`, and the masks that are summed one by one.
 ///
 /// Where a bound cannot be brought below the tolerance the result has a larger one; see [`MaskedMoments::within`].
 ///
