@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use crate::arccos::unit_angles;
 use crate::connectivity::Connectivity;
 use crate::error::{Error, Result};
-use crate::gram::check_entries;
+use crate::gram::check_inputs;
 use crate::linalg::product;
 use crate::statistics::LogHistogram;
 
@@ -82,9 +82,7 @@ impl Set {
         if inputs.ncols() == 0 {
             return Err(Error::value(name, "empty vectors", "the dimension is 0", "give at least one entry"));
         }
-        for (row, input) in inputs.axis_iter(Axis(0)).enumerate() {
-            check_entries(&format!("{name}[{row}]"), input)?;
-        }
+        check_inputs(name, inputs)?;
         let mut units = inputs.to_owned();
         let norms: Vec<f64> = units
             .axis_iter_mut(Axis(0))

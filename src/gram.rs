@@ -1,9 +1,9 @@
 //! Inputs in pairs, and the Gram triple `(A, B, C)`: all that an arc-cosine kernel sees of two inputs.
 
 use std::borrow::Cow;
-use std::ops::AddAssign;
+use std::ops::Add;
 
-use ndarray::ArrayView1;
+use ndarray::{ArrayView1, ArrayView2};
 
 use crate::error::{Error, Result};
 
@@ -22,7 +22,7 @@ pub struct Pair<'a> {
 }
 
 /// What [`Pair::new`] says of the entries of one input, called `name`.
-pub(crate) fn check_entries(name: &str, input: ArrayView1<f64>) -> Result<()> {
+fn check_entries(name: &str, input: ArrayView1<f64>) -> Result<()> {
     let wrong = |value: &f64| value.is_nan() || value.abs() > LARGEST_ENTRY;
     if let Some((j, value)) = input.iter().enumerate().find(|(_, value)| wrong(value)) {
         return Err(Error::value(
@@ -42,6 +42,12 @@ pub(crate) fn check_entries(name: &str, input: ArrayView1<f64>) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// What [`Pair::new`] says of the entries of any row of inputs of shape `(samples, d)`, called `name`.
+pub(crate) fn check_inputs(name: &str, inputs: ArrayView2<f64>) -> Result<()> {
+    let mut rows = inputs.outer_iter().enumerate();
+    rows.try_for_each(|(row, input)| check_entries(&format!("{name}[{row}]"), input))
 }
 
 impl<'a> Pair<'a> {
@@ -151,16 +157,21 @@ fn block(x: &[f64], y: &[f64], term: &impl Fn(f64, f64) -> f64) -> f64 {
     lane_sum(lanes)
 }
 
-/// The sum of the lanes of a vectorised sum, by halves; their number is a power of two.
+/// The sum of the lanes of a vectorised sum.
 #[inline(always)]
-pub(crate) fn lane_sum<T: Copy + AddAssign, const LANES: usize>(mut lanes: [T; LANES]) -> T {
-    let mut width = LANES / 2;
-    while width > 0 {
-        for lane in 0..width {
-            let other = lanes[lane + width];
-            lanes[lane] += other;
-        }
+pub(crate) fn lane_sum<T: Copy + Add<Output = T>, const LANES: usize>(lanes: [T; LANES]) -> T {
+    halves(lanes, |a, b| a + b)
+}
+
+/// All lanes combined, by halves; their number is a power of two.
+#[inline(always)]
+pub(crate) fn halves<T: Copy, const LANES: usize>(mut lanes: [T; LANES], combine: impl Fn(T, T) -> T) -> T {
+    let mut width = LANES;
+    while width > 1 {
         width /= 2;
+        for lane in 0..width {
+            lanes[lane] = combine(lanes[lane], lanes[lane + width]);
+        }
     }
     lanes[0]
 }

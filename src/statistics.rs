@@ -66,7 +66,7 @@ pub fn sorted(values: &[f64]) -> Vec<f64> {
 
 /// A histogram of numbers in bins that grow in proportion: 256 an octave, over all of double precision.
 ///
-/// It holds any number of values in a fixed size. A quantile that it gives lies in the bin of the true one, so it is right to a
+/// Its size grows with the range of the values, not with their number (16 KB for every eight octaves, 4 MB for all). A quantile that it gives lies in the bin of the true one, so it is right to a
 /// relative [`LogHistogram::RESOLUTION`]; numbers below the normal range count as 0, negative ones and NaN too.
 #[derive(Clone, Debug, Default)]
 pub struct LogHistogram {

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::features::{hidden_features, scale_of, takes_dense};
 use crate::arccos::unit_angles;
 use crate::error::{Error, Result};
-use crate::gram::{check_entries, lane_sum};
+use crate::gram::{check_inputs, lane_sum};
 use crate::linalg::{product, triangular_product};
 use crate::network::{DrawnLayer, LayerId, LayerLaw, MaskFamily, SparseRows};
 
@@ -47,9 +47,7 @@ impl TiledInputs {
             let found = format!("shape ({samples}, {dimension})");
             return Err(Error::value("inputs", found, "pairs need two inputs with entries", "give more"));
         }
-        for (row, input) in inputs.outer_iter().enumerate() {
-            check_entries(&format!("inputs[{row}]"), input)?;
-        }
+        check_inputs("inputs", inputs)?;
         let scale = scale_of(inputs);
         let norms = inputs.outer_iter().map(|row| row.iter().map(|x| (x / scale).powi(2)).sum::<f64>().sqrt());
         let norms: Vec<f64> = norms.collect();

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::features::{hidden_features, scale_of};
 use crate::error::{Error, Result};
-use crate::gram::LARGEST_ENTRY;
+use crate::gram::check_inputs;
 use crate::network::vector::add_pair_products;
 use crate::network::{DrawnLayer, LayerId, LayerLaw};
 use crate::random::{Purpose, Stream};
@@ -15,6 +15,7 @@ use crate::random::{Purpose, Stream};
 const ROWS: usize = 64;
 /// Sums of such chunks that are held at once: 128 MB.
 const HELD_SUMS: usize = 1 << 24;
+
 /// Inputs in single precision, feature-major, and the pairs among them.
 #[derive(Clone, Debug)]
 pub struct PairedInputs {
@@ -29,9 +30,7 @@ impl PairedInputs {
     /// Takes inputs of shape `(samples, d)` and pairs of their row numbers. Only rows that occur in a pair are copied.
     ///
     /// # Errors
-    /// Where there is no pair, a row number is too large, or an entry is not finite or beyond [`LARGEST_ENTRY`].
-    ///
-    /// [`LARGEST_ENTRY`]: crate::gram::LARGEST_ENTRY
+    /// Where there is no pair, a row number is too large, or an input is not what [`crate::gram::Pair::new`] takes.
     pub fn new(inputs: ArrayView2<f64>, pairs: &[(usize, usize)]) -> Result<Self> {
         let mut used: Vec<usize> = pairs.iter().flat_map(|(i, j)| [*i, *j]).collect();
         used.sort_unstable();
@@ -50,11 +49,7 @@ impl PairedInputs {
         }
         let place = |row: usize| used.partition_point(|other| *other < row) as u32;
         let pairs = pairs.iter().map(|(i, j)| (place(*i), place(*j))).collect();
-        let beyond = |value: &&f64| value.is_nan() || value.abs() > LARGEST_ENTRY;
-        if let Some(value) = inputs.iter().find(beyond) {
-            let problem = format!("entries must be finite, at most {LARGEST_ENTRY:e} in magnitude");
-            return Err(Error::value("inputs", format!("an entry {value:e}"), problem, "rescale the inputs"));
-        }
+        check_inputs("inputs", inputs)?;
         let scale = scale_of(inputs);
         let features = Array2::from_shape_fn((inputs.ncols(), used.len()), |(feature, sample)| {
             (inputs[[used[sample], feature]] / scale) as f32

@@ -205,23 +205,16 @@ impl VerifySpec {
             let inputs = data.inputs(self.seed)?;
             let values = inputs.normalised(*normalisation)?;
             let d = values.ncols();
-            let mut chosen = PairedInputs::random_pairs(values.nrows(), self.pairs, self.seed)?;
-            let mut pairs = Vec::new();
-            for (i, j) in &chosen {
-                pairs.push(Pair::new(values.row(*i), values.row(*j))?);
+            let (mut chosen, mut pairs) = (Vec::new(), Vec::new());
+            for (i, j) in PairedInputs::random_pairs(values.nrows(), self.pairs, self.seed)? {
+                let pair = Pair::new(values.row(i), values.row(j))?;
+                let gram = pair.gram();
+                // Where an input is zero, or nearly opposite to the other, the kernel is zero or lost in rounding.
+                if arc_cosine(gram).k1 > LEAST_KERNEL * gram.scale() {
+                    chosen.push((i, j));
+                    pairs.push(pair);
+                }
             }
-            // Where an input is zero, or nearly opposite to the other, the kernel is zero or lost in rounding.
-            let positive: Vec<bool> = pairs
-                .iter()
-                .map(|pair| {
-                    let gram = pair.gram();
-                    arc_cosine(gram).k1 > LEAST_KERNEL * gram.scale()
-                })
-                .collect();
-            let mut keep = positive.iter();
-            chosen.retain(|_| keep.next() == Some(&true));
-            let mut keep = positive.iter();
-            pairs.retain(|_| keep.next() == Some(&true));
             if pairs.is_empty() {
                 let problem = format!("none of {} random pairs of its inputs has a positive kernel", self.pairs);
                 return Err(Error::value("data", data, problem, "give other inputs, or more pairs"));

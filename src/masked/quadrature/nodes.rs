@@ -7,7 +7,7 @@ use multiversion::target::target_cfg_f;
 
 use super::cumulants::ORDER;
 use super::frame::LANES;
-use crate::gram::fused;
+use crate::gram::{fused, halves, lane_sum};
 
 /// The largest `w` of which `1 - exp(-w)` is taken by its series.
 const SERIES_UP_TO: f64 = 1.0 / 16.0;
@@ -59,7 +59,7 @@ pub fn begin(
             *to = v;
         }
     }
-    powers.iter_mut().zip(lanes).for_each(|(power, lanes)| *power = halves(*lanes, |a, b| a + b));
+    powers.iter_mut().zip(lanes).for_each(|(power, lanes)| *power = lane_sum(*lanes));
 }
 
 /// From `v = 1 - exp(-w)` the product of `1 - p v`, less 1, and the sum of `v`; doubles `w`.
@@ -78,7 +78,7 @@ pub fn low_node(values: &mut [f64], p: f64) -> (f64, f64) {
             v[lane] *= 2.0 - v[lane];
         }
     }
-    (halves(product, times), halves(sum, |a, b| a + b))
+    (halves(product, times), lane_sum(sum))
 }
 
 /// From `exp(-w)` the product of `1 - p + p exp(-w)`, and the sum of `exp(-w)`; doubles `w`. A third less work than
@@ -99,20 +99,7 @@ pub fn high_node(values: &mut [f64], p: f64) -> (f64, f64) {
             exp[lane] = larger * larger;
         }
     }
-    (halves(product, |a, b| a * b), halves(sum, |a, b| a + b))
-}
-
-/// All lanes combined, by halves.
-#[inline(always)]
-fn halves(mut lanes: Lanes, combine: impl Fn(f64, f64) -> f64) -> f64 {
-    let mut width = LANES;
-    while width > 1 {
-        width /= 2;
-        for lane in 0..width {
-            lanes[lane] = combine(lanes[lane], lanes[lane + width]);
-        }
-    }
-    lanes[0]
+    (halves(product, |a, b| a * b), lane_sum(sum))
 }
 
 /// `(1 + a) (1 + b) - 1`.

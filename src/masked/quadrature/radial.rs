@@ -179,7 +179,7 @@ impl<'a> Radial<'a> {
     fn begin(&self, direction: (f64, f64), Scratch { sequences: [first, second], groups }: &mut Scratch) -> Powers {
         let start = self.first * 0.5f64.powi(self.doublings as i32);
         let mut powers = [0.0; ORDER + 2];
-        // Everything in it is written below.
+        // What an earlier direction left is written over below.
         let room = segments(self.frame).map(|entries| entries.xi.len()).iter().sum();
         first.resize(room, 0.0);
         second.resize(room, 0.0);
