@@ -23,7 +23,7 @@ use sparsewidth::Result;
 use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::{DataSource, Normalisation};
 use sparsewidth::network::{LayerLaw, MaskFamily, WeightLaw};
-use sparsewidth::sampled::{SampledNetwork, Sweep, TiledInputs};
+use sparsewidth::sampled::{Device, SampledNetwork, Sweep, TiledInputs};
 
 /// The least of a few times, in seconds: what disturbs a run only adds.
 fn seconds(mut run: impl FnMut()) -> f64 {
@@ -56,7 +56,7 @@ fn sweep(inputs: &TiledInputs, width: usize, weights: f64, initialisations: usiz
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
     pool.install(|| {
-        let sweep = Sweep::new(inputs, &[SampledNetwork { law, initialisations }], 0, 1 << 30)?;
+        let sweep = Sweep::new(&Device::CPU, inputs, &[SampledNetwork { law, initialisations }], 0)?;
         Ok(seconds(|| {
             std::hint::black_box(sweep.run(&|_| {})).expect("a sweep that was laid out");
         }))

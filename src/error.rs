@@ -37,8 +37,8 @@ pub enum Error {
     },
 }
 
-/// A result with the library's [`Error`].
-pub type Result<T> = std::result::Result<T, Error>;
+/// A result, with the library's [`Error`] unless told.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// An [`Error::Value`].

@@ -3,7 +3,7 @@
 use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::DataSource;
 use sparsewidth::network::{LayerLaw, MaskFamily, WeightLaw};
-use sparsewidth::sampled::{SampledNetwork, Sweep, TiledInputs};
+use sparsewidth::sampled::{Device, SampledNetwork, Sweep, TiledInputs};
 
 /// The largest resident size so far, in bytes; none where the system does not say.
 fn peak() -> Option<usize> {
@@ -36,7 +36,8 @@ fn a_sweep_takes_no_more_than_it_says() {
         return;
     };
     for megabytes in [90, 250] {
-        let sweep = Sweep::new(&inputs, &networks, 3, megabytes << 20).unwrap();
+        let device = Device::Cpu { memory: megabytes << 20 };
+        let sweep = Sweep::new(&device, &inputs, &networks, 3).unwrap();
         assert!(sweep.bytes() <= megabytes << 20);
         let found = sweep.run(&|_| {}).unwrap();
         assert!(found.iter().all(|network| network.off_diagonal.iter().all(|value| *value > 0.0)));

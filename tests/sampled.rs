@@ -7,7 +7,7 @@ use sparsewidth::data::DataSource;
 use sparsewidth::gram::Pair;
 use sparsewidth::masked::{Auto, MaskedKernel, Quadrature, Sampling};
 use sparsewidth::network::{LayerLaw, MaskFamily, WeightLaw};
-use sparsewidth::sampled::{SampledNetwork, Sweep, TiledInputs};
+use sparsewidth::sampled::{Device, SampledNetwork, Sweep, TiledInputs};
 use sparsewidth::statistics::{mean, standard_error, t_quantile_95};
 use sparsewidth::theorem::theorem_1;
 
@@ -45,7 +45,7 @@ fn sampled(inputs: &TiledInputs, seed: u64, initialisations: usize) -> [Vec<f64>
         mask: MaskFamily::Bernoulli,
         law: WeightLaw::Gaussian,
     };
-    let sweep = Sweep::new(inputs, &[SampledNetwork { law, initialisations }], seed, 1 << 34).unwrap();
+    let sweep = Sweep::new(&Device::CPU, inputs, &[SampledNetwork { law, initialisations }], seed).unwrap();
     let found = sweep.run(&|_| {}).unwrap().remove(0);
     [found.off_diagonal, found.diagonal]
 }

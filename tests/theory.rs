@@ -2,6 +2,7 @@
 
 use sparsewidth::budget::PAPER_WIDTHS;
 use sparsewidth::data::{DataSource, Normalisation};
+use sparsewidth::sampled::Device;
 use sparsewidth::study::{DistanceMethod, DistanceRecord, DistanceSpec, Record, SparseWidth, StudySpec};
 
 fn distances(change: impl Fn(&mut DistanceSpec)) -> Vec<DistanceRecord> {
@@ -10,7 +11,7 @@ fn distances(change: impl Fn(&mut DistanceSpec)) -> Vec<DistanceRecord> {
     spec.normalisations = vec![Normalisation::Pixel, Normalisation::Global];
     change(&mut spec);
     let study = StudySpec { data: DataSource::Embedded, seed: 1, distance: Some(spec), training: None };
-    study.run(None, &|_| {}).unwrap().iter().filter_map(Record::distance).cloned().collect()
+    study.run(None, &Device::CPU, &|_| {}).unwrap().iter().filter_map(Record::distance).cloned().collect()
 }
 
 fn find(
@@ -112,7 +113,7 @@ fn equation_4_overstates_the_bias_for_gaussian_inputs() {
     spec.methods = vec![DistanceMethod::Moments, DistanceMethod::Paper];
     let data = "gaussian:784,400".parse().unwrap();
     let study = StudySpec { data, seed: 0, distance: Some(spec), training: None };
-    let records = study.run(None, &|_| {}).unwrap();
+    let records = study.run(None, &Device::CPU, &|_| {}).unwrap();
     let bias: Vec<f64> = records.iter().filter_map(|record| record.distance()?.bias_squared).collect();
     let expected = 4.5f64.powi(2) * 12.0 / (4.0 * std::f64::consts::PI.powi(2) * 784f64.powi(3));
     assert!((bias[0] / expected - 1.0).abs() < 0.4, "{} {expected}", bias[0]);

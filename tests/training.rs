@@ -1,6 +1,7 @@
 //! Protocol A of the paper on the embedded MNIST images, with fixed seeds.
 
 use sparsewidth::data::DataSource;
+use sparsewidth::sampled::Device;
 use sparsewidth::statistics::mean;
 use sparsewidth::study::{Record, StudySpec, TrainingStudySpec, paper_networks};
 
@@ -13,7 +14,7 @@ fn trained_accuracies_are_those_of_the_paper() {
     networks.retain(|network| widths.contains(&network.width));
     let training = TrainingStudySpec::paper(networks, 3);
     let study = StudySpec { data: DataSource::Embedded, seed: 0, distance: None, training: Some(training) };
-    let records = study.run(None, &|_| {}).unwrap();
+    let records = study.run(None, &Device::CPU, &|_| {}).unwrap();
     let accuracies = widths.map(|width| {
         let of_width = records.iter().filter_map(Record::training).filter(|run| run.width == width);
         for run in of_width.clone() {
@@ -42,7 +43,7 @@ fn a_rate_far_too_large_is_recorded_as_diverged() {
     let mut training = TrainingStudySpec::paper(networks, 1);
     training.epochs = 3;
     let study = StudySpec { data: DataSource::Embedded, seed: 0, distance: None, training: Some(training) };
-    let records = study.run(None, &|_| {}).unwrap();
+    let records = study.run(None, &Device::CPU, &|_| {}).unwrap();
     let run = records[0].training().unwrap();
     assert!(run.diverged && run.training_loss.is_none());
 }

@@ -107,7 +107,6 @@ pub fn distance_spec(networks: Vec<SparseWidth>, options: &SamplingOptions) -> D
         mask: options.mask.into(),
         law: options.law.into(),
         reference: options.reference,
-        memory: (options.memory as usize) << 20,
         ..DistanceSpec::paper(networks)
     }
 }

@@ -25,7 +25,7 @@ const QUICK_RUNS: usize = 5;
 const PAPER_RUNS: usize = 10;
 
 /// Options that only computing heeds.
-const COMPUTING: [&str; 18] = [
+const COMPUTING: [&str; 17] = [
     "seed",
     "protocol",
     "data",
@@ -38,7 +38,6 @@ const COMPUTING: [&str; 18] = [
     "mask",
     "law",
     "reference",
-    "memory",
     "samples",
     "epochs",
     "batch",

@@ -12,6 +12,7 @@ mod verify;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use sparsewidth::sampled::Device;
 use sparsewidth::{Error, Result};
 
 /// Kernels of sparse, finite-width ReLU networks, and the test errors that they predict.
@@ -53,9 +54,13 @@ struct Common {
     /// Threads to use [default: one a core]; results do not depend on it
     #[arg(long, global = true, value_name = "N")]
     threads: Option<usize>,
-    /// Device that samples kernels; this version computes on the CPU
-    #[arg(long, global = true, value_enum, default_value_t = Device::Auto)]
-    device: Device,
+    /// Device for sampled kernels over all pairs: NVIDIA GPUs where there are any (auto), or one of the two for sure; all else is
+    /// computed on the CPU
+    #[arg(long, global = true, value_enum, default_value_t = DeviceOption::Auto)]
+    device: DeviceOption,
+    /// Megabytes that sampled kernels over all pairs may take on the CPU beside the inputs; results do not depend on it
+    #[arg(long, global = true, default_value_t = 1024, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..))]
+    memory: u32,
     /// Print the records as JSON lines on standard output, and everything else on standard error
     #[arg(long, global = true)]
     json: bool,
@@ -65,18 +70,38 @@ struct Common {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Device {
+enum DeviceOption {
     Auto,
     Cpu,
     Cuda,
 }
 
+impl Common {
+    /// The device for a command that has use for one, or has not.
+    fn open_device(&self, used: bool) -> Result<Device> {
+        let cpu = Device::Cpu { memory: (self.memory as usize) << 20 };
+        match self.device {
+            DeviceOption::Cuda if !used => {
+                let problem = "nothing that this command was asked for is computed on a GPU";
+                Err(Error::value("device", "cuda", problem, "use auto or cpu, or distance --methods sampled_all"))
+            }
+            DeviceOption::Cuda => Device::cuda(),
+            DeviceOption::Auto if used => Ok(Device::cuda().unwrap_or_else(|error| {
+                if let Error::Value { problem, .. } = error {
+                    self.note(&format!("Computing on the CPU: {problem}."));
+                }
+                cpu
+            })),
+            _ => Ok(cpu),
+        }
+    }
+}
+
 /// Runs the command that was given.
 pub fn run(cli: Cli) -> Result<()> {
     let common = cli.common;
-    if common.device == Device::Cuda {
-        let problem = "this version samples kernels on the CPU only";
-        return Err(Error::value("--device", "cuda", problem, "use auto or cpu"));
+    if common.device == DeviceOption::Cuda && !matches!(cli.command, Command::Distance(_) | Command::Figure(_)) {
+        common.open_device(false)?;
     }
     if let Some(threads) = common.threads {
         if !(1..=4096).contains(&threads) {

@@ -103,7 +103,4 @@ pub struct SamplingOptions {
     /// Kernel that sampled ones are compared to: analytic, or dense:N for one drawn dense network of width N
     #[arg(long, default_value = "analytic", value_name = "KERNEL")]
     pub reference: Reference,
-    /// Megabytes that sampled kernels over all pairs may take beside the inputs; results do not depend on it
-    #[arg(long, default_value_t = 1024, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..))]
-    pub memory: u32,
 }

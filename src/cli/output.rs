@@ -69,13 +69,15 @@ impl Common {
     /// Runs a study with a progress bar, and writes its records: to the folder where one is given, and as JSON to standard
     /// output where that is asked for.
     pub fn run_study(&self, spec: &StudySpec, folder: Option<&Path>) -> Result<Vec<Record>> {
+        let device = self.open_device(spec.uses_device())?;
         let bar = self.bar(0);
-        let records = spec.run(folder, &|progress| match progress {
+        let records = spec.run(folder, &device, &|progress| match progress {
             Progress::Begin { cost, memory } => {
                 bar.set_length(cost);
                 if let Some(memory) = memory {
                     bar.suspend(|| {
-                        self.note(&format!("All pairs: at most {} MB beside the inputs.", memory.div_ceil(1 << 20)))
+                        let (device, memory) = (device.name(), memory.div_ceil(1 << 20));
+                        self.note(&format!("All pairs: on {device}, at most {memory} MB beside the inputs."))
                     });
                 }
             }

@@ -77,6 +77,13 @@ pub struct LayerLaw {
     pub law: WeightLaw,
 }
 
+impl LayerLaw {
+    /// `sigma = 1/sqrt(p)`, the scale of the weights that exist.
+    pub fn sigma(&self) -> f64 {
+        1.0 / self.connectivity.get().sqrt()
+    }
+}
+
 /// Which of the independent layers of a seed.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerId {
@@ -139,37 +146,40 @@ impl SparseRows {
     }
 }
 
-/// The rule by which an entry's key decides whether its weight exists.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Rule {
-    All,
-    /// Keys below: probability `p`.
-    Below(u64),
-    /// Keys up to this one, ties decided by the entry's place: an exact count.
-    UpTo(u64, u64),
-    /// No weight at all.
-    Nothing,
-}
-
 /// A layer whose masks are decided and whose rows can be drawn in any order.
 #[derive(Clone, Copy, Debug)]
 pub struct DrawnLayer {
     law: LayerLaw,
     id: LayerId,
-    rule: Rule,
+    /// The key and the place (`row columns + column`) before which, in that order, entries exist.
+    end: (u64, u64),
 }
 
 impl DrawnLayer {
     /// Decides the masks; `O(rows columns)` time for an exact count, else none.
     pub fn new(law: LayerLaw, id: LayerId) -> Self {
-        let mut drawn = Self { law, id, rule: Rule::All };
+        // No place is that far.
+        let mut drawn = Self { law, id, end: (u64::MAX, u64::MAX) };
         if !law.connectivity.is_dense() {
-            drawn.rule = match law.mask {
-                MaskFamily::Bernoulli => Rule::Below(threshold(law.connectivity.get())),
+            drawn.end = match law.mask {
+                MaskFamily::Bernoulli => (threshold(law.connectivity.get()), 0),
                 MaskFamily::ExactCount => drawn.exact_count(),
             };
         }
         drawn
+    }
+
+    /// The law of the layer.
+    pub fn law(&self) -> &LayerLaw {
+        &self.law
+    }
+
+    /// What a device needs to draw the layer: its seed, the third and fourth word of its counters, and the key and place before
+    /// which entries exist.
+    #[cfg(any(feature = "cuda", all(test, feature = "host-kernels")))]
+    pub(crate) fn on_device(&self) -> (u64, [u32; 2], (u64, u64)) {
+        let [_, third, fourth] = self.counter(0);
+        (self.id.seed, [third, fourth], self.end)
     }
 
     /// The counter's words but for the column.
@@ -184,13 +194,13 @@ impl DrawnLayer {
         row_keys
     }
 
-    /// The rule that keeps the `round(p rows columns)` smallest keys: an order statistic of the keys, found among those below
+    /// The end that keeps the `round(p rows columns)` smallest keys, ties decided by their places: an order statistic of the keys, found among those below
     /// a cut that leaves six standard deviations of room.
-    fn exact_count(&self) -> Rule {
+    fn exact_count(&self) -> (u64, u64) {
         let entries = self.law.rows as f64 * self.law.columns as f64;
         let count = (self.law.connectivity.get() * entries).round();
         if count == 0.0 {
-            return Rule::Nothing;
+            return (0, 0);
         }
         let mut room = 6.0 * count.sqrt() + 20.0;
         loop {
@@ -205,7 +215,7 @@ impl DrawnLayer {
                 .collect();
             if keys.len() as f64 >= count {
                 let (_, last, _) = keys.select_nth_unstable(count as usize - 1);
-                return Rule::UpTo(last.0, last.1);
+                return (last.0, last.1 + 1);
             }
             room *= 2.0;
         }
@@ -213,18 +223,12 @@ impl DrawnLayer {
 
     /// Draws a range of rows.
     pub fn rows(&self, rows: Range<usize>) -> SparseRows {
-        let sigma = 1.0 / self.law.connectivity.get().sqrt();
+        let sigma = self.law.sigma();
         let mut drawn = SparseRows { offsets: vec![0], ..SparseRows::default() };
         for row in rows {
             let [second, third, fourth] = self.counter(row);
             for (column, entry) in self.keys(row).into_iter().enumerate() {
-                let exists = match self.rule {
-                    Rule::All => true,
-                    Rule::Below(threshold) => entry < threshold,
-                    Rule::UpTo(last, place) => (entry, (row * self.law.columns + column) as u64) <= (last, place),
-                    Rule::Nothing => false,
-                };
-                if exists {
+                if (entry, (row * self.law.columns + column) as u64) < self.end {
                     let block = philox(key(self.id.seed), [column as u32, second, third, fourth]);
                     drawn.columns.push(column as u32);
                     drawn.values.push((sigma * value(self.law.law, block)) as f32);

@@ -1,13 +1,23 @@
 //! Kernels of drawn networks: the empirical side of Theorem 1.
 //!
 //! For given pairs, [`SampledDistances`]: the distance of each pair, with mean and variance of the kernel. For all pairs of a
-//! set of inputs, [`Sweep`]: the mean distance, through products of tiles of features.
+//! set of inputs, [`Sweep`]: the mean distance, through products of tiles of features, on a [`Device`].
 
-mod all_pairs;
+#[cfg(any(feature = "cuda", all(test, feature = "host-kernels")))]
+mod accelerator;
+mod cpu;
+mod device;
 mod distance;
 mod features;
 mod kernel;
+mod layout;
+mod sweep;
+mod tiles;
 
-pub use all_pairs::{AllPairsDistances, SampledNetwork, Sweep, TiledInputs};
+#[cfg(feature = "cuda")]
+pub use accelerator::cuda::Cuda;
+pub use device::Device;
 pub use distance::SampledDistances;
 pub use kernel::{PairedInputs, sampled_kernels};
+pub use sweep::{AllPairsDistances, SampledNetwork, Sweep};
+pub use tiles::TiledInputs;

@@ -17,7 +17,7 @@ use crate::masked::{Auto, MaskedKernel, MaskedMoments, Method, Moments, Quadratu
 use crate::network::{LayerId, LayerLaw, MaskFamily, WeightLaw};
 use crate::paper;
 use crate::sampled::{
-    AllPairsDistances, PairedInputs, SampledDistances, SampledNetwork, Sweep, TiledInputs, sampled_kernels,
+    AllPairsDistances, Device, PairedInputs, SampledDistances, SampledNetwork, Sweep, TiledInputs, sampled_kernels,
 };
 use crate::statistics::{mean, median_interval_95, quantile, root_sum_of_squares, sorted, standard_error};
 use crate::theorem::{Distance, error_of_square, infinite_width_kernel, theorem_1};
@@ -34,7 +34,8 @@ pub struct DistanceInputs {
     k1: Vec<f64>,
     /// The distances of all pairs by network, once they are asked for.
     all: OnceLock<Vec<PairDistances>>,
-    /// The inputs in tiles, where networks are drawn over all pairs, and what that takes in bytes.
+    device: Device,
+    /// The inputs in tiles, where networks are drawn over all pairs, and what that takes on the device, in bytes.
     tiled: Option<(TiledInputs, usize)>,
     /// The distances of drawn networks over all pairs, once they are asked for.
     sampled_all: OnceLock<Vec<AllPairsDistances>>,
@@ -78,11 +79,17 @@ struct Distances {
 }
 
 impl DistanceInputs {
-    /// Normalises the inputs and draws the pairs of a study.
+    /// Normalises the inputs and draws the pairs of a study; kernels over all pairs are computed on `device`.
     ///
     /// # Errors
     /// Where the data does not admit the normalisation or has too few rows, or kernels over all pairs do not fit into memory.
-    pub fn new(inputs: &Inputs, normalisation: Normalisation, spec: &DistanceSpec, seed: u64) -> Result<Self> {
+    pub fn new(
+        inputs: &Inputs,
+        normalisation: Normalisation,
+        spec: &DistanceSpec,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self> {
         let values = inputs.normalised(normalisation)?;
         let pairs = PairedInputs::random_pairs(values.nrows(), spec.pairs, seed)?;
         let sampled = PairedInputs::new(values.view(), &pairs)?;
@@ -92,7 +99,7 @@ impl DistanceInputs {
             .collect::<Result<_>>()?;
         let tiled = if spec.methods.contains(&DistanceMethod::SampledAll) {
             let tiled = TiledInputs::new(values.view())?;
-            let bytes = Sweep::new(&tiled, &networks_of(spec, values.ncols()), seed, spec.memory)?.bytes();
+            let bytes = Sweep::new(device, &tiled, &networks_of(spec, values.ncols()), seed)?.bytes();
             Some((tiled, bytes))
         } else {
             None
@@ -105,12 +112,13 @@ impl DistanceInputs {
             sampled,
             k1,
             all: OnceLock::new(),
+            device: device.clone(),
             tiled,
             sampled_all: OnceLock::new(),
         })
     }
 
-    /// What kernels over all pairs take at most beside the inputs, in bytes, where the study has any.
+    /// What kernels over all pairs take at most in the memory of their device, in bytes, where the study has any.
     pub fn memory(&self) -> Option<usize> {
         self.tiled.as_ref().map(|(_, bytes)| *bytes)
     }
@@ -175,7 +183,7 @@ impl DistanceInputs {
             pairs: spread.pairs,
             samples: found.samples,
             seed,
-            device: "cpu".into(),
+            device: if method == DistanceMethod::SampledAll { self.device.name() } else { Device::CPU.name() },
             precision: match method {
                 DistanceMethod::Sampled => "f32 features, f64 sums",
                 DistanceMethod::SampledAll => "f32 features and kernels, f64 sums",
@@ -268,7 +276,7 @@ impl DistanceInputs {
             (Some(all), _) => all,
             (None, Some((tiled, _))) => {
                 let networks = networks_of(spec, self.dimension());
-                let found = Sweep::new(tiled, &networks, seed, spec.memory)?.run(&|_| {})?;
+                let found = Sweep::new(&self.device, tiled, &networks, seed)?.run(&|_| {})?;
                 self.sampled_all.get_or_init(|| found)
             }
             (None, None) => {

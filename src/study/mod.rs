@@ -25,6 +25,7 @@ pub use verify::{Cell, Check, PaperPoint, Quantity, Tests, VerifyReport, VerifyS
 
 use crate::data::Normalisation;
 use crate::error::Result;
+use crate::sampled::Device;
 use training::PreparedTraining;
 
 /// One unit of a study's work: it makes one record.
@@ -56,7 +57,7 @@ pub enum Progress<'a> {
     Begin {
         /// Cost of all tasks.
         cost: u64,
-        /// What kernels over all pairs take at most beside the inputs, in bytes.
+        /// What kernels over all pairs take at most in the memory of their device, in bytes.
         memory: Option<usize>,
     },
     /// A task is done, now or in an earlier run of the study.
@@ -71,21 +72,33 @@ pub enum Progress<'a> {
 }
 
 impl StudySpec {
+    /// Whether anything of the study is computed on a [`Device`] of choice.
+    pub fn uses_device(&self) -> bool {
+        self.distance.as_ref().is_some_and(|spec| spec.methods.contains(&DistanceMethod::SampledAll))
+    }
+
     /// Runs what the journal of `folder` does not hold yet, and returns all records in the order of the spec: distances by
     /// normalisation, method and width, then training runs by network. Without a folder nothing is journaled.
     ///
-    /// The records depend on the spec alone: not on threads, order, or interruptions.
+    /// The records depend on the spec alone: not on threads, order, or interruptions; but for the last digits of those that are
+    /// computed on `device`, kernels over all pairs.
     ///
     /// # Errors
     /// Where the spec or data is wrong (before any work is done), the journal is refused, or a file cannot be written.
-    pub fn run(&self, folder: Option<&Path>, progress: &(dyn Fn(Progress) + Sync)) -> Result<Vec<Record>> {
+    pub fn run(
+        &self,
+        folder: Option<&Path>,
+        device: &Device,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Vec<Record>> {
         self.check()?;
         let inputs = self.distance.as_ref().map(|_| self.data.inputs(self.seed)).transpose()?;
         // All that can be wrong with the data comes out here, before there is a journal.
         let prepared = match (&self.distance, &inputs) {
             (Some(spec), Some(inputs)) => {
-                let prepare =
-                    |normalisation: &Normalisation| DistanceInputs::new(inputs, *normalisation, spec, self.seed);
+                let prepare = |normalisation: &Normalisation| {
+                    DistanceInputs::new(inputs, *normalisation, spec, self.seed, device)
+                };
                 spec.normalisations.iter().map(prepare).collect::<Result<Vec<_>>>()?
             }
             _ => Vec::new(),

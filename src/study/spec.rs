@@ -263,17 +263,9 @@ pub struct DistanceSpec {
     pub law: WeightLaw,
     /// What sampled kernels are compared to.
     pub reference: Reference,
-    /// Bytes that kernels over all pairs may take beside the inputs. Results do not depend on it, and it is not stored.
-    #[serde(skip, default = "DistanceSpec::usual_memory")]
-    pub memory: usize,
 }
 
 impl DistanceSpec {
-    /// One gigabyte.
-    pub fn usual_memory() -> usize {
-        1 << 30
-    }
-
     /// Initialisations go on until at least this many weights are expected to have been drawn, so that a network of two
     /// weights is drawn 10,000 times: its distance has so long a tail that fewer do not tell its standard error.
     pub const LEAST_WEIGHTS: f64 = 20_000.0;
@@ -298,7 +290,6 @@ impl DistanceSpec {
             mask: MaskFamily::Bernoulli,
             law: WeightLaw::Gaussian,
             reference: Reference::Analytic,
-            memory: Self::usual_memory(),
         }
     }
 }

@@ -1,0 +1,274 @@
+//! NVIDIA GPUs through cudarc, which loads the driver and NVRTC when they are asked for: the program builds and runs without.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cudarc::driver::sys::{self as driver, CUmemPool_attribute, CUresult};
+use cudarc::driver::{
+    CudaContext, CudaFunction, CudaSlice, CudaStream, DriverError, LaunchConfig, PushKernelArg, result,
+};
+use cudarc::nvrtc::{CompileError, CompileOptions, Ptx, compile_ptx_with_opts, sys as nvrtc};
+use sha2::{Digest, Sha256};
+
+use super::{Accelerator, Argument, Kernel, Trouble, Word};
+use crate::error::{Error, Result};
+
+/// The kernels, for every device that there is.
+pub const SOURCE: &str = include_str!("../kernels/sampled.cu");
+/// Threads of a block, as in the source.
+const THREADS: u32 = 256;
+/// The oldest driver that has all that is called here: 12.0.
+const OLDEST_DRIVER: i32 = 12_000;
+/// Compute capabilities for which the kernels are compiled where NVRTC does not know the device's own, the newest first; drivers
+/// translate them for later devices.
+const PORTABLE: [i32; 3] = [90, 80, 75];
+
+/// An NVIDIA GPU with the kernels loaded.
+#[derive(Clone)]
+pub struct Cuda {
+    name: String,
+    stream: Arc<CudaStream>,
+    /// In the order of [`Kernel::ALL`].
+    functions: Vec<CudaFunction>,
+}
+
+impl fmt::Debug for Cuda {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cuda({})", self.name)
+    }
+}
+
+fn unavailable(problem: impl Into<String>, remedy: &str) -> Error {
+    Error::value("device", "cuda", problem, format!("{remedy}, or use --device cpu"))
+}
+
+fn failed(what: &'static str) -> impl Fn(DriverError) -> Error {
+    move |error| Error::failure(format!("{what} (CUDA)"), error)
+}
+
+impl Cuda {
+    /// Every GPU of this machine, with the kernels compiled and loaded. Compiling takes a second, once: the result is kept in the
+    /// user's cache folder.
+    ///
+    /// # Errors
+    /// Where there is no driver, no device, or no NVRTC, or one of them refuses; the message tells which.
+    pub fn all() -> Result<Vec<Self>> {
+        // SAFETY: loading the libraries runs their own initialisation only. Asked first, since calls panic without them.
+        if !unsafe { driver::is_culib_present() } {
+            let problem = "the NVIDIA driver (libcuda) is not installed here";
+            return Err(unavailable(problem, "install it"));
+        }
+        let mut version = 0;
+        // SAFETY: writes one number; needs no device.
+        let told = unsafe { driver::cuDriverGetVersion(&raw mut version) }.result();
+        if told.is_err() || version < OLDEST_DRIVER {
+            let problem = format!("the NVIDIA driver is for CUDA {}.{}", version / 1000, version % 1000 / 10);
+            return Err(unavailable(problem, "update it to 12.0 or later"));
+        }
+        let count = match result::init().and_then(|()| CudaContext::device_count()) {
+            Ok(count) if count > 0 => count as usize,
+            Ok(_) | Err(DriverError(CUresult::CUDA_ERROR_NO_DEVICE)) => {
+                return Err(unavailable(
+                    "the NVIDIA driver finds no device",
+                    "make one visible (CUDA_VISIBLE_DEVICES)",
+                ));
+            }
+            Err(error) => return Err(unavailable(format!("the NVIDIA driver does not start: {error}"), "mend it")),
+        };
+        (0..count).map(Self::open).collect()
+    }
+
+    /// The name that its maker gave it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn open(ordinal: usize) -> Result<Self> {
+        let opening = failed("opening a device");
+        let context = CudaContext::new(ordinal).map_err(&opening)?;
+        let (major, minor) = context.compute_capability().map_err(&opening)?;
+        let load = |ptx: Ptx| -> Result<Vec<CudaFunction>, DriverError> {
+            let module = context.load_module(ptx)?;
+            Kernel::ALL.iter().map(|kernel| module.load_function(kernel.name())).collect()
+        };
+        let capability = 10 * major + minor;
+        let cached = cache_file(capability);
+        let known = cached.as_deref().and_then(|file| std::fs::read_to_string(file).ok());
+        // What an older driver or a broken file makes unusable is compiled anew.
+        let functions = match known.and_then(|text| load(Ptx::from_src(text.replace('\0', ""))).ok()) {
+            Some(functions) => functions,
+            None => {
+                let ptx = compile(capability)?;
+                let functions = load(Ptx::from_src(ptx.clone())).map_err(|error| {
+                    let problem = format!("the driver does not take what NVRTC compiled: {error}");
+                    unavailable(problem, "update the driver, or install an NVRTC that is no newer")
+                })?;
+                // A cache that cannot be written costs a second, no more.
+                let _ = cached.as_deref().map(|file| keep(file, &ptx));
+                functions
+            }
+        };
+        let stream = context.default_stream();
+        keep_freed_memory(&context).map_err(&opening)?;
+        let name = context.name().map_err(&opening)?;
+        Ok(Self { name, stream, functions })
+    }
+}
+
+/// Compiles the kernels to PTX for a compute capability, or for the newest older one that NVRTC knows.
+///
+/// # Errors
+/// Where NVRTC is missing or refuses.
+pub fn compile(capability: i32) -> Result<String> {
+    // SAFETY: as for the driver.
+    if !unsafe { nvrtc::is_culib_present() } {
+        let problem = "NVRTC (libnvrtc, of the CUDA toolkit), which compiles the kernels, is not installed here";
+        return Err(unavailable(problem, "install it (pip's nvidia-cuda-nvrtc-cu12 serves, on LD_LIBRARY_PATH)"));
+    }
+    let older = PORTABLE.into_iter().filter(|portable| *portable < capability);
+    let mut refusal = String::new();
+    for capability in [capability].into_iter().chain(older) {
+        let options = CompileOptions {
+            name: Some("sampled.cu".into()),
+            options: vec![format!("--gpu-architecture=compute_{capability}")],
+            ..CompileOptions::default()
+        };
+        match compile_ptx_with_opts(SOURCE, options) {
+            Ok(ptx) => return Ok(ptx.to_src()),
+            Err(CompileError::CompileError { log, .. }) => refusal += log.to_string_lossy().trim(),
+            Err(error) => refusal += &error.to_string(),
+        }
+    }
+    Err(unavailable(format!("NVRTC refuses the kernels: {refusal}"), "install another release of it"))
+}
+
+/// Where compiled kernels are kept, by what they are compiled from and for; none where the user has no cache folder.
+fn cache_file(capability: i32) -> Option<PathBuf> {
+    let folder = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let folder = folder.or_else(|| Some(std::env::home_dir()?.join(".cache")))?.join("sparsewidth");
+    let source: String = Sha256::digest(SOURCE).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    Some(folder.join(format!("sampled-{source}-{capability}.ptx")))
+}
+
+fn keep(file: &Path, ptx: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    let folder = file.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let mut written = tempfile::NamedTempFile::new_in(folder)?;
+    written.write_all(ptx.as_bytes())?;
+    written.persist(file)?;
+    Ok(())
+}
+
+/// Lets the device's pool keep what is freed, which it would otherwise give back whenever it is waited for.
+fn keep_freed_memory(context: &CudaContext) -> Result<(), DriverError> {
+    if context.has_async_alloc() {
+        let mut all = u64::MAX;
+        let threshold = CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
+        // SAFETY: the device is the context's, and the attribute is a 64-bit number.
+        unsafe {
+            let pool = result::device::get_mem_pool(context.cu_device())?;
+            result::mem_pool::set_attribute(pool, threshold, (&raw mut all).cast())?;
+        }
+    }
+    Ok(())
+}
+
+fn trouble(what: &'static str) -> impl Fn(DriverError) -> Trouble {
+    move |error| match error.0 {
+        CUresult::CUDA_ERROR_OUT_OF_MEMORY => Trouble::Memory,
+        _ => Trouble::Other(failed(what)(error)),
+    }
+}
+
+impl Accelerator for Cuda {
+    type Buffer<T: Word> = CudaSlice<T>;
+
+    fn free_memory(&self) -> Result<usize> {
+        let context = self.stream.context();
+        let asking = failed("asking for free memory");
+        self.stream.synchronize().map_err(&asking)?;
+        if context.has_async_alloc() {
+            // SAFETY: the device is the context's; what is in use stays.
+            let trimmed = unsafe {
+                result::device::get_mem_pool(context.cu_device()).and_then(|pool| result::mem_pool::trim_to(pool, 0))
+            };
+            trimmed.map_err(&asking)?;
+        }
+        context.mem_get_info().map(|(free, _)| free).map_err(asking)
+    }
+
+    fn zeros<T: Word>(&self, length: usize) -> Result<CudaSlice<T>, Trouble> {
+        // An empty allocation is none.
+        self.stream.alloc_zeros(length.max(1)).map_err(trouble("allocating memory"))
+    }
+
+    fn upload<T: Word>(&self, values: &[T]) -> Result<CudaSlice<T>, Trouble> {
+        if values.is_empty() {
+            return self.zeros(1);
+        }
+        self.stream.clone_htod(values).map_err(trouble("copying to the device"))
+    }
+
+    fn download<T: Word>(&self, buffer: &CudaSlice<T>) -> Result<Vec<T>> {
+        self.stream.clone_dtoh(buffer).map_err(failed("sampling kernels"))
+    }
+
+    unsafe fn launch(&self, kernel: Kernel, (x, y): (usize, usize), arguments: &[Argument<Self>]) -> Result<()> {
+        let wide = |blocks: usize| u32::try_from(blocks).map_err(|error| Error::failure("sizing a grid", error));
+        let grid = LaunchConfig { grid_dim: (wide(x)?, wide(y)?, 1), block_dim: (THREADS, 1, 1), shared_mem_bytes: 0 };
+        let mut launch = self.stream.launch_builder(&self.functions[kernel as usize]);
+        for argument in arguments {
+            match argument {
+                Argument::U32(value) => launch.arg(value),
+                Argument::U64(value) => launch.arg(value),
+                Argument::F32(value) => launch.arg(value),
+                Argument::F64(value) => launch.arg(value),
+                Argument::U32s(buffer) => launch.arg(*buffer),
+                Argument::U64s(buffer) => launch.arg(*buffer),
+                Argument::F32s(buffer) => launch.arg(*buffer),
+                Argument::F64s(buffer) => launch.arg(*buffer),
+            };
+        }
+        // SAFETY: as the caller promises. One stream runs all, so that writes through shared references are in order.
+        unsafe { launch.launch(grid) }.map(|_| ()).map_err(failed("launching a kernel"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes PTX for `ptxas` to `SPARSEWIDTH_PTX`, where that is set.
+    #[test]
+    fn nvrtc_compiles_the_kernels() {
+        // SAFETY: as above.
+        if !unsafe { nvrtc::is_culib_present() } {
+            assert!(compile(80).unwrap_err().to_string().contains("NVRTC"));
+            eprintln!("SKIPPED: NVRTC is not installed here");
+            return;
+        }
+        for capability in PORTABLE {
+            let ptx = compile(capability).unwrap();
+            assert!(ptx.contains(&format!(".target sm_{capability}")));
+            assert!(Kernel::ALL.iter().all(|kernel| ptx.contains(&format!(".entry {}", kernel.name()))));
+            if let Some(folder) = std::env::var_os("SPARSEWIDTH_PTX") {
+                let ptx = ptx.trim_end_matches('\0');
+                std::fs::write(Path::new(&folder).join(format!("sm_{capability}.ptx")), ptx).unwrap();
+            }
+        }
+        // A device later than this NVRTC takes what an older one would.
+        assert!(compile(999).unwrap().contains(".target sm_90"));
+    }
+
+    #[test]
+    fn compiled_kernels_are_kept_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("new").join("kernels.ptx");
+        keep(&file, "some").unwrap();
+        keep(&file, "text").unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "text");
+        assert!(keep(&file.join("below a file"), "text").is_err());
+    }
+}

@@ -1,0 +1,196 @@
+//! The kernels of `sampled.cu` against the CPU: on the host, and on a GPU where there is one.
+
+use super::*;
+use crate::connectivity::Connectivity;
+use crate::data::{DataSource, Normalisation};
+use crate::network::{LayerId, MaskFamily, SparseRows};
+use crate::sampled::features::hidden_features;
+use crate::sampled::{Device, SampledNetwork, Sweep};
+use ndarray::{Array2, ArrayView2};
+
+/// Every kind of layer: masks, weights, sparse and dense, widths of one row and of several chunks, no weight at all.
+fn laws(columns: usize) -> Vec<LayerLaw> {
+    let law = |rows, p, mask, law| LayerLaw { rows, columns, connectivity: Connectivity::new(p).unwrap(), mask, law };
+    vec![
+        law(1, 0.2, MaskFamily::Bernoulli, WeightLaw::Gaussian),
+        law(77, 0.05, MaskFamily::Bernoulli, WeightLaw::Uniform),
+        law(300, 0.1, MaskFamily::ExactCount, WeightLaw::Gaussian),
+        law(130, 0.6, MaskFamily::ExactCount, WeightLaw::Uniform),
+        law(200, 1.0, MaskFamily::Bernoulli, WeightLaw::Gaussian),
+        law(5, 1e-30, MaskFamily::Bernoulli, WeightLaw::Gaussian),
+        law(2 * CHUNK + 33, 0.01, MaskFamily::Bernoulli, WeightLaw::Gaussian),
+    ]
+}
+
+fn inputs(samples: usize, dimension: usize) -> TiledInputs {
+    let mut values = DataSource::Gaussian { dimension, samples }.inputs(4).unwrap().values * 7.0;
+    values.row_mut(samples / 2).fill(0.0);
+    TiledInputs::new(values.view()).unwrap()
+}
+
+fn draws(laws: &[LayerLaw], initialisations: u32) -> Vec<Draw> {
+    let of = |(network, law): (usize, &LayerLaw)| {
+        let id = |initialisation| LayerId { seed: 0x1234_5678_9ABC, initialisation, layer: 0 };
+        (0..initialisations).map(move |index| Draw { law: *law, id: id(index), network }).collect::<Vec<_>>()
+    };
+    laws.iter().enumerate().flat_map(of).collect()
+}
+
+/// The weights that a device draws for a chunk.
+fn weights_on<A: Accelerator>(on_device: &OnDevice<A>, drawn: &DrawnLayer, chunk: usize) -> SparseRows {
+    let device = on_device.device;
+    let counts = on_device.counts(&[drawn], chunk).unwrap_or_else(|_| panic!("no memory")).remove(0);
+    let drawn = on_device.draw(drawn, chunk, &counts).unwrap_or_else(|_| panic!("no memory"));
+    let places: Vec<usize> = device.download(&drawn.places).unwrap().into_iter().map(|place| place as usize).collect();
+    let weights = places[places.len() - 1];
+    let (mut columns, mut values) = (device.download(&drawn.columns).unwrap(), device.download(&drawn.values).unwrap());
+    columns.truncate(weights);
+    values.truncate(weights);
+    SparseRows { offsets: places, columns, values }
+}
+
+/// Masks to the bit, values to the rounding of two logarithms and cosines.
+fn weights_agree<A: Accelerator>(device: &A) {
+    let inputs = inputs(130, 90);
+    let on_device = OnDevice::new(device, &inputs).unwrap_or_else(|_| panic!("no memory"));
+    for law in laws(90) {
+        let drawn = DrawnLayer::new(law, draws(&[law], 1)[0].id);
+        for chunk in 0..law.rows.div_ceil(CHUNK) {
+            let expected = drawn.rows(chunk * CHUNK..(chunk * CHUNK + CHUNK).min(law.rows));
+            let found = weights_on(&on_device, &drawn, chunk);
+            assert_eq!((&found.offsets, &found.columns), (&expected.offsets, &expected.columns), "{law:?}");
+            for (found, expected) in found.values.iter().zip(&expected.values) {
+                assert!((found - expected).abs() <= 1e-6 * expected.abs(), "{law:?}: {found} {expected}");
+            }
+        }
+    }
+}
+
+/// Features to 1e-6 of the largest sum of magnitudes that one is made of.
+fn features_agree<A: Accelerator>(device: &A) {
+    // Two tiles, the second not full, of which the features are made in an order of their own.
+    let inputs = inputs(200, 90);
+    let on_device = OnDevice::new(device, &inputs).unwrap_or_else(|_| panic!("no memory"));
+    let block = on_device.limits(&[(0, 0), (0, 1), (1, 1)]).unwrap_or_else(|_| panic!("no memory"));
+    let (matrix, _) = inputs.padded(TILE);
+    for law in laws(90) {
+        let drawn = [DrawnLayer::new(law, draws(&[law], 1)[0].id)];
+        let found = on_device.features(&drawn, 0, &block.tiles).unwrap_or_else(|_| panic!("no memory")).remove(0);
+        let rows = rows_of(&law, 0);
+        let found = device.download(&found).unwrap();
+        let found = ArrayView2::from_shape((rows, matrix.ncols()), &found).unwrap();
+        let weights = drawn[0].rows(0..rows);
+        let expected = hidden_features(&weights, law, &matrix).unwrap();
+        let magnitudes = weights.to_dense(90).mapv(f32::abs).dot(&matrix.mapv(f32::abs));
+        for ((found, expected), magnitude) in found.iter().zip(&expected).zip(&magnitudes) {
+            assert!((found - expected).abs() <= 1e-6 * magnitude, "{law:?}: {found} {expected} of {magnitude}");
+        }
+    }
+}
+
+/// Distances over all pairs, to 1e-6.
+fn distances_agree<A: Accelerator>(devices: &[A], values: ArrayView2<f64>, laws: &[LayerLaw]) {
+    let inputs = TiledInputs::new(values).unwrap();
+    let initialisations = 2;
+    let networks: Vec<SampledNetwork> = laws.iter().map(|law| SampledNetwork { law: *law, initialisations }).collect();
+    let sweep = Sweep::new(&Device::CPU, &inputs, &networks, 0x1234_5678_9ABC).unwrap();
+    let expected = sweep.run(&|_| {}).unwrap();
+    let sums = total(devices, &inputs, &draws(laws, initialisations as u32), &|_| {}).unwrap();
+    let found = sweep.distances(&sums);
+    for ((found, expected), law) in found.iter().zip(&expected).zip(laws) {
+        for (found, expected) in [(&found.off_diagonal, &expected.off_diagonal), (&found.diagonal, &expected.diagonal)]
+        {
+            for (found, expected) in found.iter().zip(expected) {
+                assert!((found / expected - 1.0).abs() <= 1e-6, "{law:?}: {found:e} {expected:e}");
+            }
+        }
+    }
+}
+
+fn gaussian() -> Array2<f64> {
+    let mut values = DataSource::Gaussian { dimension: 90, samples: 700 }.inputs(4).unwrap().values * 7.0;
+    values.row_mut(300).fill(0.0);
+    values
+}
+
+#[cfg(feature = "host-kernels")]
+mod on_the_host {
+    use super::super::host::Host;
+    use super::*;
+
+    fn host() -> Host {
+        Host::new(1 << 30, 1 << 30)
+    }
+
+    #[test]
+    fn weights_are_those_of_the_cpu() {
+        weights_agree(&host());
+    }
+
+    #[test]
+    fn features_are_those_of_the_cpu() {
+        features_agree(&host());
+    }
+
+    #[test]
+    fn distances_are_those_of_the_cpu() {
+        distances_agree(&[host()], gaussian().view(), &laws(90));
+        let images = DataSource::Embedded.inputs(0).unwrap().normalised(Normalisation::Pixel).unwrap();
+        let images = images.slice_move(ndarray::s![..300, ..]);
+        distances_agree(&[host()], images.view(), &laws(784)[..4]);
+    }
+
+    #[test]
+    fn the_same_bits_whatever_the_memory_and_the_devices() {
+        let inputs = inputs(700, 90);
+        let draws = draws(&laws(90), 3);
+        let run = |devices: &[Host]| -> Vec<(f64, f64)> {
+            let sums = total(devices, &inputs, &draws, &|_| {}).unwrap();
+            sums.iter().map(|sums| (sums.off_diagonal, sums.diagonal)).collect()
+        };
+        let whole = run(&[host()]);
+        assert_eq!(run(&[host(), host(), host()]), whole);
+        let bytes = |memory: usize| layout(&inputs, &draws, memory / 10 * SHARE).map(|layout| layout.bytes);
+        let mut tried = 0;
+        // From all tiles at once to one a block, whole draws at once to one a batch.
+        for megabytes in [40, 20, 12, 10, 8] {
+            let device = Host::new(megabytes << 20, 1 << 30);
+            let Ok(bytes) = bytes(device.free) else { continue };
+            assert_eq!(run(std::slice::from_ref(&device)), whole);
+            assert!(device.peak() <= bytes, "{} bytes taken, {bytes} estimated", device.peak());
+            // Less than it told of: in smaller pieces.
+            let device = Host::new(1 << 30, bytes);
+            assert_eq!(run(std::slice::from_ref(&device)), whole);
+            tried += 1;
+        }
+        assert!(tried >= 3, "{tried}");
+        for (free, memory) in [(1 << 20, 1 << 30), (1 << 30, 1 << 20)] {
+            let error = total(&[Host::new(free, memory)], &inputs, &draws, &|_| {}).unwrap_err();
+            assert!(error.to_string().contains("takes at least"), "{error}");
+        }
+    }
+}
+
+#[cfg(feature = "cuda")]
+mod on_a_gpu {
+    use super::super::cuda::Cuda;
+    use super::*;
+
+    #[test]
+    #[ignore = "needs an NVIDIA GPU"]
+    fn kernels_are_those_of_the_cpu() {
+        let devices = Cuda::all().unwrap();
+        for device in &devices {
+            weights_agree(device);
+            features_agree(device);
+        }
+        distances_agree(&devices, gaussian().view(), &laws(90));
+    }
+
+    #[test]
+    #[ignore = "needs an NVIDIA GPU"]
+    fn distances_over_mnist_are_those_of_the_cpu() {
+        let images = DataSource::Embedded.inputs(0).unwrap().normalised(Normalisation::Pixel).unwrap();
+        distances_agree(&Cuda::all().unwrap(), images.view(), &laws(784));
+    }
+}

@@ -1,0 +1,219 @@
+//! The backend on the CPU: triangular products of tiles of features, through faer.
+
+use std::f64::consts::PI;
+
+use multiversion::multiversion;
+use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
+
+use super::features::{hidden_features, takes_dense};
+use super::layout::{Costs, TilePair, used_tiles};
+use super::sweep::{Backend, Draw, Sums};
+use super::tiles::{TILE, TiledInputs};
+use crate::arccos::unit_angles;
+use crate::error::{Error, Result};
+use crate::gram::lane_sum;
+use crate::linalg::{product, triangular_product};
+use crate::network::{DrawnLayer, LayerLaw, MaskFamily};
+
+/// Hidden units whose features are made at once: wider layers are added up in such chunks.
+pub const CHUNK: usize = 2048;
+/// Entries of a tile that are added in single precision before they go on in double.
+const LANES: usize = 32;
+
+/// All threads of the pool that it is called from.
+pub struct Cpu<'a> {
+    inputs: &'a TiledInputs,
+}
+
+impl<'a> Cpu<'a> {
+    pub fn new(inputs: &'a TiledInputs) -> Self {
+        Self { inputs }
+    }
+
+    /// The features of one chunk of a draw's hidden units on the tiles given, shapes `(rows, inputs)`.
+    fn features(&self, drawn: &DrawnLayer, chunk: usize, tiles: &[usize]) -> Result<Vec<Array2<f32>>> {
+        let law = *drawn.law();
+        let mut weights = drawn.rows_in_parallel(chunk * CHUNK..((chunk + 1) * CHUNK).min(law.rows));
+        weights.drop_empty_rows();
+        tiles.par_iter().map(|tile| hidden_features(&weights, law, &self.inputs.tiles[*tile])).collect()
+    }
+}
+
+impl Backend for Cpu<'_> {
+    /// Made where they are needed, by every batch anew.
+    type Limits = ();
+    type Error = Error;
+
+    fn tiles(&self) -> usize {
+        self.inputs.tiles.len()
+    }
+
+    fn costs(&self, draws: &[Draw]) -> Costs {
+        let (threads, tiles, float) = (rayon::current_num_threads(), self.tiles(), size_of::<f32>());
+        // A tile of the kernel and of its limit in each thread, and room of the product; the weights of one chunk.
+        let in_threads = threads * (3 * TILE * TILE * float + (8 << 20));
+        let weights = draws.iter().map(|draw| weight_bytes(&draw.law, threads)).max().unwrap_or(0);
+        // The sums of every draw over every pair of tiles, which are added up in one order at the end.
+        let sums = draws.len().saturating_mul(tiles * (tiles + 1) / 2 * size_of::<Sums>() + 128);
+        let wide = draws.iter().any(|draw| draw.law.rows > CHUNK);
+        Costs {
+            fixed: in_threads.saturating_add(weights).saturating_add(sums),
+            pair: if wide { TILE * TILE * float } else { 0 },
+            unit: TILE * float,
+            chunk: CHUNK,
+        }
+    }
+
+    fn limits(&self, _: &[TilePair]) -> Result<()> {
+        Ok(())
+    }
+
+    fn sums(
+        &self,
+        pairs: &[TilePair],
+        _: &(),
+        draws: &[Draw],
+        finished: &(dyn Fn(usize) + Sync),
+    ) -> Result<Vec<Vec<Sums>>> {
+        let used = used_tiles(pairs);
+        // An exact count is decided once a draw, over all chunks.
+        let drawn: Vec<DrawnLayer> = draws.iter().map(|draw| DrawnLayer::new(draw.law, draw.id)).collect();
+        let features_of = |chunk: usize| -> Result<Vec<Vec<Array2<f32>>>> {
+            drawn.iter().map(|drawn| self.features(drawn, chunk, &used)).collect()
+        };
+        let place = |tile: usize| used.partition_point(|other| *other < tile);
+        let chunks = draws.iter().map(|draw| draw.law.rows.div_ceil(CHUNK)).max().unwrap_or(0);
+        // A draw of several chunks is alone: all but its last are added up first.
+        let mut grams: Vec<Array2<f32>> = vec![Array2::default((0, 0)); if chunks > 1 { pairs.len() } else { 0 }];
+        for chunk in 0..chunks.saturating_sub(1) {
+            for features in features_of(chunk)? {
+                grams.par_iter_mut().zip(pairs).try_for_each(|(gram, (i, j))| {
+                    add_gram(features[place(*i)].view(), features[place(*j)].view(), i == j, gram)
+                })?;
+            }
+        }
+        let features = features_of(chunks.saturating_sub(1))?;
+        // Where there are fewer tiles than threads the draws are shared out too.
+        let share = draws.len().div_ceil(rayon::current_num_threads().div_ceil(pairs.len())).max(1);
+        let shares = draws.len().div_ceil(share);
+        let found: Vec<Vec<Sums>> = (0..pairs.len() * shares)
+            .into_par_iter()
+            .with_max_len(1)
+            .map_init(Work::default, |work, task| {
+                let (index, first) = (task / shares, task % shares * share);
+                let (i, j) = pairs[index];
+                work.limit(self.inputs, (i, j))?;
+                let mut found = Vec::with_capacity(share);
+                for (draw, features) in draws.iter().zip(&features).skip(first).take(share) {
+                    match grams.get(index) {
+                        Some(gram) => work.gram.assign(gram),
+                        None => work.gram.fill(0.0),
+                    }
+                    add_gram(features[place(i)].view(), features[place(j)].view(), i == j, &mut work.gram)?;
+                    let factors = (1.0 / draw.law.rows as f32, draw.law.law.variance() as f32);
+                    found.push(sums_over(&work.gram, &work.limit, factors, i == j));
+                }
+                finished(found.len());
+                Ok(found)
+            })
+            .collect::<Result<_>>()?;
+        Ok(found.chunks(shares).map(<[Vec<Sums>]>::concat).collect())
+    }
+}
+
+/// What the weights of a chunk take while its features are made, in bytes.
+fn weight_bytes(law: &LayerLaw, threads: usize) -> usize {
+    let entries = |rows: usize| rows as f64 * law.columns as f64;
+    // Six standard deviations above the mean; places and values, by row and then joined.
+    let expected = law.connectivity.get() * entries(law.rows.min(CHUNK));
+    let weights = 2.0 * size_of::<(u32, f32)>() as f64 * (expected + 6.0 * expected.sqrt() + 20.0);
+    // To find the mask of an exact count, keys and places of all that could be in it.
+    let exact = law.mask == MaskFamily::ExactCount && !law.connectivity.is_dense();
+    let keys =
+        if exact { 3.0 * size_of::<(u64, u64)>() as f64 * law.connectivity.get() * entries(law.rows) } else { 0.0 };
+    let dense =
+        if takes_dense(law) { threads as f64 * size_of::<f32>() as f64 * entries(law.rows.min(CHUNK)) } else { 0.0 };
+    (keys + weights + dense) as usize
+}
+
+/// Of `(factor gram - variance limit)^2`; of the upper half where the tile lies on the diagonal.
+fn sums_over(gram: &Array2<f32>, limit: &Array2<f32>, (factor, variance): (f32, f32), on_diagonal: bool) -> Sums {
+    let mut sums = Sums::default();
+    for (i, (gram, limit)) in gram.outer_iter().zip(limit.outer_iter()).enumerate() {
+        let (Some(gram), Some(limit)) = (gram.to_slice(), limit.to_slice()) else { continue };
+        let from = if on_diagonal { i + 1 } else { 0 };
+        sums.off_diagonal += squared_distance(&gram[from..], &limit[from..], factor, variance);
+        if on_diagonal {
+            sums.diagonal += squared_distance(&gram[i..=i], &limit[i..=i], factor, variance);
+        }
+    }
+    sums
+}
+
+/// `sum_j (factor gram_j - variance limit_j)^2` over one row of a tile.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn squared_distance(gram: &[f32], limit: &[f32], factor: f32, variance: f32) -> f64 {
+    let mut sum = [0.0f32; LANES];
+    let (grams, rest) = gram.as_chunks::<LANES>();
+    let (limits, limit_rest) = limit.as_chunks::<LANES>();
+    for (gram, limit) in grams.iter().zip(limits) {
+        for lane in 0..LANES {
+            let difference = factor * gram[lane] - variance * limit[lane];
+            sum[lane] += difference * difference;
+        }
+    }
+    let rest = rest.iter().zip(limit_rest).map(|(gram, limit)| f64::from((factor * gram - variance * limit).powi(2)));
+    f64::from(lane_sum(sum)) + rest.sum::<f64>()
+}
+
+/// Adds the products of the features of two tiles, shape `(inputs, inputs)`; of the upper half where they are the same.
+fn add_gram(left: ArrayView2<f32>, right: ArrayView2<f32>, same: bool, gram: &mut Array2<f32>) -> Result<()> {
+    if gram.dim() != (left.ncols(), right.ncols()) {
+        *gram = Array2::zeros((left.ncols(), right.ncols()));
+    }
+    let multiply = if same { triangular_product } else { product };
+    multiply(left.t(), right, 1.0, true, gram.view_mut())
+}
+
+/// Room for one pair of tiles.
+#[derive(Default)]
+struct Work {
+    gram: Array2<f32>,
+    /// `K_1` of the scaled inputs.
+    limit: Array2<f32>,
+    sine: Vec<f64>,
+    phi: Vec<f64>,
+}
+
+impl Work {
+    /// Fills in the closed form of every pair of two tiles.
+    fn limit(&mut self, inputs: &TiledInputs, (i, j): TilePair) -> Result<()> {
+        let (left, right) = (&inputs.tiles[i], &inputs.tiles[j]);
+        let shape = (left.ncols(), right.ncols());
+        if self.limit.dim() != shape {
+            (self.limit, self.gram) = (Array2::zeros(shape), Array2::zeros(shape));
+        }
+        product(left.t(), right.view(), 1.0, false, self.limit.view_mut())?;
+        self.sine.resize(shape.1, 0.0);
+        self.phi.resize(shape.1, 0.0);
+        let mut cosine = vec![0.0; shape.1];
+        let norms_right = &inputs.norms[j * TILE..j * TILE + shape.1];
+        for (row, mut limit) in self.limit.outer_iter_mut().enumerate() {
+            let norm = inputs.norms[i * TILE + row];
+            for ((cosine, product), other) in cosine.iter_mut().zip(&limit).zip(norms_right) {
+                let norms = norm * other;
+                *cosine = if norms > 0.0 { (f64::from(*product) / norms).clamp(-1.0, 1.0) } else { 0.0 };
+            }
+            if i == j {
+                cosine[row] = 1.0;
+            }
+            unit_angles(&cosine, &mut self.sine, &mut self.phi);
+            for (place, limit) in limit.iter_mut().enumerate() {
+                let (sine, phi, cosine) = (self.sine[place], self.phi[place], cosine[place]);
+                *limit = (norm * norms_right[place] * (sine + phi * cosine) / (2.0 * PI)) as f32;
+            }
+        }
+        Ok(())
+    }
+}

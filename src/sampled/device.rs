@@ -1,0 +1,54 @@
+//! The device that computes kernels over all pairs.
+
+#[cfg(not(feature = "cuda"))]
+use crate::error::Error;
+use crate::error::Result;
+
+/// A device, ready for use.
+#[derive(Clone, Debug)]
+pub enum Device {
+    /// The processor, on all threads of the pool.
+    Cpu {
+        /// What a sweep may take beside its inputs, in bytes; results do not depend on it.
+        memory: usize,
+    },
+    /// NVIDIA GPUs, which share the initialisations among them.
+    #[cfg(feature = "cuda")]
+    Cuda(Vec<super::Cuda>),
+}
+
+impl Device {
+    /// The processor, within one gigabyte.
+    pub const CPU: Self = Self::Cpu { memory: 1 << 30 };
+
+    /// All NVIDIA GPUs of this machine, see [`Cuda::all`](super::Cuda::all).
+    ///
+    /// # Errors
+    /// Where there is none that can be used; the message tells why.
+    #[cfg(feature = "cuda")]
+    pub fn cuda() -> Result<Self> {
+        super::Cuda::all().map(Self::Cuda)
+    }
+
+    /// All NVIDIA GPUs of this machine.
+    ///
+    /// # Errors
+    /// Always: this library was built without the feature `cuda`.
+    #[cfg(not(feature = "cuda"))]
+    pub fn cuda() -> Result<Self> {
+        let problem = "this program was built without the feature cuda";
+        Err(Error::value("device", "cuda", problem, "build it with its default features, or use --device cpu"))
+    }
+
+    /// What records call it: `cpu`, or `cuda:` and the GPUs.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Cpu { .. } => "cpu".into(),
+            #[cfg(feature = "cuda")]
+            Self::Cuda(devices) => {
+                let names: Vec<&str> = devices.iter().map(super::Cuda::name).collect();
+                format!("cuda:{}", names.join(","))
+            }
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! Squared distances of sampled kernels over all pairs of inputs, on one device or another.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+#[cfg(feature = "cuda")]
+use super::accelerator;
+use super::cpu::Cpu;
+use super::device::Device;
+use super::layout::{Costs, Layout, TilePair};
+use super::tiles::TiledInputs;
+use crate::error::{Error, Result};
+use crate::network::{LayerId, LayerLaw};
+
+/// A network of a sweep, and how many of it are drawn: initialisations `0, 1, ...` of the seed.
+#[derive(Clone, Copy, Debug)]
+pub struct SampledNetwork {
+    /// The law of its first layer; its connectivity, width and weights.
+    pub law: LayerLaw,
+    /// The number of initialisations, at least 1.
+    pub initialisations: usize,
+}
+
+/// `(Theta - Theta_inf)^2` of one network, a value an initialisation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AllPairsDistances {
+    /// The mean over the `N (N - 1) / 2` pairs of different inputs.
+    pub off_diagonal: Vec<f64>,
+    /// The mean over the `N` pairs of an input with itself.
+    pub diagonal: Vec<f64>,
+}
+
+/// One drawn network.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Draw {
+    pub law: LayerLaw,
+    pub id: LayerId,
+    /// Its place among the networks of the sweep.
+    pub network: usize,
+}
+
+/// Sums of squared distances over a pair of tiles.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sums {
+    pub off_diagonal: f64,
+    pub diagonal: f64,
+}
+
+/// What computes the sums, tile by tile.
+pub(super) trait Backend {
+    /// `K_1` of pairs of tiles, where it is kept for all draws.
+    type Limits;
+    /// What can go wrong.
+    type Error;
+
+    /// The number of tiles that the inputs are cut into.
+    fn tiles(&self) -> usize;
+
+    fn costs(&self, draws: &[Draw]) -> Costs;
+
+    fn limits(&self, pairs: &[TilePair]) -> Result<Self::Limits, Self::Error>;
+
+    /// The sums over each pair, for each draw of a batch. Calls `finished` with the number of sums made.
+    fn sums(
+        &self,
+        pairs: &[TilePair],
+        limits: &Self::Limits,
+        draws: &[Draw],
+        finished: &(dyn Fn(usize) + Sync),
+    ) -> Result<Vec<Vec<Sums>>, Self::Error>;
+}
+
+/// The sums over all pairs of tiles, by draw.
+pub(super) fn total<B: Backend>(
+    backend: &B,
+    layout: &Layout,
+    draws: &[Draw],
+    progress: &(dyn Fn(f64) + Sync),
+) -> Result<Vec<Sums>, B::Error> {
+    let all_pairs = layout.pairs();
+    let done = AtomicU64::new(0);
+    let finished = |sums: usize| {
+        let done = done.fetch_add(sums as u64, Ordering::Relaxed) + sums as u64;
+        progress(done as f64 / (all_pairs * draws.len()) as f64);
+    };
+    // By draw, then by pair of tiles: added up in that order, however the work was cut.
+    let mut sums = vec![vec![Sums::default(); all_pairs]; draws.len()];
+    for pairs in layout.blocks() {
+        let limits = backend.limits(&pairs)?;
+        for batch in &layout.batches {
+            let found = backend.sums(&pairs, &limits, &draws[batch.clone()], &finished)?;
+            for (pair, found) in pairs.iter().zip(found) {
+                batch.clone().zip(found).for_each(|(draw, sum)| sums[draw][layout.place(*pair)] = sum);
+            }
+        }
+    }
+    let add = |total: Sums, sum: &Sums| Sums {
+        off_diagonal: total.off_diagonal + sum.off_diagonal,
+        diagonal: total.diagonal + sum.diagonal,
+    };
+    Ok(sums.iter().map(|sums| sums.iter().fold(Sums::default(), add)).collect())
+}
+
+/// A sweep over networks, laid out to fit into the memory of its device.
+#[derive(Clone, Debug)]
+pub struct Sweep<'a> {
+    device: &'a Device,
+    inputs: &'a TiledInputs,
+    networks: usize,
+    /// In the order of the networks.
+    draws: Vec<Draw>,
+    bytes: usize,
+}
+
+impl<'a> Sweep<'a> {
+    /// Plans the initialisations `0, 1, ...` of each network.
+    ///
+    /// # Errors
+    /// Where a network does not fit the inputs or has no hidden unit or initialisation, or the memory does not suffice.
+    pub fn new(device: &'a Device, inputs: &'a TiledInputs, networks: &[SampledNetwork], seed: u64) -> Result<Self> {
+        for SampledNetwork { law, initialisations } in networks {
+            if law.columns != inputs.dimension()
+                || [law.rows, *initialisations].iter().any(|count| !(1..u32::MAX as usize).contains(count))
+            {
+                return Err(Error::value(
+                    "width, dimension, initialisations",
+                    format!("{}, {}, {initialisations}", law.rows, law.columns),
+                    format!("the inputs have dimension {}, width and initialisations are positive", inputs.dimension()),
+                    "give networks that fit",
+                ));
+            }
+        }
+        let draws = networks.iter().enumerate().flat_map(|(network, SampledNetwork { law, initialisations })| {
+            (0..*initialisations as u32).map(move |initialisation| Draw {
+                law: *law,
+                id: LayerId { seed, initialisation, layer: 0 },
+                network,
+            })
+        });
+        let mut sweep = Self { device, inputs, networks: networks.len(), draws: draws.collect(), bytes: 0 };
+        sweep.bytes = match device {
+            Device::Cpu { memory } => sweep.cpu_layout(*memory)?.bytes,
+            #[cfg(feature = "cuda")]
+            Device::Cuda(devices) => accelerator::bytes(devices, inputs, &sweep.draws)?,
+        };
+        Ok(sweep)
+    }
+
+    /// What the sweep takes at most in the memory of its device, in bytes; on the CPU, beside the inputs.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn cpu_layout(&self, memory: usize) -> Result<Layout> {
+        let cpu = Cpu::new(self.inputs);
+        let widths: Vec<usize> = self.draws.iter().map(|draw| draw.law.rows).collect();
+        Layout::new(cpu.tiles(), &widths, cpu.costs(&self.draws), memory).map_err(|needed| {
+            let (widest, threads) = (widths.iter().max().unwrap_or(&0), rayon::current_num_threads());
+            let problem = format!(
+                "is not enough: width {widest}, {} draws and {threads} threads take at least {} MB",
+                widths.len(),
+                needed.div_ceil(1 << 20)
+            );
+            let remedy = "give more, or fewer initialisations or threads";
+            Error::value("memory", format!("{} MB", memory >> 20), problem, remedy)
+        })
+    }
+
+    /// Draws the networks and compares the kernel of each with `v K_1 / d`, `v` the variance of its weights, over all pairs.
+    ///
+    /// Features and kernels are in single precision, sums over pairs in double. The same bits on one kind of device for any
+    /// number of threads or devices, any memory, and any other networks beside. `progress` is called with the share that is
+    /// done, from any thread.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn run(&self, progress: &(dyn Fn(f64) + Sync)) -> Result<Vec<AllPairsDistances>> {
+        let sums = match self.device {
+            Device::Cpu { memory } => total(&Cpu::new(self.inputs), &self.cpu_layout(*memory)?, &self.draws, progress)?,
+            #[cfg(feature = "cuda")]
+            Device::Cuda(devices) => accelerator::total(devices, self.inputs, &self.draws, progress)?,
+        };
+        Ok(self.distances(&sums))
+    }
+
+    /// The distances from the sums of each draw.
+    pub(super) fn distances(&self, sums: &[Sums]) -> Vec<AllPairsDistances> {
+        let samples = self.inputs.samples() as f64;
+        let unit = (self.inputs.scale * self.inputs.scale / self.inputs.dimension() as f64).powi(2);
+        let mut distances = vec![AllPairsDistances::default(); self.networks];
+        for (draw, sum) in self.draws.iter().zip(sums) {
+            let network = &mut distances[draw.network];
+            network.off_diagonal.push(unit * sum.off_diagonal / (samples * (samples - 1.0) / 2.0));
+            network.diagonal.push(unit * sum.diagonal / samples);
+        }
+        distances
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cpu::CHUNK;
+    use super::*;
+    use crate::arccos::arc_cosine;
+    use crate::connectivity::Connectivity;
+    use crate::data::DataSource;
+    use crate::gram::Pair;
+    use crate::network::{MaskFamily, WeightLaw};
+    use crate::sampled::{PairedInputs, sampled_kernels};
+    use ndarray::Array2;
+
+    fn network(rows: usize, columns: usize, p: f64, initialisations: usize) -> SampledNetwork {
+        let (mask, law) = (MaskFamily::Bernoulli, WeightLaw::Uniform);
+        let connectivity = Connectivity::new(p).unwrap();
+        SampledNetwork { law: LayerLaw { rows, columns, connectivity, mask, law }, initialisations }
+    }
+
+    fn gaussian(samples: usize, dimension: usize) -> Array2<f64> {
+        let mut values = DataSource::Gaussian { dimension, samples }.inputs(4).unwrap().values * 3e5;
+        values.row_mut(samples / 2).fill(0.0);
+        values
+    }
+
+    /// Means over all pairs, one by one.
+    fn one_by_one(inputs: &Array2<f64>, network: &SampledNetwork, initialisation: u32) -> (f64, f64) {
+        let samples = inputs.nrows();
+        let mean_over = |pairs: Vec<(usize, usize)>| {
+            let paired = PairedInputs::new(inputs.view(), &pairs).unwrap();
+            let id = LayerId { seed: 7, initialisation, layer: 0 };
+            let kernels = sampled_kernels(&paired, network.law, id).unwrap();
+            let squares = pairs.iter().zip(kernels).map(|((i, j), kernel)| {
+                let pair = Pair::new(inputs.row(*i), inputs.row(*j)).unwrap();
+                let limit = network.law.law.variance() * arc_cosine(pair.gram()).k1 / inputs.ncols() as f64;
+                (kernel - limit).powi(2)
+            });
+            squares.sum::<f64>() / pairs.len() as f64
+        };
+        let different = (0..samples).flat_map(|i| (i + 1..samples).map(move |j| (i, j))).collect();
+        (mean_over(different), mean_over((0..samples).map(|i| (i, i)).collect()))
+    }
+
+    #[test]
+    fn tiles_hold_what_each_pair_gives() {
+        // Three tiles, the last one not full; dense and sparse; and a width of two chunks.
+        for (samples, network) in
+            [(800, network(30, 12, 0.2, 2)), (800, network(7, 12, 1.0, 1)), (800, network(CHUNK + 100, 12, 0.1, 1))]
+        {
+            let values = gaussian(samples, 12);
+            let inputs = TiledInputs::new(values.view()).unwrap();
+            let found = Sweep::new(&Device::CPU, &inputs, &[network], 7).unwrap().run(&|_| {}).unwrap();
+            assert_eq!(found[0].off_diagonal.len(), network.initialisations);
+            for initialisation in 0..network.initialisations {
+                let expected = one_by_one(&values, &network, initialisation as u32);
+                let found = (found[0].off_diagonal[initialisation], found[0].diagonal[initialisation]);
+                // Single precision of kernels and their limits, whose errors are independent of each other.
+                for (found, expected) in [(found.0, expected.0), (found.1, expected.1)] {
+                    assert!((found / expected - 1.0).abs() < 1e-5, "{network:?}: {found:e}, one by one {expected:e}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_bits_whatever_the_memory_the_threads_and_the_company() {
+        let values = gaussian(1300, 9);
+        let inputs = TiledInputs::new(values.view()).unwrap();
+        let networks = [network(40, 9, 0.3, 3), network(CHUNK + 9, 9, 0.1, 1), network(600, 9, 0.05, 2)];
+        let run = |networks: &[SampledNetwork], memory: usize, threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let device = Device::Cpu { memory };
+                let sweep = Sweep::new(&device, &inputs, networks, 7).unwrap();
+                assert!(sweep.bytes() <= memory);
+                let layout = sweep.cpu_layout(memory).unwrap();
+                (sweep.run(&|_| {}).unwrap(), layout.block, layout.batches.len())
+            })
+        };
+        let (whole, block, batches) = run(&networks, 1 << 30, 2);
+        assert_eq!((block, batches), (4, 3));
+        for threads in [1, 2, 4] {
+            let (found, block, _) = run(&networks, threads * (11 << 20) + (12 << 20), threads);
+            assert!(block < 4, "too much memory for this test");
+            assert_eq!(found, whole);
+        }
+        for (network, whole) in networks.iter().zip(&whole) {
+            assert_eq!(run(&[*network], 1 << 30, 2).0, std::slice::from_ref(whole));
+        }
+    }
+
+    #[test]
+    fn sweeps_that_cannot_be_are_refused() {
+        let values = gaussian(10, 5);
+        let inputs = TiledInputs::new(values.view()).unwrap();
+        for wrong in [network(0, 5, 0.5, 1), network(3, 4, 0.5, 1), network(3, 5, 0.5, 0)] {
+            assert!(Sweep::new(&Device::CPU, &inputs, &[wrong], 0).is_err());
+        }
+        let error =
+            Sweep::new(&Device::Cpu { memory: 1 << 10 }, &inputs, &[network(3, 5, 0.5, 1)], 0).unwrap_err().to_string();
+        assert!(error.contains("memory") && error.contains("MB"), "{error}");
+        assert!(TiledInputs::new(gaussian(1, 5).view()).is_err());
+        let mut outlier = gaussian(10, 5);
+        outlier.row_mut(3).fill(1e25);
+        assert!(TiledInputs::new(outlier.view()).unwrap_err().to_string().contains("row 0"));
+        assert!(TiledInputs::new(Array2::from_elem((3, 2), f64::NAN).view()).is_err());
+    }
+}
