@@ -19,8 +19,8 @@ const TILE: usize = 128;
 /// Rows of features that a block of threads makes from sparse weights, as in `sampled.cu`.
 const ROWS: usize = 8;
 /// Hidden units whose features are made at once: wider layers are added up in such chunks, so that sums in single precision stay
-/// short.
-const CHUNK: usize = 2048;
+/// short. Over MNIST at width 4,129 the mean over the diagonal is off by 2e-7 so, by 2e-6 with chunks of 2,048.
+const CHUNK: usize = 512;
 /// The share of free memory that a sweep takes, in tenths.
 const SHARE: usize = 8;
 

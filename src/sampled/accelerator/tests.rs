@@ -18,7 +18,7 @@ fn laws(columns: usize) -> Vec<LayerLaw> {
         law(130, 0.6, MaskFamily::ExactCount, WeightLaw::Uniform),
         law(200, 1.0, MaskFamily::Bernoulli, WeightLaw::Gaussian),
         law(5, 1e-30, MaskFamily::Bernoulli, WeightLaw::Gaussian),
-        law(2 * CHUNK + 33, 0.01, MaskFamily::Bernoulli, WeightLaw::Gaussian),
+        law(8 * CHUNK + 33, 0.01, MaskFamily::Bernoulli, WeightLaw::Gaussian),
     ]
 }
 
@@ -177,7 +177,7 @@ mod on_a_gpu {
     use super::*;
 
     #[test]
-    #[ignore = "needs an NVIDIA GPU"]
+    #[ignore = "needs an NVIDIA GPU, or the driver of tests/driver"]
     fn kernels_are_those_of_the_cpu() {
         let devices = Cuda::all().unwrap();
         for device in &devices {
@@ -188,7 +188,7 @@ mod on_a_gpu {
     }
 
     #[test]
-    #[ignore = "needs an NVIDIA GPU"]
+    #[ignore = "needs an NVIDIA GPU, or the driver of tests/driver"]
     fn distances_over_mnist_are_those_of_the_cpu() {
         let images = DataSource::Embedded.inputs(0).unwrap().normalised(Normalisation::Pixel).unwrap();
         distances_agree(&Cuda::all().unwrap(), images.view(), &laws(784));

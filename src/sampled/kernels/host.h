@@ -1,6 +1,7 @@
 // What sampled.cu takes from CUDA, for a C++ compiler: a block's threads one after the other. For tests.
 
 #include <cmath>
+#include <cstddef>
 #include <cstring>
 #include <utility>
 
