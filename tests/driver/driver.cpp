@@ -119,6 +119,9 @@ Status cuMemcpyHtoDAsync_v2(void *to, const void *from, std::size_t bytes, uintp
 Status cuMemcpyDtoHAsync_v2(void *to, void *from, std::size_t bytes, uintptr_t) {
     return inside(from, bytes) ? (std::memcpy(to, from, bytes), SUCCESS) : INVALID_VALUE;
 }
+Status cuMemcpyDtoDAsync_v2(void *to, void *from, std::size_t bytes, uintptr_t) {
+    return inside(to, bytes) && inside(from, bytes) ? (std::memcpy(to, from, bytes), SUCCESS) : INVALID_VALUE;
+}
 Status cuModuleLoadData(std::string **module, const char *image) {
     if (setting("DRIVER_REFUSES", 0)) return INVALID_PTX;
     *module = new std::string(image);
