@@ -9,7 +9,7 @@ use sparsewidth::report::{
     Statistic, accuracy_chart, distance_chart, read_records, summary, write_atomically, write_chart,
 };
 use sparsewidth::study::{
-    DistanceMethod, DistanceSpec, Family, Record, SparseWidth, StudySpec, TrainingRecord, TrainingStudySpec,
+    DistanceMethod, DistanceSpec, Family, Record, Reference, SparseWidth, StudySpec, TrainingRecord, TrainingStudySpec,
     paper_networks,
 };
 use sparsewidth::{Error, Result};
@@ -105,6 +105,9 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     distance
         .normalisations
         .extend([Normalisation::Pixel, Normalisation::Global].into_iter().filter(|other| *other != first));
+    if distance.reference == Reference::Analytic {
+        distance.methods.insert(1, DistanceMethod::SampledAll);
+    }
     let paper = args.protocol == Protocol::Paper;
     let runs = args.seeds.unwrap_or(if paper { PAPER_RUNS } else { QUICK_RUNS });
     let training = args.training.spec(paper_networks(weights, dimension, paper)?, runs, args.normalisation);

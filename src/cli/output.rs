@@ -81,6 +81,7 @@ impl Common {
                     });
                 }
             }
+            Progress::Within { task, share } => bar.set_message(format!("{task}: {:.0} %", 100.0 * share)),
             Progress::Done { task, cost, resumed } => {
                 // What an earlier run did says nothing about the speed of this one.
                 if resumed {

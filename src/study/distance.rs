@@ -1,6 +1,7 @@
 //! Distances of one study: the inputs, made once a normalisation, and the records that each method makes of them.
 
-use std::sync::OnceLock;
+use std::collections::HashMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use ndarray::{Array2, ArrayView1};
 use rayon::prelude::*;
@@ -22,6 +23,10 @@ use crate::sampled::{
 use crate::statistics::{mean, median_interval_95, quantile, root_sum_of_squares, sorted, standard_error};
 use crate::theorem::{Distance, error_of_square, infinite_width_kernel, theorem_1};
 
+/// Hidden units, over all initialisations, after which drawn networks over all pairs are recorded before others follow: the limits,
+/// made anew, take as long as a thousand.
+const TOGETHER: usize = 20_000;
+
 /// Normalised inputs and their random pairs.
 pub struct DistanceInputs {
     normalisation: Normalisation,
@@ -37,8 +42,8 @@ pub struct DistanceInputs {
     device: Device,
     /// The inputs in tiles, where networks are drawn over all pairs, and what that takes on the device, in bytes.
     tiled: Option<(TiledInputs, usize)>,
-    /// The distances of drawn networks over all pairs, once they are asked for.
-    sampled_all: OnceLock<Vec<AllPairsDistances>>,
+    /// The distances of drawn networks over all pairs, by the place of the network in the study, once they are asked for.
+    sampled_all: Mutex<HashMap<usize, AllPairsDistances>>,
 }
 
 /// The spread of the distance over pairs.
@@ -99,7 +104,7 @@ impl DistanceInputs {
             .collect::<Result<_>>()?;
         let tiled = if spec.methods.contains(&DistanceMethod::SampledAll) {
             let tiled = TiledInputs::new(values.view())?;
-            let bytes = Sweep::new(device, &tiled, &networks_of(spec, values.ncols()), seed)?.bytes();
+            let bytes = Sweep::new(device, &tiled, &networks_of(&spec.networks, spec, values.ncols()), seed)?.bytes();
             Some((tiled, bytes))
         } else {
             None
@@ -114,7 +119,7 @@ impl DistanceInputs {
             all: OnceLock::new(),
             device: device.clone(),
             tiled,
-            sampled_all: OnceLock::new(),
+            sampled_all: Mutex::default(),
         })
     }
 
@@ -133,7 +138,7 @@ impl DistanceInputs {
         self.values.ncols()
     }
 
-    /// The record of one method at one width.
+    /// The record of one method at one width. Where that takes long, `progress` is called with the share that is done.
     ///
     /// # Errors
     /// Where the method cannot serve.
@@ -144,10 +149,11 @@ impl DistanceInputs {
         spec: &DistanceSpec,
         network: &SparseWidth,
         method: DistanceMethod,
+        progress: &(dyn Fn(f64) + Sync),
     ) -> Result<DistanceRecord> {
         let found = match method {
             DistanceMethod::Sampled => self.sampled(spec, network, seed)?,
-            DistanceMethod::SampledAll => self.sampled_all(spec, network, seed)?,
+            DistanceMethod::SampledAll => self.sampled_all(spec, network, seed, progress)?,
             DistanceMethod::Theorem1 => {
                 let quadrature = Quadrature::new(spec.tolerance)?;
                 let sampling = Sampling::new(spec.masks, seed)?;
@@ -270,21 +276,36 @@ impl DistanceInputs {
         })
     }
 
-    /// Drawn networks over all pairs; all networks of the study at once, whichever asks first.
-    fn sampled_all(&self, spec: &DistanceSpec, network: &SparseWidth, seed: u64) -> Result<Distances> {
-        let all = match (self.sampled_all.get(), &self.tiled) {
-            (Some(all), _) => all,
-            (None, Some((tiled, _))) => {
-                let networks = networks_of(spec, self.dimension());
-                let found = Sweep::new(&self.device, tiled, &networks, seed)?.run(&|_| {})?;
-                self.sampled_all.get_or_init(|| found)
-            }
-            (None, None) => {
-                let problem = "is not among the methods that this study was prepared for";
-                return Err(Error::value("methods", DistanceMethod::SampledAll.name(), problem, "add it"));
+    /// Drawn networks over all pairs; together with those that follow in the study, whose limits are the same.
+    fn sampled_all(
+        &self,
+        spec: &DistanceSpec,
+        network: &SparseWidth,
+        seed: u64,
+        progress: &(dyn Fn(f64) + Sync),
+    ) -> Result<Distances> {
+        let Some((tiled, _)) = &self.tiled else {
+            let problem = "is not among the methods that this study was prepared for";
+            return Err(Error::value("methods", DistanceMethod::SampledAll.name(), problem, "add it"));
+        };
+        let place = place_of(spec, network)?;
+        let mut known = self.sampled_all.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = match known.remove(&place) {
+            Some(found) => found,
+            None => {
+                let mut units = 0;
+                let mut networks = networks_of(&spec.networks[place..], spec, self.dimension());
+                networks.retain(|network| {
+                    let fits = units < TOGETHER;
+                    units += network.law.rows * network.initialisations;
+                    fits
+                });
+                let mut all = Sweep::new(&self.device, tiled, &networks, seed)?.run(progress)?.into_iter();
+                let found = all.next().unwrap_or_default();
+                known.extend((place + 1..).zip(all));
+                found
             }
         };
-        let found = of_network(spec, network, all)?;
         let samples = self.values.nrows();
         Ok(Distances {
             connectivity: network.connectivity,
@@ -313,7 +334,7 @@ impl DistanceInputs {
                 self.all.get_or_init(|| found)
             }
         };
-        let found = of_network(spec, network, all)?;
+        let found = all.get(place_of(spec, network)?).ok_or_else(|| foreign(network))?;
         let v2 = spec.law.variance().powi(2);
         Ok(Distances {
             connectivity: network.connectivity,
@@ -358,21 +379,22 @@ fn law_of(spec: &DistanceSpec, rows: usize, columns: usize, connectivity: Connec
     LayerLaw { rows, columns, connectivity, mask: spec.mask, law: spec.law }
 }
 
-/// The networks of a study as they are drawn over all pairs.
-fn networks_of(spec: &DistanceSpec, dimension: usize) -> Vec<SampledNetwork> {
+/// Networks of a study as they are drawn over all pairs.
+fn networks_of(networks: &[SparseWidth], spec: &DistanceSpec, dimension: usize) -> Vec<SampledNetwork> {
     let sampled = |network: &SparseWidth| SampledNetwork {
         law: law_of(spec, network.width, dimension, network.connectivity),
         initialisations: spec.initialisations,
     };
-    spec.networks.iter().map(sampled).collect()
+    networks.iter().map(sampled).collect()
 }
 
-/// What belongs to one network of a study, among what belongs to each.
-fn of_network<'a, T>(spec: &DistanceSpec, network: &SparseWidth, all: &'a [T]) -> Result<&'a T> {
-    let place = spec.networks.iter().position(|other| other == network);
-    place.and_then(|place| all.get(place)).ok_or_else(|| {
-        Error::value("networks", network.width, "is not among those of the study", "give a network of the study")
-    })
+/// The place of a network in its study.
+fn place_of(spec: &DistanceSpec, network: &SparseWidth) -> Result<usize> {
+    spec.networks.iter().position(|other| other == network).ok_or_else(|| foreign(network))
+}
+
+fn foreign(network: &SparseWidth) -> Error {
+    Error::value("networks", network.width, "is not among those of the study", "give a network of the study")
 }
 
 /// The error of the mean of independent estimates: bounds add; pairs draw their masks independently, so the squares of their

@@ -60,6 +60,13 @@ pub enum Progress<'a> {
         /// What kernels over all pairs take at most in the memory of their device, in bytes.
         memory: Option<usize>,
     },
+    /// A long task is on its way.
+    Within {
+        /// The name of the task.
+        task: &'a str,
+        /// The share of it that is done.
+        share: f64,
+    },
     /// A task is done, now or in an earlier run of the study.
     Done {
         /// The name of the task.
@@ -112,7 +119,7 @@ impl StudySpec {
         let tasks = self.tasks();
         let memory = prepared.iter().filter_map(DistanceInputs::memory).max();
         progress(Progress::Begin { cost: tasks.iter().map(|task| self.cost(task)).sum(), memory });
-        let finish = |task: &Task, find: &dyn Fn() -> Result<Record>| -> Result<Record> {
+        let finish = |task: &Task, find: &dyn Fn(&(dyn Fn(f64) + Sync)) -> Result<Record>| -> Result<Record> {
             let name = task.name();
             let lock = || journal.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             let known = lock().as_ref().and_then(|journal| journal.record(&name).cloned());
@@ -120,7 +127,7 @@ impl StudySpec {
             let record = match known {
                 Some(record) => record,
                 None => {
-                    let record = find()?;
+                    let record = find(&|share| progress(Progress::Within { task: &name, share }))?;
                     record.check(&name)?;
                     if let Some(journal) = lock().as_mut() {
                         journal.append(&name, record.clone())?;
@@ -139,7 +146,9 @@ impl StudySpec {
                 if let Task::Distance { normalisation, method, network } = task
                     && let Some(inputs) = prepared.iter().find(|inputs| inputs.normalisation() == *normalisation)
                 {
-                    let find = || inputs.record(&self.data, self.seed, spec, network, *method).map(Record::Distance);
+                    let find = |within: &(dyn Fn(f64) + Sync)| {
+                        inputs.record(&self.data, self.seed, spec, network, *method, within).map(Record::Distance)
+                    };
                     records.push(finish(task, &find)?);
                 }
             }
@@ -150,7 +159,9 @@ impl StudySpec {
                 .with_max_len(1)
                 .filter_map(|task| match task {
                     Task::Training { network, run } => {
-                        let find = || training.record(&self.data, self.seed, network, *run).map(Record::Training);
+                        let find = |_: &(dyn Fn(f64) + Sync)| {
+                            training.record(&self.data, self.seed, network, *run).map(Record::Training)
+                        };
                         Some(finish(task, &find))
                     }
                     Task::Distance { .. } => None,
