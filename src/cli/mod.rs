@@ -58,6 +58,9 @@ struct Common {
     /// computed on the CPU
     #[arg(long, global = true, value_enum, default_value_t = DeviceOption::Auto)]
     device: DeviceOption,
+    /// Precision of features and kernels over all pairs; their sums over pairs are in double precision
+    #[arg(long, global = true, value_enum, default_value_t = PrecisionOption::F32)]
+    precision: PrecisionOption,
     /// Megabytes that sampled kernels over all pairs may take on the CPU beside the inputs; results do not depend on it
     #[arg(long, global = true, default_value_t = 1024, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..))]
     memory: u32,
@@ -67,6 +70,12 @@ struct Common {
     /// Say nothing but results and errors
     #[arg(long, global = true)]
     quiet: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PrecisionOption {
+    /// single precision, on the CPU and on GPUs: the only one so far
+    F32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

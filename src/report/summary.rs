@@ -292,6 +292,9 @@ fn correlations(records: &[Record], normalisation: Normalisation, seed: u64, tex
                     Some((statistic_of(record, statistic)?.0, runs.iter().map(|accuracy| 1.0 - accuracy).collect()))
                 })
                 .collect();
+            if points.is_empty() {
+                return "-".into();
+            }
             let (first, second): (Vec<f64>, Vec<f64>) =
                 points.iter().map(|(distance, errors)| (*distance, mean(errors))).unzip();
             match (spearman(&first, &second), spearman_interval(&points, RESAMPLES, seed)) {
