@@ -83,6 +83,11 @@ impl Normaliser {
         }
     }
 
+    /// Shift and factor of each entry.
+    pub fn maps(&self) -> impl Iterator<Item = (f64, f64)> {
+        self.shift.iter().copied().zip(self.factor.iter().copied())
+    }
+
     /// Applies the map to values of shape `(samples, d)`.
     pub fn apply(&self, mut values: Array2<f64>) -> Array2<f64> {
         values -= &self.shift;

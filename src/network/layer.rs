@@ -1,10 +1,13 @@
 //! One linear layer in NTK parametrisation: `output = W input / sqrt(fan-in)`, no bias.
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use ndarray::{Array2, aview_mut2, aview2};
 
+use super::blocks::Row;
 use super::draw::{DrawnLayer, LayerId, LayerLaw, SparseRows};
-use super::vector::{sparse_product, sparse_transposed_product, sparse_update};
-use crate::error::{Error, Result};
+use super::rows::{
+    MOST_OUTPUTS, narrow_backward, narrow_forward, narrow_update, sparse_backward, sparse_forward, sparse_update,
+};
+use crate::error::Result;
 use crate::linalg::product;
 
 /// The weights of a layer: those that exist, or all of them.
@@ -65,56 +68,59 @@ impl Layer {
         (1.0 / (self.inputs as f64).sqrt()) as f32
     }
 
-    /// `output = W input / sqrt(fan-in)`; shapes `(inputs, batch)` and `(outputs, batch)`, feature-major.
-    pub(super) fn forward(&self, input: &[f32], output: &mut [f32], batch: usize) -> Result<()> {
+    /// `output = W input / sqrt(fan-in)` for a block: one row an input, one row an output.
+    pub(super) fn forward(&self, input: &[Row], output: &mut [Row]) -> Result<()> {
+        let factor = self.factor();
         match &self.weights {
-            Weights::Sparse(weights) => sparse_product(weights, self.factor(), input, output, batch),
-            Weights::Dense(weights) => {
-                product(weights.view(), rows(input, batch)?, self.factor(), false, rows_mut(output, batch)?)?
-            }
+            Weights::Sparse(weights) => sparse_forward(weights, factor, input, output),
+            Weights::Dense(weights) => match self.narrow(weights) {
+                Some(weights) => narrow_forward(weights, factor, input, output),
+                None => product(weights.view(), aview2(input), factor, false, aview_mut2(output))?,
+            },
         }
         Ok(())
     }
 
-    /// `input_gradient = W^T output_gradient / sqrt(fan-in)`.
-    pub(super) fn backward(&self, output_gradient: &[f32], input_gradient: &mut [f32], batch: usize) -> Result<()> {
+    /// `input_gradient = W^T output_gradient / sqrt(fan-in)` for a block.
+    pub(super) fn backward(&self, output_gradient: &[Row], input_gradient: &mut [Row]) -> Result<()> {
+        let factor = self.factor();
         match &self.weights {
-            Weights::Sparse(weights) => {
-                input_gradient.fill(0.0);
-                sparse_transposed_product(weights, self.factor(), output_gradient, input_gradient, batch);
-            }
-            Weights::Dense(weights) => product(
-                weights.t(),
-                rows(output_gradient, batch)?,
-                self.factor(),
-                false,
-                rows_mut(input_gradient, batch)?,
-            )?,
+            Weights::Sparse(weights) => sparse_backward(weights, factor, output_gradient, input_gradient),
+            Weights::Dense(weights) => match self.narrow(weights) {
+                Some(weights) => narrow_backward(weights, factor, output_gradient, input_gradient),
+                None => {
+                    product(weights.t(), aview2(output_gradient), factor, false, aview_mut2(input_gradient))?;
+                }
+            },
         }
         Ok(())
     }
 
-    /// One step of gradient descent, `W -= rate output_gradient input^T / sqrt(fan-in)`, on the weights that exist.
-    pub(super) fn descend(&mut self, rate: f32, output_gradient: &[f32], input: &[f32], batch: usize) -> Result<()> {
-        let step = rate * self.factor();
+    /// One step of gradient descent, `W -= rate output_gradient input^T / sqrt(fan-in)`, on the weights that exist, summed over
+    /// blocks.
+    pub(super) fn descend(&mut self, rate: f32, output_gradient: &[Row], input: &[Row]) -> Result<()> {
+        let (step, shape) = (rate * self.factor(), (self.inputs, self.outputs));
+        let narrow = self.is_narrow();
         match &mut self.weights {
-            Weights::Sparse(weights) => sparse_update(weights, step, output_gradient, input, batch),
-            Weights::Dense(weights) => {
-                let input = rows(input, batch)?;
-                product(rows(output_gradient, batch)?, input.t(), -step, true, weights.view_mut())?;
-            }
+            Weights::Sparse(weights) => sparse_update(weights, step, output_gradient, input, shape),
+            Weights::Dense(weights) => match weights.as_slice_mut().filter(|_| narrow) {
+                Some(weights) => narrow_update(weights, step, output_gradient, input, shape),
+                None => {
+                    for (gradient, input) in output_gradient.chunks_exact(shape.1).zip(input.chunks_exact(shape.0)) {
+                        product(aview2(gradient), aview2(input).t(), -step, true, weights.view_mut())?;
+                    }
+                }
+            },
         }
         Ok(())
     }
-}
 
-/// A feature-major buffer as a matrix of one row a feature.
-fn rows(buffer: &[f32], batch: usize) -> Result<ArrayView2<'_, f32>> {
-    ArrayView2::from_shape((buffer.len() / batch, batch), buffer)
-        .map_err(|error| Error::failure("reading a batch", error))
-}
+    fn is_narrow(&self) -> bool {
+        self.outputs <= MOST_OUTPUTS
+    }
 
-fn rows_mut(buffer: &mut [f32], batch: usize) -> Result<ArrayViewMut2<'_, f32>> {
-    let features = buffer.len() / batch;
-    ArrayViewMut2::from_shape((features, batch), buffer).map_err(|error| Error::failure("writing a batch", error))
+    /// Dense weights of few outputs.
+    fn narrow<'a>(&self, weights: &'a Array2<f32>) -> Option<&'a [f32]> {
+        weights.as_slice().filter(|_| self.is_narrow())
+    }
 }

@@ -1,8 +1,13 @@
 //! Multilayer perceptrons: forward, gradient and a step of stochastic gradient descent.
 
+use std::ops::Range;
+
+use ndarray::{Array2, aview1, s};
+
+use super::blocks::{Batch, Blocks, Row, SAMPLES};
 use super::draw::{LayerId, LayerLaw, MaskFamily, WeightLaw};
 use super::layer::Layer;
-use super::vector::relu;
+use super::rows::{relu, relu_backward};
 use crate::connectivity::Connectivity;
 use crate::error::{Error, Result};
 
@@ -23,10 +28,10 @@ pub struct MlpLaw {
 #[derive(Clone, Debug)]
 pub struct Mlp {
     layers: Vec<Layer>,
-    /// The output of each layer (after the ReLU, but for the last), feature-major.
-    activations: Vec<Vec<f32>>,
+    /// The output of each layer (after the ReLU, but for the last), block by block.
+    activations: Vec<Vec<Row>>,
     /// The gradient of the loss by the output of each layer.
-    gradients: Vec<Vec<f32>>,
+    gradients: Vec<Vec<Row>>,
 }
 
 impl Mlp {
@@ -58,8 +63,8 @@ impl Mlp {
                 Layer::draw(layer_law, LayerId { seed, initialisation, layer: layer as u32 })
             })
             .collect();
-        let buffers = vec![Vec::new(); layers.len()];
-        Ok(Self { layers, activations: buffers.clone(), gradients: buffers })
+        let rooms = vec![Vec::new(); layers.len()];
+        Ok(Self { layers, activations: rooms.clone(), gradients: rooms })
     }
 
     /// The layers, from the inputs on.
@@ -72,92 +77,159 @@ impl Mlp {
         self.layers.iter().map(Layer::weights).sum()
     }
 
-    /// The outputs (logits) for a batch: `input` is feature-major of shape `(inputs, batch)`, the result `(outputs, batch)`.
+    /// The outputs (logits), shape `(samples, outputs)`.
     ///
     /// # Errors
-    /// Where the input is not of that shape.
-    pub fn forward(&mut self, input: &[f32], batch: usize) -> Result<&[f32]> {
-        if batch == 0 || input.len() != self.layers[0].inputs() * batch {
-            return Err(Error::value(
-                "input",
-                input.len(),
-                format!("a batch of {batch} must hold {} x {batch} entries", self.layers[0].inputs()),
-                "give a feature-major batch",
-            ));
+    /// Where the inputs do not have the features that the network takes.
+    pub fn outputs(&mut self, inputs: &Blocks) -> Result<Array2<f32>> {
+        let mut outputs = Array2::zeros((inputs.samples(), self.layers[self.layers.len() - 1].outputs()));
+        self.each_block(inputs, |samples, block| {
+            for (class, row) in block.iter().enumerate() {
+                outputs.slice_mut(s![samples.clone(), class]).assign(&aview1(&row[..samples.len()]));
+            }
+        })?;
+        Ok(outputs)
+    }
+
+    /// The share of samples whose largest output is that of their label (the first of equal outputs counts).
+    ///
+    /// # Errors
+    /// Where the inputs do not fit the network or the labels.
+    pub fn accuracy(&mut self, inputs: &Blocks, labels: &[u8]) -> Result<f64> {
+        self.check((inputs.samples(), inputs.features()), Some(labels))?;
+        let mut right = 0;
+        self.each_block(inputs, |samples, block| right += right_answers(block, &labels[samples]))?;
+        Ok(right as f64 / labels.len() as f64)
+    }
+
+    /// Calls `take` with the samples and outputs of each block.
+    fn each_block(&mut self, inputs: &Blocks, mut take: impl FnMut(Range<usize>, &[Row])) -> Result<()> {
+        self.check((inputs.samples(), inputs.features()), None)?;
+        make_room(&self.layers, &mut self.activations, 1);
+        let mut room = Vec::new();
+        for block in 0..inputs.len() {
+            self.forward(inputs.block(block, &mut room), 0)?;
+            let samples = block * SAMPLES..((block + 1) * SAMPLES).min(inputs.samples());
+            take(samples, &self.activations[self.layers.len() - 1]);
         }
+        Ok(())
+    }
+
+    fn check(&self, (samples, features): (usize, usize), labels: Option<&[u8]>) -> Result<()> {
+        let (inputs, outputs) = (self.layers[0].inputs(), self.layers[self.layers.len() - 1].outputs());
+        if features != inputs || samples == 0 {
+            let found = format!("{samples} samples of {features} features");
+            let problem = format!("the network takes samples of {inputs} features");
+            return Err(Error::value("inputs", found, problem, "give such samples"));
+        }
+        let Some(labels) = labels else { return Ok(()) };
+        if labels.len() != samples || labels.iter().any(|label| usize::from(*label) >= outputs) {
+            let found = format!("{} from 0 to {}", labels.len(), labels.iter().max().unwrap_or(&0));
+            let problem = format!("there are {samples} samples and {outputs} outputs");
+            return Err(Error::value("labels", found, problem, "give one a sample, below the number of outputs"));
+        }
+        Ok(())
+    }
+
+    /// The activations of one block of inputs, at its place among those that there is room for.
+    fn forward(&mut self, input: &[Row], place: usize) -> Result<()> {
         let last = self.layers.len() - 1;
         for (index, layer) in self.layers.iter().enumerate() {
             let (before, after) = self.activations.split_at_mut(index);
-            let output = &mut after[0];
-            output.resize(layer.outputs() * batch, 0.0);
-            layer.forward(before.last().map_or(input, Vec::as_slice), output, batch)?;
+            let output = &mut after[0][at(place, layer.outputs())];
+            layer.forward(before.last().map_or(input, |before| &before[at(place, layer.inputs())]), output)?;
             if index < last {
                 relu(output);
             }
         }
-        Ok(&self.activations[last])
+        Ok(())
     }
 
-    /// One step of gradient descent on the mean cross-entropy of a batch; returns that loss, taken before the step.
-    ///
-    /// `input` is feature-major of shape `(inputs, batch)`, `labels` one output index a sample.
+    /// One step of gradient descent on the mean cross-entropy of a batch; returns that loss, taken before the step. `labels`: one
+    /// output index a sample.
     ///
     /// # Errors
-    /// Where the shapes do not match.
-    pub fn descend(&mut self, input: &[f32], labels: &[u8], rate: f32) -> Result<f64> {
-        let batch = labels.len();
-        self.forward(input, batch)?;
+    /// Where the batch does not fit the network or the labels.
+    pub fn descend(&mut self, batch: &Batch, labels: &[u8], rate: f32) -> Result<f64> {
+        self.check((batch.samples(), batch.features()), Some(labels))?;
+        let blocks = labels.len().div_ceil(SAMPLES);
+        make_room(&self.layers, &mut self.activations, blocks);
+        make_room(&self.layers, &mut self.gradients, blocks);
         let last = self.layers.len() - 1;
-        let loss = cross_entropy(&self.activations[last], labels, &mut self.gradients[last]);
-        for index in (0..=last).rev() {
-            let (before, after) = self.gradients.split_at_mut(index);
-            let gradient = &after[0];
-            if let Some(below) = before.last_mut() {
-                below.resize(self.layers[index].inputs() * batch, 0.0);
-                self.layers[index].backward(gradient, below, batch)?;
-                for (gradient, activation) in below.iter_mut().zip(&self.activations[index - 1]) {
-                    if *activation <= 0.0 {
-                        *gradient = 0.0;
-                    }
-                }
+        let mut loss = 0.0;
+        let inputs = batch.values().chunks_exact(self.layers[0].inputs());
+        for (place, (input, of_block)) in inputs.zip(labels.chunks(SAMPLES)).enumerate() {
+            self.forward(input, place)?;
+            let outputs = at(place, self.layers[last].outputs());
+            let gradient = &mut self.gradients[last][outputs.clone()];
+            loss += cross_entropy(&self.activations[last][outputs], of_block, labels.len(), gradient);
+            for (index, layer) in self.layers.iter().enumerate().skip(1).rev() {
+                let (before, after) = self.gradients.split_at_mut(index);
+                let below = &mut before[index - 1][at(place, layer.inputs())];
+                layer.backward(&after[0][at(place, layer.outputs())], below)?;
+                relu_backward(below, &self.activations[index - 1][at(place, layer.inputs())]);
             }
-            let input = if index == 0 { input } else { &self.activations[index - 1] };
-            self.layers[index].descend(rate, gradient, input, batch)?;
         }
-        Ok(loss)
+        for (index, layer) in self.layers.iter_mut().enumerate() {
+            let input = if index == 0 { batch.values() } else { &self.activations[index - 1] };
+            layer.descend(rate, &self.gradients[index], input)?;
+        }
+        Ok(loss / labels.len() as f64)
     }
 }
 
-/// The mean cross-entropy of logits of shape `(classes, batch)`, and its gradient `(softmax - one-hot) / batch`.
-fn cross_entropy(logits: &[f32], labels: &[u8], gradient: &mut Vec<f32>) -> f64 {
-    let batch = labels.len();
-    gradient.clear();
-    gradient.extend_from_slice(logits);
-    let classes = logits.len() / batch;
-    let mut loss = 0.0;
-    for (sample, label) in labels.iter().enumerate() {
-        let at = |class: usize| class * batch + sample;
-        let largest = (0..classes).map(|class| logits[at(class)]).fold(f32::NEG_INFINITY, f32::max);
-        let mut sum = 0.0f32;
-        for class in 0..classes {
-            let exponential = (logits[at(class)] - largest).exp();
-            gradient[at(class)] = exponential;
-            sum += exponential;
+/// The rows of a block among those of several.
+fn at(place: usize, rows: usize) -> Range<usize> {
+    place * rows..(place + 1) * rows
+}
+
+/// Room for the outputs of each layer on some blocks.
+fn make_room(layers: &[Layer], rooms: &mut [Vec<Row>], blocks: usize) {
+    for (layer, room) in layers.iter().zip(rooms) {
+        room.resize(layer.outputs() * blocks, [0.0; SAMPLES]);
+    }
+}
+
+/// The number of samples of a block whose largest output is that of their label.
+fn right_answers(outputs: &[Row], labels: &[u8]) -> usize {
+    let (mut best, mut answers) = (outputs[0], [0u8; SAMPLES]);
+    for (class, outputs) in outputs.iter().enumerate().skip(1) {
+        for lane in 0..SAMPLES {
+            if outputs[lane] > best[lane] {
+                (best[lane], answers[lane]) = (outputs[lane], class as u8);
+            }
         }
-        for class in 0..classes {
-            gradient[at(class)] /= sum * batch as f32;
+    }
+    answers.iter().zip(labels).filter(|(answer, label)| answer == label).count()
+}
+
+/// The sum of the cross-entropies of a block, and the gradient `(softmax - one-hot) / samples` of their mean over all `samples`,
+/// which is 0 beyond the labels of the block.
+fn cross_entropy(outputs: &[Row], labels: &[u8], samples: usize, gradient: &mut [Row]) -> f64 {
+    gradient.fill([0.0; SAMPLES]);
+    let mut loss = 0.0;
+    for (lane, label) in labels.iter().enumerate() {
+        let largest = outputs.iter().map(|row| row[lane]).fold(f32::NEG_INFINITY, f32::max);
+        let mut sum = 0.0f32;
+        for (gradient, output) in gradient.iter_mut().zip(outputs) {
+            gradient[lane] = (output[lane] - largest).exp();
+            sum += gradient[lane];
+        }
+        for gradient in gradient.iter_mut() {
+            gradient[lane] /= sum * samples as f32;
         }
         let right = usize::from(*label);
-        gradient[at(right)] -= 1.0 / batch as f32;
-        loss += f64::from(sum.ln() - (logits[at(right)] - largest));
+        gradient[right][lane] -= 1.0 / samples as f32;
+        loss += f64::from(sum.ln() - (outputs[right][lane] - largest));
     }
-    loss / batch as f64
+    loss
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::{Array1, Array2, Axis};
+    use crate::network::Samples;
+    use ndarray::{Array1, Axis};
 
     /// The same step in f64 on dense masked matrices, written from the definition.
     fn reference_step(
@@ -199,14 +271,16 @@ mod tests {
             law,
         };
         let mut network = Mlp::draw(&law, 3, 0).unwrap();
-        // 70 samples: one register block of 64 and a remainder.
+        // 70 samples: not a whole block of 64, nor two.
         let batch = 70;
         let input = Array2::from_shape_fn((30, batch), |(i, j)| ((i * 37 + j * 11) % 17) as f32 / 8.0 - 1.0);
         let labels: Vec<u8> = (0..batch).map(|sample| (sample * 7 % 4) as u8).collect();
         let weights: Vec<Array2<f64>> = network.layers().iter().map(|layer| layer.to_dense().mapv(f64::from)).collect();
         let (expected_loss, expected) = reference_step(&weights, &input.mapv(f64::from), &labels, 3.0);
         let count = network.weights();
-        let loss = network.descend(input.as_slice().unwrap(), &labels, 3.0).unwrap();
+        let mut blocks = Batch::default();
+        blocks.fill(&Samples::new(input.t().to_owned()), &(0..batch).collect::<Vec<_>>());
+        let loss = network.descend(&blocks, &labels, 3.0).unwrap();
         assert_eq!(network.weights(), count);
         // f32 sums of up to 70 terms: relative errors of order 1e-6.
         assert!((loss - expected_loss).abs() < 1e-5 * expected_loss, "{loss} {expected_loss}");

@@ -3,13 +3,16 @@
 //! Activations are *feature-major*: a batch is a matrix of one row a feature and one column a sample, so that a weight
 //! meets whole rows of contiguous samples, whichever weights exist.
 
+mod blocks;
 mod draw;
 mod layer;
 mod mlp;
+mod rows;
 mod train;
 pub(crate) mod vector;
 
+pub use blocks::{Batch, Blocks, Samples};
 pub use draw::{DrawnLayer, LayerId, LayerLaw, MaskFamily, SparseRows, WeightLaw};
 pub use layer::Layer;
 pub use mlp::{Mlp, MlpLaw};
-pub use train::{Blocks, TrainingData, TrainingRun, TrainingSpec, check_learning_rate, train};
+pub use train::{TrainingData, TrainingRun, TrainingSpec, check_learning_rate, train};

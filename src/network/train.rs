@@ -1,66 +1,41 @@
 //! Training a perceptron by stochastic gradient descent, with a test evaluation after each epoch.
 
-use ndarray::{Array2, ArrayView2};
 use rand::seq::SliceRandom;
 
+use super::blocks::{Batch, Blocks, Samples};
 use super::mlp::{Mlp, MlpLaw};
 use crate::error::{Error, Result};
 use crate::random::{Purpose, Stream};
 
-/// Labelled samples in feature-major blocks, for evaluation.
-#[derive(Clone, Debug)]
-pub struct Blocks {
-    /// Each block: `(inputs, samples)` values, feature-major, and its labels.
-    blocks: Vec<(Vec<f32>, Vec<u8>)>,
-}
-
-impl Blocks {
-    /// Samples a block: its inputs (784 x 256 x 4 bytes) stay in a second-level cache.
-    const SAMPLES: usize = 256;
-
-    /// Divides samples of shape `(samples, inputs)` into blocks.
-    pub fn new(samples: ArrayView2<f32>, labels: &[u8]) -> Self {
-        let blocks = samples
-            .axis_chunks_iter(ndarray::Axis(0), Self::SAMPLES)
-            .zip(labels.chunks(Self::SAMPLES))
-            .map(|(samples, labels)| (samples.t().iter().copied().collect(), labels.to_vec()))
-            .collect();
-        Self { blocks }
-    }
-
-    /// The share of samples whose largest output is that of their label (the first of equal outputs counts).
-    ///
-    /// # Errors
-    /// Where the inputs do not fit the network.
-    pub fn accuracy(&self, network: &mut Mlp) -> Result<f64> {
-        let (mut right, mut all) = (0, 0);
-        for (input, labels) in &self.blocks {
-            let batch = labels.len();
-            let logits = network.forward(input, batch)?;
-            for (sample, label) in labels.iter().enumerate() {
-                let mut best = 0;
-                for class in 1..logits.len() / batch {
-                    if logits[class * batch + sample] > logits[best * batch + sample] {
-                        best = class;
-                    }
-                }
-                right += usize::from(best == usize::from(*label));
-            }
-            all += batch;
-        }
-        Ok(right as f64 / all as f64)
-    }
-}
-
-/// Training samples and test blocks, normalised.
+/// Training and test samples, normalised.
 #[derive(Clone, Debug)]
 pub struct TrainingData {
-    /// Shape `(samples, inputs)`.
-    pub samples: Array2<f32>,
-    /// One label a training sample.
-    pub labels: Vec<u8>,
-    /// The test set.
-    pub test: Blocks,
+    samples: Samples,
+    labels: Vec<u8>,
+    test: Blocks,
+    test_labels: Vec<u8>,
+}
+
+impl TrainingData {
+    /// Takes samples with a label each, for training and for the test.
+    pub fn new((samples, labels): (Samples, Vec<u8>), (test, test_labels): (&Samples, Vec<u8>)) -> Self {
+        Self { samples, labels, test: Blocks::new(test), test_labels }
+    }
+
+    /// The number of training samples.
+    pub fn samples(&self) -> usize {
+        self.samples.len()
+    }
+
+    /// The number of test samples.
+    pub fn test_samples(&self) -> usize {
+        self.test.samples()
+    }
+
+    /// The number of features.
+    pub fn features(&self) -> usize {
+        self.samples.features()
+    }
 }
 
 /// How to train one network.
@@ -119,18 +94,20 @@ pub fn train(data: &TrainingData, spec: &TrainingSpec) -> Result<TrainingRun> {
         diverged: false,
     };
     let mut order: Vec<usize> = (0..data.labels.len()).collect();
-    let (mut input, mut labels) = (Vec::new(), Vec::new());
+    let (mut batch, mut labels) = (Batch::default(), Vec::new());
     for epoch in 1..=spec.epochs {
         order.shuffle(&mut Stream::new(spec.seed, Purpose::Shuffle, spec.run, epoch as u32));
         let (mut loss, mut steps) = (0.0, 0.0);
         for chosen in order.chunks(spec.batch) {
-            gather(data, chosen, &mut input, &mut labels);
-            loss += network.descend(&input, &labels, rate)?;
+            batch.fill(&data.samples, chosen);
+            labels.clear();
+            labels.extend(chosen.iter().map(|sample| data.labels[*sample]));
+            loss += network.descend(&batch, &labels, rate)?;
             steps += 1.0;
         }
         run.training_loss = loss / steps;
         run.diverged = !run.training_loss.is_finite();
-        run.final_accuracy = data.test.accuracy(&mut network)?;
+        run.final_accuracy = network.accuracy(&data.test, &data.test_labels)?;
         if run.best_epoch == 0 || run.final_accuracy > run.best_accuracy {
             (run.best_accuracy, run.best_epoch) = (run.final_accuracy, epoch);
         }
@@ -151,22 +128,4 @@ pub fn check_learning_rate(rate: f64) -> Result<()> {
     }
     let problem = "must be positive and finite in single precision";
     Err(Error::value("learning_rate", rate, problem, "give such a number"))
-}
-
-/// Copies the chosen samples into a feature-major batch.
-fn gather(data: &TrainingData, chosen: &[usize], input: &mut Vec<f32>, labels: &mut Vec<u8>) {
-    // Samples a pass: their rows are read side by side while whole cache lines of the batch are written.
-    const TOGETHER: usize = 16;
-    let (batch, features) = (chosen.len(), data.samples.ncols());
-    input.resize(features * batch, 0.0);
-    for (start, chosen) in (0..batch).step_by(TOGETHER).zip(chosen.chunks(TOGETHER)) {
-        for feature in 0..features {
-            let row = &mut input[feature * batch + start..feature * batch + start + chosen.len()];
-            for (value, sample) in row.iter_mut().zip(chosen) {
-                *value = data.samples[[*sample, feature]];
-            }
-        }
-    }
-    labels.clear();
-    labels.extend(chosen.iter().map(|sample| data.labels[*sample]));
 }

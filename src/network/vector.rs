@@ -1,11 +1,10 @@
-//! The inner loops over the samples of a batch, compiled for AVX-512, AVX2 and plain x86-64 and chosen at run time.
+//! The inner loops over inputs of sampled kernels, compiled for AVX-512, AVX2 and plain x86-64 and chosen at run time.
 //!
 //! No fused multiply-adds and a fixed number of lanes: the same bits on each.
 
 use multiversion::multiversion;
 
 use super::draw::SparseRows;
-use crate::gram::lane_sum;
 
 /// Samples that one pass over a row's weights keeps in registers.
 const REGISTERS: usize = 64;
@@ -47,50 +46,6 @@ pub fn sparse_product(weights: &SparseRows, factor: f32, input: &[f32], output: 
 pub fn relu(values: &mut [f32]) {
     for value in values {
         *value = if *value < 0.0 { 0.0 } else { *value };
-    }
-}
-
-/// `input_gradient[j, :] += factor sum_i W_ij output_gradient[i, :]`: the transposed product.
-#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
-pub fn sparse_transposed_product(
-    weights: &SparseRows,
-    factor: f32,
-    output_gradient: &[f32],
-    input_gradient: &mut [f32],
-    batch: usize,
-) {
-    for (i, gradient) in output_gradient.chunks_exact(batch).enumerate() {
-        let (columns, values) = weights.row(i);
-        for (column, value) in columns.iter().zip(values) {
-            let from = *column as usize * batch;
-            let value = factor * value;
-            for (sum, gradient) in input_gradient[from..from + batch].iter_mut().zip(gradient) {
-                *sum += value * gradient;
-            }
-        }
-    }
-}
-
-/// `W_ij -= step output_gradient[i, :] . input[j, :]` for the weights that exist.
-#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
-pub fn sparse_update(weights: &mut SparseRows, step: f32, output_gradient: &[f32], input: &[f32], batch: usize) {
-    const LANES: usize = 32;
-    for (i, gradient) in output_gradient.chunks_exact(batch).enumerate() {
-        for entry in weights.offsets[i]..weights.offsets[i + 1] {
-            let from = weights.columns[entry] as usize * batch;
-            let input = &input[from..from + batch];
-            let mut lanes = [0.0f32; LANES];
-            let (mut left, mut right) = (gradient.chunks_exact(LANES), input.chunks_exact(LANES));
-            for (left, right) in (&mut left).zip(&mut right) {
-                for lane in 0..LANES {
-                    lanes[lane] += left[lane] * right[lane];
-                }
-            }
-            for (lane, (left, right)) in left.remainder().iter().zip(right.remainder()).enumerate() {
-                lanes[lane] += left * right;
-            }
-            weights.values[entry] -= step * lane_sum(lanes);
-        }
     }
 }
 

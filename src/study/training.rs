@@ -3,9 +3,9 @@
 use super::record::TrainingRecord;
 use super::spec::{TrainedNetwork, TrainingStudySpec};
 use crate::connectivity::Connectivity;
-use crate::data::{CLASSES, DataSource, Labelled, Normaliser, SUBSET_SEED};
+use crate::data::{CLASSES, DataSource, Normaliser, SUBSET_SEED};
 use crate::error::Result;
-use crate::network::{Blocks, MlpLaw, TrainingData, TrainingSpec, train};
+use crate::network::{MlpLaw, Samples, TrainingData, TrainingSpec, train};
 
 /// Normalised training and test sets.
 pub(super) struct PreparedTraining<'a> {
@@ -13,7 +13,6 @@ pub(super) struct PreparedTraining<'a> {
     data: TrainingData,
     checksum: String,
     test_checksum: String,
-    test_samples: usize,
 }
 
 impl<'a> PreparedTraining<'a> {
@@ -21,16 +20,14 @@ impl<'a> PreparedTraining<'a> {
     pub fn new(source: &DataSource, spec: &'a TrainingStudySpec) -> Result<Self> {
         let mnist = source.labelled()?;
         let training = mnist.train.subset(spec.samples, SUBSET_SEED);
-        let values = |set: &Labelled| set.images.mapv(f64::from);
-        let normaliser = Normaliser::fit(spec.normalisation, &values(&training), true)?;
-        let single = |set: &Labelled| normaliser.apply(values(set)).mapv(|value| value as f32);
-        let test = Blocks::new(single(&mnist.test).view(), &mnist.test.labels);
+        let normaliser = Normaliser::fit(spec.normalisation, &training.images.mapv(f64::from), true)?;
+        let test = Samples::of_images(mnist.test.images, &normaliser);
+        let training = (Samples::of_images(training.images, &normaliser), training.labels);
         Ok(Self {
             spec,
-            data: TrainingData { samples: single(&training), labels: training.labels, test },
+            data: TrainingData::new(training, (&test, mnist.test.labels)),
             checksum: mnist.train.checksum,
             test_checksum: mnist.test.checksum,
-            test_samples: mnist.test.labels.len(),
         })
     }
 
@@ -41,7 +38,7 @@ impl<'a> PreparedTraining<'a> {
 
     /// Trains one network.
     pub fn record(&self, source: &DataSource, seed: u64, network: &TrainedNetwork, run: u32) -> Result<TrainingRecord> {
-        let dimension = self.data.samples.ncols();
+        let dimension = self.data.features();
         let spec = TrainingSpec {
             network: MlpLaw {
                 sizes: vec![dimension, network.width, CLASSES],
@@ -62,8 +59,8 @@ impl<'a> PreparedTraining<'a> {
             checksum: self.checksum.clone(),
             test_checksum: self.test_checksum.clone(),
             normalisation: self.spec.normalisation,
-            samples: self.data.labels.len(),
-            test_samples: self.test_samples,
+            samples: self.data.samples(),
+            test_samples: self.data.test_samples(),
             dimension,
             family: network.family,
             width: network.width,
