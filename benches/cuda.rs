@@ -94,6 +94,11 @@ mod gpu {
 
     pub fn run() -> Result<()> {
         let device = match Device::cuda() {
+            // One card, the one whose rates are measured.
+            Ok(Device::Cuda(mut devices)) => {
+                devices.truncate(1);
+                Device::Cuda(devices)
+            }
             Ok(device) => device,
             Err(error) => {
                 println!("nothing to measure: {error}");

@@ -96,9 +96,11 @@ impl Common {
             }
             DeviceOption::Cuda => Device::cuda(),
             DeviceOption::Auto if used => Ok(Device::cuda().unwrap_or_else(|error| {
-                if let Error::Value { problem, .. } = error {
-                    self.note(&format!("Computing on the CPU: {problem}."));
-                }
+                let problem = match error {
+                    Error::Value { problem, .. } => problem,
+                    other => other.to_string(),
+                };
+                self.note(&format!("Computing on the CPU: {problem}."));
                 cpu
             })),
             _ => Ok(cpu),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use sparsewidth::report::write_records;
+use sparsewidth::sampled::Device;
 use sparsewidth::study::{Progress, Record, StudySpec};
 use sparsewidth::{Error, Result};
 
@@ -76,8 +77,9 @@ impl Common {
                 bar.set_length(cost);
                 if let Some(memory) = memory {
                     bar.suspend(|| {
+                        let beside = if matches!(device, Device::Cpu { .. }) { " beside the inputs" } else { "" };
                         let (device, memory) = (device.name(), memory.div_ceil(1 << 20));
-                        self.note(&format!("All pairs: on {device}, at most {memory} MB beside the inputs."))
+                        self.note(&format!("All pairs: on {device}, at most {memory} MB{beside}."))
                     });
                 }
             }

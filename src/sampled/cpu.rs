@@ -62,6 +62,7 @@ impl Backend for Cpu<'_> {
             pair: if wide { TILE * TILE * float } else { 0 },
             unit: TILE * float,
             chunk: CHUNK,
+            batch: usize::MAX,
         }
     }
 

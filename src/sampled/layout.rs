@@ -16,6 +16,8 @@ pub struct Costs {
     pub unit: usize,
     /// The most hidden units of a draw at once; a wider one is added up by itself.
     pub chunk: usize,
+    /// The most draws at once.
+    pub batch: usize,
 }
 
 /// The blocks and batches of a sweep: of two blocks of tiles and one batch of draws the features are held at a time.
@@ -53,7 +55,7 @@ impl Layout {
         for (draw, width) in widths.iter().enumerate() {
             let more = features(block, *width);
             let wide = |draw: usize| widths[draw] > costs.chunk;
-            if draw > start && (held + more > room || wide(draw) || wide(draw - 1)) {
+            if draw > start && (held + more > room || draw - start == costs.batch || wide(draw) || wide(draw - 1)) {
                 layout.batches.push(start..draw);
                 (start, held) = (draw, 0);
             }

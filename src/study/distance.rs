@@ -104,7 +104,11 @@ impl DistanceInputs {
             .collect::<Result<_>>()?;
         let tiled = if spec.methods.contains(&DistanceMethod::SampledAll) {
             let tiled = TiledInputs::new(values.view())?;
-            let bytes = Sweep::new(device, &tiled, &networks_of(&spec.networks, spec, values.ncols()), seed)?.bytes();
+            let mut bytes = 0;
+            for place in 0..spec.networks.len() {
+                let networks = together(spec, place, values.ncols());
+                bytes = bytes.max(Sweep::new(device, &tiled, &networks, seed)?.bytes());
+            }
             Some((tiled, bytes))
         } else {
             None
@@ -293,13 +297,7 @@ impl DistanceInputs {
         let found = match known.remove(&place) {
             Some(found) => found,
             None => {
-                let mut units = 0;
-                let mut networks = networks_of(&spec.networks[place..], spec, self.dimension());
-                networks.retain(|network| {
-                    let fits = units < TOGETHER;
-                    units += network.law.rows * network.initialisations;
-                    fits
-                });
+                let networks = together(spec, place, self.dimension());
                 let mut all = Sweep::new(&self.device, tiled, &networks, seed)?.run(progress)?.into_iter();
                 let found = all.next().unwrap_or_default();
                 known.extend((place + 1..).zip(all));
@@ -379,13 +377,20 @@ fn law_of(spec: &DistanceSpec, rows: usize, columns: usize, connectivity: Connec
     LayerLaw { rows, columns, connectivity, mask: spec.mask, law: spec.law }
 }
 
-/// Networks of a study as they are drawn over all pairs.
-fn networks_of(networks: &[SparseWidth], spec: &DistanceSpec, dimension: usize) -> Vec<SampledNetwork> {
+/// Networks of a study from a place on, as they are drawn over all pairs together.
+fn together(spec: &DistanceSpec, place: usize, dimension: usize) -> Vec<SampledNetwork> {
+    let initialisations = spec.initialisations;
+    let mut units = 0;
+    let fits = |network: &&SparseWidth| {
+        let fits = units < TOGETHER;
+        units += network.width * initialisations;
+        fits
+    };
     let sampled = |network: &SparseWidth| SampledNetwork {
         law: law_of(spec, network.width, dimension, network.connectivity),
-        initialisations: spec.initialisations,
+        initialisations,
     };
-    networks.iter().map(sampled).collect()
+    spec.networks[place..].iter().take_while(fits).map(sampled).collect()
 }
 
 /// The place of a network in its study.

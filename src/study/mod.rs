@@ -50,6 +50,9 @@ impl Task {
     }
 }
 
+/// Makes a record, and says how far it is.
+type Find<'a> = dyn Fn(&(dyn Fn(f64) + Sync)) -> Result<Record> + 'a;
+
 /// News of a running study, for a progress bar.
 #[derive(Clone, Debug)]
 pub enum Progress<'a> {
@@ -119,7 +122,7 @@ impl StudySpec {
         let tasks = self.tasks();
         let memory = prepared.iter().filter_map(DistanceInputs::memory).max();
         progress(Progress::Begin { cost: tasks.iter().map(|task| self.cost(task)).sum(), memory });
-        let finish = |task: &Task, find: &dyn Fn(&(dyn Fn(f64) + Sync)) -> Result<Record>| -> Result<Record> {
+        let finish = |task: &Task, find: &Find| -> Result<Record> {
             let name = task.name();
             let lock = || journal.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             let known = lock().as_ref().and_then(|journal| journal.record(&name).cloned());

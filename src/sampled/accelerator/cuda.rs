@@ -48,11 +48,11 @@ fn failed(what: &'static str) -> impl Fn(DriverError) -> Error {
 }
 
 impl Cuda {
-    /// Every GPU of this machine, with the kernels compiled and loaded. Compiling takes a second, once: the result is kept in the
-    /// user's cache folder.
+    /// Every GPU of this machine that can be used, with the kernels compiled and loaded. Compiling takes a second, once: the result
+    /// is kept in the user's cache folder.
     ///
     /// # Errors
-    /// Where there is no driver, no device, or no NVRTC, or one of them refuses; the message tells which.
+    /// Where there is no driver, no device, or no NVRTC, or no device can be used; the message tells which.
     pub fn all() -> Result<Vec<Self>> {
         // SAFETY: loading the libraries runs their own initialisation only. Asked first, since calls panic without them.
         if !unsafe { driver::is_culib_present() } {
@@ -62,7 +62,10 @@ impl Cuda {
         let mut version = 0;
         // SAFETY: writes one number; needs no device.
         let told = unsafe { driver::cuDriverGetVersion(&raw mut version) }.result();
-        if told.is_err() || version < OLDEST_DRIVER {
+        if let Err(error) = told {
+            return Err(unavailable(format!("the NVIDIA driver does not tell its version: {error}"), "mend it"));
+        }
+        if version < OLDEST_DRIVER {
             let problem = format!("the NVIDIA driver is for CUDA {}.{}", version / 1000, version % 1000 / 10);
             return Err(unavailable(problem, "update it to 12.0 or later"));
         }
@@ -76,7 +79,12 @@ impl Cuda {
             }
             Err(error) => return Err(unavailable(format!("the NVIDIA driver does not start: {error}"), "mend it")),
         };
-        (0..count).map(Self::open).collect()
+        // An old or busy card beside others is left out.
+        let (opened, refused): (Vec<_>, Vec<_>) = (0..count).map(Self::open).partition(Result::is_ok);
+        match refused.into_iter().next() {
+            Some(Err(error)) if opened.is_empty() => Err(error),
+            _ => opened.into_iter().collect(),
+        }
     }
 
     /// The name that its maker gave it.
@@ -85,9 +93,9 @@ impl Cuda {
     }
 
     fn open(ordinal: usize) -> Result<Self> {
-        let opening = failed("opening a device");
-        let context = CudaContext::new(ordinal).map_err(&opening)?;
-        let (major, minor) = context.compute_capability().map_err(&opening)?;
+        let opening = |error| unavailable(format!("device {ordinal} cannot be used: {error}"), "free or mend it");
+        let context = CudaContext::new(ordinal).map_err(opening)?;
+        let (major, minor) = context.compute_capability().map_err(opening)?;
         let load = |ptx: Ptx| -> Result<Vec<CudaFunction>, DriverError> {
             let module = context.load_module(ptx)?;
             Kernel::ALL.iter().map(|kernel| module.load_function(kernel.name())).collect()
@@ -109,9 +117,11 @@ impl Cuda {
                 functions
             }
         };
+        // SAFETY: all that is done with a buffer is on one stream.
+        unsafe { context.disable_event_tracking() };
         let stream = context.default_stream();
-        keep_freed_memory(&context).map_err(&opening)?;
-        let name = context.name().map_err(&opening)?;
+        keep_freed_memory(&context).map_err(opening)?;
+        let name = context.name().map_err(opening)?;
         Ok(Self { name, stream, functions })
     }
 }
@@ -136,10 +146,11 @@ pub fn compile(capability: i32) -> Result<String> {
         };
         match compile_ptx_with_opts(SOURCE, options) {
             Ok(ptx) => return Ok(ptx.to_src()),
-            Err(CompileError::CompileError { log, .. }) => refusal += log.to_string_lossy().trim(),
-            Err(error) => refusal += &error.to_string(),
+            Err(CompileError::CompileError { log, .. }) => refusal += &format!("{}; ", log.to_string_lossy().trim()),
+            Err(error) => refusal += &format!("{error}; "),
         }
     }
+    let refusal = refusal.trim_end_matches("; ");
     Err(unavailable(format!("NVRTC refuses the kernels: {refusal}"), "install another release of it"))
 }
 
@@ -147,7 +158,11 @@ pub fn compile(capability: i32) -> Result<String> {
 fn cache_file(capability: i32) -> Option<PathBuf> {
     let folder = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
     let folder = folder.or_else(|| Some(std::env::home_dir()?.join(".cache")))?.join("sparsewidth");
-    let source: String = Sha256::digest(SOURCE).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let source: String = Sha256::digest([SOURCE, env!("CARGO_PKG_VERSION")].concat())
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     Some(folder.join(format!("sampled-{source}-{capability}.ptx")))
 }
 
@@ -186,17 +201,22 @@ impl Accelerator for Cuda {
     type Buffer<T: Word> = CudaSlice<T>;
 
     fn free_memory(&self) -> Result<usize> {
+        self.give_back()?;
+        self.stream.context().mem_get_info().map(|(free, _)| free).map_err(failed("asking for free memory"))
+    }
+
+    fn give_back(&self) -> Result<()> {
         let context = self.stream.context();
-        let asking = failed("asking for free memory");
-        self.stream.synchronize().map_err(&asking)?;
+        let giving = failed("giving memory back");
+        self.stream.synchronize().map_err(&giving)?;
         if context.has_async_alloc() {
             // SAFETY: the device is the context's; what is in use stays.
             let trimmed = unsafe {
                 result::device::get_mem_pool(context.cu_device()).and_then(|pool| result::mem_pool::trim_to(pool, 0))
             };
-            trimmed.map_err(&asking)?;
+            trimmed.map_err(giving)?;
         }
-        context.mem_get_info().map(|(free, _)| free).map_err(asking)
+        Ok(())
     }
 
     fn zeros<T: Word>(&self, length: usize) -> Result<CudaSlice<T>, Trouble> {
@@ -208,14 +228,24 @@ impl Accelerator for Cuda {
         if values.is_empty() {
             return self.zeros(1);
         }
-        self.stream.clone_htod(values).map_err(trouble("copying to the device"))
+        let buffer = self.stream.clone_htod(values).map_err(trouble("copying to the device"))?;
+        // The copy need not have been made yet, and the values may go.
+        self.stream.synchronize().map_err(trouble("copying to the device"))?;
+        Ok(buffer)
     }
 
-    fn download<T: Word>(&self, buffer: &CudaSlice<T>) -> Result<Vec<T>> {
-        self.stream.clone_dtoh(buffer).map_err(failed("sampling kernels"))
+    fn download<T: Word>(&self, buffer: &CudaSlice<T>) -> Result<Vec<T>, Trouble> {
+        let values = self.stream.clone_dtoh(buffer).map_err(trouble("sampling kernels"))?;
+        self.stream.synchronize().map_err(trouble("sampling kernels"))?;
+        Ok(values)
     }
 
-    unsafe fn launch(&self, kernel: Kernel, (x, y): (usize, usize), arguments: &[Argument<Self>]) -> Result<()> {
+    unsafe fn launch(
+        &self,
+        kernel: Kernel,
+        (x, y): (usize, usize),
+        arguments: &[Argument<Self>],
+    ) -> Result<(), Trouble> {
         let wide = |blocks: usize| u32::try_from(blocks).map_err(|error| Error::failure("sizing a grid", error));
         let grid = LaunchConfig { grid_dim: (wide(x)?, wide(y)?, 1), block_dim: (THREADS, 1, 1), shared_mem_bytes: 0 };
         let mut launch = self.stream.launch_builder(&self.functions[kernel as usize]);
@@ -232,7 +262,7 @@ impl Accelerator for Cuda {
             };
         }
         // SAFETY: as the caller promises. One stream runs all, so that writes through shared references are in order.
-        unsafe { launch.launch(grid) }.map(|_| ()).map_err(failed("launching a kernel"))
+        unsafe { launch.launch(grid) }.map(|_| ()).map_err(trouble("launching a kernel"))
     }
 }
 

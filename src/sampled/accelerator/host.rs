@@ -52,6 +52,10 @@ impl Accelerator for Host {
         Ok(self.free)
     }
 
+    fn give_back(&self) -> Result<()> {
+        Ok(())
+    }
+
     fn zeros<T: Word>(&self, length: usize) -> Result<Buffer<T>, Trouble> {
         self.upload(&vec![T::default(); length])
     }
@@ -67,11 +71,16 @@ impl Accelerator for Host {
         Ok(buffer)
     }
 
-    fn download<T: Word>(&self, buffer: &Buffer<T>) -> Result<Vec<T>> {
+    fn download<T: Word>(&self, buffer: &Buffer<T>) -> Result<Vec<T>, Trouble> {
         Ok(buffer.cells.iter().map(Cell::get).collect())
     }
 
-    unsafe fn launch(&self, kernel: Kernel, blocks: (usize, usize), arguments: &[Argument<Self>]) -> Result<()> {
+    unsafe fn launch(
+        &self,
+        kernel: Kernel,
+        blocks: (usize, usize),
+        arguments: &[Argument<Self>],
+    ) -> Result<(), Trouble> {
         // Every argument, pointers included, in eight bytes of its own.
         let mut words: Vec<u64> = arguments
             .iter()
@@ -92,6 +101,9 @@ impl Accelerator for Host {
         let ran = unsafe {
             sparsewidth_run_kernel(name.as_ptr(), blocks.0 as c_uint, blocks.1 as c_uint, pointers.as_mut_ptr())
         };
-        if ran == 1 { Ok(()) } else { Err(Error::failure("running a kernel", format!("there is no {kernel:?}"))) }
+        match ran {
+            1 => Ok(()),
+            _ => Err(Error::failure("running a kernel", format!("there is no {kernel:?}")).into()),
+        }
     }
 }

@@ -21,6 +21,9 @@ const ROWS: usize = 8;
 /// Hidden units whose features are made at once: wider layers are added up in such chunks, so that sums in single precision stay
 /// short. Over MNIST at width 4,129 the mean over the diagonal is off by 2e-7 so, by 2e-6 with chunks of 2,048.
 const CHUNK: usize = 512;
+/// Draws at once: their weights are counted together, so that the device waits for the processor once; more would only be longer
+/// without news.
+const BATCH: usize = 8;
 /// The share of free memory that a sweep takes, in tenths.
 const SHARE: usize = 8;
 
@@ -96,18 +99,26 @@ pub trait Accelerator: Sync {
     /// Free memory in bytes.
     fn free_memory(&self) -> Result<usize>;
 
+    /// Gives back to others what is not in use.
+    fn give_back(&self) -> Result<()>;
+
     /// An array of zeros.
     fn zeros<T: Word>(&self, length: usize) -> Result<Self::Buffer<T>, Trouble>;
 
     fn upload<T: Word>(&self, values: &[T]) -> Result<Self::Buffer<T>, Trouble>;
 
-    fn download<T: Word>(&self, buffer: &Self::Buffer<T>) -> Result<Vec<T>>;
+    fn download<T: Word>(&self, buffer: &Self::Buffer<T>) -> Result<Vec<T>, Trouble>;
 
     /// Runs a kernel on a grid of blocks.
     ///
     /// # Safety
     /// The arguments are those of the kernel, in number, order and kind, and its blocks stay within their buffers.
-    unsafe fn launch(&self, kernel: Kernel, blocks: (usize, usize), arguments: &[Argument<Self>]) -> Result<()>;
+    unsafe fn launch(
+        &self,
+        kernel: Kernel,
+        blocks: (usize, usize),
+        arguments: &[Argument<Self>],
+    ) -> Result<(), Trouble>;
 }
 
 /// An argument of a kernel.
@@ -412,6 +423,7 @@ fn costs(samples: usize, dimension: usize, draws: &[Draw]) -> Costs {
         pair: TILE * TILE * float * if wide { 2 } else { 1 },
         unit: TILE * float,
         chunk: CHUNK,
+        batch: BATCH,
     }
 }
 
@@ -431,6 +443,7 @@ fn share(draws: &[Draw], devices: usize, device: usize) -> Vec<Draw> {
 
 /// What a sweep takes on the device that takes most.
 pub fn bytes<A: Accelerator>(devices: &[A], inputs: &TiledInputs, draws: &[Draw]) -> Result<usize> {
+    let devices = &devices[..devices.len().min(draws.len())];
     let mut most = 0;
     for (index, device) in devices.iter().enumerate() {
         let memory = device.free_memory()? / 10 * SHARE;
@@ -446,6 +459,8 @@ pub fn total<A: Accelerator>(
     draws: &[Draw],
     progress: &(dyn Fn(f64) + Sync),
 ) -> Result<Vec<Sums>> {
+    // None is left without a draw.
+    let devices = &devices[..devices.len().min(draws.len())];
     let shares: Vec<Vec<Draw>> = (0..devices.len()).map(|index| share(draws, devices.len(), index)).collect();
     // The bar follows the first device; the others have as much to do.
     let quiet = |_| {};
@@ -472,14 +487,16 @@ fn on_one<A: Accelerator>(
     progress: &(dyn Fn(f64) + Sync),
 ) -> Result<Vec<Sums>> {
     let mut memory = device.free_memory()? / 10 * SHARE;
-    loop {
+    let found = loop {
         let layout = layout(inputs, draws, memory)?;
         let found = OnDevice::new(device, inputs)
             .and_then(|on_device| super::sweep::total(&on_device, &layout, draws, progress));
         match found {
-            Ok(sums) => return Ok(sums),
-            Err(Trouble::Memory) => memory /= 2,
-            Err(Trouble::Other(error)) => return Err(error),
+            Ok(sums) => break Ok(sums),
+            Err(Trouble::Memory) => memory = (memory / 2).min(device.free_memory()? / 10 * SHARE),
+            Err(Trouble::Other(error)) => break Err(error),
         }
-    }
+    };
+    device.give_back()?;
+    found
 }

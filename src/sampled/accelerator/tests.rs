@@ -36,14 +36,18 @@ fn draws(laws: &[LayerLaw], initialisations: u32) -> Vec<Draw> {
     laws.iter().enumerate().flat_map(of).collect()
 }
 
+fn downloaded<A: Accelerator, T: Word>(device: &A, buffer: &A::Buffer<T>) -> Vec<T> {
+    device.download(buffer).unwrap_or_else(|trouble| panic!("{trouble:?}"))
+}
+
 /// The weights that a device draws for a chunk.
 fn weights_on<A: Accelerator>(on_device: &OnDevice<A>, drawn: &DrawnLayer, chunk: usize) -> SparseRows {
     let device = on_device.device;
     let counts = on_device.counts(&[drawn], chunk).unwrap_or_else(|_| panic!("no memory")).remove(0);
     let drawn = on_device.draw(drawn, chunk, &counts).unwrap_or_else(|_| panic!("no memory"));
-    let places: Vec<usize> = device.download(&drawn.places).unwrap().into_iter().map(|place| place as usize).collect();
+    let places: Vec<usize> = downloaded(device, &drawn.places).into_iter().map(|place| place as usize).collect();
     let weights = places[places.len() - 1];
-    let (mut columns, mut values) = (device.download(&drawn.columns).unwrap(), device.download(&drawn.values).unwrap());
+    let (mut columns, mut values) = (downloaded(device, &drawn.columns), downloaded(device, &drawn.values));
     columns.truncate(weights);
     values.truncate(weights);
     SparseRows { offsets: places, columns, values }
@@ -77,7 +81,7 @@ fn features_agree<A: Accelerator>(device: &A) {
         let drawn = [DrawnLayer::new(law, draws(&[law], 1)[0].id)];
         let found = on_device.features(&drawn, 0, &block.tiles).unwrap_or_else(|_| panic!("no memory")).remove(0);
         let rows = rows_of(&law, 0);
-        let found = device.download(&found).unwrap();
+        let found = downloaded(device, &found);
         let found = ArrayView2::from_shape((rows, matrix.ncols()), &found).unwrap();
         let weights = drawn[0].rows(0..rows);
         let expected = hidden_features(&weights, law, &matrix).unwrap();

@@ -26,11 +26,16 @@ static thread_local struct {
     u32 x, y;
 } blockIdx;
 
+// In either order: what a thread reads of another that has not waited for it goes wrong in one of them.
+#ifdef LAST_THREAD_FIRST
+#define EACH_THREAD for (u32 thread = THREADS; thread-- > 0;)
+#else
 #define EACH_THREAD for (u32 thread = 0; thread < THREADS; ++thread)
+#endif
 #define BARRIER ((void)0)
 #define PER_THREAD(type, name, shape) static thread_local type name[THREADS] shape
 #define MINE thread
-#define SHARED static thread_local
+#define SHARED alignas(16) static thread_local
 #define UNROLL
 #define INLINE static inline
 #define KERNEL static void

@@ -168,11 +168,12 @@ INLINE float4 four(const float *matrix, u64 stride, u32 row, u32 rows, u32 colum
     return row < rows ? *(const float4 *)(matrix + row * stride + column) : make_float4(0.0f, 0.0f, 0.0f, 0.0f);
 }
 
+// The factors that a block shares: while one half is multiplied, the next is fetched. Left and right, DEPTH rows of each.
+typedef float4 Panels[2][DEPTH][TILE / 4];
+
 // Adds the product of the transpose of one panel of TILE columns with another: sum_k left[k][i] right[k][j].
 INLINE void multiply(const float *left, u64 left_stride, const float *right, u64 right_stride, u32 depth,
-                     float (*sums)[SIDE][SIDE]) {
-    // While one half is multiplied, the next is fetched.
-    SHARED float4 panels[2][2][DEPTH][TILE / 4];
+                     Panels *panels, float (*sums)[SIDE][SIDE]) {
     PER_THREAD(float4, next, [2][2]);
     const u32 steps = (depth + DEPTH - 1) / DEPTH;
     EACH_THREAD {
@@ -229,10 +230,11 @@ INLINE void clear(float (*sums)[SIDE][SIDE]) {
 // transpose of W.
 KERNEL dense_features(float *features, u64 stride, const float *weights, u64 weights_stride, u32 columns, u32 rows,
                       const float *inputs, u64 inputs_stride, const u32 *tiles) {
+    SHARED Panels panels[2];
     PER_THREAD(float, sums, [SIDE][SIDE]);
     clear(sums);
     multiply(weights + (u64)blockIdx.y * TILE, weights_stride, inputs + (u64)tiles[blockIdx.x] * TILE, inputs_stride,
-             columns, sums);
+             columns, panels, sums);
     EACH_THREAD {
         for (u32 i = 0; i < SIDE; ++i) {
             const u32 row = blockIdx.y * TILE + in_tile(thread / 16, i);
@@ -246,10 +248,11 @@ KERNEL dense_features(float *features, u64 stride, const float *weights, u64 wei
 // K_1 of the inputs of tiles pairs[2 blockIdx.x] and pairs[2 blockIdx.x + 1]: |x| |y| (sin t + (pi - t) cos t) / 2 pi.
 KERNEL limits(float *limits_of, const float *inputs, u64 stride, u32 dimension, const double *norms, const u32 *pairs) {
     const double pi = 3.14159265358979323846;
+    SHARED Panels panels[2];
     PER_THREAD(float, sums, [SIDE][SIDE]);
     const u64 left = (u64)pairs[2 * blockIdx.x] * TILE, right = (u64)pairs[2 * blockIdx.x + 1] * TILE;
     clear(sums);
-    multiply(inputs + left, stride, inputs + right, stride, dimension, sums);
+    multiply(inputs + left, stride, inputs + right, stride, dimension, panels, sums);
     float *to = limits_of + (u64)blockIdx.x * TILE * TILE;
     EACH_THREAD {
         for (u32 i = 0; i < SIDE; ++i)
@@ -272,13 +275,15 @@ KERNEL limits(float *limits_of, const float *inputs, u64 stride, u32 dimension, 
 // matrix of a wide layer is added up over several calls, in grams from the second on and up to the last but one.
 KERNEL squared_distances(double *sums_of, float *grams, const float *limits_of, const float *features, u64 stride,
                          u32 depth, const u32 *pairs, float factor, float variance, u32 is_first, u32 is_last) {
-    SHARED double squares[2][THREADS];
+    SHARED Panels panels[2];
     PER_THREAD(float, sums, [SIDE][SIDE]);
     const u32 left = pairs[2 * blockIdx.x] * TILE, right = pairs[2 * blockIdx.x + 1] * TILE;
+    // In the place of the panels, which are done with by then.
+    double(*squares)[THREADS] = (double(*)[THREADS])panels;
     float *gram_tile = grams + (u64)blockIdx.x * TILE * TILE;
     const float *limit_tile = limits_of + (u64)blockIdx.x * TILE * TILE;
     clear(sums);
-    multiply(features + left, stride, features + right, stride, depth, sums);
+    multiply(features + left, stride, features + right, stride, depth, panels, sums);
     EACH_THREAD {
         float off_diagonal = 0.0f, diagonal = 0.0f;
         UNROLL for (u32 i = 0; i < SIDE; ++i) {
