@@ -5,7 +5,7 @@ use ndarray::{Array2, aview_mut2, aview2};
 use super::blocks::Row;
 use super::draw::{DrawnLayer, LayerId, LayerLaw, SparseRows};
 use super::rows::{
-    MOST_OUTPUTS, narrow_backward, narrow_forward, narrow_update, sparse_backward, sparse_forward, sparse_update,
+    MOST_OUTPUTS, narrow_backward, narrow_forward, narrow_update, raise, sparse_backward, sparse_forward, sparse_update,
 };
 use crate::error::Result;
 use crate::linalg::product;
@@ -68,14 +68,18 @@ impl Layer {
         (1.0 / (self.inputs as f64).sqrt()) as f32
     }
 
-    /// `output = W input / sqrt(fan-in)` for a block: one row an input, one row an output.
-    pub(super) fn forward(&self, input: &[Row], output: &mut [Row]) -> Result<()> {
-        let factor = self.factor();
+    /// `output = W input / sqrt(fan-in)` for a block, one row an input, one row an output; of it the positive part, if it is to be
+    /// `rectified`.
+    pub(super) fn forward(&self, input: &[Row], output: &mut [Row], rectified: bool) -> Result<()> {
+        let (factor, least) = (self.factor(), if rectified { 0.0 } else { f32::NEG_INFINITY });
         match &self.weights {
-            Weights::Sparse(weights) => sparse_forward(weights, factor, input, output),
+            Weights::Sparse(weights) => sparse_forward(weights, factor, input, output, least),
             Weights::Dense(weights) => match self.narrow(weights) {
-                Some(weights) => narrow_forward(weights, factor, input, output),
-                None => product(weights.view(), aview2(input), factor, false, aview_mut2(output))?,
+                Some(weights) => narrow_forward(weights, factor, input, output, least),
+                None => {
+                    product(weights.view(), aview2(input), factor, false, aview_mut2(output))?;
+                    raise(output, least);
+                }
             },
         }
         Ok(())

@@ -7,7 +7,7 @@ use ndarray::{Array2, aview1, s};
 use super::blocks::{Batch, Blocks, Row, SAMPLES};
 use super::draw::{LayerId, LayerLaw, MaskFamily, WeightLaw};
 use super::layer::Layer;
-use super::rows::{relu, relu_backward};
+use super::rows::{largest, relu_backward};
 use crate::connectivity::Connectivity;
 use crate::error::{Error, Result};
 
@@ -137,10 +137,8 @@ impl Mlp {
         for (index, layer) in self.layers.iter().enumerate() {
             let (before, after) = self.activations.split_at_mut(index);
             let output = &mut after[0][at(place, layer.outputs())];
-            layer.forward(before.last().map_or(input, |before| &before[at(place, layer.inputs())]), output)?;
-            if index < last {
-                relu(output);
-            }
+            let input = before.last().map_or(input, |before| &before[at(place, layer.inputs())]);
+            layer.forward(input, output, index < last)?;
         }
         Ok(())
     }
@@ -192,15 +190,8 @@ fn make_room(layers: &[Layer], rooms: &mut [Vec<Row>], blocks: usize) {
 
 /// The number of samples of a block whose largest output is that of their label.
 fn right_answers(outputs: &[Row], labels: &[u8]) -> usize {
-    let (mut best, mut answers) = (outputs[0], [0u8; SAMPLES]);
-    for (class, outputs) in outputs.iter().enumerate().skip(1) {
-        for lane in 0..SAMPLES {
-            if outputs[lane] > best[lane] {
-                (best[lane], answers[lane]) = (outputs[lane], class as u8);
-            }
-        }
-    }
-    answers.iter().zip(labels).filter(|(answer, label)| answer == label).count()
+    let answers = largest(outputs);
+    answers.iter().zip(labels).filter(|(answer, label)| **answer == u32::from(**label)).count()
 }
 
 /// The sum of the cross-entropies of a block, and the gradient `(softmax - one-hot) / samples` of their mean over all `samples`,

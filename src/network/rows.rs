@@ -14,9 +14,9 @@ pub const MOST_OUTPUTS: usize = 32;
 /// Outputs whose sums are kept in registers at a time.
 const GROUP: usize = 5;
 
-/// `output_i = factor sum_j W_ij input_j`.
+/// `output_i = factor sum_j W_ij input_j`, or `least` where that is less: 0 for a rectified layer.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
-pub fn sparse_forward(weights: &SparseRows, factor: f32, input: &[Row], output: &mut [Row]) {
+pub fn sparse_forward(weights: &SparseRows, factor: f32, input: &[Row], output: &mut [Row], least: f32) {
     for (i, output) in output.iter_mut().enumerate() {
         let (columns, values) = weights.row(i);
         let mut sum = [0.0f32; SAMPLES];
@@ -27,7 +27,7 @@ pub fn sparse_forward(weights: &SparseRows, factor: f32, input: &[Row], output: 
             }
         }
         for lane in 0..SAMPLES {
-            output[lane] = factor * sum[lane];
+            output[lane] = raised(factor * sum[lane], least);
         }
     }
 }
@@ -80,7 +80,7 @@ fn inner_product((left, lefts, i): (&[Row], usize, usize), (right, rights, j): (
 
 /// [`sparse_forward`] for a dense layer of few outputs, its weights of shape `(outputs, inputs)`.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
-pub fn narrow_forward(weights: &[f32], factor: f32, input: &[Row], output: &mut [Row]) {
+pub fn narrow_forward(weights: &[f32], factor: f32, input: &[Row], output: &mut [Row], least: f32) {
     let (inputs, outputs) = (input.len(), output.len());
     for first in (0..outputs).step_by(GROUP) {
         // Beyond the last output the last is summed again, and left out below.
@@ -96,7 +96,7 @@ pub fn narrow_forward(weights: &[f32], factor: f32, input: &[Row], output: &mut 
         }
         for (output, sums) in output[first..].iter_mut().zip(&sums) {
             for lane in 0..SAMPLES {
-                output[lane] = factor * sums[lane];
+                output[lane] = raised(factor * sums[lane], least);
             }
         }
     }
@@ -135,15 +135,33 @@ pub fn narrow_update(
     }
 }
 
-/// `[value]_+`; a NaN stays one, so that a run that diverges is seen to.
-#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
-pub fn relu(rows: &mut [Row]) {
-    for value in rows.as_flattened_mut() {
-        *value = if *value < 0.0 { 0.0 } else { *value };
-    }
+/// The value, or `least` where it is less; a NaN stays one, so that a run that diverges is seen to.
+#[inline(always)]
+fn raised(value: f32, least: f32) -> f32 {
+    if value < least { least } else { value }
 }
 
-/// The gradient by what [`relu`] was applied to: 0 where its outcome is.
+/// Each value, or `least` where it is less.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+pub fn raise(rows: &mut [Row], least: f32) {
+    rows.as_flattened_mut().iter_mut().for_each(|value| *value = raised(*value, least));
+}
+
+/// The number of the largest output of each sample, the first of equal ones.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+pub fn largest(outputs: &[Row]) -> [u32; SAMPLES] {
+    let (mut best, mut answers) = (outputs[0], [0u32; SAMPLES]);
+    for (class, outputs) in outputs.iter().enumerate().skip(1) {
+        for lane in 0..SAMPLES {
+            let above = outputs[lane] > best[lane];
+            answers[lane] = if above { class as u32 } else { answers[lane] };
+            best[lane] = if above { outputs[lane] } else { best[lane] };
+        }
+    }
+    answers
+}
+
+/// The gradient by what was rectified: 0 where the outcome is.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 pub fn relu_backward(gradient: &mut [Row], activation: &[Row]) {
     for (gradient, activation) in gradient.as_flattened_mut().iter_mut().zip(activation.as_flattened()) {
