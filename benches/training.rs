@@ -26,7 +26,9 @@ use sparsewidth::Result;
 use sparsewidth::budget::{PAPER_WIDTHS, first_layer_connectivity, paper_learning_rate};
 use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::{Mnist, Normalisation, Normaliser};
-use sparsewidth::network::{MaskFamily, MlpLaw, Samples, TrainingData, TrainingSpec, WeightLaw, train};
+use sparsewidth::network::{
+    Activation, MaskFamily, MlpLaw, Parametrisation, Samples, TrainingData, TrainingSpec, WeightLaw, train,
+};
 
 const WEIGHTS: usize = 6352;
 const EPOCHS: usize = 10;
@@ -50,6 +52,9 @@ fn milliseconds(data: &TrainingData, width: usize, connectivity: Connectivity, s
                 connectivities: vec![connectivity, Connectivity::DENSE],
                 mask: MaskFamily::ExactCount,
                 law: WeightLaw::Uniform,
+                parametrisation: Parametrisation::NeuralTangent,
+                biases: false,
+                activation: Activation::Relu,
             },
             learning_rate: paper_learning_rate(width, !sparse)?,
             epochs,

@@ -28,6 +28,8 @@ pub enum Purpose {
     Synthetic = 5,
     /// Bootstrap resamples.
     Bootstrap = 6,
+    /// Biases of a layer: initialisation, layer.
+    Biases = 7,
 }
 
 /// One block of Philox4x32-10.

@@ -1,14 +1,18 @@
-//! One linear layer in NTK parametrisation: `output = W input / sqrt(fan-in)`, no bias.
+//! One linear layer: `output = W input / sqrt(fan-in) + bias`.
 
 use ndarray::{Array2, aview_mut2, aview2};
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
 
 use super::blocks::Row;
 use super::draw::{DrawnLayer, LayerId, LayerLaw, SparseRows};
 use super::rows::{
-    MOST_OUTPUTS, narrow_backward, narrow_forward, narrow_update, raise, sparse_backward, sparse_forward, sparse_update,
+    MOST_OUTPUTS, add_biases, narrow_backward, narrow_forward, narrow_update, raise, sparse_backward, sparse_forward,
+    sparse_update, update_biases,
 };
 use crate::error::Result;
 use crate::linalg::product;
+use crate::random::{Purpose, Stream};
 
 /// The weights of a layer: those that exist, or all of them.
 #[derive(Clone, Debug)]
@@ -18,24 +22,42 @@ enum Weights {
     Dense(Array2<f32>),
 }
 
+/// What a step of gradient descent goes along. Networks begin alike in both: weights of standard deviation
+/// `1/sqrt(fan-in p)`, times that of their law.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Parametrisation {
+    /// `w` in `output = w input / sqrt(fan-in)`: of the neural tangent kernel, in which a rate serves all widths.
+    NeuralTangent,
+    /// `W = w / sqrt(fan-in)` itself, as in most libraries.
+    Standard,
+}
+
 /// A layer of a network. Weights that do not exist are neither stored nor updated.
 #[derive(Clone, Debug)]
 pub struct Layer {
     weights: Weights,
+    /// One an output, or none.
+    biases: Vec<f32>,
+    parametrisation: Parametrisation,
     inputs: usize,
     outputs: usize,
 }
 
 impl Layer {
-    /// Draws a layer; a dense one (`p = 1`) is stored as a matrix.
-    pub fn draw(law: LayerLaw, id: LayerId) -> Self {
+    /// Draws a layer; a dense one (`p = 1`) is stored as a matrix. Biases, where there are to be any, are uniform on
+    /// `(-1/sqrt(fan-in), 1/sqrt(fan-in))`, as in PyTorch, and steps go along them as they are in either parametrisation.
+    pub fn draw(law: LayerLaw, id: LayerId, parametrisation: Parametrisation, biased: bool) -> Self {
         let drawn = DrawnLayer::new(law, id).all_rows();
         let weights = if law.connectivity.is_dense() {
             Weights::Dense(drawn.to_dense(law.columns))
         } else {
             Weights::Sparse(drawn)
         };
-        Self { weights, inputs: law.columns, outputs: law.rows }
+        let mut stream = Stream::new(id.seed, Purpose::Biases, id.initialisation, id.layer);
+        let reach = 1.0 / (law.columns as f32).sqrt();
+        let biases = (0..if biased { law.rows } else { 0 }).map(|_| stream.random_range(-reach..reach)).collect();
+        Self { weights, biases, parametrisation, inputs: law.columns, outputs: law.rows }
     }
 
     /// The number of inputs, the fan-in of the parametrisation, whichever weights exist.
@@ -56,7 +78,12 @@ impl Layer {
         }
     }
 
-    /// The weights as a matrix of shape `(outputs, inputs)`, 0 where none exists.
+    /// The biases, one an output, or none.
+    pub fn biases(&self) -> &[f32] {
+        &self.biases
+    }
+
+    /// The weights `w` as a matrix of shape `(outputs, inputs)`, 0 where none exists.
     pub fn to_dense(&self) -> Array2<f32> {
         match &self.weights {
             Weights::Dense(weights) => weights.clone(),
@@ -64,14 +91,16 @@ impl Layer {
         }
     }
 
-    fn factor(&self) -> f32 {
+    /// `1/sqrt(fan-in)`.
+    pub(super) fn factor(&self) -> f32 {
         (1.0 / (self.inputs as f64).sqrt()) as f32
     }
 
-    /// `output = W input / sqrt(fan-in)` for a block, one row an input, one row an output; of it the positive part, if it is to be
-    /// `rectified`.
+    /// `output = w input / sqrt(fan-in) + bias` for a block, one row an input, one row an output; of it the positive part, if it is
+    /// to be `rectified`.
     pub(super) fn forward(&self, input: &[Row], output: &mut [Row], rectified: bool) -> Result<()> {
-        let (factor, least) = (self.factor(), if rectified { 0.0 } else { f32::NEG_INFINITY });
+        let finally = if rectified { 0.0 } else { f32::NEG_INFINITY };
+        let (factor, least) = (self.factor(), if self.biases.is_empty() { finally } else { f32::NEG_INFINITY });
         match &self.weights {
             Weights::Sparse(weights) => sparse_forward(weights, factor, input, output, least),
             Weights::Dense(weights) => match self.narrow(weights) {
@@ -82,10 +111,13 @@ impl Layer {
                 }
             },
         }
+        if !self.biases.is_empty() {
+            add_biases(output, &self.biases, finally);
+        }
         Ok(())
     }
 
-    /// `input_gradient = W^T output_gradient / sqrt(fan-in)` for a block.
+    /// `input_gradient = w^T output_gradient / sqrt(fan-in)` for a block.
     pub(super) fn backward(&self, output_gradient: &[Row], input_gradient: &mut [Row]) -> Result<()> {
         let factor = self.factor();
         match &self.weights {
@@ -100,10 +132,17 @@ impl Layer {
         Ok(())
     }
 
-    /// One step of gradient descent, `W -= rate output_gradient input^T / sqrt(fan-in)`, on the weights that exist, summed over
-    /// blocks.
+    /// One step of gradient descent on the weights that exist and the biases, summed over blocks: `w -= rate output_gradient
+    /// input^T / sqrt(fan-in)`, or `sqrt(fan-in)` instead, so that `W` takes a step of the rate.
     pub(super) fn descend(&mut self, rate: f32, output_gradient: &[Row], input: &[Row]) -> Result<()> {
-        let (step, shape) = (rate * self.factor(), (self.inputs, self.outputs));
+        let step = match self.parametrisation {
+            Parametrisation::NeuralTangent => rate * self.factor(),
+            Parametrisation::Standard => rate / self.factor(),
+        };
+        let shape = (self.inputs, self.outputs);
+        if !self.biases.is_empty() {
+            update_biases(&mut self.biases, rate, output_gradient);
+        }
         let narrow = self.is_narrow();
         match &mut self.weights {
             Weights::Sparse(weights) => sparse_update(weights, step, output_gradient, input, shape),

@@ -3,15 +3,26 @@
 use std::ops::Range;
 
 use ndarray::{Array2, aview1, s};
+use serde::{Deserialize, Serialize};
 
 use super::blocks::{Batch, Blocks, Row, SAMPLES};
 use super::draw::{LayerId, LayerLaw, MaskFamily, WeightLaw};
-use super::layer::Layer;
+use super::layer::{Layer, Parametrisation};
 use super::rows::{largest, relu_backward};
 use crate::connectivity::Connectivity;
 use crate::error::{Error, Result};
 
-/// The law of a random perceptron without biases, ReLU between its layers.
+/// What is between the layers of a perceptron.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// `[x]_+`.
+    Relu,
+    /// Nothing: the network is linear, however many layers it has.
+    Linear,
+}
+
+/// The law of a random perceptron.
 #[derive(Clone, Debug)]
 pub struct MlpLaw {
     /// Inputs, hidden widths, outputs: at least two numbers, all at least 1.
@@ -22,11 +33,18 @@ pub struct MlpLaw {
     pub mask: MaskFamily,
     /// Their values.
     pub law: WeightLaw,
+    /// What steps go along.
+    pub parametrisation: Parametrisation,
+    /// Whether every layer has biases.
+    pub biases: bool,
+    /// What is between the layers.
+    pub activation: Activation,
 }
 
-/// A multilayer perceptron in NTK parametrisation.
+/// A multilayer perceptron.
 #[derive(Clone, Debug)]
 pub struct Mlp {
+    activation: Activation,
     layers: Vec<Layer>,
     /// The output of each layer (after the ReLU, but for the last), block by block.
     activations: Vec<Vec<Row>>,
@@ -60,11 +78,12 @@ impl Mlp {
                     mask: law.mask,
                     law: law.law,
                 };
-                Layer::draw(layer_law, LayerId { seed, initialisation, layer: layer as u32 })
+                let id = LayerId { seed, initialisation, layer: layer as u32 };
+                Layer::draw(layer_law, id, law.parametrisation, law.biases)
             })
             .collect();
         let rooms = vec![Vec::new(); layers.len()];
-        Ok(Self { layers, activations: rooms.clone(), gradients: rooms })
+        Ok(Self { activation: law.activation, layers, activations: rooms.clone(), gradients: rooms })
     }
 
     /// The layers, from the inputs on.
@@ -138,7 +157,7 @@ impl Mlp {
             let (before, after) = self.activations.split_at_mut(index);
             let output = &mut after[0][at(place, layer.outputs())];
             let input = before.last().map_or(input, |before| &before[at(place, layer.inputs())]);
-            layer.forward(input, output, index < last)?;
+            layer.forward(input, output, index < last && self.activation == Activation::Relu)?;
         }
         Ok(())
     }
@@ -165,7 +184,9 @@ impl Mlp {
                 let (before, after) = self.gradients.split_at_mut(index);
                 let below = &mut before[index - 1][at(place, layer.inputs())];
                 layer.backward(&after[0][at(place, layer.outputs())], below)?;
-                relu_backward(below, &self.activations[index - 1][at(place, layer.inputs())]);
+                if self.activation == Activation::Relu {
+                    relu_backward(below, &self.activations[index - 1][at(place, layer.inputs())]);
+                }
             }
         }
         for (index, layer) in self.layers.iter_mut().enumerate() {
@@ -222,74 +243,158 @@ mod tests {
     use crate::network::Samples;
     use ndarray::{Array1, Axis};
 
-    /// The same step in f64 on dense masked matrices, written from the definition.
-    fn reference_step(
-        weights: &[Array2<f64>],
-        input: &Array2<f64>,
-        labels: &[u8],
-        rate: f64,
-    ) -> (f64, Vec<Array2<f64>>) {
-        let factor = |w: &Array2<f64>| 1.0 / (w.ncols() as f64).sqrt();
-        let mut activations = vec![input.clone()];
-        for (index, w) in weights.iter().enumerate() {
-            let output = w.dot(&activations[index]) * factor(w);
-            activations.push(if index + 1 < weights.len() { output.mapv(|v| v.max(0.0)) } else { output });
-        }
-        let exponentials = activations.last().unwrap().mapv(f64::exp);
-        let sums: Array1<f64> = exponentials.sum_axis(Axis(0));
-        let mut gradient = exponentials / &sums;
-        let mut loss = 0.0;
-        for (sample, label) in labels.iter().enumerate() {
-            loss -= gradient[[usize::from(*label), sample]].ln() / labels.len() as f64;
-            gradient[[usize::from(*label), sample]] -= 1.0;
-        }
-        gradient /= labels.len() as f64;
-        let mut stepped = Vec::new();
-        for (index, w) in weights.iter().enumerate().rev() {
-            let mask = w.mapv(|v| f64::from(v != 0.0));
-            stepped.insert(0, w - &(gradient.dot(&activations[index].t()) * factor(w) * mask * rate));
-            gradient = w.t().dot(&gradient) * factor(w);
-            gradient.zip_mut_with(&activations[index], |g, a| *g *= f64::from(*a > 0.0));
-        }
-        (loss, stepped)
+    /// A network in f64 on dense matrices `W = w / sqrt(fan-in)` and biases, written from the definition.
+    struct Reference {
+        layers: Vec<(Array2<f64>, Array1<f64>)>,
+        activation: Activation,
     }
 
-    fn check_step(connectivities: [f64; 2], mask: MaskFamily, law: WeightLaw) {
-        let law = MlpLaw {
-            sizes: vec![30, 20, 4],
-            connectivities: connectivities.iter().map(|p| Connectivity::new(*p).unwrap()).collect(),
-            mask,
-            law,
-        };
-        let mut network = Mlp::draw(&law, 3, 0).unwrap();
+    impl Reference {
+        fn of(network: &Mlp) -> Self {
+            let layer = |layer: &Layer| {
+                let biases = layer.biases().iter().map(|bias| f64::from(*bias)).collect::<Vec<_>>();
+                let biases = if biases.is_empty() { vec![0.0; layer.outputs()] } else { biases };
+                let weights = layer.to_dense().mapv(f64::from) / (layer.inputs() as f64).sqrt();
+                (weights, Array1::from(biases))
+            };
+            Self { layers: network.layers().iter().map(layer).collect(), activation: network.activation }
+        }
+
+        /// The inputs of each layer, and the outputs.
+        fn activations(&self, input: &Array2<f64>) -> Vec<Array2<f64>> {
+            let mut all = vec![input.clone()];
+            for (index, (weights, biases)) in self.layers.iter().enumerate() {
+                let output = weights.dot(&all[index]) + biases.view().insert_axis(Axis(1));
+                let rectified = index + 1 < self.layers.len() && self.activation == Activation::Relu;
+                all.push(if rectified { output.mapv(|value| value.max(0.0)) } else { output });
+            }
+            all
+        }
+
+        fn loss(&self, input: &Array2<f64>, labels: &[u8]) -> f64 {
+            let activations = self.activations(input);
+            let outputs = activations.last().unwrap();
+            let of_sample = |(sample, label): (usize, &u8)| {
+                let column = outputs.column(sample);
+                column.mapv(f64::exp).sum().ln() - column[usize::from(*label)]
+            };
+            labels.iter().enumerate().map(of_sample).sum::<f64>() / labels.len() as f64
+        }
+
+        /// The gradient of the loss by each matrix and bias.
+        fn gradient(&self, input: &Array2<f64>, labels: &[u8]) -> Vec<(Array2<f64>, Array1<f64>)> {
+            let activations = self.activations(input);
+            let exponentials = activations.last().unwrap().mapv(f64::exp);
+            let mut gradient = &exponentials / &exponentials.sum_axis(Axis(0));
+            for (sample, label) in labels.iter().enumerate() {
+                gradient[[usize::from(*label), sample]] -= 1.0;
+            }
+            gradient /= labels.len() as f64;
+            let mut all = Vec::new();
+            for (index, (weights, _)) in self.layers.iter().enumerate().rev() {
+                all.insert(0, (gradient.dot(&activations[index].t()), gradient.sum_axis(Axis(1))));
+                gradient = weights.t().dot(&gradient);
+                if self.activation == Activation::Relu {
+                    gradient.zip_mut_with(&activations[index], |gradient, output| {
+                        *gradient *= f64::from(*output > 0.0);
+                    });
+                }
+            }
+            all
+        }
+    }
+
+    fn samples() -> (Array2<f32>, Vec<u8>) {
         // 70 samples: not a whole block of 64, nor two.
-        let batch = 70;
-        let input = Array2::from_shape_fn((30, batch), |(i, j)| ((i * 37 + j * 11) % 17) as f32 / 8.0 - 1.0);
-        let labels: Vec<u8> = (0..batch).map(|sample| (sample * 7 % 4) as u8).collect();
-        let weights: Vec<Array2<f64>> = network.layers().iter().map(|layer| layer.to_dense().mapv(f64::from)).collect();
-        let (expected_loss, expected) = reference_step(&weights, &input.mapv(f64::from), &labels, 3.0);
-        let count = network.weights();
-        let mut blocks = Batch::default();
-        blocks.fill(&Samples::new(input.t().to_owned()), &(0..batch).collect::<Vec<_>>());
-        let loss = network.descend(&blocks, &labels, 3.0).unwrap();
-        assert_eq!(network.weights(), count);
-        // f32 sums of up to 70 terms: relative errors of order 1e-6.
-        assert!((loss - expected_loss).abs() < 1e-5 * expected_loss, "{loss} {expected_loss}");
-        for ((layer, before), after) in network.layers().iter().zip(&weights).zip(&expected) {
-            let stepped = layer.to_dense().mapv(f64::from);
-            let largest = (after - before).iter().fold(0.0f64, |m, v| m.max(v.abs()));
-            assert!(largest > 1e-3, "the step must move something");
-            let error = (&stepped - after).iter().fold(0.0f64, |m, v| m.max(v.abs()));
-            assert!(error < 2e-5 * largest.max(1.0), "{error:e} of {largest:e}");
+        let input = Array2::from_shape_fn((30, 70), |(i, j)| ((i * 37 + j * 11) % 17) as f32 / 8.0 - 1.0);
+        (input, (0..70).map(|sample| (sample * 7 % 4) as u8).collect())
+    }
+
+    fn law(connectivities: [f64; 3], parametrisation: Parametrisation, biases: bool, activation: Activation) -> MlpLaw {
+        MlpLaw {
+            // Layers of many outputs and of few.
+            sizes: vec![30, 40, 20, 4],
+            connectivities: connectivities.iter().map(|p| Connectivity::new(*p).unwrap()).collect(),
+            mask: MaskFamily::Bernoulli,
+            law: WeightLaw::Uniform,
+            parametrisation,
+            biases,
+            activation,
         }
     }
 
     #[test]
-    fn a_step_matches_the_dense_masked_reference() {
-        for mask in [MaskFamily::Bernoulli, MaskFamily::ExactCount] {
-            for law in [WeightLaw::Gaussian, WeightLaw::Uniform] {
-                for connectivities in [[1.0, 1.0], [0.3, 1.0], [0.3, 0.4], [1.0, 0.4]] {
-                    check_step(connectivities, mask, law);
+    fn the_reference_is_the_slope_of_its_loss() {
+        let (input, labels) = samples();
+        let input = input.mapv(f64::from);
+        for activation in [Activation::Relu, Activation::Linear] {
+            let law = law([0.5, 1.0, 0.5], Parametrisation::Standard, true, activation);
+            let mut network = Reference::of(&Mlp::draw(&law, 3, 0).unwrap());
+            let gradient = network.gradient(&input, &labels);
+            let step = 1e-6;
+            for (index, (by_weights, by_biases)) in gradient.iter().enumerate() {
+                for place in [(0, 0), (1, 3), (3, 19), (2, 7)] {
+                    let mut slope = |change: &dyn Fn(&mut Reference, f64)| {
+                        change(&mut network, step);
+                        let above = network.loss(&input, &labels);
+                        change(&mut network, -2.0 * step);
+                        let below = network.loss(&input, &labels);
+                        change(&mut network, step);
+                        (above - below) / (2.0 * step)
+                    };
+                    let by_weight = slope(&|network, step| network.layers[index].0[place] += step);
+                    let by_bias = slope(&|network, step| network.layers[index].1[place.0] += step);
+                    // Rounding of a loss near 1, 1e-16, over the step; no kink lies within it.
+                    for (found, expected) in [(by_weights[place], by_weight), (by_biases[place.0], by_bias)] {
+                        assert!((found - expected).abs() < 1e-8, "layer {index} {place:?}: {found} {expected}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_step_is_that_of_the_dense_masked_reference() {
+        let (input, labels) = samples();
+        let rate = 3.0;
+        for parametrisation in [Parametrisation::NeuralTangent, Parametrisation::Standard] {
+            for (biases, activation) in
+                [(false, Activation::Relu), (true, Activation::Relu), (true, Activation::Linear)]
+            {
+                for connectivities in [[1.0, 1.0, 1.0], [0.3, 0.5, 1.0], [0.3, 1.0, 0.4], [1.0, 0.5, 0.4]] {
+                    let mut network =
+                        Mlp::draw(&law(connectivities, parametrisation, biases, activation), 3, 0).unwrap();
+                    let before = Reference::of(&network);
+                    let (weights, wide) = (network.weights(), input.mapv(f64::from));
+                    let mut batch = Batch::default();
+                    batch.fill(&Samples::new(input.t().to_owned()), &(0..labels.len()).collect::<Vec<_>>());
+                    let loss = network.descend(&batch, &labels, rate).unwrap();
+                    // Single precision sums of up to 70 terms: relative errors of order 1e-6.
+                    let expected = before.loss(&wide, &labels);
+                    assert!((loss - expected).abs() < 1e-5 * expected, "{loss} {expected}");
+                    assert_eq!(network.weights(), weights);
+                    let after = Reference::of(&network);
+                    for (index, (by_weights, by_biases)) in before.gradient(&wide, &labels).into_iter().enumerate() {
+                        let ((old, old_biases), (new, new_biases)) = (&before.layers[index], &after.layers[index]);
+                        let scale = match parametrisation {
+                            Parametrisation::NeuralTangent => 1.0 / old.ncols() as f64,
+                            Parametrisation::Standard => 1.0,
+                        };
+                        let exists = old.mapv(|weight| f64::from(weight != 0.0));
+                        let steps = by_weights * exists * (scale * f64::from(rate));
+                        let largest = steps.iter().fold(0.0f64, |largest, step| largest.max(step.abs()));
+                        assert!(largest > 1e-5, "the step must move something");
+                        // The weights are of order 0.3, stored to 3e-8 of that.
+                        let error = (old - &steps - new).iter().fold(0.0f64, |error, value| error.max(value.abs()));
+                        assert!(
+                            error < 1e-5 * largest + 5e-8,
+                            "{parametrisation:?}, layer {index}: {error:e} of {largest:e}"
+                        );
+                        if biases {
+                            let error = old_biases - &(by_biases * f64::from(rate)) - new_biases;
+                            assert!(error.iter().all(|error| error.abs() < 1e-6), "layer {index}: {error}");
+                        }
+                    }
                 }
             }
         }

@@ -13,6 +13,6 @@ pub(crate) mod vector;
 
 pub use blocks::{Batch, Blocks, Samples};
 pub use draw::{DrawnLayer, LayerId, LayerLaw, MaskFamily, SparseRows, WeightLaw};
-pub use layer::Layer;
-pub use mlp::{Mlp, MlpLaw};
+pub use layer::{Layer, Parametrisation};
+pub use mlp::{Activation, Mlp, MlpLaw};
 pub use train::{TrainingData, TrainingRun, TrainingSpec, check_learning_rate, train};

@@ -161,6 +161,24 @@ pub fn largest(outputs: &[Row]) -> [u32; SAMPLES] {
     answers
 }
 
+/// Adds the bias of each row, and takes `least` where the sum is less.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+pub fn add_biases(rows: &mut [Row], biases: &[f32], least: f32) {
+    for (row, bias) in rows.iter_mut().zip(biases) {
+        row.iter_mut().for_each(|value| *value = raised(*value + bias, least));
+    }
+}
+
+/// `bias_i -= step sum output_gradient_i`, summed over blocks.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+pub fn update_biases(biases: &mut [f32], step: f32, output_gradient: &[Row]) {
+    for gradient in output_gradient.chunks_exact(biases.len()) {
+        for (bias, gradient) in biases.iter_mut().zip(gradient) {
+            *bias -= step * lane_sum(*gradient);
+        }
+    }
+}
+
 /// The gradient by what was rectified: 0 where the outcome is.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 pub fn relu_backward(gradient: &mut [Row], activation: &[Row]) {

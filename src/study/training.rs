@@ -5,7 +5,7 @@ use super::spec::{TrainedNetwork, TrainingStudySpec};
 use crate::connectivity::Connectivity;
 use crate::data::{CLASSES, DataSource, Normaliser, SUBSET_SEED};
 use crate::error::Result;
-use crate::network::{MlpLaw, Samples, TrainingData, TrainingSpec, train};
+use crate::network::{Activation, MlpLaw, Parametrisation, Samples, TrainingData, TrainingSpec, train};
 
 /// Normalised training and test sets.
 pub(super) struct PreparedTraining<'a> {
@@ -45,6 +45,9 @@ impl<'a> PreparedTraining<'a> {
                 connectivities: vec![network.connectivity, Connectivity::DENSE],
                 mask: self.spec.mask,
                 law: self.spec.law,
+                parametrisation: Parametrisation::NeuralTangent,
+                biases: false,
+                activation: Activation::Relu,
             },
             learning_rate: network.learning_rate,
             epochs: self.spec.epochs,
