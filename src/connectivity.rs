@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// A connectivity `p` in `(0, 1]`, at least 1e-30. The weights that exist have variance `sigma^2 = 1/p`, so that a row keeps its scale.
+/// A connectivity `p` in `(0, 1]`, at least 1e-30. The weights that exist have variance `sigma^2 = 1/p`, so that a row keeps its
+/// scale.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Connectivity(f64);

@@ -66,8 +66,9 @@ pub fn sorted(values: &[f64]) -> Vec<f64> {
 
 /// A histogram of numbers in bins that grow in proportion: 256 an octave, over all of double precision.
 ///
-/// Its size grows with the range of the values, not with their number (16 KB for every eight octaves, 4 MB for all). A quantile that it gives lies in the bin of the true one, so it is right to a
-/// relative [`LogHistogram::RESOLUTION`]; numbers below the normal range count as 0, negative ones and NaN too.
+/// Its size grows with the range of the values, not with their number (16 KB for every eight octaves, 4 MB for all). A quantile
+/// that it gives lies in the bin of the true one, so it is right to a relative [`LogHistogram::RESOLUTION`]; numbers below the
+/// normal range count as 0, negative ones and NaN too.
 #[derive(Clone, Debug, Default)]
 pub struct LogHistogram {
     /// By bin, from `first` on; bins outside are empty.

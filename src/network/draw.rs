@@ -194,8 +194,8 @@ impl DrawnLayer {
         row_keys
     }
 
-    /// The end that keeps the `round(p rows columns)` smallest keys, ties decided by their places: an order statistic of the keys, found among those below
-    /// a cut that leaves six standard deviations of room.
+    /// The end that keeps the `round(p rows columns)` smallest keys, ties decided by their places: an order statistic of the
+    /// keys, found among those below a cut that leaves six standard deviations of room.
     fn exact_count(&self) -> (u64, u64) {
         let entries = self.law.rows as f64 * self.law.columns as f64;
         let count = (self.law.connectivity.get() * entries).round();

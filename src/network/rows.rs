@@ -1,7 +1,7 @@
 //! The inner loops of training over blocks of 64 samples, compiled for AVX-512, AVX2 and plain x86-64 and chosen at run time.
 //!
-//! A block is one [`Row`] a feature; gradients by weights are summed over all blocks of a batch. Sums for one row of samples, or for
-//! a few, stay in registers. No fused multiply-adds and a fixed order: the same bits on each processor.
+//! A block is one [`Row`] a feature; gradients by weights are summed over all blocks of a batch. Sums for one row of samples, or
+//! for a few, stay in registers. No fused multiply-adds and a fixed order: the same bits on each processor.
 
 use multiversion::multiversion;
 

@@ -1,10 +1,12 @@
 //! The kernels of `sampled.cu` against the CPU: on the host, and on a GPU where there is one.
 
+use super::backend::{CHUNK, rows_of};
 use super::*;
 use crate::connectivity::Connectivity;
 use crate::data::{DataSource, Normalisation};
-use crate::network::{LayerId, MaskFamily, SparseRows};
+use crate::network::{DrawnLayer, LayerId, LayerLaw, MaskFamily, SparseRows, WeightLaw};
 use crate::sampled::features::hidden_features;
+use crate::sampled::sweep::Backend;
 use crate::sampled::{Device, SampledNetwork, Sweep};
 use ndarray::{Array2, ArrayView2};
 
