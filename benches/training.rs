@@ -37,10 +37,10 @@ fn data() -> Result<TrainingData> {
     let mnist = Mnist::embedded()?;
     let normaliser = Normaliser::fit(Normalisation::Pixel, &mnist.train.images.mapv(f64::from), true)?;
     let samples = |images| Samples::of_images(images, &normaliser);
-    Ok(TrainingData::new(
+    TrainingData::new(
         (samples(mnist.train.images), mnist.train.labels),
         (&samples(mnist.test.images), mnist.test.labels),
-    ))
+    )
 }
 
 /// Milliseconds an epoch, without drawing the network: the least of a few times, since what disturbs a run only adds.

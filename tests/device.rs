@@ -1,5 +1,5 @@
 //! The program and its GPUs: what it says where there is none, and the way to one, through a driver whose devices are the host
-//! (`tests/driver`; `scripts/driver_tests.sh` builds it and NVRTC's place, and runs this).
+//! (`tests/driver`; `scripts/driver_tests.sh` builds it, fetches NVRTC, and runs this).
 
 use std::path::Path;
 use std::process::Output;

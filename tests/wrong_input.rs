@@ -360,6 +360,8 @@ fn folders_and_journals() {
 
     refused(&["figure", "--from", &out, "--out", "/proc"], &["/proc", "cannot be written", "--out"]);
     refused(&["figure", "--from", &out, "--protocol", "paper"], &["--from", "--protocol"]);
+    refused(&["figure", "--from", &out, "--device", "cuda"], &["--from", "--device"]);
+    refused(&["figure", "--from", &out, "--memory", "5"], &["--from", "--memory"]);
     refused(&["figure", "--from", &files.path("nowhere")], &["nowhere/records.jsonl", "cannot be read"]);
     files.bytes("damaged/records.jsonl", b"{\"kind\":\"distance\"}\n");
     refused(&["figure", "--from", &files.path("damaged")], &["records.jsonl", "line 1 is corrupt"]);

@@ -25,7 +25,7 @@ const QUICK_RUNS: usize = 5;
 const PAPER_RUNS: usize = 10;
 
 /// Options that only computing heeds.
-const COMPUTING: [&str; 17] = [
+const COMPUTING: [&str; 20] = [
     "seed",
     "protocol",
     "data",
@@ -38,6 +38,9 @@ const COMPUTING: [&str; 17] = [
     "mask",
     "law",
     "reference",
+    "device",
+    "precision",
+    "memory",
     "samples",
     "epochs",
     "batch",

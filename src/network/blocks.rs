@@ -4,6 +4,7 @@ use multiversion::multiversion;
 use ndarray::Array2;
 
 use crate::data::Normaliser;
+use crate::error::{Error, Result};
 
 /// Samples of a block.
 pub const SAMPLES: usize = 64;
@@ -73,11 +74,14 @@ impl Blocks {
         let all: Vec<usize> = (0..samples.len()).collect();
         let values = match &samples.values {
             Values::Single(values) => {
-                Values::Single(side_by_side(rows_of(values), samples.features, &all, &mut Vec::new()))
+                let mut blocks = Vec::new();
+                side_by_side(rows_of(values), samples.features, &all, &mut blocks);
+                Values::Single(blocks)
             }
             Values::Bytes(bytes, map) => {
-                let bytes = side_by_side(rows_of(bytes), samples.features, &all, &mut Vec::new());
-                Values::Bytes(bytes, map.clone())
+                let mut blocks = Vec::new();
+                side_by_side(rows_of(bytes), samples.features, &all, &mut blocks);
+                Values::Bytes(blocks, map.clone())
             }
         };
         Self { features: samples.features, samples: samples.len(), values }
@@ -123,14 +127,21 @@ pub struct Batch {
 
 impl Batch {
     /// Takes the chosen samples, instead of what it held.
-    pub fn fill(&mut self, samples: &Samples, chosen: &[usize]) {
+    ///
+    /// # Errors
+    /// Where one of them is not among the samples.
+    pub fn fill(&mut self, samples: &Samples, chosen: &[usize]) -> Result<()> {
+        if let Some(beyond) = chosen.iter().find(|sample| **sample >= samples.len()) {
+            let problem = format!("there are {} samples", samples.len());
+            return Err(Error::value("chosen", beyond, problem, "give numbers below"));
+        }
         (self.features, self.samples) = (samples.features, chosen.len());
         match &samples.values {
             Values::Single(values) => {
-                self.values = side_by_side(rows_of(values), samples.features, chosen, &mut self.values);
+                side_by_side(rows_of(values), samples.features, chosen, &mut self.values);
             }
             Values::Bytes(bytes, map) => {
-                self.bytes = side_by_side(rows_of(bytes), samples.features, chosen, &mut self.bytes);
+                side_by_side(rows_of(bytes), samples.features, chosen, &mut self.bytes);
                 self.values.resize(self.bytes.len(), [0.0; SAMPLES]);
                 let features = self.features.max(1);
                 for (bytes, values) in self.bytes.chunks_exact(features).zip(self.values.chunks_exact_mut(features)) {
@@ -138,6 +149,7 @@ impl Batch {
                 }
             }
         }
+        Ok(())
     }
 
     /// The number of samples.
@@ -161,16 +173,10 @@ fn rows_of<T>(values: &Array2<T>) -> &[T] {
     values.as_slice().unwrap_or(&[])
 }
 
-/// The chosen rows in blocks, in the memory of `room`; zeros beyond the last.
-fn side_by_side<T: Copy + Default>(
-    rows: &[T],
-    features: usize,
-    chosen: &[usize],
-    room: &mut Vec<[T; SAMPLES]>,
-) -> Vec<[T; SAMPLES]> {
+/// Writes the chosen rows to blocks; zeros beyond the last.
+fn side_by_side<T: Copy + Default>(rows: &[T], features: usize, chosen: &[usize], values: &mut Vec<[T; SAMPLES]>) {
     // Rows that are read side by side, while whole cache lines of a block are written.
     const TOGETHER: usize = 16;
-    let mut values = std::mem::take(room);
     values.resize(chosen.len().div_ceil(SAMPLES) * features, [T::default(); SAMPLES]);
     let zeros = vec![T::default(); features];
     for (block, chosen) in values.chunks_exact_mut(features.max(1)).zip(chosen.chunks(SAMPLES)) {
@@ -187,7 +193,6 @@ fn side_by_side<T: Copy + Default>(
             }
         }
     }
-    values
 }
 
 /// `(byte - shift) factor`.

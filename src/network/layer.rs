@@ -1,4 +1,4 @@
-//! One linear layer: `output = W input / sqrt(fan-in) + bias`.
+//! One linear layer: `output = w input / sqrt(fan-in) + bias`.
 
 use ndarray::{Array2, aview_mut2, aview2};
 use rand::RngExt;
@@ -27,7 +27,7 @@ enum Weights {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Parametrisation {
-    /// `w` in `output = w input / sqrt(fan-in)`: of the neural tangent kernel, in which a rate serves all widths.
+    /// `w` in `output = w input / sqrt(fan-in)`: of the neural tangent kernel, the authors' for the figure.
     NeuralTangent,
     /// `W = w / sqrt(fan-in)` itself, as in most libraries.
     Standard,

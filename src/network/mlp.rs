@@ -367,7 +367,7 @@ mod tests {
                     let before = Reference::of(&network);
                     let (weights, wide) = (network.weights(), input.mapv(f64::from));
                     let mut batch = Batch::default();
-                    batch.fill(&Samples::new(input.t().to_owned()), &(0..labels.len()).collect::<Vec<_>>());
+                    batch.fill(&Samples::new(input.t().to_owned()), &(0..labels.len()).collect::<Vec<_>>()).unwrap();
                     let loss = network.descend(&batch, &labels, rate).unwrap();
                     // Single precision sums of up to 70 terms: relative errors of order 1e-6.
                     let expected = before.loss(&wide, &labels);

@@ -1,7 +1,7 @@
 //! Networks: drawing sparse layers, and training multilayer perceptrons that store only the weights that exist.
 //!
-//! Activations are *feature-major*: a batch is a matrix of one row a feature and one column a sample, so that a weight
-//! meets whole rows of contiguous samples, whichever weights exist.
+//! Samples and activations come in [`Blocks`] of 64, matrices of one row a feature and one column a sample, so that a weight meets
+//! whole rows of contiguous samples, whichever weights exist.
 
 mod blocks;
 mod draw;
@@ -9,7 +9,6 @@ mod layer;
 mod mlp;
 mod rows;
 mod train;
-pub(crate) mod vector;
 
 pub use blocks::{Batch, Blocks, Samples};
 pub use draw::{DrawnLayer, LayerId, LayerLaw, MaskFamily, SparseRows, WeightLaw};

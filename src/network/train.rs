@@ -18,8 +18,17 @@ pub struct TrainingData {
 
 impl TrainingData {
     /// Takes samples with a label each, for training and for the test.
-    pub fn new((samples, labels): (Samples, Vec<u8>), (test, test_labels): (&Samples, Vec<u8>)) -> Self {
-        Self { samples, labels, test: Blocks::new(test), test_labels }
+    ///
+    /// # Errors
+    /// Where there are none, or not one label a sample.
+    pub fn new((samples, labels): (Samples, Vec<u8>), (test, test_labels): (&Samples, Vec<u8>)) -> Result<Self> {
+        for (name, samples, labels) in [("labels", &samples, &labels), ("test_labels", test, &test_labels)] {
+            if samples.is_empty() || samples.len() != labels.len() {
+                let problem = format!("there are {} samples", samples.len());
+                return Err(Error::value(name, labels.len(), problem, "give samples with one label each"));
+            }
+        }
+        Ok(Self { samples, labels, test: Blocks::new(test), test_labels })
     }
 
     /// The number of training samples.
@@ -99,7 +108,7 @@ pub fn train(data: &TrainingData, spec: &TrainingSpec) -> Result<TrainingRun> {
         order.shuffle(&mut Stream::new(spec.seed, Purpose::Shuffle, spec.run, epoch as u32));
         let (mut loss, mut steps) = (0.0, 0.0);
         for chosen in order.chunks(spec.batch) {
-            batch.fill(&data.samples, chosen);
+            batch.fill(&data.samples, chosen)?;
             labels.clear();
             labels.extend(chosen.iter().map(|sample| data.labels[*sample]));
             loss += network.descend(&batch, &labels, rate)?;

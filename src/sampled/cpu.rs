@@ -31,25 +31,13 @@ impl<'a> Cpu<'a> {
         Self { inputs }
     }
 
-    /// The features of one chunk of a draw's hidden units on the tiles given, shapes `(rows, inputs)`.
-    fn features(&self, drawn: &DrawnLayer, chunk: usize, tiles: &[usize]) -> Result<Vec<Array2<f32>>> {
-        let law = *drawn.law();
-        let mut weights = drawn.rows_in_parallel(chunk * CHUNK..((chunk + 1) * CHUNK).min(law.rows));
-        weights.drop_empty_rows();
-        tiles.par_iter().map(|tile| hidden_features(&weights, law, &self.inputs.tiles[*tile])).collect()
-    }
-}
-
-impl Backend for Cpu<'_> {
-    /// Made where they are needed, by every batch anew.
-    type Limits = ();
-    type Error = Error;
-
-    fn tiles(&self) -> usize {
+    /// The number of tiles that the inputs are cut into.
+    pub fn tiles(&self) -> usize {
         self.inputs.tiles.len()
     }
 
-    fn costs(&self, draws: &[Draw]) -> Costs {
+    /// What a sweep takes beside the inputs.
+    pub fn costs(&self, draws: &[Draw]) -> Costs {
         let (threads, tiles, float) = (rayon::current_num_threads(), self.tiles(), size_of::<f32>());
         // A tile of the kernel and of its limit in each thread, and room of the product; the weights of one chunk.
         let in_threads = threads * (3 * TILE * TILE * float + (8 << 20));
@@ -65,6 +53,20 @@ impl Backend for Cpu<'_> {
             batch: usize::MAX,
         }
     }
+
+    /// The features of one chunk of a draw's hidden units on the tiles given, shapes `(rows, inputs)`.
+    fn features(&self, drawn: &DrawnLayer, chunk: usize, tiles: &[usize]) -> Result<Vec<Array2<f32>>> {
+        let law = *drawn.law();
+        let mut weights = drawn.rows_in_parallel(chunk * CHUNK..((chunk + 1) * CHUNK).min(law.rows));
+        weights.drop_empty_rows();
+        tiles.par_iter().map(|tile| hidden_features(&weights, law, &self.inputs.tiles[*tile])).collect()
+    }
+}
+
+impl Backend for Cpu<'_> {
+    /// Made where they are needed, by every batch anew.
+    type Limits = ();
+    type Error = Error;
 
     fn limits(&self, _: &[TilePair]) -> Result<()> {
         Ok(())

@@ -2,9 +2,9 @@
 
 use ndarray::{Array2, ArrayView2};
 
+use super::vector::{relu, sparse_product};
 use crate::error::Result;
 use crate::linalg::product;
-use crate::network::vector::{relu, sparse_product};
 use crate::network::{LayerLaw, SparseRows};
 
 /// Above this connectivity rows are multiplied as dense matrices, zeros and all. Measured at 2,048 rows of 784 entries on two cores
@@ -30,7 +30,7 @@ pub fn hidden_features(weights: &SparseRows, law: LayerLaw, inputs: &Array2<f32>
         let dense = weights.to_dense(law.columns);
         product(dense.view(), inputs.view(), 1.0, false, hidden.view_mut())?;
     } else if let (Some(input), Some(output)) = (inputs.as_slice(), hidden.as_slice_mut()) {
-        sparse_product(weights, 1.0, input, output, samples);
+        sparse_product(weights, input, output, samples);
     }
     if let Some(values) = hidden.as_slice_mut() {
         relu(values);

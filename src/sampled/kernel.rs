@@ -5,9 +5,9 @@ use rand::RngExt;
 use rayon::prelude::*;
 
 use super::features::{hidden_features, scale_of};
+use super::vector::add_pair_products;
 use crate::error::{Error, Result};
 use crate::gram::check_inputs;
-use crate::network::vector::add_pair_products;
 use crate::network::{DrawnLayer, LayerId, LayerLaw};
 use crate::random::{Purpose, Stream};
 

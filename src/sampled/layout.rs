@@ -79,7 +79,7 @@ impl Layout {
         )
     }
 
-    /// The number of pairs of tiles, and the place of one among them.
+    /// The number of pairs of tiles.
     pub fn pairs(&self) -> usize {
         self.tiles * (self.tiles + 1) / 2
     }

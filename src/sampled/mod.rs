@@ -13,6 +13,7 @@ mod kernel;
 mod layout;
 mod sweep;
 mod tiles;
+mod vector;
 
 #[cfg(feature = "cuda")]
 pub use accelerator::cuda::Cuda;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::accelerator;
 use super::cpu::Cpu;
 use super::device::Device;
-use super::layout::{Costs, Layout, TilePair};
+use super::layout::{Layout, TilePair};
 use super::tiles::TiledInputs;
 use crate::error::{Error, Result};
 use crate::network::{LayerId, LayerLaw};
@@ -51,11 +51,6 @@ pub(super) trait Backend {
     type Limits;
     /// What can go wrong.
     type Error;
-
-    /// The number of tiles that the inputs are cut into.
-    fn tiles(&self) -> usize;
-
-    fn costs(&self, draws: &[Draw]) -> Costs;
 
     fn limits(&self, pairs: &[TilePair]) -> Result<Self::Limits, Self::Error>;
 

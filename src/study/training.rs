@@ -25,7 +25,7 @@ impl<'a> PreparedTraining<'a> {
         let training = (Samples::of_images(training.images, &normaliser), training.labels);
         Ok(Self {
             spec,
-            data: TrainingData::new(training, (&test, mnist.test.labels)),
+            data: TrainingData::new(training, (&test, mnist.test.labels))?,
             checksum: mnist.train.checksum,
             test_checksum: mnist.test.checksum,
         })

@@ -22,7 +22,6 @@ const BATCH: usize = 8;
 /// The inputs on a device.
 pub struct OnDevice<'a, A: Accelerator> {
     pub device: &'a A,
-    samples: usize,
     dimension: usize,
     /// Shape `(d, stride)`.
     inputs: A::Buffer<f32>,
@@ -35,7 +34,6 @@ impl<'a, A: Accelerator> OnDevice<'a, A> {
         let (matrix, norms) = inputs.padded(TILE);
         Ok(Self {
             device,
-            samples: inputs.samples(),
             dimension: inputs.dimension(),
             stride: matrix.ncols(),
             inputs: device.upload(matrix.as_slice().unwrap_or(&[]))?,
@@ -198,14 +196,6 @@ impl<A: Accelerator> Backend for OnDevice<'_, A> {
     type Limits = Limits<A>;
     type Error = Trouble;
 
-    fn tiles(&self) -> usize {
-        self.samples.div_ceil(TILE)
-    }
-
-    fn costs(&self, draws: &[Draw]) -> Costs {
-        costs(self.samples, self.dimension, draws)
-    }
-
     fn limits(&self, pairs: &[TilePair]) -> Result<Limits<A>, Trouble> {
         let device = self.device;
         let used = used_tiles(pairs);
@@ -306,7 +296,7 @@ pub fn costs(samples: usize, dimension: usize, draws: &[Draw]) -> Costs {
     // Of one draw: what is freed serves the next, in the order of the stream.
     let weights = draws.iter().map(weights).max().unwrap_or(0);
     let wide = draws.iter().any(|draw| draw.law.rows > CHUNK);
-    let sums = draws.len().saturating_mul(tiles * (tiles + 1) / 2 * size_of::<Sums>());
+    let sums = draws.len().min(BATCH).saturating_mul(tiles * (tiles + 1) / 2 * size_of::<Sums>());
     Costs {
         fixed: inputs.saturating_add(weights).saturating_add(sums),
         pair: TILE * TILE * float * if wide { 2 } else { 1 },

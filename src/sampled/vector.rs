@@ -4,14 +4,14 @@
 
 use multiversion::multiversion;
 
-use super::draw::SparseRows;
+use crate::network::SparseRows;
 
 /// Samples that one pass over a row's weights keeps in registers.
 const REGISTERS: usize = 64;
 
-/// `output[i, :] = factor sum_j W_ij input[j, :]` for each row `i`: feature-major, `batch` samples a row.
+/// `output[i, :] = sum_j W_ij input[j, :]` for each row `i`: feature-major, `batch` samples a row.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
-pub fn sparse_product(weights: &SparseRows, factor: f32, input: &[f32], output: &mut [f32], batch: usize) {
+pub fn sparse_product(weights: &SparseRows, input: &[f32], output: &mut [f32], batch: usize) {
     for (i, output) in output.chunks_exact_mut(batch).enumerate() {
         let (columns, values) = weights.row(i);
         let mut blocks = output.chunks_exact_mut(REGISTERS);
@@ -25,9 +25,7 @@ pub fn sparse_product(weights: &SparseRows, factor: f32, input: &[f32], output: 
                     sum[lane] += value * input[lane];
                 }
             }
-            for lane in 0..REGISTERS {
-                block[lane] = factor * sum[lane];
-            }
+            block.copy_from_slice(&sum);
             start += REGISTERS;
         }
         let rest = blocks.into_remainder();
@@ -38,11 +36,10 @@ pub fn sparse_product(weights: &SparseRows, factor: f32, input: &[f32], output: 
                 *sum += value * input;
             }
         }
-        rest.iter_mut().for_each(|sum| *sum *= factor);
     }
 }
 
-/// `[value]_+`; a NaN stays one, so that a run that diverges is seen to.
+/// `[value]_+`.
 pub fn relu(values: &mut [f32]) {
     for value in values {
         *value = if *value < 0.0 { 0.0 } else { *value };
