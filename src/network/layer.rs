@@ -20,6 +20,8 @@ enum Weights {
     Sparse(SparseRows),
     /// Shape `(outputs, inputs)`.
     Dense(Array2<f32>),
+    /// The same of few outputs, row by row.
+    Narrow(Vec<f32>),
 }
 
 /// What a step of gradient descent goes along. Networks begin alike in both: weights of standard deviation
@@ -49,10 +51,10 @@ impl Layer {
     /// `(-1/sqrt(fan-in), 1/sqrt(fan-in))`, as in PyTorch, and steps go along them as they are in either parametrisation.
     pub fn draw(law: LayerLaw, id: LayerId, parametrisation: Parametrisation, biased: bool) -> Self {
         let drawn = DrawnLayer::new(law, id).all_rows();
-        let weights = if law.connectivity.is_dense() {
-            Weights::Dense(drawn.to_dense(law.columns))
-        } else {
-            Weights::Sparse(drawn)
+        let weights = match law.connectivity.is_dense() {
+            true if law.rows <= MOST_OUTPUTS => Weights::Narrow(drawn.to_dense(law.columns).into_iter().collect()),
+            true => Weights::Dense(drawn.to_dense(law.columns)),
+            false => Weights::Sparse(drawn),
         };
         let mut stream = Stream::new(id.seed, Purpose::Biases, id.initialisation, id.layer);
         let reach = 1.0 / (law.columns as f32).sqrt();
@@ -75,6 +77,7 @@ impl Layer {
         match &self.weights {
             Weights::Sparse(weights) => weights.len(),
             Weights::Dense(weights) => weights.len(),
+            Weights::Narrow(weights) => weights.len(),
         }
     }
 
@@ -87,6 +90,9 @@ impl Layer {
     pub fn to_dense(&self) -> Array2<f32> {
         match &self.weights {
             Weights::Dense(weights) => weights.clone(),
+            Weights::Narrow(weights) => {
+                Array2::from_shape_fn((self.outputs, self.inputs), |(i, j)| weights[i * self.inputs + j])
+            }
             Weights::Sparse(weights) => weights.to_dense(self.inputs),
         }
     }
@@ -103,13 +109,11 @@ impl Layer {
         let (factor, least) = (self.factor(), if self.biases.is_empty() { finally } else { f32::NEG_INFINITY });
         match &self.weights {
             Weights::Sparse(weights) => sparse_forward(weights, factor, input, output, least),
-            Weights::Dense(weights) => match self.narrow(weights) {
-                Some(weights) => narrow_forward(weights, factor, input, output, least),
-                None => {
-                    product(weights.view(), aview2(input), factor, false, aview_mut2(output))?;
-                    raise(output, least);
-                }
-            },
+            Weights::Narrow(weights) => narrow_forward(weights, factor, input, output, least),
+            Weights::Dense(weights) => {
+                product(weights.view(), aview2(input), factor, false, aview_mut2(output))?;
+                raise(output, least);
+            }
         }
         if !self.biases.is_empty() {
             add_biases(output, &self.biases, finally);
@@ -122,12 +126,10 @@ impl Layer {
         let factor = self.factor();
         match &self.weights {
             Weights::Sparse(weights) => sparse_backward(weights, factor, output_gradient, input_gradient),
-            Weights::Dense(weights) => match self.narrow(weights) {
-                Some(weights) => narrow_backward(weights, factor, output_gradient, input_gradient),
-                None => {
-                    product(weights.t(), aview2(output_gradient), factor, false, aview_mut2(input_gradient))?;
-                }
-            },
+            Weights::Narrow(weights) => narrow_backward(weights, factor, output_gradient, input_gradient),
+            Weights::Dense(weights) => {
+                product(weights.t(), aview2(output_gradient), factor, false, aview_mut2(input_gradient))?;
+            }
         }
         Ok(())
     }
@@ -143,27 +145,15 @@ impl Layer {
         if !self.biases.is_empty() {
             update_biases(&mut self.biases, rate, output_gradient);
         }
-        let narrow = self.is_narrow();
         match &mut self.weights {
             Weights::Sparse(weights) => sparse_update(weights, step, output_gradient, input, shape),
-            Weights::Dense(weights) => match weights.as_slice_mut().filter(|_| narrow) {
-                Some(weights) => narrow_update(weights, step, output_gradient, input, shape),
-                None => {
-                    for (gradient, input) in output_gradient.chunks_exact(shape.1).zip(input.chunks_exact(shape.0)) {
-                        product(aview2(gradient), aview2(input).t(), -step, true, weights.view_mut())?;
-                    }
+            Weights::Narrow(weights) => narrow_update(weights, step, output_gradient, input, shape),
+            Weights::Dense(weights) => {
+                for (gradient, input) in output_gradient.chunks_exact(shape.1).zip(input.chunks_exact(shape.0)) {
+                    product(aview2(gradient), aview2(input).t(), -step, true, weights.view_mut())?;
                 }
-            },
+            }
         }
         Ok(())
-    }
-
-    fn is_narrow(&self) -> bool {
-        self.outputs <= MOST_OUTPUTS
-    }
-
-    /// Dense weights of few outputs.
-    fn narrow<'a>(&self, weights: &'a Array2<f32>) -> Option<&'a [f32]> {
-        weights.as_slice().filter(|_| self.is_narrow())
     }
 }
