@@ -1,43 +1,89 @@
 //! Samples, and the blocks of 64 in which networks take them.
 
+use std::borrow::Cow;
+use std::ops::{Deref, DerefMut};
+
 use multiversion::multiversion;
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 
 use crate::data::Normaliser;
 use crate::error::{Error, Result};
 
 /// Samples of a block.
 pub const SAMPLES: usize = 64;
-/// One feature of the samples of a block.
-pub type Row = [f32; SAMPLES];
+
+/// One feature of the samples of a block, on whole cache lines: a vector that lies across two takes twice as long.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub struct Lanes<T>([T; SAMPLES]);
+
+/// A feature in single precision.
+pub type Row = Lanes<f32>;
+
+impl Row {
+    /// Zeros.
+    pub const ZERO: Self = Self([0.0; SAMPLES]);
+}
+
+impl<T> Deref for Lanes<T> {
+    type Target = [T; SAMPLES];
+
+    #[inline(always)]
+    fn deref(&self) -> &[T; SAMPLES] {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for Lanes<T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [T; SAMPLES] {
+        &mut self.0
+    }
+}
+
+/// Rows as a matrix of shape `(rows, 64)`.
+pub(super) fn matrix(rows: &[Row]) -> ArrayView2<'_, f32> {
+    // SAFETY: a row is 64 numbers and, four whole cache lines, nothing else; so rows are contiguous, and borrowed for as long.
+    unsafe { ArrayView2::from_shape_ptr((rows.len(), SAMPLES), rows.as_ptr().cast()) }
+}
+
+/// [`matrix`], to be written.
+pub(super) fn matrix_mut(rows: &mut [Row]) -> ArrayViewMut2<'_, f32> {
+    // SAFETY: as above, and borrowed alone.
+    unsafe { ArrayViewMut2::from_shape_ptr((rows.len(), SAMPLES), rows.as_mut_ptr().cast()) }
+}
 
 /// Samples of shape `(samples, features)`.
 #[derive(Clone, Debug)]
 pub struct Samples {
     features: usize,
     values: Values<Array2<f32>, Array2<u8>>,
+    /// What every value of a feature has in it that is not in `values`; empty where that is nothing.
+    offsets: Vec<f32>,
 }
 
 /// Values as they are, or bytes that a normalisation maps to them: a quarter of what has to be read.
 #[derive(Clone, Debug)]
 enum Values<S, B> {
     Single(S),
-    /// `(byte - shift) factor`, by feature.
-    Bytes(B, Vec<(f32, f32)>),
+    /// `byte factor`, by feature.
+    Bytes(B, Vec<f32>),
 }
 
 impl Samples {
     /// Takes values of shape `(samples, features)`.
     pub fn new(values: Array2<f32>) -> Self {
         let values = values.as_standard_layout().into_owned();
-        Self { features: values.ncols(), values: Values::Single(values) }
+        Self { features: values.ncols(), values: Values::Single(values), offsets: Vec::new() }
     }
 
-    /// Takes images of shape `(samples, pixels)` as a normalisation of those pixels maps them.
+    /// Takes images of shape `(samples, pixels)` as a normalisation of those pixels maps them. A blank pixel is then a feature at its
+    /// offset, and a network passes over those that are blank in a whole block.
     pub fn of_images(images: Array2<u8>, normaliser: &Normaliser) -> Self {
         let images = images.as_standard_layout().into_owned();
-        let map = normaliser.maps().map(|(shift, factor)| (shift as f32, factor as f32)).collect();
-        Self { features: images.ncols(), values: Values::Bytes(images, map) }
+        let (factors, offsets) =
+            normaliser.maps().map(|(shift, factor)| (factor as f32, (-shift * factor) as f32)).unzip();
+        Self { features: images.ncols(), values: Values::Bytes(images, factors), offsets }
     }
 
     /// The number of samples.
@@ -57,6 +103,144 @@ impl Samples {
     pub fn features(&self) -> usize {
         self.features
     }
+
+    /// The samples in another order, or some of them.
+    pub(super) fn select(&self, order: &[usize]) -> Self {
+        let values = match &self.values {
+            Values::Single(values) => Values::Single(values.select(Axis(0), order)),
+            Values::Bytes(bytes, factors) => Values::Bytes(bytes.select(Axis(0), order), factors.clone()),
+        };
+        Self { features: self.features, values, offsets: self.offsets.clone() }
+    }
+
+    /// An order in which samples that are blank (0, or a byte of 0) at the same features stand together, so that whole blocks are.
+    ///
+    /// Halves of halves: samples are sorted by their likeness to those that are not blank at one feature, at which about half of
+    /// them are.
+    pub(super) fn order_by_blanks(&self) -> Vec<usize> {
+        let filled: Vec<u8> = match &self.values {
+            Values::Single(values) => values.iter().map(|value| u8::from(*value != 0.0)).collect(),
+            Values::Bytes(bytes, _) => bytes.iter().map(|byte| u8::from(*byte != 0)).collect(),
+        };
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        halve(&filled, self.features, &mut order);
+        order
+    }
+}
+
+/// Sorts samples for [`Samples::order_by_blanks`].
+fn halve(filled: &[u8], features: usize, order: &mut [usize]) {
+    if order.len() <= SAMPLES || features == 0 {
+        return;
+    }
+    let of = |sample: usize| &filled[sample * features..][..features];
+    let count = |with: Option<usize>| {
+        let mut counts = vec![0i64; features];
+        for row in order.iter().map(|sample| of(*sample)).filter(|row| with.is_none_or(|feature| row[feature] > 0)) {
+            counts.iter_mut().zip(row).for_each(|(count, filled)| *count += i64::from(*filled));
+        }
+        counts
+    };
+    let (counts, all) = (count(None), order.len() as i64);
+    let most_even = (0..features).min_by_key(|feature| (2 * counts[*feature] - all).abs()).unwrap_or(0);
+    // The covariance of each feature with that one, times the number of samples.
+    let with = count(Some(most_even));
+    let direction: Vec<i64> =
+        with.iter().zip(&counts).map(|(with, count)| with - count * counts[most_even] / all).collect();
+    order.sort_by_cached_key(|sample| {
+        of(*sample).iter().zip(&direction).map(|(filled, direction)| i64::from(*filled) * direction).sum::<i64>()
+    });
+    let middle = (order.len() / 2).next_multiple_of(SAMPLES);
+    let (low, high) = order.split_at_mut(middle);
+    halve(filled, features, low);
+    halve(filled, features, high);
+}
+
+/// Inputs of a layer for one block of samples: one row a feature; or, where there are `places`, a blank row and those of the features
+/// that are not blank, each at its place.
+#[derive(Clone, Copy)]
+pub(super) struct Input<'a> {
+    pub rows: &'a [Row],
+    pub places: Option<&'a [u32]>,
+}
+
+impl Input<'_> {
+    /// The features that are not blank, with their places, by increasing number.
+    pub fn filled(&self) -> Vec<(u32, u32)> {
+        match self.places {
+            None => (0..self.rows.len() as u32).map(|feature| (feature, feature)).collect(),
+            Some(places) => {
+                let mut filled = vec![(0, 0); places.len() + 1];
+                let mut count = 0;
+                // Without a branch, which would be foretold badly.
+                for (feature, place) in places.iter().enumerate() {
+                    filled[count] = (feature as u32, *place);
+                    count += usize::from(*place > 0);
+                }
+                filled.truncate(count);
+                filled
+            }
+        }
+    }
+
+    /// One row a feature, blank or not.
+    pub fn whole(&self) -> Cow<'_, [Row]> {
+        match self.places {
+            None => Cow::Borrowed(self.rows),
+            Some(places) => places.iter().map(|place| self.rows[*place as usize]).collect(),
+        }
+    }
+}
+
+/// Blocks of bytes without their blank rows, ready to be expanded.
+#[derive(Clone, Debug, Default)]
+struct Packed {
+    rows: Vec<Lanes<u8>>,
+    /// The feature of each row.
+    features: Vec<u32>,
+    /// Where the rows of each block end.
+    ends: Vec<usize>,
+}
+
+impl Packed {
+    /// Takes blocks of some features, instead of what it held.
+    fn fill(&mut self, blocks: &[Lanes<u8>], features: usize) {
+        (self.rows.clear(), self.features.clear(), self.ends.clear());
+        for block in blocks.chunks_exact(features.max(1)) {
+            for (feature, row) in block.iter().enumerate().filter(|(_, row)| is_filled(row)) {
+                self.rows.push(*row);
+                self.features.push(feature as u32);
+            }
+            self.ends.push(self.rows.len());
+        }
+    }
+
+    /// Expands a block.
+    fn expand(&self, index: usize, factors: &[f32], room: &mut Room) {
+        let range = if index == 0 { 0 } else { self.ends[index - 1] }..self.ends[index];
+        let filled = &self.features[range.clone()];
+        room.places.clear();
+        room.places.resize(factors.len(), 0);
+        for (place, feature) in (1..).zip(filled) {
+            room.places[*feature as usize] = place;
+        }
+        room.rows.resize(range.len() + 1, Row::ZERO);
+        room.rows[0] = Row::ZERO;
+        expand(&self.rows[range], filled, factors, &mut room.rows[1..]);
+    }
+}
+
+/// Where a block is expanded.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Room {
+    rows: Vec<Row>,
+    places: Vec<u32>,
+}
+
+impl Room {
+    fn input(&self) -> Input<'_> {
+        Input { rows: &self.rows, places: Some(&self.places) }
+    }
 }
 
 /// Samples in *blocks*: matrices of one row a feature and 64 samples a row, so that a weight meets whole rows of contiguous samples
@@ -65,26 +249,29 @@ impl Samples {
 pub struct Blocks {
     features: usize,
     samples: usize,
-    values: Values<Vec<Row>, Vec<[u8; SAMPLES]>>,
+    values: Values<Vec<Row>, Packed>,
+    offsets: Vec<f32>,
 }
 
 impl Blocks {
     /// Divides samples into blocks, in their order; images stay bytes.
     pub fn new(samples: &Samples) -> Self {
         let all: Vec<usize> = (0..samples.len()).collect();
+        let features = samples.features;
         let values = match &samples.values {
             Values::Single(values) => {
                 let mut blocks = Vec::new();
-                side_by_side(rows_of(values), samples.features, &all, &mut blocks);
+                side_by_side(rows_of(values), features, &all, &mut blocks, transpose);
                 Values::Single(blocks)
             }
-            Values::Bytes(bytes, map) => {
-                let mut blocks = Vec::new();
-                side_by_side(rows_of(bytes), samples.features, &all, &mut blocks);
-                Values::Bytes(blocks, map.clone())
+            Values::Bytes(bytes, factors) => {
+                let (mut blocks, mut packed) = (Vec::new(), Packed::default());
+                side_by_side(rows_of(bytes), features, &all, &mut blocks, transpose_bytes);
+                packed.fill(&blocks, features);
+                Values::Bytes(packed, factors.clone())
             }
         };
-        Self { features: samples.features, samples: samples.len(), values }
+        Self { features, samples: samples.len(), values, offsets: samples.offsets.clone() }
     }
 
     /// The number of samples.
@@ -97,20 +284,25 @@ impl Blocks {
         self.features
     }
 
+    /// What every value of a feature has in it that its rows have not; empty where that is nothing.
+    pub(super) fn offsets(&self) -> &[f32] {
+        &self.offsets
+    }
+
     /// The number of blocks.
     pub(super) fn len(&self) -> usize {
         self.samples.div_ceil(SAMPLES)
     }
 
     /// The values of a block; room for them where they are made.
-    pub(super) fn block<'a>(&'a self, index: usize, room: &'a mut Vec<Row>) -> &'a [Row] {
-        let range = index * self.features..(index + 1) * self.features;
+    pub(super) fn block<'a>(&'a self, index: usize, room: &'a mut Room) -> Input<'a> {
         match &self.values {
-            Values::Single(values) => &values[range],
-            Values::Bytes(bytes, map) => {
-                room.resize(self.features, [0.0; SAMPLES]);
-                expand(&bytes[range], map, room);
-                room
+            Values::Single(values) => {
+                Input { rows: &values[index * self.features..(index + 1) * self.features], places: None }
+            }
+            Values::Bytes(packed, factors) => {
+                packed.expand(index, factors, room);
+                room.input()
             }
         }
     }
@@ -121,8 +313,12 @@ impl Blocks {
 pub struct Batch {
     features: usize,
     samples: usize,
+    /// Blocks of values, or none where there are rooms.
     values: Vec<Row>,
-    bytes: Vec<[u8; SAMPLES]>,
+    bytes: Vec<Lanes<u8>>,
+    packed: Packed,
+    rooms: Vec<Room>,
+    offsets: Vec<f32>,
 }
 
 impl Batch {
@@ -136,16 +332,19 @@ impl Batch {
             return Err(Error::value("chosen", beyond, problem, "give numbers below"));
         }
         (self.features, self.samples) = (samples.features, chosen.len());
+        self.offsets.clone_from(&samples.offsets);
         match &samples.values {
             Values::Single(values) => {
-                side_by_side(rows_of(values), samples.features, chosen, &mut self.values);
+                side_by_side(rows_of(values), samples.features, chosen, &mut self.values, transpose);
+                self.rooms.clear();
             }
-            Values::Bytes(bytes, map) => {
-                side_by_side(rows_of(bytes), samples.features, chosen, &mut self.bytes);
-                self.values.resize(self.bytes.len(), [0.0; SAMPLES]);
-                let features = self.features.max(1);
-                for (bytes, values) in self.bytes.chunks_exact(features).zip(self.values.chunks_exact_mut(features)) {
-                    expand(bytes, map, values);
+            Values::Bytes(bytes, factors) => {
+                side_by_side(rows_of(bytes), samples.features, chosen, &mut self.bytes, transpose_bytes);
+                self.packed.fill(&self.bytes, samples.features);
+                self.values.clear();
+                self.rooms.resize_with(chosen.len().div_ceil(SAMPLES), Room::default);
+                for (index, room) in self.rooms.iter_mut().enumerate() {
+                    self.packed.expand(index, factors, room);
                 }
             }
         }
@@ -162,9 +361,15 @@ impl Batch {
         self.features
     }
 
-    /// The blocks one after the other.
-    pub(super) fn values(&self) -> &[Row] {
-        &self.values
+    /// What every value of a feature has in it that its rows have not; empty where that is nothing.
+    pub(super) fn offsets(&self) -> &[f32] {
+        &self.offsets
+    }
+
+    /// The blocks.
+    pub(super) fn blocks(&self) -> impl Iterator<Item = Input<'_>> {
+        let values = self.values.chunks_exact(self.features.max(1)).map(|rows| Input { rows, places: None });
+        self.rooms.iter().map(Room::input).chain(values)
     }
 }
 
@@ -174,33 +379,118 @@ fn rows_of<T>(values: &Array2<T>) -> &[T] {
 }
 
 /// Writes the chosen rows to blocks; zeros beyond the last.
-fn side_by_side<T: Copy + Default>(rows: &[T], features: usize, chosen: &[usize], values: &mut Vec<[T; SAMPLES]>) {
-    // Rows that are read side by side, while whole cache lines of a block are written.
-    const TOGETHER: usize = 16;
-    values.resize(chosen.len().div_ceil(SAMPLES) * features, [T::default(); SAMPLES]);
+fn side_by_side<T: Copy + Default>(
+    rows: &[T],
+    features: usize,
+    chosen: &[usize],
+    blocks: &mut Vec<Lanes<T>>,
+    transpose: impl Fn([&[T]; TOGETHER], &mut [Lanes<T>], usize),
+) {
+    blocks.resize(chosen.len().div_ceil(SAMPLES) * features, Lanes([T::default(); SAMPLES]));
     let zeros = vec![T::default(); features];
-    for (block, chosen) in values.chunks_exact_mut(features.max(1)).zip(chosen.chunks(SAMPLES)) {
+    for (block, chosen) in blocks.chunks_exact_mut(features.max(1)).zip(chosen.chunks(SAMPLES)) {
         for start in (0..SAMPLES).step_by(TOGETHER) {
             let row = |lane: usize| match chosen.get(start + lane) {
                 Some(sample) => &rows[sample * features..][..features],
                 None => &zeros[..],
             };
-            let together: [&[T]; TOGETHER] = std::array::from_fn(row);
-            for (feature, to) in block.iter_mut().enumerate() {
-                for (to, row) in to[start..start + TOGETHER].iter_mut().zip(&together) {
-                    *to = row[feature];
-                }
-            }
+            transpose(std::array::from_fn(row), block, start);
         }
     }
 }
 
-/// `(byte - shift) factor`.
-#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
-fn expand(bytes: &[[u8; SAMPLES]], map: &[(f32, f32)], values: &mut [Row]) {
-    for ((bytes, (shift, factor)), values) in bytes.iter().zip(map).zip(values) {
-        for lane in 0..SAMPLES {
-            values[lane] = (f32::from(bytes[lane]) - shift) * factor;
+/// Rows that are read side by side.
+const TOGETHER: usize = 8;
+
+/// Writes rows, one a sample, to the lanes of a block from `start` on.
+fn transpose<T: Copy>(rows: [&[T]; TOGETHER], block: &mut [Lanes<T>], start: usize) {
+    for (feature, to) in block.iter_mut().enumerate() {
+        for (to, row) in to[start..start + TOGETHER].iter_mut().zip(&rows) {
+            *to = row[feature];
         }
+    }
+}
+
+/// The same for bytes, eight times eight at once, by exchanging halves of halves.
+fn transpose_bytes(rows: [&[u8]; TOGETHER], block: &mut [Lanes<u8>], start: usize) {
+    const SQUARE: usize = 8;
+    let mut squares = block.chunks_exact_mut(SQUARE);
+    let mut first = 0;
+    for to in &mut squares {
+        let mut words = rows.map(|row| {
+            let mut bytes = [0; SQUARE];
+            bytes.copy_from_slice(&row[first..first + SQUARE]);
+            u64::from_le_bytes(bytes)
+        });
+        for (apart, mask) in [(4, 0x0000_0000_ffff_ffff), (2, 0x0000_ffff_0000_ffff), (1, 0x00ff_00ff_00ff_00ff_u64)] {
+            for low in (0..SQUARE).filter(|word| word & apart == 0) {
+                let exchanged = ((words[low] >> (8 * apart)) ^ words[low + apart]) & mask;
+                words[low] ^= exchanged << (8 * apart);
+                words[low + apart] ^= exchanged;
+            }
+        }
+        for (to, word) in to.iter_mut().zip(words) {
+            to[start..start + SQUARE].copy_from_slice(&word.to_le_bytes());
+        }
+        first += SQUARE;
+    }
+    transpose(rows.map(|row| &row[first..]), squares.into_remainder(), start);
+}
+
+fn is_filled(bytes: &Lanes<u8>) -> bool {
+    bytes.iter().fold(0, |any, byte| any | byte) != 0
+}
+
+/// `byte factor`, by the feature of each row.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn expand(bytes: &[Lanes<u8>], features: &[u32], factors: &[f32], values: &mut [Row]) {
+    for ((bytes, feature), values) in bytes.iter().zip(features).zip(values) {
+        let factor = factors[*feature as usize];
+        for lane in 0..SAMPLES {
+            values[lane] = f32::from(bytes[lane]) * factor;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Normalisation;
+    use ndarray::Axis;
+
+    #[test]
+    fn blocks_hold_every_sample_at_every_feature() {
+        // Neither whole blocks nor whole squares; columns that are blank, in some blocks and in all.
+        let images = Array2::from_shape_fn((150, 21), |(i, j)| match j {
+            0 | 9 => 0,
+            _ if i < 64 && j % 3 == 0 => 0,
+            _ => (i * 31 + j * 17) as u8,
+        });
+        let normaliser = Normaliser::fit(Normalisation::Global, &images.mapv(f64::from), true).unwrap();
+        let samples = Samples::of_images(images.clone(), &normaliser);
+        let order = samples.order_by_blanks();
+        let blocks = Blocks::new(&samples.select(&order));
+        let mut batch = Batch::default();
+        batch.fill(&samples, &order).unwrap();
+        let mut room = Room::default();
+        for (index, of_batch) in batch.blocks().enumerate() {
+            let input = blocks.block(index, &mut room);
+            assert!(index != 0 || input.filled().len() < 20);
+            for (rows, offsets) in [(input.whole(), blocks.offsets()), (of_batch.whole(), batch.offsets())] {
+                for (lane, sample) in order.iter().skip(64 * index).take(64).enumerate() {
+                    let expected = normaliser.apply(images.select(Axis(0), &[*sample]).mapv(f64::from));
+                    for (feature, expected) in expected.iter().enumerate() {
+                        let found = f64::from(rows[feature][lane] + offsets[feature]);
+                        assert!(
+                            (found - expected).abs() < 1e-6,
+                            "sample {sample}, feature {feature}: {found} {expected}"
+                        );
+                    }
+                }
+            }
+        }
+        let mut sorted = order;
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..150).collect::<Vec<_>>());
     }
 }

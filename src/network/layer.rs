@@ -1,14 +1,14 @@
 //! One linear layer: `output = w input / sqrt(fan-in) + bias`.
 
-use ndarray::{Array2, aview_mut2, aview2};
+use ndarray::{Array2, aview1};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-use super::blocks::Row;
+use super::blocks::{Input, Row, matrix, matrix_mut};
 use super::draw::{DrawnLayer, LayerId, LayerLaw, SparseRows};
 use super::rows::{
-    MOST_OUTPUTS, add_biases, narrow_backward, narrow_forward, narrow_update, raise, sparse_backward, sparse_forward,
-    sparse_update, update_biases,
+    Descent, MOST_OUTPUTS, finish, narrow_backward, narrow_forward, narrow_update, row_sums, sparse_backward,
+    sparse_forward, sparse_update,
 };
 use crate::error::Result;
 use crate::linalg::product;
@@ -102,21 +102,35 @@ impl Layer {
         (1.0 / (self.inputs as f64).sqrt()) as f32
     }
 
-    /// `output = w input / sqrt(fan-in) + bias` for a block, one row an input, one row an output; of it the positive part, if it is
-    /// to be `rectified`.
-    pub(super) fn forward(&self, input: &[Row], output: &mut [Row], rectified: bool) -> Result<()> {
-        let finally = if rectified { 0.0 } else { f32::NEG_INFINITY };
-        let (factor, least) = (self.factor(), if self.biases.is_empty() { finally } else { f32::NEG_INFINITY });
-        match &self.weights {
-            Weights::Sparse(weights) => sparse_forward(weights, factor, input, output, least),
-            Weights::Narrow(weights) => narrow_forward(weights, factor, input, output, least),
-            Weights::Dense(weights) => {
-                product(weights.view(), aview2(input), factor, false, aview_mut2(output))?;
-                raise(output, least);
-            }
+    /// What each output begins with, times `sqrt(fan-in)`: its bias, and what the offsets of the inputs come to; empty where that is
+    /// nothing.
+    pub(super) fn starts(&self, offsets: &[f32]) -> Vec<f32> {
+        if offsets.is_empty() {
+            return self.biases.iter().map(|bias| bias / self.factor()).collect();
         }
-        if !self.biases.is_empty() {
-            add_biases(output, &self.biases, finally);
+        let dense = |weights: &[f32]| weights.iter().zip(offsets).map(|(weight, offset)| weight * offset).sum::<f32>();
+        let start = |i: usize| match &self.weights {
+            Weights::Sparse(weights) => {
+                let (columns, values) = weights.row(i);
+                columns.iter().zip(values).map(|(column, value)| value * offsets[*column as usize]).sum()
+            }
+            Weights::Narrow(weights) => dense(&weights[i * self.inputs..][..self.inputs]),
+            Weights::Dense(weights) => weights.row(i).as_slice().map_or(0.0, dense),
+        };
+        (0..self.outputs).map(|i| start(i) + self.biases.get(i).map_or(0.0, |bias| bias / self.factor())).collect()
+    }
+
+    /// `output = (w input + starts) / sqrt(fan-in)` for a block, one row an input, one row an output; of it the positive part, if it
+    /// is to be `rectified`.
+    pub(super) fn forward(&self, input: Input, starts: &[f32], output: &mut [Row], rectified: bool) -> Result<()> {
+        let (factor, least) = (self.factor(), if rectified { 0.0 } else { f32::NEG_INFINITY });
+        match &self.weights {
+            Weights::Sparse(weights) => sparse_forward(weights, starts, factor, input, output, least),
+            Weights::Narrow(weights) => narrow_forward(weights, starts, factor, input, output, least),
+            Weights::Dense(weights) => {
+                product(weights.view(), matrix(&input.whole()), factor, false, matrix_mut(output))?;
+                finish(output, starts, factor, least);
+            }
         }
         Ok(())
     }
@@ -128,29 +142,35 @@ impl Layer {
             Weights::Sparse(weights) => sparse_backward(weights, factor, output_gradient, input_gradient),
             Weights::Narrow(weights) => narrow_backward(weights, factor, output_gradient, input_gradient),
             Weights::Dense(weights) => {
-                product(weights.t(), aview2(output_gradient), factor, false, aview_mut2(input_gradient))?;
+                product(weights.t(), matrix(output_gradient), factor, false, matrix_mut(input_gradient))?;
             }
         }
         Ok(())
     }
 
-    /// One step of gradient descent on the weights that exist and the biases, summed over blocks: `w -= rate output_gradient
-    /// input^T / sqrt(fan-in)`, or `sqrt(fan-in)` instead, so that `W` takes a step of the rate.
-    pub(super) fn descend(&mut self, rate: f32, output_gradient: &[Row], input: &[Row]) -> Result<()> {
+    /// One step of gradient descent on the weights that exist and the biases, summed over `blocks` of inputs, without their offsets, and
+    /// of the gradient by the outputs: `w -= rate output_gradient input^T / sqrt(fan-in)`, or `sqrt(fan-in)` instead, so that `W` takes
+    /// a step of the rate.
+    pub(super) fn descend(&mut self, rate: f32, blocks: &[(Input, &[Row])], offsets: &[f32]) -> Result<()> {
         let step = match self.parametrisation {
             Parametrisation::NeuralTangent => rate * self.factor(),
             Parametrisation::Standard => rate / self.factor(),
         };
-        let shape = (self.inputs, self.outputs);
-        if !self.biases.is_empty() {
-            update_biases(&mut self.biases, rate, output_gradient);
-        }
+        let unneeded = self.biases.is_empty() && offsets.is_empty();
+        let sums = if unneeded { Vec::new() } else { row_sums(blocks, self.outputs) };
+        self.biases.iter_mut().zip(&sums).for_each(|(bias, sum)| *bias -= rate * sum);
+        let descent = Descent { step, blocks, offsets, sums: &sums };
         match &mut self.weights {
-            Weights::Sparse(weights) => sparse_update(weights, step, output_gradient, input, shape),
-            Weights::Narrow(weights) => narrow_update(weights, step, output_gradient, input, shape),
+            Weights::Sparse(weights) => sparse_update(weights, &descent),
+            Weights::Narrow(weights) => narrow_update(weights, self.outputs, &descent),
             Weights::Dense(weights) => {
-                for (gradient, input) in output_gradient.chunks_exact(shape.1).zip(input.chunks_exact(shape.0)) {
-                    product(aview2(gradient), aview2(input).t(), -step, true, weights.view_mut())?;
+                for (input, gradient) in blocks {
+                    product(matrix(gradient), matrix(&input.whole()).t(), -step, true, weights.view_mut())?;
+                }
+                if !offsets.is_empty() {
+                    for (mut weights, sum) in weights.rows_mut().into_iter().zip(&sums) {
+                        weights.scaled_add(-step * sum, &aview1(offsets));
+                    }
                 }
             }
         }

@@ -5,10 +5,10 @@ use std::ops::Range;
 use ndarray::{Array2, aview1, s};
 use serde::{Deserialize, Serialize};
 
-use super::blocks::{Batch, Blocks, Row, SAMPLES};
+use super::blocks::{Batch, Blocks, Input, Room, Row, SAMPLES};
 use super::draw::{LayerId, LayerLaw, MaskFamily, WeightLaw};
 use super::layer::{Layer, Parametrisation};
-use super::rows::{largest, relu_backward};
+use super::rows::{exponentials, largest, relu_backward};
 use crate::connectivity::Connectivity;
 use crate::error::{Error, Result};
 
@@ -110,28 +110,41 @@ impl Mlp {
         Ok(outputs)
     }
 
-    /// The share of samples whose largest output is that of their label (the first of equal outputs counts).
+    /// Share of right answers and loss.
     ///
     /// # Errors
     /// Where the inputs do not fit the network or the labels.
-    pub fn accuracy(&mut self, inputs: &Blocks, labels: &[u8]) -> Result<f64> {
+    pub fn evaluate(&mut self, inputs: &Blocks, labels: &[u8]) -> Result<Evaluation> {
         self.check((inputs.samples(), inputs.features()), Some(labels))?;
-        let mut right = 0;
-        self.each_block(inputs, |samples, block| right += right_answers(block, &labels[samples]))?;
-        Ok(right as f64 / labels.len() as f64)
+        let (mut right, mut loss) = (0, 0.0);
+        let mut room = vec![Row::ZERO; self.layers[self.layers.len() - 1].outputs()];
+        self.each_block(inputs, |samples, outputs| {
+            let labels = &labels[samples];
+            right += right_answers(outputs, labels);
+            loss += cross_entropy(outputs, labels, &mut room).0;
+        })?;
+        let samples = labels.len() as f64;
+        Ok(Evaluation { accuracy: right as f64 / samples, loss: loss / samples })
     }
 
     /// Calls `take` with the samples and outputs of each block.
     fn each_block(&mut self, inputs: &Blocks, mut take: impl FnMut(Range<usize>, &[Row])) -> Result<()> {
         self.check((inputs.samples(), inputs.features()), None)?;
         make_room(&self.layers, &mut self.activations, 1);
-        let mut room = Vec::new();
+        let starts = self.starts(inputs.offsets());
+        let mut room = Room::default();
         for block in 0..inputs.len() {
-            self.forward(inputs.block(block, &mut room), 0)?;
+            self.forward(inputs.block(block, &mut room), &starts, 0)?;
             let samples = block * SAMPLES..((block + 1) * SAMPLES).min(inputs.samples());
             take(samples, &self.activations[self.layers.len() - 1]);
         }
         Ok(())
+    }
+
+    /// What the outputs of each layer begin with; only the network's inputs have offsets.
+    fn starts(&self, offsets: &[f32]) -> Vec<Vec<f32>> {
+        let of_layer = |(index, layer): (usize, &Layer)| layer.starts(if index == 0 { offsets } else { &[] });
+        self.layers.iter().enumerate().map(of_layer).collect()
     }
 
     fn check(&self, (samples, features): (usize, usize), labels: Option<&[u8]>) -> Result<()> {
@@ -151,13 +164,16 @@ impl Mlp {
     }
 
     /// The activations of one block of inputs, at its place among those that there is room for.
-    fn forward(&mut self, input: &[Row], place: usize) -> Result<()> {
+    fn forward(&mut self, input: Input, starts: &[Vec<f32>], place: usize) -> Result<()> {
         let last = self.layers.len() - 1;
-        for (index, layer) in self.layers.iter().enumerate() {
+        for (index, (layer, starts)) in self.layers.iter().zip(starts).enumerate() {
             let (before, after) = self.activations.split_at_mut(index);
             let output = &mut after[0][at(place, layer.outputs())];
-            let input = before.last().map_or(input, |before| &before[at(place, layer.inputs())]);
-            layer.forward(input, output, index < last && self.activation == Activation::Relu)?;
+            let input = match before.last() {
+                None => input,
+                Some(before) => Input { rows: &before[at(place, layer.inputs())], places: None },
+            };
+            layer.forward(input, starts, output, index < last && self.activation == Activation::Relu)?;
         }
         Ok(())
     }
@@ -172,14 +188,14 @@ impl Mlp {
         let blocks = labels.len().div_ceil(SAMPLES);
         make_room(&self.layers, &mut self.activations, blocks);
         make_room(&self.layers, &mut self.gradients, blocks);
+        let starts = self.starts(batch.offsets());
         let last = self.layers.len() - 1;
         let mut loss = 0.0;
-        let inputs = batch.values().chunks_exact(self.layers[0].inputs());
-        for (place, (input, of_block)) in inputs.zip(labels.chunks(SAMPLES)).enumerate() {
-            self.forward(input, place)?;
+        for (place, (input, of_block)) in batch.blocks().zip(labels.chunks(SAMPLES)).enumerate() {
+            self.forward(input, &starts, place)?;
             let outputs = at(place, self.layers[last].outputs());
             let gradient = &mut self.gradients[last][outputs.clone()];
-            loss += cross_entropy(&self.activations[last][outputs], of_block, labels.len(), gradient);
+            loss += cross_entropy_gradient(&self.activations[last][outputs], of_block, labels.len(), gradient);
             for (index, layer) in self.layers.iter().enumerate().skip(1).rev() {
                 let (before, after) = self.gradients.split_at_mut(index);
                 let below = &mut before[index - 1][at(place, layer.inputs())];
@@ -190,11 +206,26 @@ impl Mlp {
             }
         }
         for (index, layer) in self.layers.iter_mut().enumerate() {
-            let input = if index == 0 { batch.values() } else { &self.activations[index - 1] };
-            layer.descend(rate, &self.gradients[index], input)?;
+            let gradients = self.gradients[index].chunks_exact(layer.outputs());
+            if index == 0 {
+                layer.descend(rate, &batch.blocks().zip(gradients).collect::<Vec<_>>(), batch.offsets())?;
+            } else {
+                let hidden = self.activations[index - 1].chunks_exact(layer.inputs());
+                let hidden = hidden.map(|rows| Input { rows, places: None });
+                layer.descend(rate, &hidden.zip(gradients).collect::<Vec<_>>(), &[])?;
+            }
         }
         Ok(loss / labels.len() as f64)
     }
+}
+
+/// What a network comes to on some samples.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evaluation {
+    /// The share of samples whose largest output is that of their label (the first of equal outputs counts).
+    pub accuracy: f64,
+    /// The mean cross-entropy of softmax outputs and labels.
+    pub loss: f64,
 }
 
 /// The rows of a block among those of several.
@@ -205,7 +236,7 @@ fn at(place: usize, rows: usize) -> Range<usize> {
 /// Room for the outputs of each layer on some blocks.
 fn make_room(layers: &[Layer], rooms: &mut [Vec<Row>], blocks: usize) {
     for (layer, room) in layers.iter().zip(rooms) {
-        room.resize(layer.outputs() * blocks, [0.0; SAMPLES]);
+        room.resize(layer.outputs() * blocks, Row::ZERO);
     }
 }
 
@@ -215,24 +246,27 @@ fn right_answers(outputs: &[Row], labels: &[u8]) -> usize {
     answers.iter().zip(labels).filter(|(answer, label)| **answer == u32::from(**label)).count()
 }
 
-/// The sum of the cross-entropies of a block, and the gradient `(softmax - one-hot) / samples` of their mean over all `samples`,
-/// which is 0 beyond the labels of the block.
-fn cross_entropy(outputs: &[Row], labels: &[u8], samples: usize, gradient: &mut [Row]) -> f64 {
-    gradient.fill([0.0; SAMPLES]);
-    let mut loss = 0.0;
+/// The sum of the cross-entropies of a block; `room` takes the exponentials `e^(output - largest)` of each sample, whose sums are
+/// returned as well.
+fn cross_entropy(outputs: &[Row], labels: &[u8], room: &mut [Row]) -> (f64, [f32; SAMPLES]) {
+    let (largest, sums) = exponentials(outputs, room);
+    let of_sample =
+        |(lane, label): (usize, &u8)| sums[lane].ln() - (outputs[usize::from(*label)][lane] - largest[lane]);
+    (labels.iter().enumerate().map(|sample| f64::from(of_sample(sample))).sum(), sums)
+}
+
+/// The same, and the gradient `(softmax - one-hot) / samples` of their mean over all `samples`, which is 0 beyond the labels of the
+/// block.
+fn cross_entropy_gradient(outputs: &[Row], labels: &[u8], samples: usize, gradient: &mut [Row]) -> f64 {
+    let (loss, sums) = cross_entropy(outputs, labels, gradient);
+    let share = 1.0 / samples as f32;
+    let factors: [f32; SAMPLES] =
+        std::array::from_fn(|lane| if lane < labels.len() { share / sums[lane] } else { 0.0 });
+    for row in gradient.iter_mut() {
+        row.iter_mut().zip(&factors).for_each(|(gradient, factor)| *gradient *= factor);
+    }
     for (lane, label) in labels.iter().enumerate() {
-        let largest = outputs.iter().map(|row| row[lane]).fold(f32::NEG_INFINITY, f32::max);
-        let mut sum = 0.0f32;
-        for (gradient, output) in gradient.iter_mut().zip(outputs) {
-            gradient[lane] = (output[lane] - largest).exp();
-            sum += gradient[lane];
-        }
-        for gradient in gradient.iter_mut() {
-            gradient[lane] /= sum * samples as f32;
-        }
-        let right = usize::from(*label);
-        gradient[right][lane] -= 1.0 / samples as f32;
-        loss += f64::from(sum.ln() - (outputs[right][lane] - largest));
+        gradient[usize::from(*label)][lane] -= share;
     }
     loss
 }
@@ -240,6 +274,7 @@ fn cross_entropy(outputs: &[Row], labels: &[u8], samples: usize, gradient: &mut 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::{Normalisation, Normaliser};
     use crate::network::Samples;
     use ndarray::{Array1, Axis};
 
@@ -353,10 +388,25 @@ mod tests {
         }
     }
 
+    /// Values as they are, and images with blank pixels, whose blank values are not 0; with the values they stand for, one a column.
+    fn both_kinds() -> [(Samples, Array2<f64>); 2] {
+        let (input, _) = samples();
+        let images = Array2::from_shape_fn((70, 30), |(i, j)| if j % 4 == 1 { 0 } else { (i * 29 + j * 53) as u8 });
+        let normaliser = Normaliser::fit(Normalisation::Global, &images.mapv(f64::from), true).unwrap();
+        let normalised = normaliser.apply(images.mapv(f64::from));
+        [
+            (Samples::new(input.t().to_owned()), input.mapv(f64::from)),
+            (Samples::of_images(images, &normaliser), normalised.reversed_axes()),
+        ]
+    }
+
     #[test]
     fn a_step_is_that_of_the_dense_masked_reference() {
-        let (input, labels) = samples();
-        let rate = 3.0;
+        both_kinds().iter().for_each(|(samples, wide)| check_steps(samples, wide));
+    }
+
+    fn check_steps(samples: &Samples, wide: &Array2<f64>) {
+        let ((_, labels), rate) = (self::samples(), 3.0);
         for parametrisation in [Parametrisation::NeuralTangent, Parametrisation::Standard] {
             for (biases, activation) in
                 [(false, Activation::Relu), (true, Activation::Relu), (true, Activation::Linear)]
@@ -365,16 +415,19 @@ mod tests {
                     let mut network =
                         Mlp::draw(&law(connectivities, parametrisation, biases, activation), 3, 0).unwrap();
                     let before = Reference::of(&network);
-                    let (weights, wide) = (network.weights(), input.mapv(f64::from));
+                    let weights = network.weights();
                     let mut batch = Batch::default();
-                    batch.fill(&Samples::new(input.t().to_owned()), &(0..labels.len()).collect::<Vec<_>>()).unwrap();
+                    batch.fill(samples, &(0..labels.len()).collect::<Vec<_>>()).unwrap();
+                    let evaluated = network.evaluate(&Blocks::new(samples), &labels).unwrap();
                     let loss = network.descend(&batch, &labels, rate).unwrap();
                     // Single precision sums of up to 70 terms: relative errors of order 1e-6.
-                    let expected = before.loss(&wide, &labels);
-                    assert!((loss - expected).abs() < 1e-5 * expected, "{loss} {expected}");
+                    let expected = before.loss(wide, &labels);
+                    for loss in [loss, evaluated.loss] {
+                        assert!((loss - expected).abs() < 1e-5 * expected, "{loss} {expected}");
+                    }
                     assert_eq!(network.weights(), weights);
                     let after = Reference::of(&network);
-                    for (index, (by_weights, by_biases)) in before.gradient(&wide, &labels).into_iter().enumerate() {
+                    for (index, (by_weights, by_biases)) in before.gradient(wide, &labels).into_iter().enumerate() {
                         let ((old, old_biases), (new, new_biases)) = (&before.layers[index], &after.layers[index]);
                         let scale = match parametrisation {
                             Parametrisation::NeuralTangent => 1.0 / old.ncols() as f64,

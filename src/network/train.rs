@@ -28,7 +28,9 @@ impl TrainingData {
                 return Err(Error::value(name, labels.len(), problem, "give samples with one label each"));
             }
         }
-        Ok(Self { samples, labels, test: Blocks::new(test), test_labels })
+        let order = test.order_by_blanks();
+        let test_labels = order.iter().map(|sample| test_labels[*sample]).collect();
+        Ok(Self { samples, labels, test: Blocks::new(&test.select(&order)), test_labels })
     }
 
     /// The number of training samples.
@@ -116,7 +118,7 @@ pub fn train(data: &TrainingData, spec: &TrainingSpec) -> Result<TrainingRun> {
         }
         run.training_loss = loss / steps;
         run.diverged = !run.training_loss.is_finite();
-        run.final_accuracy = network.accuracy(&data.test, &data.test_labels)?;
+        run.final_accuracy = network.evaluate(&data.test, &data.test_labels)?.accuracy;
         if run.best_epoch == 0 || run.final_accuracy > run.best_accuracy {
             (run.best_accuracy, run.best_epoch) = (run.final_accuracy, epoch);
         }
