@@ -73,6 +73,7 @@ pub mod budget;
 pub mod connectivity;
 pub mod data;
 mod error;
+pub mod files;
 pub mod gram;
 pub mod linalg;
 pub mod masked;

@@ -218,3 +218,63 @@ fn data_lists_what_is_embedded() {
     // The label counts of MNIST's test set, as published.
     assert_eq!(sets[1]["labels"], serde_json::json!([980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]));
 }
+
+fn run(args: &[&str]) -> Vec<u8> {
+    let output = Command::cargo_bin("sparsewidth").unwrap().args(args).output().unwrap();
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+#[test]
+fn a_heat_map_leaves_impossible_cells_out_and_goes_on_after_a_kill() {
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let out = |index: usize| folders[index].path().to_str().unwrap();
+    let command = ["heatmap", "--widths", "5,40,640", "--last", "1,0.5", "--epochs", "2", "--samples", "500"];
+    let text = String::from_utf8(run(&[&command[..], &["--out", out(0)]].concat())).unwrap();
+    assert!(text.contains("heatmap-relu: best") && text.contains("heatmap-linear: best"), "{text}");
+    // 5 with a sparse last layer needs more than the first layer has, 640 with a dense one more than the budget.
+    let table = String::from_utf8(read(folders[0].path(), "training.csv")).unwrap();
+    assert_eq!(table.lines().count(), 1 + 2 * 4, "{table}");
+    assert!(table.lines().skip(1).all(|line| line.contains(",3970,true,standard,")), "{table}");
+    assert_eq!(read(folders[0].path(), "curves.csv").split(|byte| *byte == b'\n').count(), 1 + 2 * 8 + 1);
+    let picture = String::from_utf8(read(folders[0].path(), "heatmap-relu.svg")).unwrap();
+    assert_eq!(picture.matches('★').count(), 1);
+
+    let journal = String::from_utf8(read(folders[0].path(), "journal.jsonl")).unwrap();
+    let cut = journal.lines().take(4).map(|line| format!("{line}\n")).collect::<String>() + "{\"task\":\"trai";
+    std::fs::write(folders[1].path().join("journal.jsonl"), cut).unwrap();
+    run(&[&command[..], &["--threads", "1", "--out", out(1)]].concat());
+    for name in ["records.jsonl", "training.csv", "curves.csv", "heatmap-linear.svg"] {
+        assert!(read(folders[0].path(), name) == read(folders[1].path(), name), "{name} differs");
+    }
+}
+
+#[test]
+fn tuned_rates_are_trained_with_and_kept_weights_evaluate_as_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let small = ["--widths", "8,64", "--samples", "400", "--epochs", "9", "--runs", "1"];
+    run(&[&["tune", "--lowest", "16", "--highest", "128", "--out", &at("tune")], &small[..]].concat());
+    let rates = std::fs::read_to_string(at("tune/rates.toml")).unwrap();
+    assert_eq!(rates.matches("[[rate]]").count(), 2, "{rates}");
+    assert!(rates.contains("400 training and 512 validation samples of mnist"), "{rates}");
+    assert!(!read(folder.path(), "tune/tune.png").is_empty());
+
+    let train =
+        ["train", "--rates", &at("tune/rates.toml"), "--keep-weights", "--out", &at("train"), "--json", "--quiet"];
+    let records = String::from_utf8(run(&[&train[..], &small[..]].concat())).unwrap();
+    for line in records.lines() {
+        let record: Value = serde_json::from_str(line).unwrap();
+        assert!(rates.contains(&format!("learning_rate = {:?}\n", record["learning_rate"].as_f64().unwrap())));
+        let width = record["width"].as_u64().unwrap();
+        let mut files = std::fs::read_dir(at("train/weights")).unwrap().map(|file| file.unwrap().path());
+        let file = files.find(|file| file.display().to_string().contains(&format!("sparse-{width}-"))).unwrap();
+        let found = run(&["evaluate", file.to_str().unwrap(), "--json", "--quiet"]);
+        let found: Value = serde_json::from_slice(&found).unwrap();
+        assert_eq!(found["test_accuracy"], record["final_accuracy"]);
+        assert_eq!(found["weights"], record["weights"]);
+        let last = record["curve"]["test_loss"].as_array().unwrap().last().unwrap().as_f64().unwrap();
+        // Summed in another order of samples, in double precision, and rounded to single.
+        assert!((found["test_loss"].as_f64().unwrap() / last - 1.0).abs() < 1e-6);
+    }
+}

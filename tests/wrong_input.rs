@@ -292,7 +292,7 @@ fn numbers() {
     refused(&["distance", "--widths", "8,8"], &["networks = 8:1", "given twice"]);
     refused(&["distance", "--methods", "paper,moments,paper"], &["methods = paper", "given twice"]);
     refused(&["distance", "--normalisation", "pixel,pixel"], &["normalisation = pixel", "given twice"]);
-    refused(&["train", "--widths", "8,8"], &["widths = 8", "given twice"]);
+    refused(&["train", "--widths", "8,8"], &["networks = sparse-8", "given twice"]);
     // Beyond what can be numbered or held: refused before any work.
     let most = "18446744073709551615";
     for option in ["--pairs", "--initialisations", "--masks"] {
@@ -318,7 +318,42 @@ fn numbers() {
     refused(&["train", "--widths", "8", "--learning-rate", "0"], &["learning_rate = 0"]);
     refused(&["train", "--widths", "8", "--learning-rate", "NaN"], &["learning_rate = NaN"]);
     refused(&["train"], &["--widths"]);
+    let one = ["train", "--widths", "8", "--learning-rate", "1"];
+    refused(&[&one[..], &["--last-connectivity", "0"]].concat(), &["connectivity = 0"]);
+    refused(&[&one[..], &["--last-connectivity", "0.9"]].concat(), &["weights = 6352", "too large"]);
+    refused(&[&one[..], &["--activation", "tanh"]].concat(), &["tanh", "relu"]);
+    refused(&[&one[..], &["--parametrisation", "mup"]].concat(), &["mup", "standard"]);
+    refused(&[&one[..], &["--keep-weights"]].concat(), &["--out"]);
+    refused(&["train", "--widths", "8", "--activation", "linear"], &["--learning-rate", "ReLU"]);
     refused(&["figure", "--seeds", "0"], &["runs = 0"]);
+    let tune = |more: &[&str], words: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("tune").display().to_string();
+        refused(&[&["tune", "--widths", "8", "--out", &out], more].concat(), words);
+        assert!(!Path::new(&out).exists(), "{more:?} left something behind");
+    };
+    tune(&["--lowest", "0"], &["learning_rate = 0"]);
+    tune(&["--lowest", "8", "--highest", "4"], &["range = 8 to 4"]);
+    tune(&["--lowest", "1e-30", "--highest", "1e30"], &["factors of two"]);
+    tune(&["--validation", "2048"], &["validation = 2048", "smaller"]);
+    tune(&["--validation", "0"], &["validation = 0"]);
+    tune(&["--widths", "636"], &["weights = 6352", "too small"]);
+    tune(&["--runs", "0"], &["runs = 0"]);
+    let heatmap = |more: &[&str], words: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("heatmap").display().to_string();
+        refused(&[&["heatmap", "--out", &out], more].concat(), words);
+        assert!(!Path::new(&out).exists(), "{more:?} left something behind");
+    };
+    heatmap(&["--widths", "0"], &["width = 0"]);
+    heatmap(&["--widths", "4"], &["weights = 3970", "too large"]);
+    heatmap(&["--widths", "1000", "--last", "0.5"], &["weights = 3970", "too small", "last layer"]);
+    heatmap(&["--last", "1.5"], &["connectivity = 1.5"]);
+    heatmap(&["--last", "1,1"], &["networks = sparse-5", "given twice"]);
+    heatmap(&["--weights", "0"], &["weights = 0"]);
+    heatmap(&["--learning-rate", "inf"], &["learning_rate = inf"]);
+    heatmap(&["--runs", "0"], &["runs = 0"]);
+    heatmap(&["--data", "gaussian:10"], &["gaussian:10", "labels"]);
     refused(&["fugure"], &["fugure", "figure"]);
     refused(&[], &["Usage"]);
 }
@@ -357,6 +392,15 @@ fn folders_and_journals() {
     std::fs::write(&journal, "my own notes, without a newline").unwrap();
     with_out(&out, "1", &["journal.jsonl", "line 1", "corrupt"]);
     assert_eq!(std::fs::read_to_string(&journal).unwrap(), "my own notes, without a newline");
+
+    let text = files.bytes("rates.toml", b"[[rate]]\nwidth = 8\n");
+    refused(&["train", "--widths", "8", "--rates", &text], &["rates.toml", "no file of learning rates", "tune"]);
+    refused(&["figure", "--rates", &files.path("no.toml")], &["no.toml", "cannot be read"]);
+    let none = files.bytes("none.toml", b"rate = []\n");
+    refused(&["figure", "--rates", &none], &["no sparse network of width 8", "tune"]);
+    refused(&["train", "--widths", "8", "--rates", &none, "--learning-rate", "1"], &["--rates", "--learning-rate"]);
+    refused(&["evaluate", &files.path("no.safetensors")], &["no.safetensors", "cannot be read"]);
+    refused(&["evaluate", &text], &["rates.toml", "no whole safetensors file", "--keep-weights"]);
 
     refused(&["figure", "--from", &out, "--out", "/proc"], &["/proc", "cannot be written", "--out"]);
     refused(&["figure", "--from", &out, "--protocol", "paper"], &["--from", "--protocol"]);

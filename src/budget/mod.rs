@@ -21,17 +21,33 @@ pub fn first_layer_connectivity(
     outputs: usize,
     width: usize,
 ) -> Result<Connectivity> {
+    first_layer_connectivity_beside(weights, dimension, outputs, width, Connectivity::DENSE)
+}
+
+/// The same beside a last layer of connectivity `q`, which keeps `round(q outputs width)` weights.
+///
+/// # Errors
+/// Where the width is 0, the last layer takes the whole budget, or the budget exceeds what is left.
+pub fn first_layer_connectivity_beside(
+    weights: usize,
+    dimension: usize,
+    outputs: usize,
+    width: usize,
+    last_connectivity: Connectivity,
+) -> Result<Connectivity> {
     if width == 0 {
         return Err(Error::value("width", 0, "a network needs at least one hidden unit", "give a positive width"));
     }
-    let (first, last) = (dimension as f64 * width as f64, outputs as f64 * width as f64);
+    let first = dimension as f64 * width as f64;
+    let last = (last_connectivity.get() * outputs as f64 * width as f64).round();
     let left = weights as f64 - last;
     if left < 1.0 || left > first {
         let problem = if left < 1.0 { "too small" } else { "too large" };
+        let kind = if last_connectivity.is_dense() { "dense last layer" } else { "last layer" };
         return Err(Error::value(
             "weights",
             weights,
-            format!("the budget is {problem} for width {width}: its dense last layer takes {last}, its first {first}"),
+            format!("the budget is {problem} for width {width}: its {kind} takes {last}, its first {first}"),
             format!("give from {} to {} weights, or another width", last + 1.0, last + first),
         ));
     }
@@ -80,6 +96,15 @@ mod tests {
             .map(f64::round)
             .collect();
         assert_eq!(kept, [6272.0, 6032.0, 5072.0, 4192.0, 3072.0, 1232.0, 2.0]);
+    }
+
+    #[test]
+    fn a_sparse_last_layer_leaves_more_to_the_first() {
+        let p = |width, q| first_layer_connectivity_beside(3970, 784, 10, width, Connectivity::new(q).unwrap());
+        assert_eq!(p(5, 1.0).unwrap(), Connectivity::DENSE);
+        assert!(p(5, 0.9).unwrap_err().to_string().contains("too large"));
+        assert_eq!(p(640, 0.1).unwrap().get(), (3970.0 - 640.0) / (784.0 * 640.0));
+        assert!(p(640, 0.7).unwrap_err().to_string().contains("too small"));
     }
 
     #[test]

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use sparsewidth::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS};
 use sparsewidth::data::{CLASSES, Normalisation};
+use sparsewidth::files::write_atomically;
 use sparsewidth::report::{
-    Statistic, accuracy_chart, distance_chart, read_records, summary, write_atomically, write_chart,
+    Statistic, accuracy_chart, curves_chart, distance_chart, read_records, summary, write_chart,
 };
 use sparsewidth::study::{
-    DistanceMethod, DistanceSpec, Family, Record, Reference, SparseWidth, StudySpec, TrainingRecord, TrainingStudySpec,
-    paper_networks,
+    DistanceMethod, DistanceSpec, Family, LearningRates, Record, Reference, SparseWidth, StudySpec, TrainingRecord,
+    TrainingStudySpec, paper_networks,
 };
 use sparsewidth::{Error, Result};
 
@@ -25,7 +26,7 @@ const QUICK_RUNS: usize = 5;
 const PAPER_RUNS: usize = 10;
 
 /// Options that only computing heeds.
-const COMPUTING: [&str; 20] = [
+const COMPUTING: [&str; 23] = [
     "seed",
     "protocol",
     "data",
@@ -46,6 +47,9 @@ const COMPUTING: [&str; 20] = [
     "batch",
     "training_mask",
     "training_law",
+    "parametrisation",
+    "biases",
+    "rates",
 ];
 
 #[derive(Args)]
@@ -68,6 +72,9 @@ pub struct FigureArgs {
     /// Runs a network [default: 5, or 10 in the paper's protocol]
     #[arg(long, value_name = "N")]
     seeds: Option<usize>,
+    /// Learning rates from a file, the rates.toml of `sparsewidth tune` [default: the authors']
+    #[arg(long, value_name = "FILE")]
+    rates: Option<PathBuf>,
     #[command(flatten)]
     sampling: SamplingOptions,
     #[command(flatten)]
@@ -113,7 +120,13 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     }
     let paper = args.protocol == Protocol::Paper;
     let runs = args.seeds.unwrap_or(if paper { PAPER_RUNS } else { QUICK_RUNS });
-    let training = args.training.spec(paper_networks(weights, dimension, paper)?, runs, args.normalisation);
+    let mut trained = paper_networks(weights, dimension, paper)?;
+    if let Some(rates) = args.rates.as_deref().map(LearningRates::read).transpose()? {
+        for network in &mut trained {
+            network.learning_rate = rates.of(network)?;
+        }
+    }
+    let training = args.training.spec(trained, runs, args.normalisation);
     let study = StudySpec { data, seed: common.seed, distance: Some(distance), training: Some(training) };
     let records = common.run_study(&study, Some(&folder))?;
     draw(&folder, &records, common)
@@ -130,6 +143,7 @@ fn draw(folder: &Path, records: &[Record], common: &Common) -> Result<()> {
         Ok(())
     };
     draw("accuracy".into(), accuracy_chart(records))?;
+    draw("curves".into(), curves_chart(records))?;
     let trained = records.iter().find_map(Record::training).map(|run| run.normalisation);
     for normalisation in [Normalisation::Pixel, Normalisation::Global, Normalisation::None] {
         let suffix = match trained {

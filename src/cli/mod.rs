@@ -2,12 +2,15 @@
 
 mod data;
 mod distance;
+mod evaluate;
 mod figure;
+mod heatmap;
 mod kernel;
 mod optimum;
 mod options;
 mod output;
 mod train;
+mod tune;
 mod verify;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -39,6 +42,12 @@ enum Command {
     Optimum(optimum::OptimumArgs),
     /// Train sparse or dense perceptrons and report their test accuracy.
     Train(train::TrainArgs),
+    /// Search the learning rate of each network, on validation samples.
+    Tune(tune::TuneArgs),
+    /// Draw test accuracy over the connectivities of the network and of its last layer, the paper's heat map.
+    Heatmap(heatmap::HeatmapArgs),
+    /// Evaluate a network that `train --keep-weights` kept.
+    Evaluate(evaluate::EvaluateArgs),
     /// Verify Theorem 1 against sampled networks; the exit code is 1 if they reject it.
     Verify(verify::VerifyArgs),
     /// List a data set: counts, ranges, checksums.
@@ -132,6 +141,9 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Distance(args) => distance::run(args, &common),
         Command::Optimum(args) => optimum::run(args, &common),
         Command::Train(args) => train::run(args, &common),
+        Command::Tune(args) => tune::run(args, &common),
+        Command::Heatmap(args) => heatmap::run(args, &common),
+        Command::Evaluate(args) => evaluate::run(args, &common),
         Command::Verify(args) => verify::run(args, &common),
         Command::Data(args) => data::run(args, &common),
     }

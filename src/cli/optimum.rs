@@ -6,13 +6,14 @@ use clap::Args;
 use sparsewidth::Result;
 use sparsewidth::budget::PAPER_BASE_WIDTH;
 use sparsewidth::data::{CLASSES, DataSource, Normalisation};
-use sparsewidth::report::{optimum_chart, optimum_table, write_atomically, write_chart};
+use sparsewidth::files::{make_folder, write_atomically};
+use sparsewidth::report::{optimum_chart, optimum_table, write_chart};
 use sparsewidth::study::OptimumSpec;
 
 use super::Common;
 use super::distance::dimension;
 use super::options::{DataOption, NormalisationOption};
-use super::output::{json_lines, make_folder, print};
+use super::output::{json_lines, print};
 
 #[derive(Args)]
 pub struct OptimumArgs {

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use sparsewidth::data::{DataSource, Normalisation};
-use sparsewidth::network::{MaskFamily, WeightLaw};
+use sparsewidth::network::{Activation, MaskFamily, WeightLaw};
 use sparsewidth::study::Reference;
 
 /// How inputs are normalised.
@@ -58,6 +58,24 @@ impl From<LawOption> for WeightLaw {
         match option {
             LawOption::Gaussian => Self::Gaussian,
             LawOption::Uniform => Self::Uniform,
+        }
+    }
+}
+
+/// What is between the layers.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ActivationOption {
+    /// the positive part
+    Relu,
+    /// nothing
+    Linear,
+}
+
+impl From<ActivationOption> for Activation {
+    fn from(option: ActivationOption) -> Self {
+        match option {
+            ActivationOption::Relu => Self::Relu,
+            ActivationOption::Linear => Self::Linear,
         }
     }
 }

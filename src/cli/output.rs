@@ -22,12 +22,6 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
-/// Makes an output folder before the work begins.
-pub fn make_folder(folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder)
-        .map_err(|error| Error::file(folder, format!("cannot be made ({error})"), "give another folder with --out"))
-}
-
 /// Values as JSON, one a line.
 pub fn json_lines<T: Serialize>(values: &[T]) -> Result<String> {
     let mut text = String::new();
@@ -67,33 +61,37 @@ impl Common {
         bar
     }
 
-    /// Runs a study with a progress bar, and writes its records: to the folder where one is given, and as JSON to standard
-    /// output where that is asked for.
-    pub fn run_study(&self, spec: &StudySpec, folder: Option<&Path>) -> Result<Vec<Record>> {
-        let device = self.open_device(spec.uses_device())?;
-        let bar = self.bar(0);
-        let records = spec.run(folder, &device, &|progress| match progress {
+    /// Shows the progress of a study on its bar; `place`: where kernels over all pairs are computed, with `{}` for the megabytes.
+    pub fn show(&self, bar: &ProgressBar, place: &str, progress: Progress) {
+        match progress {
             Progress::Begin { cost, memory } => {
                 bar.set_length(cost);
                 if let Some(memory) = memory {
-                    bar.suspend(|| {
-                        let beside = if matches!(device, Device::Cpu { .. }) { " beside the inputs" } else { "" };
-                        let (device, memory) = (device.name(), memory.div_ceil(1 << 20));
-                        self.note(&format!("All pairs: on {device}, at most {memory} MB{beside}."))
-                    });
+                    let megabytes = memory.div_ceil(1 << 20).to_string();
+                    bar.suspend(|| self.note(&format!("All pairs: on {}.", place.replace("{}", &megabytes))));
                 }
             }
             Progress::Within { task, share } => bar.set_message(format!("{task}: {:.0} %", 100.0 * share)),
             Progress::Done { task, cost, resumed } => {
                 // What an earlier run did says nothing about the speed of this one.
                 if resumed {
-                    bar.update(|state| state.set_len(state.len().unwrap_or(cost) - cost))
+                    bar.update(|state| state.set_len(state.len().unwrap_or(cost).saturating_sub(cost)))
                 } else {
                     bar.inc(cost)
                 }
                 bar.set_message(task.to_string());
             }
-        });
+        }
+    }
+
+    /// Runs a study with a progress bar, and writes its records: to the folder where one is given, and as JSON to standard
+    /// output where that is asked for.
+    pub fn run_study(&self, spec: &StudySpec, folder: Option<&Path>) -> Result<Vec<Record>> {
+        let device = self.open_device(spec.uses_device())?;
+        let bar = self.bar(0);
+        let place = if matches!(device, Device::Cpu { .. }) { " beside the inputs" } else { "" };
+        let place = format!("{}, at most {{}} MB{place}", device.name());
+        let records = spec.run(folder, &device, &|progress| self.show(&bar, &place, progress));
         bar.finish_and_clear();
         let records = records?;
         if let Some(folder) = folder {

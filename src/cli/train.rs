@@ -2,16 +2,17 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
-use sparsewidth::budget::{PAPER_BASE_WIDTH, first_layer_connectivity, paper_learning_rate};
+use clap::{Args, ValueEnum};
+use sparsewidth::budget::{PAPER_BASE_WIDTH, first_layer_connectivity_beside, paper_learning_rate};
 use sparsewidth::connectivity::Connectivity;
-use sparsewidth::data::{CLASSES, SUBSET_SIZE};
-use sparsewidth::report::{accuracy_chart, training_table, write_chart};
-use sparsewidth::study::{Family, StudySpec, TrainedNetwork, TrainingStudySpec};
+use sparsewidth::data::{CLASSES, DataSource, SUBSET_SIZE};
+use sparsewidth::network::Parametrisation;
+use sparsewidth::report::{accuracy_chart, curves_chart, training_table, write_chart};
+use sparsewidth::study::{Family, LearningRates, StudySpec, TrainedNetwork, TrainingStudySpec};
 use sparsewidth::{Error, Result};
 
 use super::Common;
-use super::options::{ImagesOption, LawOption, MaskOption, NormalisationOption};
+use super::options::{ActivationOption, ImagesOption, LawOption, MaskOption, NormalisationOption};
 
 #[derive(Args)]
 pub struct TrainArgs {
@@ -20,18 +21,14 @@ pub struct TrainArgs {
     /// Hidden widths
     #[arg(long, value_delimiter = ',', required = true, value_name = "LIST")]
     widths: Vec<usize>,
-    /// The weight budget, of which the dense last layer is paid first [default: (d + 10) times 8, the paper's]
-    #[arg(long, value_name = "N", conflicts_with_all = ["connectivity", "dense"])]
-    weights: Option<usize>,
-    /// Connectivity of the first layer, instead of a budget
-    #[arg(long, value_name = "P", conflicts_with = "dense")]
-    connectivity: Option<f64>,
-    /// Train dense networks
-    #[arg(long)]
-    dense: bool,
+    #[command(flatten)]
+    budget: BudgetOptions,
     /// Learning rate [default: the authors' for the paper's widths at their budget]
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", conflicts_with = "rates")]
     learning_rate: Option<f64>,
+    /// Learning rates from a file, the rates.toml of `sparsewidth tune`
+    #[arg(long, value_name = "FILE")]
+    rates: Option<PathBuf>,
     #[command(flatten)]
     training: TrainingOptions,
     /// Runs a network, each with its own initialisation and order of samples
@@ -40,9 +37,69 @@ pub struct TrainArgs {
     /// Normalisation, by the statistics of the training samples
     #[arg(long, value_enum, default_value_t = NormalisationOption::Pixel)]
     normalisation: NormalisationOption,
-    /// Folder for records and picture, and for the journal by which an interrupted study goes on
+    /// Keep the weights of each run, in the folder `weights` of the output folder
+    #[arg(long, requires = "out")]
+    keep_weights: bool,
+    /// Folder for records and pictures, and for the journal by which an interrupted study goes on
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+}
+
+/// Which weights networks have.
+#[derive(Args)]
+pub struct BudgetOptions {
+    /// The weight budget, of which the last layer is paid first [default: (d + 10) times 8, the paper's]
+    #[arg(long, value_name = "N", conflicts_with_all = ["connectivity", "dense"])]
+    weights: Option<usize>,
+    /// Connectivity of the first layer, instead of a budget
+    #[arg(long, value_name = "P", conflicts_with = "dense")]
+    connectivity: Option<f64>,
+    /// Dense networks
+    #[arg(long)]
+    dense: bool,
+    /// Connectivity of the last layer
+    #[arg(long, default_value_t = 1.0, value_name = "Q", conflicts_with = "dense")]
+    last_connectivity: f64,
+    /// What is between the layers
+    #[arg(long, value_enum, default_value_t = ActivationOption::Relu)]
+    activation: ActivationOption,
+}
+
+impl BudgetOptions {
+    /// The networks of some widths, each with the learning rate that is given for it.
+    pub fn networks(
+        &self,
+        data: &DataSource,
+        widths: &[usize],
+        rate: impl Fn(&TrainedNetwork) -> Result<f64>,
+    ) -> Result<Vec<TrainedNetwork>> {
+        let dimension = data.labelled()?.train.images.ncols();
+        let weights = self.weights.unwrap_or((dimension + CLASSES) * PAPER_BASE_WIDTH);
+        let last_connectivity = Connectivity::new(self.last_connectivity)?;
+        let network = |width: &usize| {
+            let connectivity = match self.connectivity {
+                _ if self.dense => Connectivity::DENSE,
+                Some(p) => Connectivity::new(p)?,
+                None => first_layer_connectivity_beside(weights, dimension, CLASSES, *width, last_connectivity)?,
+            };
+            let family = if self.dense { Family::Dense } else { Family::Sparse };
+            let activation = self.activation.into();
+            let network = TrainedNetwork {
+                activation,
+                last_connectivity,
+                ..TrainedNetwork::new(family, *width, connectivity, 0.0)
+            };
+            Ok(TrainedNetwork { learning_rate: rate(&network)?, ..network })
+        };
+        widths.iter().map(network).collect()
+    }
+
+    /// Whether the networks are those for which the authors tuned rates.
+    fn is_paper(&self, dimension: usize) -> bool {
+        let budget = self.weights.is_none_or(|weights| weights == (dimension + CLASSES) * PAPER_BASE_WIDTH);
+        let paper = self.dense || (self.connectivity.is_none() && budget && self.last_connectivity == 1.0);
+        paper && self.activation == ActivationOption::Relu
+    }
 }
 
 /// How networks are trained.
@@ -63,6 +120,30 @@ pub struct TrainingOptions {
     /// Initial weights of trained networks
     #[arg(long, value_enum, default_value_t = LawOption::Uniform)]
     training_law: LawOption,
+    /// What steps of trained networks go along
+    #[arg(long, value_enum, default_value_t = ParametrisationOption::NeuralTangent)]
+    parametrisation: ParametrisationOption,
+    /// Give every layer biases, which no budget counts
+    #[arg(long)]
+    biases: bool,
+}
+
+/// What steps go along.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ParametrisationOption {
+    /// w in output = w input / sqrt(fan-in)
+    NeuralTangent,
+    /// W = w / sqrt(fan-in), as in most libraries
+    Standard,
+}
+
+impl From<ParametrisationOption> for Parametrisation {
+    fn from(option: ParametrisationOption) -> Self {
+        match option {
+            ParametrisationOption::NeuralTangent => Self::NeuralTangent,
+            ParametrisationOption::Standard => Self::Standard,
+        }
+    }
 }
 
 impl TrainingOptions {
@@ -80,6 +161,8 @@ impl TrainingOptions {
             batch: self.batch,
             mask: self.training_mask.into(),
             law: self.training_law.into(),
+            parametrisation: self.parametrisation.into(),
+            biases: self.biases,
             ..TrainingStudySpec::paper(networks, runs)
         }
     }
@@ -88,33 +171,32 @@ impl TrainingOptions {
 pub fn run(args: TrainArgs, common: &Common) -> Result<()> {
     let data = args.data.data;
     let dimension = data.labelled()?.train.images.ncols();
-    let paper_weights = (dimension + CLASSES) * PAPER_BASE_WIDTH;
-    let weights = args.weights.unwrap_or(paper_weights);
-    let network = |width: &usize| -> Result<TrainedNetwork> {
-        let connectivity = match args.connectivity {
-            _ if args.dense => Connectivity::DENSE,
-            Some(p) => Connectivity::new(p)?,
-            None => first_layer_connectivity(weights, dimension, CLASSES, *width)?,
-        };
-        let family = if args.dense { Family::Dense } else { Family::Sparse };
-        let learning_rate = match args.learning_rate {
-            Some(rate) => rate,
-            None if args.dense || (args.connectivity.is_none() && weights == paper_weights) => {
-                paper_learning_rate(*width, args.dense)?
-            }
-            None => {
-                let problem = "the paper tuned learning rates for its own budget only";
-                return Err(Error::value("--learning-rate", "(none)", problem, "give one"));
-            }
-        };
-        Ok(TrainedNetwork { family, width: *width, connectivity, learning_rate })
-    };
-    let networks = args.widths.iter().map(network).collect::<Result<Vec<_>>>()?;
+    let rates = args.rates.as_deref().map(LearningRates::read).transpose()?;
+    let paper = args.budget.is_paper(dimension);
+    let networks = args.budget.networks(&data, &args.widths, |network| match (args.learning_rate, &rates) {
+        (Some(rate), _) => Ok(rate),
+        (None, Some(rates)) => rates.of(network),
+        (None, None) if paper => paper_learning_rate(network.width, network.family == Family::Dense),
+        (None, None) => {
+            let problem = "the paper tuned learning rates for its own budget and ReLU networks only";
+            Err(Error::value(
+                "--learning-rate",
+                "(none)",
+                problem,
+                "give one, or --rates with those of `sparsewidth tune`",
+            ))
+        }
+    })?;
     let training = args.training.spec(networks, args.runs, args.normalisation);
+    let training = TrainingStudySpec { keep_weights: args.keep_weights, ..training };
     let study = StudySpec { data, seed: common.seed, distance: None, training: Some(training) };
     let records = common.run_study(&study, args.out.as_deref())?;
-    if let (Some(folder), Some(chart)) = (&args.out, accuracy_chart(&records)) {
-        write_chart(folder, "accuracy", &chart)?;
+    if let Some(folder) = &args.out {
+        for (name, chart) in [("accuracy", accuracy_chart(&records)), ("curves", curves_chart(&records))] {
+            if let Some(chart) = chart {
+                write_chart(folder, name, &chart)?;
+            }
+        }
     }
     common.say(&training_table(&records).to_string())
 }

@@ -4,16 +4,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sparsewidth::data::{DataSource, Normalisation};
+use sparsewidth::files::{make_folder, write_atomically};
 use sparsewidth::report::{
-    paper_chart, paper_table, verify_scores_chart, verify_table, verify_tests, verify_values_chart, write_atomically,
-    write_chart,
+    paper_chart, paper_table, verify_scores_chart, verify_table, verify_tests, verify_values_chart, write_chart,
 };
 use sparsewidth::study::{VerifyReport, VerifySpec};
 use sparsewidth::{Error, Result};
 
 use super::Common;
 use super::options::NormalisationOption;
-use super::output::{json_lines, make_folder, print};
+use super::output::{json_lines, print};
 
 #[derive(Args)]
 pub struct VerifyArgs {

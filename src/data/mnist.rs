@@ -155,9 +155,13 @@ impl Labelled {
     /// The embedded training images are `subset(SUBSET_SIZE, SUBSET_SEED)` of the full 60,000. The checksum stays that of
     /// the files.
     pub fn subset(&self, count: usize, seed: u64) -> Self {
-        let chosen = subset(self.len(), count.min(self.len()), seed);
+        self.select(&subset(self.len(), count.min(self.len()), seed))
+    }
+
+    /// The chosen samples, in the order given. The checksum stays that of the files.
+    pub(crate) fn select(&self, chosen: &[usize]) -> Self {
         Self {
-            images: self.images.select(Axis(0), &chosen),
+            images: self.images.select(Axis(0), chosen),
             shape: self.shape,
             labels: chosen.iter().map(|index| self.labels[*index]).collect(),
             checksum: self.checksum.clone(),

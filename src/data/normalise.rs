@@ -83,6 +83,11 @@ impl Normaliser {
         }
     }
 
+    /// The map of given shifts and factors, one each an entry.
+    pub(crate) fn from_maps(shift: Array1<f64>, factor: Array1<f64>) -> Self {
+        Self { shift, factor }
+    }
+
     /// Shift and factor of each entry.
     pub fn maps(&self) -> impl Iterator<Item = (f64, f64)> {
         self.shift.iter().copied().zip(self.factor.iter().copied())

@@ -205,7 +205,9 @@ struct Packed {
 impl Packed {
     /// Takes blocks of some features, instead of what it held.
     fn fill(&mut self, blocks: &[Lanes<u8>], features: usize) {
-        (self.rows.clear(), self.features.clear(), self.ends.clear());
+        self.rows.clear();
+        self.features.clear();
+        self.ends.clear();
         for block in blocks.chunks_exact(features.max(1)) {
             for (feature, row) in block.iter().enumerate().filter(|(_, row)| is_filled(row)) {
                 self.rows.push(*row);

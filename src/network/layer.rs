@@ -14,7 +14,12 @@ use crate::error::Result;
 use crate::linalg::product;
 use crate::random::{Purpose, Stream};
 
-/// The weights of a layer: those that exist, or all of them.
+/// The share of weights that exist from which a layer of many outputs is faster as a matrix: measured, see benches/training.rs.
+const DENSE_CROSSOVER: f64 = 0.45;
+/// The same for a layer of few outputs.
+const NARROW_CROSSOVER: f64 = 0.75;
+
+/// The weights of a layer: those that exist, or a place for each.
 #[derive(Clone, Debug)]
 enum Weights {
     Sparse(SparseRows),
@@ -22,6 +27,24 @@ enum Weights {
     Dense(Array2<f32>),
     /// The same of few outputs, row by row.
     Narrow(Vec<f32>),
+}
+
+impl Weights {
+    /// Takes the weights that exist of `(outputs, inputs)` in the way that is fastest, and a mask of ones and zeros where weights that
+    /// do not exist are stored as zeros.
+    fn new(drawn: SparseRows, (outputs, inputs): (usize, usize)) -> (Self, Option<Array2<f32>>) {
+        let share = drawn.len() as f64 / (outputs * inputs) as f64;
+        let narrow = outputs <= MOST_OUTPUTS;
+        if share < if narrow { NARROW_CROSSOVER } else { DENSE_CROSSOVER } {
+            return (Self::Sparse(drawn), None);
+        }
+        let mask = (share < 1.0).then(|| {
+            let ones = vec![1.0; drawn.len()];
+            SparseRows { values: ones, ..drawn.clone() }.to_dense(inputs)
+        });
+        let whole = drawn.to_dense(inputs);
+        (if narrow { Self::Narrow(whole.into_iter().collect()) } else { Self::Dense(whole) }, mask)
+    }
 }
 
 /// What a step of gradient descent goes along. Networks begin alike in both: weights of standard deviation
@@ -35,10 +58,12 @@ pub enum Parametrisation {
     Standard,
 }
 
-/// A layer of a network. Weights that do not exist are neither stored nor updated.
+/// A layer of a network. Weights that do not exist are not stored, or stay 0.
 #[derive(Clone, Debug)]
 pub struct Layer {
     weights: Weights,
+    /// 1 where a weight exists and 0 elsewhere, shape `(outputs, inputs)`, where zeros are stored for those that do not.
+    mask: Option<Array2<f32>>,
     /// One an output, or none.
     biases: Vec<f32>,
     parametrisation: Parametrisation,
@@ -51,15 +76,26 @@ impl Layer {
     /// `(-1/sqrt(fan-in), 1/sqrt(fan-in))`, as in PyTorch, and steps go along them as they are in either parametrisation.
     pub fn draw(law: LayerLaw, id: LayerId, parametrisation: Parametrisation, biased: bool) -> Self {
         let drawn = DrawnLayer::new(law, id).all_rows();
-        let weights = match law.connectivity.is_dense() {
-            true if law.rows <= MOST_OUTPUTS => Weights::Narrow(drawn.to_dense(law.columns).into_iter().collect()),
-            true => Weights::Dense(drawn.to_dense(law.columns)),
-            false => Weights::Sparse(drawn),
-        };
+        let (weights, mask) = Weights::new(drawn, (law.rows, law.columns));
         let mut stream = Stream::new(id.seed, Purpose::Biases, id.initialisation, id.layer);
         let reach = 1.0 / (law.columns as f32).sqrt();
         let biases = (0..if biased { law.rows } else { 0 }).map(|_| stream.random_range(-reach..reach)).collect();
-        Self { weights, biases, parametrisation, inputs: law.columns, outputs: law.rows }
+        Self { weights, mask, biases, parametrisation, inputs: law.columns, outputs: law.rows }
+    }
+
+    /// A layer of given weights `w`, where they exist; of shape `(outputs, inputs)`, both. It takes steps along `w`.
+    pub(super) fn from_parts(values: &Array2<f32>, exists: &Array2<bool>, biases: Vec<f32>) -> Self {
+        let (outputs, inputs) = values.dim();
+        let mut drawn = SparseRows { offsets: vec![0], ..SparseRows::default() };
+        for (values, exists) in values.outer_iter().zip(exists.outer_iter()) {
+            for (column, value) in (0..).zip(values).zip(exists).filter_map(|(entry, exists)| exists.then_some(entry)) {
+                drawn.columns.push(column);
+                drawn.values.push(*value);
+            }
+            drawn.offsets.push(drawn.columns.len());
+        }
+        let (weights, mask) = Weights::new(drawn, (outputs, inputs));
+        Self { weights, mask, biases, parametrisation: Parametrisation::NeuralTangent, inputs, outputs }
     }
 
     /// The number of inputs, the fan-in of the parametrisation, whichever weights exist.
@@ -74,10 +110,10 @@ impl Layer {
 
     /// The number of weights that exist.
     pub fn weights(&self) -> usize {
-        match &self.weights {
-            Weights::Sparse(weights) => weights.len(),
-            Weights::Dense(weights) => weights.len(),
-            Weights::Narrow(weights) => weights.len(),
+        match (&self.weights, &self.mask) {
+            (Weights::Sparse(weights), _) => weights.len(),
+            (_, Some(mask)) => mask.iter().filter(|exists| **exists > 0.0).count(),
+            (_, None) => self.outputs * self.inputs,
         }
     }
 
@@ -94,6 +130,18 @@ impl Layer {
                 Array2::from_shape_fn((self.outputs, self.inputs), |(i, j)| weights[i * self.inputs + j])
             }
             Weights::Sparse(weights) => weights.to_dense(self.inputs),
+        }
+    }
+
+    /// Which weights exist, shape `(outputs, inputs)`.
+    pub fn mask(&self) -> Array2<bool> {
+        match (&self.weights, &self.mask) {
+            (Weights::Sparse(weights), _) => {
+                let ones = vec![1.0; weights.len()];
+                SparseRows { values: ones, ..weights.clone() }.to_dense(self.inputs).mapv(|exists| exists > 0.0)
+            }
+            (_, Some(mask)) => mask.mapv(|exists| exists > 0.0),
+            (_, None) => Array2::from_elem((self.outputs, self.inputs), true),
         }
     }
 
@@ -173,6 +221,13 @@ impl Layer {
                     }
                 }
             }
+        }
+        match (&mut self.weights, &self.mask) {
+            (Weights::Dense(weights), Some(mask)) => *weights *= mask,
+            (Weights::Narrow(weights), Some(mask)) => {
+                weights.iter_mut().zip(mask).for_each(|(weight, exists)| *weight *= exists);
+            }
+            _ => {}
         }
         Ok(())
     }

@@ -22,6 +22,16 @@ pub enum Activation {
     Linear,
 }
 
+impl Activation {
+    /// The name, as the command line and records spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Relu => "relu",
+            Self::Linear => "linear",
+        }
+    }
+}
+
 /// The law of a random perceptron.
 #[derive(Clone, Debug)]
 pub struct MlpLaw {
@@ -82,8 +92,18 @@ impl Mlp {
                 Layer::draw(layer_law, id, law.parametrisation, law.biases)
             })
             .collect();
+        Ok(Self::from_layers(layers, law.activation))
+    }
+
+    /// A network of layers, at least one, that fit each other.
+    pub(super) fn from_layers(layers: Vec<Layer>, activation: Activation) -> Self {
         let rooms = vec![Vec::new(); layers.len()];
-        Ok(Self { activation: law.activation, layers, activations: rooms.clone(), gradients: rooms })
+        Self { activation, layers, activations: rooms.clone(), gradients: rooms }
+    }
+
+    /// What is between its layers.
+    pub fn activation(&self) -> Activation {
+        self.activation
     }
 
     /// The layers, from the inputs on.

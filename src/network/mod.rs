@@ -4,6 +4,7 @@
 //! whole rows of contiguous samples, whichever weights exist.
 
 mod blocks;
+mod checkpoint;
 mod draw;
 mod layer;
 mod mlp;
@@ -11,7 +12,8 @@ mod rows;
 mod train;
 
 pub use blocks::{Batch, Blocks, Samples};
+pub use checkpoint::Checkpoint;
 pub use draw::{DrawnLayer, LayerId, LayerLaw, MaskFamily, SparseRows, WeightLaw};
 pub use layer::{Layer, Parametrisation};
-pub use mlp::{Activation, Mlp, MlpLaw};
-pub use train::{TrainingData, TrainingRun, TrainingSpec, check_learning_rate, train};
+pub use mlp::{Activation, Evaluation, Mlp, MlpLaw};
+pub use train::{Curve, TrainingData, TrainingRun, TrainingSpec, check_learning_rate, train};

@@ -281,8 +281,7 @@ fn exponential(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0;
     // ln 2 in two parts, of which the first has few bits.
     const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
-    const POLYNOMIAL: [f32; 6] =
-        [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_6e-1, 5.000_000_1e-1];
+    const POLYNOMIAL: [f32; 6] = [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_6e-1, 0.5];
     let x = if x < -87.0 { -87.0 } else { x };
     let rounded = x * std::f32::consts::LOG2_E + ROUND;
     let power = rounded - ROUND;

@@ -1,6 +1,7 @@
 //! Training a perceptron by stochastic gradient descent, with a test evaluation after each epoch.
 
 use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
 
 use super::blocks::{Batch, Blocks, Samples};
 use super::mlp::{Mlp, MlpLaw};
@@ -67,7 +68,7 @@ pub struct TrainingSpec {
 }
 
 /// What a training run came to.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct TrainingRun {
     /// The number of weights that exist.
     pub weights: usize,
@@ -79,8 +80,30 @@ pub struct TrainingRun {
     pub final_accuracy: f64,
     /// The mean cross-entropy over the last epoch's batches, each before its step. Not finite where the run diverged.
     pub training_loss: f64,
-    /// Whether the loss became infinite or NaN, which ended the run.
+    /// Whether a loss became infinite or NaN, which ended the run.
     pub diverged: bool,
+    /// What each epoch came to, but for one that diverged.
+    pub curve: Curve,
+    /// The network after the last epoch.
+    pub network: Mlp,
+}
+
+/// A number an epoch of each kind.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Curve {
+    /// The mean cross-entropy over the epoch's batches, each before its step.
+    pub training_loss: Vec<f32>,
+    /// The mean cross-entropy over the test samples after the epoch.
+    pub test_loss: Vec<f32>,
+    /// The test accuracy after the epoch.
+    pub test_accuracy: Vec<f32>,
+}
+
+impl Curve {
+    /// Whether there is no epoch.
+    pub fn is_empty(&self) -> bool {
+        self.training_loss.is_empty()
+    }
 }
 
 /// Trains one network on one thread, the same bits each time.
@@ -95,7 +118,7 @@ pub fn train(data: &TrainingData, spec: &TrainingSpec) -> Result<TrainingRun> {
     }
     check_learning_rate(spec.learning_rate)?;
     let rate = spec.learning_rate as f32;
-    let mut network = Mlp::draw(&spec.network, spec.seed, spec.run)?;
+    let network = Mlp::draw(&spec.network, spec.seed, spec.run)?;
     let mut run = TrainingRun {
         weights: network.weights(),
         best_accuracy: 0.0,
@@ -103,6 +126,8 @@ pub fn train(data: &TrainingData, spec: &TrainingSpec) -> Result<TrainingRun> {
         final_accuracy: 0.0,
         training_loss: f64::NAN,
         diverged: false,
+        curve: Curve::default(),
+        network,
     };
     let mut order: Vec<usize> = (0..data.labels.len()).collect();
     let (mut batch, mut labels) = (Batch::default(), Vec::new());
@@ -113,18 +138,22 @@ pub fn train(data: &TrainingData, spec: &TrainingSpec) -> Result<TrainingRun> {
             batch.fill(&data.samples, chosen)?;
             labels.clear();
             labels.extend(chosen.iter().map(|sample| data.labels[*sample]));
-            loss += network.descend(&batch, &labels, rate)?;
+            loss += run.network.descend(&batch, &labels, rate)?;
             steps += 1.0;
         }
+        let after = run.network.evaluate(&data.test, &data.test_labels)?;
         run.training_loss = loss / steps;
-        run.diverged = !run.training_loss.is_finite();
-        run.final_accuracy = network.evaluate(&data.test, &data.test_labels)?.accuracy;
+        run.diverged = !run.training_loss.is_finite() || !after.loss.is_finite();
+        run.final_accuracy = after.accuracy;
         if run.best_epoch == 0 || run.final_accuracy > run.best_accuracy {
             (run.best_accuracy, run.best_epoch) = (run.final_accuracy, epoch);
         }
         if run.diverged {
             break;
         }
+        run.curve.training_loss.push(run.training_loss as f32);
+        run.curve.test_loss.push(after.loss as f32);
+        run.curve.test_accuracy.push(after.accuracy as f32);
     }
     Ok(run)
 }

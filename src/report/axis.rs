@@ -26,15 +26,15 @@ impl Axis {
         Self { scale: Scale::Logarithmic, low: low / room, high: high * room, ticks: ticks.to_vec() }
     }
 
-    /// An axis that holds all points within the fences, with their error bars as far as those lie within, with room and
+    /// An axis that holds all points, or all within the fences, with their error bars as far as those lie within, with room and
     /// round ticks.
-    pub fn around(points: Vec<ChartPoint>, scale: Scale) -> Self {
+    pub fn around(points: Vec<ChartPoint>, scale: Scale, fenced: bool) -> Self {
         let place = |value: f64| if scale == Scale::Logarithmic { value.ln() } else { value };
         let places =
             sorted(&points.iter().map(|point| place(point.y)).filter(|place| place.is_finite()).collect::<Vec<_>>());
         let (lower, upper) = (quantile(&places, 0.25), quantile(&places, 0.75));
         // At least a little room, for points that are nearly all equal.
-        let reach = (1.5 * (upper - lower)).max(0.05);
+        let reach = if fenced { (1.5 * (upper - lower)).max(0.05) } else { f64::INFINITY };
         let within = |value: &f64| (lower - reach..=upper + reach).contains(&place(*value));
         let ends = points.iter().filter(|point| within(&point.y)).flat_map(|point| {
             let (low, high) = point.interval.unwrap_or((point.y, point.y));
@@ -164,9 +164,9 @@ mod tests {
     #[test]
     fn axes_have_round_ticks() {
         let points = |values: &[f64]| values.iter().map(|y| ChartPoint { x: 1.0, y: *y, interval: None }).collect();
-        let axis = Axis::around(points(&[2e-3, 0.4]), Scale::Logarithmic);
+        let axis = Axis::around(points(&[2e-3, 0.4]), Scale::Logarithmic, true);
         assert!(axis.ticks.contains(&0.01) && axis.ticks.contains(&0.1));
-        let axis = Axis::around(points(&[0.84, 0.9]), Scale::Linear);
+        let axis = Axis::around(points(&[0.84, 0.9]), Scale::Linear, true);
         assert!(axis.ticks.len() >= 4 && axis.low < 0.84 && axis.high > 0.9);
         assert!(axis.ticks.iter().all(|tick| (tick * 100.0 - (tick * 100.0).round()).abs() < 1e-9));
     }

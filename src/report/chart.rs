@@ -1,14 +1,11 @@
 //! Line charts with error bars and, where asked for, a second axis; as SVG and PNG.
 
-use std::sync::Once;
-
 use plotters::coord::Shift;
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
-use plotters::style::{FontStyle, register_font};
 
 use super::axis::Axis;
-use crate::error::{Error, Result};
+use super::picture::Picture;
 
 /// How an axis maps numbers to places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +57,7 @@ pub struct ChartSeries {
 
 /// A chart over a logarithmic abscissa with ticks at given places.
 ///
-/// An axis holds what lies within one and a half interquartile ranges of the quartiles of its values (Tukey's fences), so
+/// A fenced axis holds what lies within one and a half interquartile ranges of the quartiles of its values (Tukey's fences), so
 /// that one extreme point does not flatten all others. Lines leave the frame towards points beyond, and a note below the
 /// legend gives their values.
 #[derive(Clone, Debug)]
@@ -75,6 +72,8 @@ pub struct Chart {
     pub y_label: String,
     /// Scale of the left axis.
     pub y_scale: Scale,
+    /// Whether the axes leave out extreme points.
+    pub fenced: bool,
     /// Beside the right axis, linear; empty where no series belongs to it.
     pub right_label: String,
     /// The lines.
@@ -94,43 +93,12 @@ const PALETTE: [RGBColor; 8] = [
 ];
 
 const SIZE: (u32, u32) = (900, 620);
-/// PNGs are drawn at this many times the size, for sharp text.
-const PNG_FACTOR: u32 = 2;
 
 impl Chart {
-    /// The chart as an SVG document.
-    ///
-    /// # Errors
-    /// Where it cannot be drawn.
-    pub fn svg(&self) -> Result<String> {
-        let mut text = String::new();
-        {
-            let area = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
-            self.draw(&area, 1).map_err(|error| Error::failure("drawing an SVG", error))?;
-        }
-        Ok(text)
-    }
-
-    /// The chart as a PNG file.
-    ///
-    /// # Errors
-    /// Where it cannot be drawn.
-    pub fn png(&self) -> Result<Vec<u8>> {
-        let failure = |error: &dyn std::fmt::Display| Error::failure("drawing a PNG", error);
-        // plotters encodes bitmaps to named files only.
-        let file = tempfile::Builder::new().suffix(".png").tempfile().map_err(|error| failure(&error))?;
-        let size = (SIZE.0 * PNG_FACTOR, SIZE.1 * PNG_FACTOR);
-        {
-            let area = BitMapBackend::new(file.path(), size).into_drawing_area();
-            self.draw(&area, PNG_FACTOR).map_err(|error| failure(&error))?;
-        }
-        std::fs::read(file.path()).map_err(|error| failure(&error))
-    }
-
     fn axis(&self, right: bool) -> Axis {
         let scale = if right { Scale::Linear } else { self.y_scale };
         let of_axis = self.series.iter().filter(|series| series.right == right);
-        Axis::around(of_axis.flat_map(|series| &series.points).copied().collect(), scale)
+        Axis::around(of_axis.flat_map(|series| &series.points).copied().collect(), scale, self.fenced)
     }
 
     /// What lies beyond the axes, in words.
@@ -151,12 +119,46 @@ impl Chart {
         notes
     }
 
+    fn draw_legend<DB: DrawingBackend>(
+        &self,
+        area: &DrawingArea<DB, Shift>,
+        columns: usize,
+        factor: u32,
+    ) -> std::result::Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+        let px = |size: i32| size * factor as i32;
+        let column_width = (SIZE.0 as i32 - 60) / columns as i32;
+        for (index, series) in self.series.iter().enumerate() {
+            let (column, row) = ((index % columns) as i32, (index / columns) as i32);
+            let (x, y) = (px(40 + column * column_width), px(12 + 24 * row));
+            let line = colour(series.style).stroke_width(2 * factor);
+            let parts = match series.line {
+                Line::Solid => vec![(0, 30)],
+                Line::Dashed => vec![(0, 11), (19, 30)],
+                Line::None => vec![],
+            };
+            for (start, end) in parts {
+                area.draw(&PathElement::new(vec![(x + px(start), y), (x + px(end), y)], line))?;
+            }
+            if series.marked {
+                area.draw(&mark((x + px(15), y), series.style, factor))?;
+            }
+            let text = Text::new(series.label.clone(), (x + px(38), y - px(7)), ("sans-serif", 13 * factor));
+            area.draw(&text)?;
+        }
+        Ok(())
+    }
+}
+
+impl Picture for Chart {
+    fn size(&self) -> (u32, u32) {
+        SIZE
+    }
+
     fn draw<DB: DrawingBackend>(
         &self,
         area: &DrawingArea<DB, Shift>,
         factor: u32,
     ) -> std::result::Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
-        embed_font();
         let px = |size: u32| size * factor;
         area.fill(&WHITE)?;
         let (left, right) = (self.axis(false), self.axis(true));
@@ -211,35 +213,6 @@ impl Chart {
             lower.draw(&Text::new(format!("{lead}{}", notes.join("; ")), place, ("sans-serif", px(12))))?;
         }
         area.present()
-    }
-
-    fn draw_legend<DB: DrawingBackend>(
-        &self,
-        area: &DrawingArea<DB, Shift>,
-        columns: usize,
-        factor: u32,
-    ) -> std::result::Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
-        let px = |size: i32| size * factor as i32;
-        let column_width = (SIZE.0 as i32 - 60) / columns as i32;
-        for (index, series) in self.series.iter().enumerate() {
-            let (column, row) = ((index % columns) as i32, (index / columns) as i32);
-            let (x, y) = (px(40 + column * column_width), px(12 + 24 * row));
-            let line = colour(series.style).stroke_width(2 * factor);
-            let parts = match series.line {
-                Line::Solid => vec![(0, 30)],
-                Line::Dashed => vec![(0, 11), (19, 30)],
-                Line::None => vec![],
-            };
-            for (start, end) in parts {
-                area.draw(&PathElement::new(vec![(x + px(start), y), (x + px(end), y)], line))?;
-            }
-            if series.marked {
-                area.draw(&mark((x + px(15), y), series.style, factor))?;
-            }
-            let text = Text::new(series.label.clone(), (x + px(38), y - px(7)), ("sans-serif", 13 * factor));
-            area.draw(&text)?;
-        }
-        Ok(())
     }
 }
 
@@ -304,15 +277,6 @@ fn short(value: f64) -> String {
     if (1e-2..1e3).contains(&value.abs()) { format!("{value:.2}") } else { format!("{value:.1e}") }
 }
 
-/// Registers the embedded font as the one that every picture uses, so that none is asked of the system.
-fn embed_font() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // Fails on a damaged font file only; then drawing the first text reports it.
-        let _ = register_font("sans-serif", FontStyle::Normal, include_bytes!("../../assets/DejaVuSans.ttf"));
-    });
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -324,7 +288,7 @@ mod tests {
             .enumerate()
             .map(|(i, y)| ChartPoint { x: 8.0 * (i + 1) as f64, y: *y, interval: None })
             .collect();
-        let axis = Axis::around(points.clone(), Scale::Linear);
+        let axis = Axis::around(points.clone(), Scale::Linear, true);
         assert!(axis.holds(0.86) && axis.holds(0.9) && !axis.holds(0.17));
         let clipped = axis.clip((32.0, 0.9), (40.0, 0.17)).unwrap();
         assert!(clipped[0] == (32.0, 0.9) && (clipped[1].1 - axis.low).abs() < 1e-12 && clipped[1].0 < 40.0);
@@ -337,6 +301,7 @@ mod tests {
             x_ticks: vec![8.0, 40.0],
             y_label: String::new(),
             y_scale: Scale::Linear,
+            fenced: true,
             right_label: String::new(),
             series: vec![series],
         };
@@ -352,6 +317,7 @@ mod tests {
             x_ticks: vec![],
             y_label: String::new(),
             y_scale: Scale::Logarithmic,
+            fenced: true,
             right_label: String::new(),
             series: vec![],
         };

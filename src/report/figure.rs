@@ -3,9 +3,9 @@
 use super::Statistic;
 use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 use crate::data::Normalisation;
-use crate::network::{MaskFamily, WeightLaw};
+use crate::network::{Curve, MaskFamily, WeightLaw};
 use crate::statistics::{confidence_95, mean, t_quantile_95};
-use crate::study::{DistanceMethod, DistanceRecord, Family, Record};
+use crate::study::{DistanceMethod, DistanceRecord, Family, Record, TrainingRecord};
 
 /// The best accuracies of each run of one family, by width.
 pub(super) fn accuracies(records: &[Record], family: Family) -> Vec<(usize, Vec<f64>)> {
@@ -144,6 +144,57 @@ pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
         x_ticks,
         y_label: "best test accuracy (mean, 95 % interval)".into(),
         y_scale: Scale::Linear,
+        fenced: true,
+        right_label: String::new(),
+        series,
+    })
+}
+
+/// Loss against epoch, on the test samples and, dashed, on the training samples: means over the runs of each network of the sparse
+/// family (of the dense one where there is none) that lasted so long; none without curves.
+pub fn curves_chart(records: &[Record]) -> Option<Chart> {
+    let runs: Vec<&TrainingRecord> = records.iter().filter_map(Record::training).collect();
+    let family = if runs.iter().any(|run| run.family == Family::Sparse) { Family::Sparse } else { Family::Dense };
+    let of_family: Vec<&TrainingRecord> =
+        runs.into_iter().filter(|run| run.family == family && !run.curve.is_empty()).collect();
+    let epochs = of_family.iter().map(|run| run.curve.test_loss.len()).max()?;
+    let mut widths: Vec<usize> = of_family.iter().map(|run| run.width).collect();
+    widths.sort_unstable();
+    widths.dedup();
+    let mut series = Vec::new();
+    for (style, width) in widths.iter().enumerate() {
+        for (kind, line) in [("test", Line::Solid), ("training", Line::Dashed)] {
+            let values = |curve: &'_ Curve, epoch| match line {
+                Line::Solid => curve.test_loss.get(epoch).copied(),
+                _ => curve.training_loss.get(epoch).copied(),
+            };
+            let at = |epoch: usize| {
+                let of_width = of_family.iter().filter(|run| run.width == *width);
+                let losses: Vec<f64> = of_width.filter_map(|run| values(&run.curve, epoch)).map(f64::from).collect();
+                ChartPoint { x: (epoch + 1) as f64, y: mean(&losses), interval: None }
+            };
+            let points = (0..epochs).map(at).filter(|point| point.y.is_finite()).collect();
+            let label = format!("{} {width}, {kind}", family.name());
+            series.push(ChartSeries { label, style, line, marked: false, right: false, points });
+        }
+    }
+    let mut x_ticks: Vec<f64> = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
+        .into_iter()
+        .filter(|tick| *tick < epochs)
+        .map(|tick| tick as f64)
+        .collect();
+    x_ticks.push(epochs as f64);
+    Some(Chart {
+        title: format!(
+            "Cross-entropy, {} training samples, {} normalisation",
+            of_family[0].samples,
+            of_family[0].normalisation.name()
+        ),
+        x_label: "epoch".into(),
+        x_ticks,
+        y_label: "mean cross-entropy (mean over runs)".into(),
+        y_scale: Scale::Logarithmic,
+        fenced: false,
         right_label: String::new(),
         series,
     })
@@ -223,6 +274,7 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
         x_ticks,
         y_label: "mean squared distance to the infinite-width kernel".into(),
         y_scale: Scale::Logarithmic,
+        fenced: true,
         right_label: right_label.into(),
         series,
     })

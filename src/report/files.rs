@@ -1,40 +1,20 @@
-//! Files: whole or not at all.
+//! Files of records and pictures.
 
-use std::io::Write;
 use std::path::Path;
 
 use serde::Serialize;
 
-use super::chart::Chart;
+use super::picture::Picture;
+use crate::connectivity::Connectivity;
 use crate::error::{Error, Result};
-use crate::study::Record;
+use crate::files::write_atomically;
+use crate::network::{Activation, Curve};
+use crate::study::{Family, Record, TrainingRecord};
 
 /// The name of the file that holds all records of a study, and from which pictures are redrawn.
 pub const RECORDS: &str = "records.jsonl";
 
-/// Writes a file by way of a temporary one beside it, so that it is never seen half written.
-///
-/// # Errors
-/// Where the folder cannot be written or the disk is full.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let failure = |error: &dyn std::fmt::Display| Error::failure(format!("writing {}", path.display()), error);
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| {
-        Error::file(folder, format!("cannot be written ({error})"), "give another folder with --out")
-    })?;
-    file.write_all(bytes).map_err(|error| failure(&error))?;
-    // Temporary files are private; results are not.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let readable = std::fs::Permissions::from_mode(0o644);
-        file.as_file().set_permissions(readable).map_err(|error| failure(&error))?;
-    }
-    file.persist(path).map_err(|error| failure(&error))?;
-    Ok(())
-}
-
-/// Writes `records.jsonl`, and `distance.csv` and `training.csv` where there are such records.
+/// Writes `records.jsonl`; and where there are such records `distance.csv`, `training.csv`, and `curves.csv`, a line an epoch of each run.
 ///
 /// # Errors
 /// See [`write_atomically`].
@@ -45,9 +25,47 @@ pub fn write_records(folder: &Path, records: &[Record]) -> Result<()> {
         lines.push(b'\n');
     }
     write_csv(&folder.join("distance.csv"), records.iter().filter_map(Record::distance))?;
-    write_csv(&folder.join("training.csv"), records.iter().filter_map(Record::training))?;
+    let runs = || records.iter().filter_map(Record::training);
+    let without_curve = |run: &TrainingRecord| TrainingRecord { curve: Curve::default(), ..run.clone() };
+    write_csv(&folder.join("training.csv"), runs().map(without_curve))?;
+    write_csv(&folder.join("curves.csv"), runs().flat_map(epochs))?;
     // Last: who finds it finds the others whole.
     write_atomically(&folder.join(RECORDS), &lines)
+}
+
+/// An epoch of a run, as a line of `curves.csv`.
+#[derive(Serialize)]
+struct Epoch {
+    family: Family,
+    activation: Activation,
+    width: usize,
+    connectivity: Connectivity,
+    last_connectivity: Connectivity,
+    learning_rate: f64,
+    run: u32,
+    epoch: usize,
+    training_loss: f32,
+    test_loss: f32,
+    test_accuracy: f32,
+}
+
+fn epochs(run: &TrainingRecord) -> Vec<Epoch> {
+    let Curve { training_loss, test_loss, test_accuracy } = &run.curve;
+    let numbers = training_loss.iter().zip(test_loss).zip(test_accuracy);
+    let line = |(epoch, ((training_loss, test_loss), test_accuracy)): (usize, ((&f32, &f32), &f32))| Epoch {
+        family: run.family,
+        activation: run.activation,
+        width: run.width,
+        connectivity: run.connectivity,
+        last_connectivity: run.last_connectivity,
+        learning_rate: run.learning_rate,
+        run: run.run,
+        epoch,
+        training_loss: *training_loss,
+        test_loss: *test_loss,
+        test_accuracy: *test_accuracy,
+    };
+    (1..).zip(numbers).map(line).collect()
 }
 
 fn write_csv<T: Serialize>(path: &Path, records: impl Iterator<Item = T>) -> Result<()> {
@@ -80,11 +98,11 @@ pub fn read_records(folder: &Path) -> Result<Vec<Record>> {
     if records.is_empty() { Err(Error::file(&path, "holds no record", remedy)) } else { Ok(records) }
 }
 
-/// Draws a chart as `NAME.svg` and `NAME.png`.
+/// Draws a picture as `NAME.svg` and `NAME.png`.
 ///
 /// # Errors
 /// Where it cannot be drawn or written.
-pub fn write_chart(folder: &Path, name: &str, chart: &Chart) -> Result<()> {
+pub fn write_chart(folder: &Path, name: &str, chart: &impl Picture) -> Result<()> {
     write_atomically(&folder.join(format!("{name}.svg")), chart.svg()?.as_bytes())?;
     write_atomically(&folder.join(format!("{name}.png")), &chart.png()?)
 }

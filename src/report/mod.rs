@@ -4,17 +4,23 @@ mod axis;
 mod chart;
 mod figure;
 mod files;
+mod heat_map;
 mod optimum;
+mod picture;
 mod summary;
 mod table;
+mod tune;
 mod verify;
 
 pub use chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
-pub use figure::{accuracy_chart, distance_chart};
-pub use files::{RECORDS, read_records, write_atomically, write_chart, write_records};
+pub use figure::{accuracy_chart, curves_chart, distance_chart};
+pub use files::{RECORDS, read_records, write_chart, write_records};
+pub use heat_map::{HeatMap, heat_map};
 pub use optimum::{optimum_chart, optimum_table};
+pub use picture::Picture;
 pub use summary::{diagonal_table, distance_table, parts_table, summary, training_table};
 pub use table::Table;
+pub use tune::{tune_chart, tune_table};
 pub use verify::{paper_chart, paper_table, verify_scores_chart, verify_table, verify_tests, verify_values_chart};
 
 use serde::{Deserialize, Serialize};

@@ -76,6 +76,7 @@ pub fn optimum_chart(report: &OptimumReport) -> Chart {
         x_ticks,
         y_label: "mean squared distance to the infinite-width kernel".into(),
         y_scale: Scale::Logarithmic,
+        fenced: true,
         right_label: String::new(),
         series: vec![
             series("Theorem 1", 1, Line::Solid, &|point| point.theorem1),

@@ -189,8 +189,8 @@ pub fn summary(records: &[Record], left_out: &str, seed: u64) -> String {
         );
         agreement(records, normalisation, &mut text);
         minima(records, normalisation, &mut text);
-        correlations(records, normalisation, seed, &mut text);
     }
+    correlations(records, seed, &mut text);
     text
 }
 
@@ -276,20 +276,32 @@ fn minima(records: &[Record], normalisation: Normalisation, text: &mut String) {
     let _ = writeln!(text, "Where the distance is least, among these widths:\n\n{table}");
 }
 
-fn correlations(records: &[Record], normalisation: Normalisation, seed: u64, text: &mut String) {
+fn correlations(records: &[Record], seed: u64, text: &mut String) {
     let accuracies = accuracies(records, Family::Sparse);
-    if accuracies.len() < 3 {
+    let normalisations = normalisations(records);
+    if accuracies.len() < 3 || normalisations.is_empty() {
         return;
     }
-    let mut table = Table::new(&["method", "with the mean distance", "with the median distance"]);
-    for method in methods_of(records, normalisation) {
-        let found = distances(records, normalisation, method);
-        let cell = |statistic: Statistic| {
-            let points: Vec<(f64, Vec<f64>)> = found
+    let of_training = records.iter().find_map(Record::training).map_or("", |run| run.normalisation.name());
+    let columns: Vec<(Normalisation, Statistic)> = normalisations
+        .iter()
+        .flat_map(|normalisation| [Statistic::Mean, Statistic::Median].map(|statistic| (*normalisation, statistic)))
+        .collect();
+    let heads =
+        columns.iter().map(|(normalisation, statistic)| format!("{}, {}", normalisation.name(), statistic.name()));
+    let heads: Vec<String> = std::iter::once("distance by".to_string()).chain(heads).collect();
+    let mut table = Table::new(&heads.iter().map(String::as_str).collect::<Vec<_>>());
+    let recorded = |method: &DistanceMethod| {
+        normalisations.iter().any(|normalisation| !distances(records, *normalisation, *method).is_empty())
+    };
+    for method in DistanceMethod::ALL.into_iter().filter(recorded) {
+        let cell = |(normalisation, statistic): &(Normalisation, Statistic)| {
+            let points: Vec<(f64, Vec<f64>)> = distances(records, *normalisation, method)
                 .iter()
                 .filter_map(|record| {
                     let (_, runs) = accuracies.iter().find(|(width, _)| *width == record.width)?;
-                    Some((statistic_of(record, statistic)?.0, runs.iter().map(|accuracy| 1.0 - accuracy).collect()))
+                    let errors = runs.iter().map(|accuracy| 1.0 - accuracy).collect();
+                    Some((statistic_of(record, *statistic)?.0, errors))
                 })
                 .collect();
             if points.is_empty() {
@@ -303,13 +315,14 @@ fn correlations(records: &[Record], normalisation: Normalisation, seed: u64, tex
                 (None, _) => "undefined".into(),
             }
         };
-        table.row(vec![method.title().into(), cell(Statistic::Mean), cell(Statistic::Median)]);
+        table.row(std::iter::once(method.title().to_string()).chain(columns.iter().map(cell)).collect());
     }
     let _ = writeln!(
         text,
-        "Spearman's rank correlation of distance and mean test error over {} widths of the sparse family, with the 95 % \
-         bootstrap interval (widths resampled, and runs within them; {RESAMPLES} resamples). 1: the order by distance is the \
-         order by test error.\n\n{table}",
+        "## Does the distance predict the test error?\n\nSpearman's rank correlation of distance and mean test error over {} widths of \
+         the sparse family, with the 95 % bootstrap interval (widths resampled, and runs within them; {RESAMPLES} resamples). 1: the \
+         order by distance is the order by test error. A column is a normalisation under which the distance is taken, and whether its \
+         mean or median over pairs; the networks were trained under {of_training} normalisation throughout.\n\n{table}",
         accuracies.len()
     );
 }

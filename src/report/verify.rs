@@ -127,6 +127,7 @@ pub fn verify_scores_chart(report: &VerifyReport) -> Chart {
         x_ticks,
         y_label: "deviation in standard errors".into(),
         y_scale: Scale::Linear,
+        fenced: true,
         right_label: String::new(),
         series: series_of(report, row, |cell, place| cell.checks[place].z(1.0)),
     }
@@ -165,6 +166,7 @@ pub fn verify_values_chart(report: &VerifyReport) -> Chart {
         x_ticks,
         y_label: "sampled networks".into(),
         y_scale: Scale::Logarithmic,
+        fenced: true,
         right_label: String::new(),
         series,
     }
@@ -210,6 +212,7 @@ pub fn paper_chart(report: &VerifyReport) -> Chart {
         x_ticks,
         y_label: "mean squared distance to the infinite-width kernel".into(),
         y_scale: Scale::Logarithmic,
+        fenced: true,
         right_label: String::new(),
         series,
     }

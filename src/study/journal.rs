@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::record::Record;
-use super::spec::StudySpec;
 use crate::error::{Error, Result};
 
 /// The name of the journal in an output folder.
@@ -49,7 +48,7 @@ impl Journal {
     /// # Errors
     /// Where the folder cannot be written, another program holds the journal, a whole line of it cannot be read, or it
     /// belongs to another study.
-    pub fn open(folder: &Path, spec: &StudySpec, checksum: &str) -> Result<Self> {
+    pub fn open(folder: &Path, spec: &impl Serialize, checksum: &str) -> Result<Self> {
         let unwritable = |error: std::io::Error| {
             Error::file(folder, format!("cannot be written ({error})"), "give another folder with --out")
         };
@@ -190,6 +189,7 @@ fn first_difference(found: &Value, expected: &Value, name: &str) -> Option<(Stri
 mod tests {
     use super::*;
     use crate::data::DataSource;
+    use crate::study::StudySpec;
 
     fn spec(seed: u64) -> StudySpec {
         StudySpec { data: DataSource::Embedded, seed, distance: None, training: None }

@@ -3,28 +3,36 @@
 mod distance;
 mod journal;
 mod optimum;
+mod rates;
 mod record;
 mod spec;
 mod training;
+mod training_spec;
+mod tune;
 mod verify;
 
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
+use serde::Serialize;
 
 pub use distance::DistanceInputs;
 pub use journal::{JOURNAL, Journal};
 pub use optimum::{CurvePoint, Optimum, OptimumMethod, OptimumReport, OptimumSpec};
+pub use rates::{LearningRate, LearningRates};
 pub use record::{DistanceRecord, Record, TrainingRecord};
-pub use spec::{
-    DistanceMethod, DistanceSpec, Family, Reference, SparseWidth, StudySpec, TrainedNetwork, TrainingStudySpec,
-    paper_networks,
+pub use spec::{DistanceMethod, DistanceSpec, Reference, SparseWidth, StudySpec};
+pub use training::WEIGHTS;
+pub use training_spec::{
+    EvaluationSet, Family, MOST_SAMPLES, TrainedNetwork, TrainingStudySpec, heat_map_networks, paper_networks,
 };
+pub use tune::{Tried, TuneReport, TuneSpec, Tuned};
 pub use verify::{Cell, Check, PaperPoint, Quantity, Tests, VerifyReport, VerifySpec};
 
 use crate::data::Normalisation;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::files::make_folder;
 use crate::sampled::Device;
 use training::PreparedTraining;
 
@@ -43,15 +51,52 @@ impl Task {
                 let SparseWidth { width, connectivity, .. } = network;
                 format!("distance/{}/{}/{width}:{}", normalisation.name(), method.name(), connectivity.get())
             }
-            Self::Training { network: TrainedNetwork { family, width, connectivity, learning_rate }, run } => {
-                format!("training/{}/{width}:{}/{learning_rate}/{run}", family.name(), connectivity.get())
-            }
+            Self::Training { network, run } => format!("training/{}/{run}", network.name()),
         }
     }
 }
 
 /// Makes a record, and says how far it is.
 type Find<'a> = dyn Fn(&(dyn Fn(f64) + Sync)) -> Result<Record> + 'a;
+
+/// Does tasks that the journal, where there is one, does not hold yet, and enters them.
+struct Ledger<'a> {
+    journal: Mutex<Option<Journal>>,
+    progress: &'a (dyn Fn(Progress) + Sync),
+}
+
+impl<'a> Ledger<'a> {
+    /// Opens the journal of a folder for a study on data of such checksums.
+    fn new(
+        folder: Option<&Path>,
+        spec: &impl Serialize,
+        checksums: &[&str],
+        progress: &'a (dyn Fn(Progress) + Sync),
+    ) -> Result<Self> {
+        let journal = folder.map(|folder| Journal::open(folder, spec, &checksums.join(" "))).transpose()?;
+        Ok(Self { journal: Mutex::new(journal), progress })
+    }
+
+    /// The record of a task of some cost, found now or before.
+    fn finish(&self, task: &str, cost: u64, find: &Find) -> Result<Record> {
+        let lock = || self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lock().as_ref().and_then(|journal| journal.record(task).cloned());
+        let resumed = known.is_some();
+        let record = match known {
+            Some(record) => record,
+            None => {
+                let record = find(&|share| (self.progress)(Progress::Within { task, share }))?;
+                record.check(task)?;
+                if let Some(journal) = lock().as_mut() {
+                    journal.append(task, record.clone())?;
+                }
+                record
+            }
+        };
+        (self.progress)(Progress::Done { task, cost, resumed });
+        Ok(record)
+    }
+}
 
 /// News of a running study, for a progress bar.
 #[derive(Clone, Debug)]
@@ -116,31 +161,22 @@ impl StudySpec {
         let training = self.training.as_ref().map(|spec| PreparedTraining::new(&self.data, spec)).transpose()?;
         let mut checksums: Vec<&str> = inputs.iter().map(|inputs| inputs.checksum.as_str()).collect();
         checksums.extend(training.iter().flat_map(PreparedTraining::checksums));
-        let journal = folder.map(|folder| Journal::open(folder, self, &checksums.join(" "))).transpose()?;
-        let journal = Mutex::new(journal);
+        let weights = match &self.training {
+            Some(spec) if spec.keep_weights => {
+                let folder = folder.ok_or_else(|| {
+                    Error::value("keep_weights", true, "there is no folder to keep weights in", "give one with --out")
+                })?;
+                make_folder(&folder.join(WEIGHTS))?;
+                Some(folder)
+            }
+            _ => None,
+        };
+        let ledger = Ledger::new(folder, self, &checksums, progress)?;
 
         let tasks = self.tasks();
         let memory = prepared.iter().filter_map(DistanceInputs::memory).max();
         progress(Progress::Begin { cost: tasks.iter().map(|task| self.cost(task)).sum(), memory });
-        let finish = |task: &Task, find: &Find| -> Result<Record> {
-            let name = task.name();
-            let lock = || journal.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let known = lock().as_ref().and_then(|journal| journal.record(&name).cloned());
-            let resumed = known.is_some();
-            let record = match known {
-                Some(record) => record,
-                None => {
-                    let record = find(&|share| progress(Progress::Within { task: &name, share }))?;
-                    record.check(&name)?;
-                    if let Some(journal) = lock().as_mut() {
-                        journal.append(&name, record.clone())?;
-                    }
-                    record
-                }
-            };
-            progress(Progress::Done { task: &name, cost: self.cost(task), resumed });
-            Ok(record)
-        };
+        let finish = |task: &Task, find: &Find| ledger.finish(&task.name(), self.cost(task), find);
 
         let mut records = Vec::new();
         if let Some(spec) = &self.distance {
@@ -156,14 +192,16 @@ impl StudySpec {
                 }
             }
         }
-        if let Some(training) = training {
+        if let (Some(training), Some(spec)) = (training, &self.training) {
             let trained: Vec<Record> = tasks
                 .par_iter()
                 .with_max_len(1)
                 .filter_map(|task| match task {
                     Task::Training { network, run } => {
                         let find = |_: &(dyn Fn(f64) + Sync)| {
-                            training.record(&self.data, self.seed, network, *run).map(Record::Training)
+                            training
+                                .record(&self.data, self.seed, network, *run, spec.epochs, weights)
+                                .map(Record::Training)
                         };
                         Some(finish(task, &find))
                     }
@@ -192,7 +230,8 @@ impl StudySpec {
         }
         if let Some(spec) = &self.training {
             for network in &spec.networks {
-                tasks.extend((0..spec.runs as u32).map(|run| Task::Training { network: *network, run }));
+                let runs = (0..spec.runs as u32).map(|run| spec.first_run.saturating_add(run));
+                tasks.extend(runs.map(|run| Task::Training { network: *network, run }));
             }
         }
         tasks
@@ -218,10 +257,7 @@ impl StudySpec {
                     DistanceMethod::Paper | DistanceMethod::PaperEven => 1.0,
                 }
             }
-            (Task::Training { network, .. }, _, Some(spec)) => {
-                let weights = network.width as f64 * (DIMENSION * network.connectivity.get() + 10.0);
-                spec.epochs as f64 * (spec.samples as f64 * 3.0 + 1e4) * weights / 4.0
-            }
+            (Task::Training { network, .. }, _, Some(spec)) => spec.operations(network) / 4.0,
             _ => 0.0,
         };
         (operations / 1e3) as u64 + 1

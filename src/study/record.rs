@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::spec::{DistanceMethod, Family};
+use super::spec::DistanceMethod;
+use super::training_spec::Family;
 use crate::connectivity::Connectivity;
 use crate::data::Normalisation;
 use crate::error::{Error, Result};
-use crate::network::{MaskFamily, WeightLaw};
+use crate::network::{Activation, Curve, MaskFamily, Parametrisation, WeightLaw};
 
 /// One result of a study.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -156,24 +157,34 @@ pub struct TrainingRecord {
     pub data: String,
     /// SHA-256 of the training files.
     pub checksum: String,
-    /// SHA-256 of the test files.
+    /// SHA-256 of the files of the samples evaluated: the test files, or for a validation set the training files.
     pub test_checksum: String,
     /// Normalisation of the inputs, by the statistics of the training samples.
     pub normalisation: Normalisation,
     /// Training samples.
     pub samples: usize,
+    /// Whether the samples evaluated, called test samples below, are a validation set.
+    pub validation: bool,
     /// Test samples.
     pub test_samples: usize,
     /// Input dimension `d`.
     pub dimension: usize,
     /// Sparse or dense.
     pub family: Family,
+    /// What is between the layers.
+    pub activation: Activation,
     /// Hidden width `n`.
     pub width: usize,
     /// Connectivity `p` of the first layer.
     pub connectivity: Connectivity,
-    /// Weights that exist, both layers.
+    /// Connectivity of the last layer.
+    pub last_connectivity: Connectivity,
+    /// Weights that exist, both layers, without biases.
     pub weights: usize,
+    /// Whether every layer has biases.
+    pub biases: bool,
+    /// What steps go along.
+    pub parametrisation: Parametrisation,
     /// Masks.
     pub mask: MaskFamily,
     /// Law of the initial weights.
@@ -202,4 +213,7 @@ pub struct TrainingRecord {
     pub training_loss: Option<f64>,
     /// Whether the run diverged, and ended there.
     pub diverged: bool,
+    /// Losses and accuracy after each epoch; `curves.csv` instead of a column of `training.csv`.
+    #[serde(default, skip_serializing_if = "Curve::is_empty")]
+    pub curve: Curve,
 }

@@ -5,18 +5,19 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::budget::{PAPER_WIDTHS, first_layer_connectivity, paper_learning_rate};
+use super::training_spec::TrainingStudySpec;
+use crate::budget::first_layer_connectivity;
 use crate::connectivity::Connectivity;
-use crate::data::{CLASSES, DataSource, Normalisation};
+use crate::data::{DataSource, Normalisation};
 use crate::error::{Error, Result};
 use crate::masked::{Quadrature, Sampling};
-use crate::network::{MaskFamily, WeightLaw, check_learning_rate};
+use crate::network::{MaskFamily, WeightLaw};
 
 /// The largest width that a study takes.
-const MAX_WIDTH: usize = 100_000_000;
+pub(super) const MAX_WIDTH: usize = 100_000_000;
 
 /// Refuses a count beyond what the program can number or hold.
-fn at_most(name: &str, count: usize, largest: usize) -> Result<()> {
+pub(super) fn at_most(name: &str, count: usize, largest: usize) -> Result<()> {
     if count <= largest {
         return Ok(());
     }
@@ -55,7 +56,7 @@ impl StudySpec {
 }
 
 /// Refuses counts outside of 1 to their largest.
-fn check_counts(counts: &[(&str, usize, usize)]) -> Result<()> {
+pub(super) fn check_counts(counts: &[(&str, usize, usize)]) -> Result<()> {
     for (name, count, largest) in counts {
         if *count == 0 {
             return Err(Error::value(name, 0, "must be at least 1", "give a positive number"));
@@ -66,7 +67,7 @@ fn check_counts(counts: &[(&str, usize, usize)]) -> Result<()> {
 }
 
 /// Refuses a list with an entry that stands in it twice: its results would be counted twice.
-fn check_distinct<T: PartialEq>(name: &str, entries: &[T], text: impl Fn(&T) -> String) -> Result<()> {
+pub(super) fn check_distinct<T: PartialEq>(name: &str, entries: &[T], text: impl Fn(&T) -> String) -> Result<()> {
     match entries.iter().enumerate().find(|(index, entry)| entries[..*index].contains(entry)) {
         Some((_, twice)) => Err(Error::value(name, text(twice), "is given twice", "give it once")),
         None => Ok(()),
@@ -325,118 +326,4 @@ impl DistanceSpec {
         }
         Ok(())
     }
-}
-
-/// The two ways to widen a network that the paper compares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Family {
-    /// The number of weights stays, the connectivity falls.
-    Sparse,
-    /// Every weight exists, their number grows.
-    Dense,
-}
-
-impl Family {
-    /// The name, as the command line and records spell it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sparse => "sparse",
-            Self::Dense => "dense",
-        }
-    }
-}
-
-/// A one-hidden-layer perceptron to train; its last layer is dense.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TrainedNetwork {
-    /// Its family.
-    pub family: Family,
-    /// The hidden width.
-    pub width: usize,
-    /// The connectivity of the first layer.
-    pub connectivity: Connectivity,
-    /// The learning rate.
-    pub learning_rate: f64,
-}
-
-/// Networks to train, each in several runs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TrainingStudySpec {
-    /// The normalisation, by the statistics of the training samples, of training and test set alike.
-    pub normalisation: Normalisation,
-    /// Training samples: a random subset where the data has more.
-    pub samples: usize,
-    /// The networks.
-    pub networks: Vec<TrainedNetwork>,
-    /// Runs a network, each with its own initialisation and order of samples.
-    pub runs: usize,
-    /// Passes over the training samples.
-    pub epochs: usize,
-    /// Samples a step.
-    pub batch: usize,
-    /// Which weights exist.
-    pub mask: MaskFamily,
-    /// Their initial values.
-    pub law: WeightLaw,
-}
-
-impl TrainingStudySpec {
-    /// The paper's protocol for the given networks: 2,048 samples, 300 epochs, batch 256, exact counts, uniform weights.
-    pub fn paper(networks: Vec<TrainedNetwork>, runs: usize) -> Self {
-        Self {
-            normalisation: Normalisation::Pixel,
-            samples: crate::data::SUBSET_SIZE,
-            networks,
-            runs,
-            epochs: 300,
-            batch: 256,
-            mask: MaskFamily::ExactCount,
-            law: WeightLaw::Uniform,
-        }
-    }
-}
-
-impl TrainingStudySpec {
-    fn check(&self) -> Result<()> {
-        check_counts(&[
-            ("runs", self.runs, 1_000_000),
-            ("epochs", self.epochs, 1_000_000_000),
-            ("batch", self.batch, 1_000_000_000),
-            ("samples", self.samples, 1_000_000_000),
-            ("networks", self.networks.len(), usize::MAX),
-        ])?;
-        check_distinct("widths", &self.networks, |network| network.width.to_string())?;
-        for network in &self.networks {
-            check_learning_rate(network.learning_rate)?;
-            at_most("width", network.width, MAX_WIDTH)?;
-        }
-        Ok(())
-    }
-}
-
-/// The networks of the paper's MLP figure at a budget, with the authors' learning rates: the sparse family (its first width
-/// is the dense base network), and the wider dense networks where they are asked for.
-///
-/// # Errors
-/// Where the budget does not fit the paper's widths.
-pub fn paper_networks(weights: usize, dimension: usize, dense_family: bool) -> Result<Vec<TrainedNetwork>> {
-    let mut networks = Vec::new();
-    for SparseWidth { width, connectivity, .. } in SparseWidth::at_budget(weights, dimension, CLASSES, &PAPER_WIDTHS)? {
-        let learning_rate = paper_learning_rate(width, false)?;
-        networks.push(TrainedNetwork { family: Family::Sparse, width, connectivity, learning_rate });
-    }
-    for width in PAPER_WIDTHS {
-        // The base network belongs to both families; it is trained once, as the sparse family's first.
-        if dense_family && width != PAPER_WIDTHS[0] {
-            let learning_rate = paper_learning_rate(width, true)?;
-            networks.push(TrainedNetwork {
-                family: Family::Dense,
-                width,
-                connectivity: Connectivity::DENSE,
-                learning_rate,
-            });
-        }
-    }
-    Ok(networks)
 }

@@ -1,16 +1,23 @@
 //! Training runs of one study: the data, made once, and the record of each run.
 
-use super::record::TrainingRecord;
-use super::spec::{TrainedNetwork, TrainingStudySpec};
-use crate::connectivity::Connectivity;
-use crate::data::{CLASSES, DataSource, Normaliser, SUBSET_SEED};
-use crate::error::Result;
-use crate::network::{Activation, MlpLaw, Parametrisation, Samples, TrainingData, TrainingSpec, train};
+use std::path::Path;
 
-/// Normalised training and test sets.
+use super::record::TrainingRecord;
+use super::training_spec::{EvaluationSet, TrainedNetwork, TrainingStudySpec};
+use crate::data::{CLASSES, DataSource, Labelled, Mnist, Normaliser, SUBSET_SEED};
+use crate::error::{Error, Result};
+use crate::files::write_atomically;
+use crate::network::{Checkpoint, MlpLaw, Samples, TrainingData, TrainingSpec, train};
+use crate::random::subset;
+
+/// The folder of weights within an output folder.
+pub const WEIGHTS: &str = "weights";
+
+/// Normalised samples to train and to evaluate on.
 pub(super) struct PreparedTraining<'a> {
     spec: &'a TrainingStudySpec,
     data: TrainingData,
+    normaliser: Normaliser,
     checksum: String,
     test_checksum: String,
 }
@@ -18,16 +25,16 @@ pub(super) struct PreparedTraining<'a> {
 impl<'a> PreparedTraining<'a> {
     /// Loads the data, draws the subset of training samples, and normalises both sets by its statistics.
     pub fn new(source: &DataSource, spec: &'a TrainingStudySpec) -> Result<Self> {
-        let mnist = source.labelled()?;
-        let training = mnist.train.subset(spec.samples, SUBSET_SEED);
+        let (training, test) = sets(source.labelled()?, spec)?;
         let normaliser = Normaliser::fit(spec.normalisation, &training.images.mapv(f64::from), true)?;
-        let test = Samples::of_images(mnist.test.images, &normaliser);
-        let training = (Samples::of_images(training.images, &normaliser), training.labels);
+        let images = Samples::of_images(test.images, &normaliser);
+        let samples = (Samples::of_images(training.images, &normaliser), training.labels);
         Ok(Self {
             spec,
-            data: TrainingData::new(training, (&test, mnist.test.labels))?,
-            checksum: mnist.train.checksum,
-            test_checksum: mnist.test.checksum,
+            data: TrainingData::new(samples, (&images, test.labels))?,
+            normaliser,
+            checksum: training.checksum,
+            test_checksum: test.checksum,
         })
     }
 
@@ -36,26 +43,39 @@ impl<'a> PreparedTraining<'a> {
         [&self.checksum, &self.test_checksum]
     }
 
-    /// Trains one network.
-    pub fn record(&self, source: &DataSource, seed: u64, network: &TrainedNetwork, run: u32) -> Result<TrainingRecord> {
+    /// Trains one network for some epochs; its weights are written to a folder where one is given.
+    pub fn record(
+        &self,
+        source: &DataSource,
+        seed: u64,
+        network: &TrainedNetwork,
+        run: u32,
+        epochs: usize,
+        folder: Option<&Path>,
+    ) -> Result<TrainingRecord> {
         let dimension = self.data.features();
         let spec = TrainingSpec {
             network: MlpLaw {
                 sizes: vec![dimension, network.width, CLASSES],
-                connectivities: vec![network.connectivity, Connectivity::DENSE],
+                connectivities: vec![network.connectivity, network.last_connectivity],
                 mask: self.spec.mask,
                 law: self.spec.law,
-                parametrisation: Parametrisation::NeuralTangent,
-                biases: false,
-                activation: Activation::Relu,
+                parametrisation: self.spec.parametrisation,
+                biases: self.spec.biases,
+                activation: network.activation,
             },
             learning_rate: network.learning_rate,
-            epochs: self.spec.epochs,
+            epochs,
             batch: self.spec.batch,
             seed,
             run,
         };
         let trained = train(&self.data, &spec)?;
+        if let Some(folder) = folder {
+            let checkpoint = Checkpoint { network: trained.network, normaliser: self.normaliser.clone() };
+            let name = format!("{}-run{run}.safetensors", network.name());
+            write_atomically(&folder.join(WEIGHTS).join(name), &checkpoint.to_bytes()?)?;
+        }
         Ok(TrainingRecord {
             version: env!("CARGO_PKG_VERSION").into(),
             data: source.to_string(),
@@ -63,16 +83,21 @@ impl<'a> PreparedTraining<'a> {
             test_checksum: self.test_checksum.clone(),
             normalisation: self.spec.normalisation,
             samples: self.data.samples(),
+            validation: self.spec.evaluation != EvaluationSet::Test,
             test_samples: self.data.test_samples(),
             dimension,
             family: network.family,
+            activation: network.activation,
             width: network.width,
             connectivity: network.connectivity,
+            last_connectivity: network.last_connectivity,
             weights: trained.weights,
+            biases: self.spec.biases,
+            parametrisation: self.spec.parametrisation,
             mask: self.spec.mask,
             law: self.spec.law,
             learning_rate: network.learning_rate,
-            epochs: self.spec.epochs,
+            epochs,
             batch: self.spec.batch,
             seed,
             run,
@@ -83,6 +108,55 @@ impl<'a> PreparedTraining<'a> {
             final_accuracy: trained.final_accuracy,
             training_loss: Some(trained.training_loss).filter(|loss| loss.is_finite()),
             diverged: trained.diverged,
+            curve: trained.curve,
         })
+    }
+}
+
+/// The samples to train on, and those to evaluate on.
+fn sets(mnist: Mnist, spec: &TrainingStudySpec) -> Result<(Labelled, Labelled)> {
+    let all = mnist.train.len();
+    let chosen = subset(all, spec.samples.min(all), SUBSET_SEED);
+    let EvaluationSet::Validation(count) = spec.evaluation else {
+        return Ok((mnist.train.select(&chosen), mnist.test));
+    };
+    if count == 0 || count >= chosen.len().max(all - chosen.len() + 1) {
+        let problem = format!("of {all} training samples {} are trained on", chosen.len());
+        return Err(Error::value("validation", count, problem, "give a smaller number, or fewer training samples"));
+    }
+    let without = |of: &[usize], these: &[usize]| -> Vec<usize> {
+        of.iter().filter(|sample| these.binary_search(sample).is_err()).copied().collect()
+    };
+    let others = without(&(0..all).collect::<Vec<_>>(), &chosen);
+    let few = others.len() < count;
+    let from = if few { &chosen } else { &others };
+    // Another subset seed: that of the training samples would choose these by the same keys.
+    let validation: Vec<usize> = subset(from.len(), count, SUBSET_SEED + 1).iter().map(|place| from[*place]).collect();
+    let training = if few { without(&chosen, &validation) } else { chosen };
+    Ok((mnist.train.select(&training), mnist.train.select(&validation)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn validation_samples_are_not_trained_on() {
+        let mnist = Mnist::embedded().unwrap();
+        let of = |samples, count| {
+            let evaluation = EvaluationSet::Validation(count);
+            sets(mnist.clone(), &TrainingStudySpec { samples, evaluation, ..TrainingStudySpec::paper(vec![], 1) })
+        };
+        // Enough others; too few others.
+        for (samples, count, trained) in [(1024, 1000, 1024), (2048, 512, 1536), (2000, 100, 1900)] {
+            let (training, validation) = of(samples, count).unwrap();
+            assert_eq!((training.len(), validation.len()), (trained, count));
+            let trained: HashSet<Vec<u8>> = training.images.outer_iter().map(|image| image.to_vec()).collect();
+            assert!(validation.images.outer_iter().all(|image| !trained.contains(&image.to_vec())));
+        }
+        for (samples, count) in [(2048, 2048), (2048, 0), (1024, 1025)] {
+            assert!(of(samples, count).is_err(), "{samples} {count}");
+        }
     }
 }

@@ -1,0 +1,96 @@
+//! `sparsewidth heatmap`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use sparsewidth::connectivity::Connectivity;
+use sparsewidth::data::CLASSES;
+use sparsewidth::network::Activation;
+use sparsewidth::report::{heat_map, write_chart};
+use sparsewidth::study::{MOST_SAMPLES, StudySpec, TrainingStudySpec, heat_map_networks};
+use sparsewidth::{Error, Result};
+
+use super::Common;
+use super::options::{ActivationOption, ImagesOption, LawOption, MaskOption, NormalisationOption};
+
+/// The width whose dense network sets the paper's budget for its heat map: 3,970 weights on MNIST.
+const BASE_WIDTH: usize = 5;
+
+#[derive(Args)]
+pub struct HeatmapArgs {
+    #[command(flatten)]
+    data: ImagesOption,
+    /// Hidden widths, and so overall connectivities
+    #[arg(long, value_delimiter = ',', default_values_t = [5, 10, 20, 40, 80, 160, 320, 640], value_name = "LIST")]
+    widths: Vec<usize>,
+    /// Connectivities of the last layer; the first layer keeps the rest of the budget
+    #[arg(long, value_delimiter = ',', default_values_t = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1], value_name = "LIST")]
+    last: Vec<f64>,
+    /// Activations, one picture each
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [ActivationOption::Relu, ActivationOption::Linear], value_name = "LIST")]
+    activations: Vec<ActivationOption>,
+    /// The weight budget, biases not counted [default: (d + 10) times 5, the paper's]
+    #[arg(long, value_name = "N")]
+    weights: Option<usize>,
+    /// Training samples, a random subset where there are more [default: all]
+    #[arg(long, value_name = "N")]
+    samples: Option<usize>,
+    /// Passes over the training samples
+    #[arg(long, default_value_t = 300, value_name = "N")]
+    epochs: usize,
+    /// Samples a step
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    batch: usize,
+    /// Learning rate of all networks
+    #[arg(long, default_value_t = 0.1, value_name = "RATE")]
+    learning_rate: f64,
+    /// Runs a cell
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    runs: usize,
+    /// Normalisation, by the statistics of the training samples
+    #[arg(long, value_enum, default_value_t = NormalisationOption::Global)]
+    normalisation: NormalisationOption,
+    /// Masks
+    #[arg(long, value_enum, default_value_t = MaskOption::ExactCount)]
+    mask: MaskOption,
+    /// Initial weights
+    #[arg(long, value_enum, default_value_t = LawOption::Uniform)]
+    law: LawOption,
+    /// Folder for pictures and records, and for the journal by which an interrupted run goes on
+    #[arg(long, default_value = "heatmap", value_name = "DIR")]
+    out: PathBuf,
+}
+
+pub fn run(args: HeatmapArgs, common: &Common) -> Result<()> {
+    let data = args.data.data;
+    let dimension = data.labelled()?.train.images.ncols();
+    let weights = args.weights.unwrap_or((dimension + CLASSES) * BASE_WIDTH);
+    let last = args.last.iter().map(|q| Connectivity::new(*q)).collect::<Result<Vec<_>>>()?;
+    let activations: Vec<Activation> = args.activations.iter().map(|option| (*option).into()).collect();
+    let networks = heat_map_networks(weights, dimension, &args.widths, &last, &activations, args.learning_rate)?;
+    let training = TrainingStudySpec {
+        normalisation: args.normalisation.into(),
+        samples: args.samples.unwrap_or(MOST_SAMPLES),
+        epochs: args.epochs,
+        batch: args.batch,
+        mask: args.mask.into(),
+        law: args.law.into(),
+        ..TrainingStudySpec::heat_map(networks, args.runs)
+    };
+    let study = StudySpec { data, seed: common.seed, distance: None, training: Some(training) };
+    let records = common.run_study(&study, Some(&args.out))?;
+    for activation in activations {
+        let map =
+            heat_map(&records, activation).ok_or_else(|| Error::failure("drawing the heat map", "no record of it"))?;
+        let name = format!("heatmap-{}", activation.name());
+        write_chart(&args.out, &name, &map)?;
+        if let Some((row, column, accuracy)) = map.best() {
+            let column = map.columns[column].replace('\n', ", width ");
+            let row = &map.rows[row];
+            common
+                .say(&format!("{name}: best {accuracy:.2} % at overall connectivity {column}, last layer {row}\n"))?;
+        }
+    }
+    common.note(&format!("{}: pictures (.svg, .png), training.csv, curves.csv", args.out.display()));
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! `sparsewidth tune`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use sparsewidth::Result;
+use sparsewidth::budget::PAPER_WIDTHS;
+use sparsewidth::data::DataSource;
+use sparsewidth::files::write_atomically;
+use sparsewidth::report::{tune_chart, tune_table, write_chart, write_records};
+use sparsewidth::study::{EvaluationSet, TrainingStudySpec, TuneSpec};
+
+use super::Common;
+use super::options::{ImagesOption, NormalisationOption};
+use super::output::{json_lines, print};
+use super::train::{BudgetOptions, TrainingOptions};
+
+/// Validation samples unless told: of the many that a folder has beside the training subset, or of the embedded ones.
+const VALIDATION: usize = 10_000;
+const EMBEDDED_VALIDATION: usize = 512;
+
+#[derive(Args)]
+pub struct TuneArgs {
+    #[command(flatten)]
+    data: ImagesOption,
+    /// Hidden widths
+    #[arg(long, value_delimiter = ',', default_values_t = PAPER_WIDTHS, value_name = "LIST")]
+    widths: Vec<usize>,
+    #[command(flatten)]
+    budget: BudgetOptions,
+    /// Lowest rate; the others follow in factors of two, and half way between them around the best
+    #[arg(long, default_value_t = 0.25, value_name = "RATE")]
+    lowest: f64,
+    /// Highest rate
+    #[arg(long, default_value_t = 4096.0, value_name = "RATE")]
+    highest: f64,
+    /// Validation samples: training samples outside of the subset that is trained on, or, where those are too few, held out of it
+    /// [default: 10000, of the embedded images 512]
+    #[arg(long, value_name = "N")]
+    validation: Option<usize>,
+    #[command(flatten)]
+    training: TrainingOptions,
+    /// Runs a rate, at the few rates of the last stage
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    runs: usize,
+    /// Normalisation, by the statistics of the training samples
+    #[arg(long, value_enum, default_value_t = NormalisationOption::Pixel)]
+    normalisation: NormalisationOption,
+    /// Folder for rates.toml, picture and records, and for the journal by which an interrupted search goes on
+    #[arg(long, default_value = "tune", value_name = "DIR")]
+    out: PathBuf,
+}
+
+pub fn run(args: TuneArgs, common: &Common) -> Result<()> {
+    let data = args.data.data;
+    let usual = if data == DataSource::Embedded { EMBEDDED_VALIDATION } else { VALIDATION };
+    // Any rate: the search goes through its own.
+    let networks = args.budget.networks(&data, &args.widths, |_| Ok(1.0))?;
+    let training = TrainingStudySpec {
+        evaluation: EvaluationSet::Validation(args.validation.unwrap_or(usual)),
+        ..args.training.spec(networks, args.runs, args.normalisation)
+    };
+    let spec = TuneSpec { data, seed: common.seed, training, range: (args.lowest, args.highest) };
+    let bar = common.bar(0);
+    let found = spec.run(Some(&args.out), &|progress| common.show(&bar, "", progress));
+    bar.finish_and_clear();
+    let (report, records) = found?;
+
+    let samples =
+        records.iter().find_map(|record| record.training()).map_or((0, 0), |run| (run.samples, run.test_samples));
+    let comment = format!(
+        "Learning rates by `sparsewidth tune` {}: {} training and {} validation samples of {}, {} normalisation, {} epochs, seed {}.\n\
+         Read by `sparsewidth train --rates` and `sparsewidth figure --rates`.",
+        env!("CARGO_PKG_VERSION"),
+        samples.0,
+        samples.1,
+        spec.data,
+        spec.training.normalisation.name(),
+        spec.training.epochs,
+        spec.seed
+    );
+    write_records(&args.out, &records)?;
+    write_chart(&args.out, "tune", &tune_chart(&report))?;
+    let json = json_lines(std::slice::from_ref(&report))?;
+    write_atomically(&args.out.join("tune.json"), json.as_bytes())?;
+    write_atomically(&args.out.join("rates.toml"), report.rates().to_toml(&comment)?.as_bytes())?;
+    if common.json {
+        print(&json)?;
+    }
+    common.say(&tune_table(&report).to_string())?;
+    common.note(&format!("{}: rates.toml, tune (.svg, .png), tune.json, training.csv, curves.csv", args.out.display()));
+    Ok(())
+}

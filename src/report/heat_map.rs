@@ -1,0 +1,193 @@
+//! Accuracy over overall connectivity and connectivity of the last layer, as a picture.
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::picture::Picture;
+use crate::data::CLASSES;
+use crate::network::Activation;
+use crate::statistics::mean;
+use crate::study::{Record, TrainingRecord};
+
+/// A table of numbers as colours, each with its number; cells without one are left white, the largest is starred.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeatMap {
+    /// Above the picture.
+    pub title: String,
+    /// Below it.
+    pub x_label: String,
+    /// Beside it.
+    pub y_label: String,
+    /// The name of each column, in one line or two.
+    pub columns: Vec<String>,
+    /// The name of each row, from the top.
+    pub rows: Vec<String>,
+    /// The number of each cell, row by row.
+    pub cells: Vec<Vec<Option<f64>>>,
+}
+
+/// The mean best accuracy, in percent, over overall connectivity (and width) and connectivity of the last layer, of the networks of one
+/// activation; none without such records.
+pub fn heat_map(records: &[Record], activation: Activation) -> Option<HeatMap> {
+    let runs: Vec<&TrainingRecord> =
+        records.iter().filter_map(Record::training).filter(|run| run.activation == activation).collect();
+    let first = runs.first()?;
+    let mut widths: Vec<usize> = runs.iter().map(|run| run.width).collect();
+    let mut last: Vec<f64> = runs.iter().map(|run| run.last_connectivity.get()).collect();
+    widths.sort_unstable();
+    widths.dedup();
+    last.sort_by(|a, b| b.total_cmp(a));
+    last.dedup();
+    let column = |width: &usize| {
+        let all = (first.dimension + CLASSES) as f64 * *width as f64;
+        format!("{:.2}\n{width}", first.weights as f64 / all)
+            .replace("0.00\n", &format!("{:.3}\n", first.weights as f64 / all))
+    };
+    let cell = |last: f64, width: usize| {
+        let of = runs.iter().filter(|run| run.width == width && run.last_connectivity.get() == last);
+        let accuracies: Vec<f64> = of.map(|run| 100.0 * run.best_accuracy).collect();
+        (!accuracies.is_empty()).then(|| mean(&accuracies))
+    };
+    Some(HeatMap {
+        title: format!(
+            "Best test accuracy in %, {}, {} weights, {} training samples, {} epochs",
+            match activation {
+                Activation::Relu => "ReLU",
+                Activation::Linear => "linear",
+            },
+            first.weights,
+            first.samples,
+            first.epochs
+        ),
+        x_label: "overall connectivity, and width".into(),
+        y_label: "connectivity of the last layer".into(),
+        columns: widths.iter().map(column).collect(),
+        rows: last.iter().map(|last| format!("{last}")).collect(),
+        cells: last.iter().map(|last| widths.iter().map(|width| cell(*last, *width)).collect()).collect(),
+    })
+}
+
+impl HeatMap {
+    /// The largest number, with its row and column, the first of equal ones.
+    pub fn best(&self) -> Option<(usize, usize, f64)> {
+        let mut best: Option<(usize, usize, f64)> = None;
+        for (i, row) in self.cells.iter().enumerate() {
+            for (j, value) in row.iter().enumerate() {
+                if let Some(value) = value
+                    && best.is_none_or(|(.., other)| *value > other)
+                {
+                    best = Some((i, j, *value));
+                }
+            }
+        }
+        best
+    }
+
+    /// The range of colours: of all numbers but for outliers below (Tukey's fence), which take the lowest colour.
+    fn range(&self) -> (f64, f64) {
+        let mut values: Vec<f64> = self.cells.iter().flatten().flatten().copied().collect();
+        values.sort_by(f64::total_cmp);
+        let (Some(first), Some(last)) = (values.first(), values.last()) else { return (0.0, 1.0) };
+        let (lower, upper) = (values[values.len() / 4], values[values.len() * 3 / 4]);
+        let fence = lower - 1.5 * (upper - lower);
+        let low = values.iter().copied().find(|value| *value >= fence).unwrap_or(*first);
+        (low, last.max(low + 1e-9))
+    }
+}
+
+/// Sizes of a cell, and of what is beside the cells.
+const CELL: (u32, u32) = (84, 40);
+const LEFT: u32 = 90;
+const TOP: u32 = 50;
+const RIGHT: u32 = 110;
+const BOTTOM: u32 = 78;
+/// Steps of the colour scale.
+const STEPS: u32 = 64;
+
+impl Picture for HeatMap {
+    fn size(&self) -> (u32, u32) {
+        let (columns, rows) = (self.columns.len() as u32, self.rows.len() as u32);
+        // Wide enough for the title.
+        ((LEFT + CELL.0 * columns + RIGHT).max(760), (TOP + CELL.1 * rows + BOTTOM).max(240))
+    }
+
+    fn draw<DB: DrawingBackend>(
+        &self,
+        area: &DrawingArea<DB, Shift>,
+        factor: u32,
+    ) -> std::result::Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+        let px = |size: u32| (size * factor) as i32;
+        area.fill(&WHITE)?;
+        let at =
+            |size: u32| TextStyle::from(("sans-serif", px(size)).into_font()).pos(Pos::new(HPos::Center, VPos::Center));
+        let text =
+            |words: &str, place: (i32, i32), style: TextStyle| area.draw(&Text::new(words.to_string(), place, style));
+        let (low, high) = self.range();
+        let colour = |value: f64| ViridisRGB::get_color_normalized(value, low, high);
+        let (middle_x, middle_y) =
+            (LEFT + CELL.0 * self.columns.len() as u32 / 2, TOP + CELL.1 * self.rows.len() as u32 / 2);
+        text(&self.title, (px(self.size().0 / 2), px(TOP / 2)), at(16))?;
+        let best = self.best();
+        for (i, row) in self.cells.iter().enumerate() {
+            let y = TOP + CELL.1 * i as u32;
+            text(&self.rows[i], (px(LEFT - 24), px(y + CELL.1 / 2)), at(13))?;
+            for (j, value) in row.iter().enumerate() {
+                let x = LEFT + CELL.0 * j as u32;
+                let Some(value) = value else { continue };
+                let background = colour(*value);
+                area.draw(&Rectangle::new([(px(x), px(y)), (px(x + CELL.0), px(y + CELL.1))], background.filled()))?;
+                let RGBColor(red, green, blue) = background;
+                let bright = 0.3 * f64::from(red) + 0.6 * f64::from(green) + 0.1 * f64::from(blue) > 140.0;
+                let ink = if bright { BLACK } else { WHITE };
+                let star =
+                    if best.is_some_and(|(of_row, of_column, _)| (of_row, of_column) == (i, j)) { " ★" } else { "" };
+                text(&format!("{value:.1}{star}"), (px(x + CELL.0 / 2), px(y + CELL.1 / 2)), at(13).color(&ink))?;
+            }
+        }
+        let below = TOP + CELL.1 * self.rows.len() as u32;
+        for (j, name) in self.columns.iter().enumerate() {
+            for (line, words) in name.lines().enumerate() {
+                text(words, (px(LEFT + CELL.0 * j as u32 + CELL.0 / 2), px(below + 12 + 16 * line as u32)), at(13))?;
+            }
+        }
+        text(&self.x_label, (px(middle_x), px(below + 56)), at(14))?;
+        text(&self.y_label, (px(18), px(middle_y)), at(14).transform(FontTransform::Rotate270))?;
+
+        // The scale.
+        let (x, height) = (LEFT + CELL.0 * self.columns.len() as u32 + 20, CELL.1 * self.rows.len() as u32);
+        for step in 0..STEPS {
+            let value = high - (high - low) * (f64::from(step) + 0.5) / f64::from(STEPS);
+            let (start, end) =
+                (TOP * factor + height * factor * step / STEPS, TOP * factor + height * factor * (step + 1) / STEPS);
+            area.draw(&Rectangle::new([(px(x), start as i32), (px(x + 16), end as i32)], colour(value).filled()))?;
+        }
+        text(&format!("{high:.1}"), (px(x + 42), px(TOP + 6)), at(13))?;
+        text(&format!("{low:.1}"), (px(x + 42), px(TOP + height - 6)), at(13))?;
+        area.present()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_cell_is_starred_and_empty_ones_are_white() {
+        let map = HeatMap {
+            title: "t".into(),
+            x_label: "x".into(),
+            y_label: "y".into(),
+            columns: vec!["0.5\n8".into(), "0.25\n16".into()],
+            rows: vec!["1".into(), "0.5".into()],
+            cells: vec![vec![Some(90.0), Some(96.25)], vec![None, Some(10.0)]],
+        };
+        assert_eq!(map.best(), Some((0, 1, 96.25)));
+        let svg = map.svg().unwrap();
+        assert_eq!(svg.matches('★').count(), 1);
+        assert!(svg.contains("96.2 ★") || svg.contains("96.3 ★"));
+        assert!(svg.contains("90.0") && svg.contains("10.0"));
+        let none = HeatMap { columns: vec![], rows: vec![], cells: vec![], ..map };
+        assert!(none.best().is_none() && none.png().unwrap().starts_with(b"\x89PNG"));
+    }
+}

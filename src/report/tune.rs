@@ -1,0 +1,80 @@
+//! The search for learning rates, as a table and a picture.
+
+use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
+use super::table::Table;
+use crate::study::{TrainedNetwork, Tried, TuneReport};
+
+fn name(network: &TrainedNetwork) -> String {
+    format!("{} {}", network.family.name(), network.width)
+}
+
+/// A row a network: its best rate and what that came to.
+pub fn tune_table(report: &TuneReport) -> Table {
+    let mut table = Table::new(&["network", "connectivity", "rate", "validation error", "runs", "rates tried", "note"]);
+    for tuned in &report.tuned {
+        let network = tuned.best.network;
+        let tried = report.tried.iter().filter(|tried| same_network(tried, &network));
+        let mut rates: Vec<f64> = tried.map(|tried| tried.network.learning_rate).collect();
+        rates.sort_by(f64::total_cmp);
+        rates.dedup();
+        let error = match tuned.best.standard_error {
+            Some(error) => format!("{:.4} ± {error:.4}", tuned.best.error),
+            None => format!("{:.4}", tuned.best.error),
+        };
+        table.row(vec![
+            name(&network),
+            format!("{:.3e}", network.connectivity.get()),
+            network.learning_rate.to_string(),
+            error,
+            tuned.best.runs.to_string(),
+            rates.len().to_string(),
+            if tuned.at_end { "at an end of the range: widen it".into() } else { String::new() },
+        ]);
+    }
+    table
+}
+
+fn same_network(tried: &Tried, network: &TrainedNetwork) -> bool {
+    TrainedNetwork { learning_rate: network.learning_rate, ..tried.network } == *network
+}
+
+/// Validation error against learning rate: for each network the rates that were trained to the end, with two standard errors, and, dashed,
+/// all those of the first stage.
+pub fn tune_chart(report: &TuneReport) -> Chart {
+    let last = report.tried.iter().map(|tried| tried.stage).max().unwrap_or(0);
+    let mut series = Vec::new();
+    for (style, tuned) in report.tuned.iter().enumerate() {
+        for (stage, line) in [(last, Line::Solid), (0, Line::Dashed)] {
+            let of =
+                report.tried.iter().filter(|tried| tried.stage == stage && same_network(tried, &tuned.best.network));
+            let point = |tried: &Tried| ChartPoint {
+                x: tried.network.learning_rate,
+                y: tried.error,
+                interval: tried.standard_error.map(|error| (tried.error - 2.0 * error, tried.error + 2.0 * error)),
+            };
+            let mut points: Vec<ChartPoint> = of.clone().map(point).collect();
+            points.sort_by(|a, b| a.x.total_cmp(&b.x));
+            let epochs = of.clone().next().map_or(0, |tried| tried.epochs);
+            let label = format!("{}, {epochs} epochs", name(&tuned.best.network));
+            series.push(ChartSeries { label, style, line, marked: line == Line::Solid, right: false, points });
+        }
+    }
+    let mut x_ticks: Vec<f64> =
+        report.tried.iter().filter(|tried| tried.stage == 0).map(|tried| tried.network.learning_rate).collect();
+    x_ticks.sort_by(f64::total_cmp);
+    x_ticks.dedup();
+    Chart {
+        title: format!(
+            "Learning rates: validation error, {} normalisation, {} epochs",
+            report.spec.training.normalisation.name(),
+            report.spec.training.epochs
+        ),
+        x_label: "learning rate".into(),
+        x_ticks,
+        y_label: "validation error (mean, two standard errors; diverged: 1)".into(),
+        y_scale: Scale::Logarithmic,
+        fenced: false,
+        right_label: String::new(),
+        series,
+    }
+}

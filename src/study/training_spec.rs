@@ -1,0 +1,229 @@
+//! What networks a study is to train, and how.
+
+use serde::{Deserialize, Serialize};
+
+use super::spec::{MAX_WIDTH, SparseWidth, at_most, check_counts, check_distinct};
+use crate::budget::{PAPER_WIDTHS, first_layer_connectivity_beside, paper_learning_rate};
+use crate::connectivity::Connectivity;
+use crate::data::{CLASSES, Normalisation, SUBSET_SIZE};
+use crate::error::{Error, Result};
+use crate::network::{Activation, MaskFamily, Parametrisation, WeightLaw, check_learning_rate};
+
+/// The two ways to widen a network that the paper compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Family {
+    /// The number of weights stays, the connectivity falls.
+    Sparse,
+    /// Every weight exists, their number grows.
+    Dense,
+}
+
+impl Family {
+    /// The name, as the command line and records spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sparse => "sparse",
+            Self::Dense => "dense",
+        }
+    }
+}
+
+/// A one-hidden-layer perceptron to train.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainedNetwork {
+    /// Its family.
+    pub family: Family,
+    /// What is between its layers.
+    pub activation: Activation,
+    /// The hidden width.
+    pub width: usize,
+    /// The connectivity of the first layer.
+    pub connectivity: Connectivity,
+    /// The connectivity of the last layer.
+    pub last_connectivity: Connectivity,
+    /// The learning rate.
+    pub learning_rate: f64,
+}
+
+impl TrainedNetwork {
+    /// A ReLU network whose last layer is dense, as the paper's.
+    pub fn new(family: Family, width: usize, connectivity: Connectivity, learning_rate: f64) -> Self {
+        let (activation, last_connectivity) = (Activation::Relu, Connectivity::DENSE);
+        Self { family, activation, width, connectivity, last_connectivity, learning_rate }
+    }
+
+    /// The name under which journals and files know it, rate included.
+    pub fn name(&self) -> String {
+        let Self { family, activation, width, connectivity, last_connectivity, learning_rate } = self;
+        let mut name = format!("{}-{width}-p{}", family.name(), connectivity.get());
+        if !last_connectivity.is_dense() {
+            name += &format!("-q{}", last_connectivity.get());
+        }
+        if *activation == Activation::Linear {
+            name += "-linear";
+        }
+        format!("{name}-rate{learning_rate}")
+    }
+}
+
+/// On what trained networks are evaluated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EvaluationSet {
+    /// The test set.
+    Test,
+    /// So many training samples that are not trained on: of those outside of the training subset; or, where these are too few, of the
+    /// subset itself, which is then trained on without them.
+    Validation(usize),
+}
+
+/// Networks to train, each in several runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainingStudySpec {
+    /// The normalisation, by the statistics of the training samples, of both sets alike.
+    pub normalisation: Normalisation,
+    /// Training samples: a random subset where the data has more.
+    pub samples: usize,
+    /// On what the networks are evaluated after each epoch.
+    pub evaluation: EvaluationSet,
+    /// The networks.
+    pub networks: Vec<TrainedNetwork>,
+    /// Runs a network, each with its own initialisation and order of samples.
+    pub runs: usize,
+    /// The number of the first of them.
+    pub first_run: u32,
+    /// Passes over the training samples.
+    pub epochs: usize,
+    /// Samples a step.
+    pub batch: usize,
+    /// Which weights exist.
+    pub mask: MaskFamily,
+    /// Their initial values.
+    pub law: WeightLaw,
+    /// What steps go along.
+    pub parametrisation: Parametrisation,
+    /// Whether every layer has biases.
+    pub biases: bool,
+    /// Whether each run's weights are kept, as `weights/NAME.npz` in the output folder.
+    pub keep_weights: bool,
+}
+
+impl TrainingStudySpec {
+    /// The paper's protocol for the given networks: 2,048 samples, 300 epochs, batch 256, exact counts, uniform weights, no biases.
+    pub fn paper(networks: Vec<TrainedNetwork>, runs: usize) -> Self {
+        Self {
+            normalisation: Normalisation::Pixel,
+            samples: SUBSET_SIZE,
+            evaluation: EvaluationSet::Test,
+            networks,
+            runs,
+            first_run: 0,
+            epochs: 300,
+            batch: 256,
+            mask: MaskFamily::ExactCount,
+            law: WeightLaw::Uniform,
+            parametrisation: Parametrisation::NeuralTangent,
+            biases: false,
+            keep_weights: false,
+        }
+    }
+
+    /// The paper's protocol for its heat map: all training samples, batch 100, biases, the standard parametrisation.
+    pub fn heat_map(networks: Vec<TrainedNetwork>, runs: usize) -> Self {
+        Self {
+            normalisation: Normalisation::Global,
+            samples: MOST_SAMPLES,
+            batch: 100,
+            parametrisation: Parametrisation::Standard,
+            biases: true,
+            ..Self::paper(networks, runs)
+        }
+    }
+
+    /// A rough count of the multiplications of one run, on MNIST.
+    pub(super) fn operations(&self, network: &TrainedNetwork) -> f64 {
+        const MNIST: [f64; 3] = [784.0, 6e4, 1e4];
+        let [dimension, all, test] = MNIST;
+        let weights = network.width as f64
+            * (dimension * network.connectivity.get() + CLASSES as f64 * network.last_connectivity.get());
+        self.epochs as f64 * ((self.samples as f64).min(all) * 3.0 + test) * weights
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        check_counts(&[
+            ("runs", self.runs, 1_000_000),
+            ("epochs", self.epochs, 1_000_000_000),
+            ("batch", self.batch, 1_000_000_000),
+            ("samples", self.samples, MOST_SAMPLES),
+            ("networks", self.networks.len(), usize::MAX),
+        ])?;
+        check_distinct("networks", &self.networks, TrainedNetwork::name)?;
+        for network in &self.networks {
+            check_learning_rate(network.learning_rate)?;
+            at_most("width", network.width, MAX_WIDTH)?;
+        }
+        Ok(())
+    }
+}
+
+/// The most training samples that a study takes, and so all of them.
+pub const MOST_SAMPLES: usize = 1_000_000_000;
+
+/// The networks of the paper's MLP figure at a budget, with the authors' learning rates: the sparse family (its first width
+/// is the dense base network), and the wider dense networks where they are asked for.
+///
+/// # Errors
+/// Where the budget does not fit the paper's widths.
+pub fn paper_networks(weights: usize, dimension: usize, dense_family: bool) -> Result<Vec<TrainedNetwork>> {
+    let mut networks = Vec::new();
+    for SparseWidth { width, connectivity, .. } in SparseWidth::at_budget(weights, dimension, CLASSES, &PAPER_WIDTHS)? {
+        networks.push(TrainedNetwork::new(Family::Sparse, width, connectivity, paper_learning_rate(width, false)?));
+    }
+    for width in PAPER_WIDTHS {
+        // The base network belongs to both families; it is trained once, as the sparse family's first.
+        if dense_family && width != PAPER_WIDTHS[0] {
+            let learning_rate = paper_learning_rate(width, true)?;
+            networks.push(TrainedNetwork::new(Family::Dense, width, Connectivity::DENSE, learning_rate));
+        }
+    }
+    Ok(networks)
+}
+
+/// The cells of the paper's heat map: every width with every connectivity of the last layer and every activation, where that leaves
+/// the first layer at least one weight and no more than it has.
+///
+/// # Errors
+/// Where no cell is left.
+pub fn heat_map_networks(
+    weights: usize,
+    dimension: usize,
+    widths: &[usize],
+    last_connectivities: &[Connectivity],
+    activations: &[Activation],
+    learning_rate: f64,
+) -> Result<Vec<TrainedNetwork>> {
+    let mut networks = Vec::new();
+    let mut refusal = None;
+    for activation in activations {
+        for last_connectivity in last_connectivities {
+            for width in widths {
+                match first_layer_connectivity_beside(weights, dimension, CLASSES, *width, *last_connectivity) {
+                    Ok(connectivity) => networks.push(TrainedNetwork {
+                        activation: *activation,
+                        last_connectivity: *last_connectivity,
+                        ..TrainedNetwork::new(Family::Sparse, *width, connectivity, learning_rate)
+                    }),
+                    Err(error) => refusal = Some(error),
+                }
+            }
+        }
+    }
+    match refusal {
+        Some(error) if networks.is_empty() => Err(error),
+        _ if networks.is_empty() => {
+            Err(Error::value("networks", 0, "there is no width, last layer or activation", "give at least one of each"))
+        }
+        _ => Ok(networks),
+    }
+}

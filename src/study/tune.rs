@@ -1,0 +1,288 @@
+//! The learning rate of each network, by its validation error.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::rates::{LearningRate, LearningRates};
+use super::training::PreparedTraining;
+use super::training_spec::{EvaluationSet, TrainedNetwork, TrainingStudySpec};
+use super::{Ledger, Progress, Record};
+use crate::data::DataSource;
+use crate::error::{Error, Result};
+use crate::network::check_learning_rate;
+use crate::statistics::{mean, standard_error};
+
+/// The first run of a search: its initialisations are none that a study trains.
+const FIRST_RUN: u32 = 1 << 30;
+/// The most rates of a range, in factors of two.
+const MOST_RATES: usize = 64;
+/// Rates that are left after the first stage, of three or fewer tried one; after the second, two.
+const LEFT: [usize; 2] = [3, 2];
+/// The share of all epochs that the first two stages take.
+const SHARES: [f64; 2] = [1.0 / 9.0, 1.0 / 3.0];
+
+/// A search for learning rates.
+///
+/// In three stages: one run at each rate of the range, in factors of two, for a ninth of the epochs; of these the best third (three at
+/// least) for a third of the epochs; of these the best two, with the rates half way to their neighbours, for all epochs and in all
+/// runs. A run counts by its best accuracy on the validation samples, a diverged one as all wrong. Runs are numbered apart from those
+/// of studies.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TuneSpec {
+    /// The data.
+    pub data: DataSource,
+    /// The seed of everything random.
+    pub seed: u64,
+    /// How networks are trained, whichever rates they have there; evaluated on a validation set.
+    pub training: TrainingStudySpec,
+    /// The lowest rate and the highest.
+    pub range: (f64, f64),
+}
+
+/// What a rate came to.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tried {
+    /// The network, with the rate.
+    pub network: TrainedNetwork,
+    /// The stage, from 0.
+    pub stage: usize,
+    /// Epochs a run.
+    pub epochs: usize,
+    /// Runs.
+    pub runs: usize,
+    /// The mean validation error over runs.
+    pub error: f64,
+    /// Its standard error, of more runs than one.
+    pub standard_error: Option<f64>,
+    /// Runs that diverged.
+    pub diverged: usize,
+}
+
+/// The best rate of a network.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tuned {
+    /// What it came to in the last stage.
+    pub best: Tried,
+    /// Whether it lies at an end of the range, so that a better one may lie beyond.
+    pub at_end: bool,
+}
+
+/// What a search found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TuneReport {
+    /// The spec.
+    pub spec: TuneSpec,
+    /// Every rate that was tried, by network, stage and rate.
+    pub tried: Vec<Tried>,
+    /// The best of each network.
+    pub tuned: Vec<Tuned>,
+}
+
+impl TuneReport {
+    /// The best rates.
+    pub fn rates(&self) -> LearningRates {
+        let rate = |tuned: &Tuned| {
+            let TrainedNetwork { family, activation, width, connectivity, last_connectivity, learning_rate } =
+                tuned.best.network;
+            let validation_error = tuned.best.error;
+            LearningRate { family, activation, width, connectivity, last_connectivity, learning_rate, validation_error }
+        };
+        LearningRates { rate: self.tuned.iter().map(rate).collect() }
+    }
+}
+
+impl TuneSpec {
+    /// Searches, going on from the journal of `folder`; without one nothing is journaled. Returns the records of all runs as well.
+    ///
+    /// # Errors
+    /// Where the spec or data is wrong (before any work is done), the journal is refused, or a file cannot be written.
+    pub fn run(
+        &self,
+        folder: Option<&Path>,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<(TuneReport, Vec<Record>)> {
+        let training = TrainingStudySpec { first_run: FIRST_RUN, keep_weights: false, ..self.training.clone() };
+        training.check()?;
+        if training.evaluation == EvaluationSet::Test {
+            let problem = "rates chosen by the test set would flatter its error";
+            return Err(Error::value("evaluation", "test", problem, "hold out validation samples"));
+        }
+        let range = self.rates()?;
+        let prepared = PreparedTraining::new(&self.data, &training)?;
+        let ledger = Ledger::new(folder, self, &prepared.checksums(), progress)?;
+        let stage_epochs = |stage: usize| match SHARES.get(stage) {
+            Some(share) => ((training.epochs as f64 * share).ceil() as usize).max(1),
+            None => training.epochs,
+        };
+
+        let mut report = TuneReport { spec: self.clone(), tried: Vec::new(), tuned: Vec::new() };
+        let mut records = Vec::new();
+        let with_rate = |network: &TrainedNetwork, learning_rate| TrainedNetwork { learning_rate, ..*network };
+        let mut candidates: Vec<Vec<TrainedNetwork>> = (training.networks.iter())
+            .map(|network| range.iter().map(|rate| with_rate(network, *rate)).collect())
+            .collect();
+        let cost = |stage: usize, network: &TrainedNetwork| {
+            (training.operations(network) * stage_epochs(stage) as f64 / training.epochs as f64 / 1e3) as u64 + 1
+        };
+        let planned = training.networks.iter().map(|network| {
+            let last = 2.0 * (LEFT[1] + 3) as f64 * training.runs as f64 / 2.0;
+            range.len() as u64 * cost(0, network)
+                + third(range.len()) as u64 * cost(1, network)
+                + (last * cost(2, network) as f64) as u64
+        });
+        progress(Progress::Begin { cost: planned.sum(), memory: None });
+        for stage in 0..=SHARES.len() {
+            let runs = if stage < SHARES.len() { 1 } else { training.runs as u32 };
+            let epochs = stage_epochs(stage);
+            let tasks: Vec<(TrainedNetwork, u32)> = (candidates.iter().flatten())
+                .flat_map(|network| (0..runs).map(|run| (*network, FIRST_RUN + run)))
+                .collect();
+            let found: Vec<Record> = tasks
+                .par_iter()
+                .with_max_len(1)
+                .map(|(network, run)| {
+                    let name = format!("training/{}/{epochs}/{run}", network.name());
+                    ledger.finish(&name, cost(stage, network), &|_| {
+                        prepared.record(&self.data, self.seed, network, *run, epochs, None).map(Record::Training)
+                    })
+                })
+                .collect::<Result<_>>()?;
+            let mut of_rate = found.chunks(runs as usize);
+            for networks in &mut candidates {
+                let mut tried: Vec<Tried> = networks
+                    .iter()
+                    .zip(&mut of_rate)
+                    .map(|(network, runs)| summarise(network, stage, epochs, runs))
+                    .collect();
+                report.tried.extend(&tried);
+                // The lower rate of equal ones.
+                tried.sort_by(|a, b| a.error.total_cmp(&b.error));
+                if let Some(left) = LEFT.get(stage) {
+                    let left = if stage == 0 { third(range.len()).max(*left) } else { *left };
+                    tried.truncate(left);
+                    *networks = tried.iter().map(|tried| tried.network).collect();
+                    networks.sort_by(|a, b| a.learning_rate.total_cmp(&b.learning_rate));
+                    if stage + 1 == LEFT.len() {
+                        *networks = with_neighbours(networks);
+                    }
+                } else if let Some(best) = tried.first() {
+                    let rate = best.network.learning_rate;
+                    let at_end = rate <= range[0] || rate >= range[range.len() - 1];
+                    report.tuned.push(Tuned { best: *best, at_end });
+                }
+            }
+            records.extend(found);
+        }
+        report.tried.sort_by_key(|tried| {
+            training.networks.iter().position(|network| with_rate(network, 0.0) == with_rate(&tried.network, 0.0))
+        });
+        Ok((report, records))
+    }
+
+    /// The rates of the first stage.
+    fn rates(&self) -> Result<Vec<f64>> {
+        let (lowest, highest) = self.range;
+        check_learning_rate(lowest)?;
+        check_learning_rate(highest)?;
+        let steps = (highest / lowest).log2();
+        if !(0.0..MOST_RATES as f64).contains(&steps) {
+            let problem = format!("must begin with the lower rate and span less than {MOST_RATES} factors of two");
+            return Err(Error::value("range", format!("{lowest} to {highest}"), problem, "give another range"));
+        }
+        // A highest rate that is meant to be a multiple of the lowest must not fall to rounding.
+        Ok((0..=(steps + 1e-9).floor() as i32).map(|step| lowest * 2f64.powi(step)).collect())
+    }
+}
+
+fn third(rates: usize) -> usize {
+    rates.div_ceil(3)
+}
+
+/// Rates with those half way, by ratio, to the neighbours of each.
+fn with_neighbours(networks: &[TrainedNetwork]) -> Vec<TrainedNetwork> {
+    let mut all: Vec<TrainedNetwork> = Vec::new();
+    for network in networks {
+        for power in [-0.5, 0.0, 0.5f64] {
+            // In single precision as it is used, so that the one between two rates is the same from both.
+            let learning_rate = f64::from((network.learning_rate * power.exp2()) as f32);
+            if !all.iter().any(|other| (other.learning_rate / learning_rate - 1.0).abs() < 1e-6) {
+                all.push(TrainedNetwork { learning_rate, ..*network });
+            }
+        }
+    }
+    all.sort_by(|a, b| a.learning_rate.total_cmp(&b.learning_rate));
+    all
+}
+
+fn summarise(network: &TrainedNetwork, stage: usize, epochs: usize, runs: &[Record]) -> Tried {
+    let runs: Vec<_> = runs.iter().filter_map(Record::training).collect();
+    let errors: Vec<f64> = runs.iter().map(|run| if run.diverged { 1.0 } else { 1.0 - run.best_accuracy }).collect();
+    Tried {
+        network: *network,
+        stage,
+        epochs,
+        runs: runs.len(),
+        error: mean(&errors),
+        standard_error: standard_error(&errors),
+        diverged: runs.iter().filter(|run| run.diverged).count(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connectivity::Connectivity;
+    use crate::study::Family;
+
+    fn spec() -> TuneSpec {
+        let p = Connectivity::new(0.1).unwrap();
+        let networks = vec![
+            TrainedNetwork::new(Family::Sparse, 16, p, 1.0),
+            TrainedNetwork::new(Family::Dense, 4, Connectivity::DENSE, 1.0),
+        ];
+        let training = TrainingStudySpec {
+            samples: 256,
+            epochs: 18,
+            evaluation: EvaluationSet::Validation(300),
+            ..TrainingStudySpec::paper(networks, 2)
+        };
+        TuneSpec { data: DataSource::Embedded, seed: 0, training, range: (0.5, 4096.0) }
+    }
+
+    #[test]
+    fn the_best_rate_lies_within_and_beats_what_was_discarded() {
+        let folder = tempfile::tempdir().unwrap();
+        let (report, records) = spec().run(Some(folder.path()), &|_| {}).unwrap();
+        let again = spec().run(Some(folder.path()), &|_| {}).unwrap();
+        assert_eq!((&report, &records), (&again.0, &again.1));
+        assert_eq!(report.tuned.len(), 2);
+        for (network, tuned) in spec().training.networks.iter().zip(&report.tuned) {
+            let of: Vec<_> = report.tried.iter().filter(|tried| tried.network.width == network.width).collect();
+            assert_eq!(of.iter().filter(|tried| tried.stage == 0).count(), 14);
+            assert!(!tuned.at_end && tuned.best.runs == 2 && tuned.best.epochs == 18);
+            // Far too small a rate learns nothing in this time, far too large a one diverges or forgets.
+            let ends = [of[0], of[13]];
+            assert!(ends.iter().all(|end| end.error > tuned.best.error + 0.1), "{ends:?} {tuned:?}");
+            let last = of.iter().filter(|tried| tried.stage == 2);
+            assert!(last.clone().count() >= 4 && last.clone().all(|tried| tried.error >= tuned.best.error));
+            assert_eq!(report.rates().of(network).unwrap(), tuned.best.network.learning_rate);
+        }
+        let runs: Vec<_> = records.iter().filter_map(Record::training).collect();
+        assert!(runs.iter().all(|run| run.validation && run.test_samples == 300 && run.run >= FIRST_RUN));
+    }
+
+    #[test]
+    fn wrong_ranges_and_the_test_set_are_refused() {
+        let message = |change: &dyn Fn(&mut TuneSpec)| {
+            let mut spec = spec();
+            change(&mut spec);
+            spec.run(None, &|_| {}).unwrap_err().to_string()
+        };
+        assert!(message(&|spec| spec.range = (8.0, 4.0)).contains("range"));
+        assert!(message(&|spec| spec.range = (1e-30, 1e30)).contains("factors of two"));
+        assert!(message(&|spec| spec.range = (0.0, 1.0)).contains("learning_rate"));
+        assert!(message(&|spec| spec.training.evaluation = EvaluationSet::Test).contains("test set"));
+    }
+}
