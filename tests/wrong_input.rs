@@ -354,6 +354,19 @@ fn numbers() {
     heatmap(&["--learning-rate", "inf"], &["learning_rate = inf"]);
     heatmap(&["--runs", "0"], &["runs = 0"]);
     heatmap(&["--data", "gaussian:10"], &["gaussian:10", "labels"]);
+    let budget = |arch: &str, more: &[&str], words: &[&str]| {
+        refused(&[&["budget", "--arch", arch], more].concat(), words);
+    };
+    budget("vgg16", &["--weights", "100"], &["vgg16", "resnet18:64"]);
+    budget("mlp:784", &["--weights", "100"], &["mlp:784", "inputs and outputs"]);
+    budget("mlp:784-216-10", &["--weights", "171505"], &["weights = 171505", "from 1 to 171504"]);
+    budget("mlp:784-216-10", &["--weights", "0"], &["weights = 0"]);
+    budget("mlp:784-216-10", &["--weights", "2000", "--rule", "last-dense"], &["from 2160 to 171504"]);
+    budget("mlp:784-216-10", &["--weights", "2000", "--rule", "smallest-first"], &["smallest-first", "erk"]);
+    budget("mlp:784-216-10", &["--weights", "2000", "--masks"], &["--out"]);
+    budget("mlp:784-216-10", &["--weights", "2000", "--positions", "channels"], &["--masks"]);
+    budget("nowhere.toml", &["--weights", "2000"], &["nowhere.toml", "cannot be read"]);
+    budget("mlp:784-216-10", &[], &["--weights"]);
     refused(&["fugure"], &["fugure", "figure"]);
     refused(&[], &["Usage"]);
 }

@@ -1,4 +1,12 @@
-//! Where the weights of a fixed budget go, and the settings of the paper's MLP experiment.
+//! Where the weights of a fixed budget go, layer by layer and entry by entry; and the settings of the paper's MLP experiment.
+
+mod architecture;
+mod masks;
+mod rule;
+
+pub use architecture::{Architecture, LayerShape, Stem};
+pub use masks::{Positions, masks_npz};
+pub use rule::Rule;
 
 use crate::connectivity::Connectivity;
 use crate::error::{Error, Result};

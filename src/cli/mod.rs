@@ -1,5 +1,6 @@
 //! The command line: what each command takes, and where its output goes.
 
+mod budget;
 mod data;
 mod distance;
 mod evaluate;
@@ -50,6 +51,8 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     /// Verify Theorem 1 against sampled networks; the exit code is 1 if they reject it.
     Verify(verify::VerifyArgs),
+    /// Divide a weight budget over the layers of a network, and draw masks.
+    Budget(budget::BudgetArgs),
     /// List a data set: counts, ranges, checksums.
     Data(data::DataArgs),
 }
@@ -145,6 +148,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Heatmap(args) => heatmap::run(args, &common),
         Command::Evaluate(args) => evaluate::run(args, &common),
         Command::Verify(args) => verify::run(args, &common),
+        Command::Budget(args) => budget::run(args, &common),
         Command::Data(args) => data::run(args, &common),
     }
 }

@@ -1,6 +1,7 @@
 //! Reports: records in; tables, files and pictures out. Nothing is computed here that a record does not hold.
 
 mod axis;
+mod budget;
 mod chart;
 mod figure;
 mod files;
@@ -12,6 +13,7 @@ mod table;
 mod tune;
 mod verify;
 
+pub use budget::{BudgetChart, budget_chart, budget_table};
 pub use chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 pub use figure::{accuracy_chart, curves_chart, distance_chart};
 pub use files::{RECORDS, read_records, write_chart, write_records};

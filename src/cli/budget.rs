@@ -1,0 +1,103 @@
+//! `sparsewidth budget`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use sparsewidth::Result;
+use sparsewidth::budget::{Architecture, Positions, Rule, masks_npz};
+use sparsewidth::files::{make_folder, write_atomically};
+use sparsewidth::report::{budget_chart, budget_table, write_chart};
+
+use super::Common;
+use super::output::{json_lines, print};
+
+#[derive(Args)]
+pub struct BudgetArgs {
+    /// The network: mlp:784-216-10 (inputs, hidden widths, outputs), resnet18:W[,CLASSES] for images of 32 pixels,
+    /// resnet18-imagenet:W[,CLASSES], W the outputs of its first convolution, or a .toml file of shapes
+    #[arg(long, value_name = "NETWORK")]
+    arch: Architecture,
+    /// The weights to keep, biases and batch normalisation not counted
+    #[arg(long, value_name = "N")]
+    weights: u64,
+    /// largest-first (the paper's), proportional, last-dense, last:SHARE (what the last layer keeps, the others by largest-first), or erk
+    #[arg(long, default_value = "largest-first", value_name = "RULE")]
+    rule: Rule,
+    /// Draw masks as well, as masks.npz: a boolean array a layer, of its name and shape
+    #[arg(long, requires = "out")]
+    masks: bool,
+    /// Over what their positions are uniform
+    #[arg(long, value_enum, default_value_t = PositionsOption::Entries, requires = "masks")]
+    positions: PositionsOption,
+    /// Folder for the picture and the masks
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PositionsOption {
+    /// all entries
+    Entries,
+    /// pairs of an input and an output, which keep or lose a whole kernel
+    Channels,
+}
+
+/// One layer, as a record.
+#[derive(Serialize)]
+struct Layer<'a> {
+    layer: &'a str,
+    shape: &'a [usize],
+    weights: u64,
+    kept: u64,
+    connectivity: f64,
+    weights_an_output: f64,
+}
+
+pub fn run(args: BudgetArgs, common: &Common) -> Result<()> {
+    let positions = match args.positions {
+        PositionsOption::Entries => Positions::Entries,
+        PositionsOption::Channels => Positions::Channels,
+    };
+    let network = args.arch;
+    let divided = args.rule.divide(&network.layers, args.weights)?;
+    let kept: Vec<u64> =
+        network.layers.iter().zip(&divided).map(|(layer, kept)| positions.kept(layer, *kept)).collect();
+    if let Some(folder) = &args.out {
+        make_folder(folder)?;
+        write_chart(folder, "budget", &budget_chart(&network, &args.rule.to_string(), &kept))?;
+        if args.masks {
+            let masks = masks_npz(&network.layers, &kept, positions, common.seed)?;
+            write_atomically(&folder.join("masks.npz"), &masks)?;
+        }
+    }
+    if common.json {
+        let layers: Vec<Layer> = (network.layers.iter().zip(&kept))
+            .map(|(layer, kept)| Layer {
+                layer: &layer.name,
+                shape: &layer.shape,
+                weights: layer.weights(),
+                kept: *kept,
+                connectivity: *kept as f64 / layer.weights() as f64,
+                weights_an_output: *kept as f64 / layer.outputs() as f64,
+            })
+            .collect();
+        print(&json_lines(&layers)?)?;
+    }
+    common.say(&budget_table(&network, &kept).to_string())?;
+    let left = args.weights - kept.iter().sum::<u64>();
+    if left > 0 {
+        common.note(&format!("{left} weights of the budget fill no whole kernel and are left out."));
+    }
+    if let Some(beside) = network.beside {
+        common.note(&format!("Beside these, {beside} biases and parameters of batch normalisation."));
+    }
+    if let Some(folder) = &args.out {
+        common.note(&format!(
+            "{}: budget (.svg, .png){}",
+            folder.display(),
+            if args.masks { ", masks.npz" } else { "" }
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! A budget over layers, as a table and a picture.
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::picture::Picture;
+use super::table::Table;
+use crate::budget::Architecture;
+
+/// A row a layer: its shape, its weights, how many it keeps, its connectivity and the mean number of weights an output; and their sums.
+pub fn budget_table(network: &Architecture, kept: &[u64]) -> Table {
+    let mut table = Table::new(&["layer", "shape", "weights", "kept", "connectivity", "weights an output"]);
+    let connectivity = |kept: u64, all: u64| format!("{:.4}", kept as f64 / all as f64);
+    for (layer, kept) in network.layers.iter().zip(kept) {
+        let sizes: Vec<String> = layer.shape.iter().map(usize::to_string).collect();
+        table.row(vec![
+            layer.name.clone(),
+            sizes.join(" x "),
+            layer.weights().to_string(),
+            kept.to_string(),
+            connectivity(*kept, layer.weights()),
+            format!("{:.2}", *kept as f64 / layer.outputs() as f64),
+        ]);
+    }
+    let all: u64 = kept.iter().sum();
+    let weights = network.weights();
+    table.row(vec![
+        "all".into(),
+        String::new(),
+        weights.to_string(),
+        all.to_string(),
+        connectivity(all, weights),
+        String::new(),
+    ]);
+    table
+}
+
+/// The weights of each layer as bars, on a logarithmic axis, with the part that is kept: the paper's layer-wise picture.
+#[derive(Clone, Debug)]
+pub struct BudgetChart {
+    /// Above the picture.
+    pub title: String,
+    /// Name, weights and kept weights of each layer.
+    pub layers: Vec<(String, u64, u64)>,
+}
+
+/// The picture of a divided budget.
+pub fn budget_chart(network: &Architecture, rule: &str, kept: &[u64]) -> BudgetChart {
+    let layers = network.layers.iter().zip(kept).map(|(layer, kept)| (layer.name.clone(), layer.weights(), *kept));
+    let title = format!("{network}: {} of {} weights, {rule}", kept.iter().sum::<u64>(), network.weights());
+    BudgetChart { title, layers: layers.collect() }
+}
+
+const PLOT_HEIGHT: u32 = 360;
+const BAR: u32 = 34;
+const LEFT: u32 = 80;
+const TOP: u32 = 46;
+/// Room for the names, which stand upright.
+const NAMES: u32 = 210;
+const ALL: RGBColor = RGBColor(200, 200, 200);
+const KEPT: RGBColor = RGBColor(0, 114, 178);
+
+impl Picture for BudgetChart {
+    fn size(&self) -> (u32, u32) {
+        ((LEFT + BAR * self.layers.len() as u32 + 30).max(620), TOP + PLOT_HEIGHT + NAMES)
+    }
+
+    fn draw<DB: DrawingBackend>(
+        &self,
+        area: &DrawingArea<DB, Shift>,
+        factor: u32,
+    ) -> std::result::Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+        let px = |size: u32| (size * factor) as i32;
+        area.fill(&WHITE)?;
+        let style = |size: u32, horizontal: HPos, vertical: VPos| {
+            TextStyle::from(("sans-serif", px(size)).into_font()).pos(Pos::new(horizontal, vertical))
+        };
+        let text =
+            |words: &str, place: (i32, i32), style: TextStyle| area.draw(&Text::new(words.to_string(), place, style));
+        text(&self.title, (px(self.size().0 / 2), px(TOP / 2)), style(16, HPos::Center, VPos::Center))?;
+        // Whole decades, from one weight on.
+        let largest = self.layers.iter().map(|(_, weights, _)| *weights).max().unwrap_or(1);
+        let decades = (largest as f64).log10().ceil().max(1.0);
+        let bottom = TOP + PLOT_HEIGHT;
+        let height = |count: u64| {
+            let share = if count == 0 { 0.0 } else { (count as f64).log10() / decades };
+            (share * f64::from(PLOT_HEIGHT * factor)).round() as i32
+        };
+        for decade in 0..=decades as u32 {
+            let y = px(bottom) - (f64::from(decade) / decades * f64::from(PLOT_HEIGHT * factor)).round() as i32;
+            let end = px(self.size().0 - 20);
+            area.draw(&PathElement::new(vec![(px(LEFT), y), (end, y)], RGBColor(225, 225, 225).stroke_width(factor)))?;
+            text(&format!("1e{decade}"), (px(LEFT - 8), y), style(13, HPos::Right, VPos::Center))?;
+        }
+        text(
+            "weights: all (grey), kept (blue)",
+            (px(16), px(TOP + PLOT_HEIGHT / 2)),
+            style(14, HPos::Center, VPos::Center).transform(FontTransform::Rotate270),
+        )?;
+        for (index, (name, weights, kept)) in (0..).zip(&self.layers) {
+            let x = LEFT + BAR * index + 6;
+            for (count, colour, inset) in [(*weights, ALL, 0), (*kept, KEPT, 4)] {
+                if count > 0 {
+                    // A single weight is at the bottom of the axis; it is drawn as a line.
+                    let top = px(bottom) - height(count).max(px(1));
+                    let corners = [(px(x + inset), top), (px(x + BAR - 10 - inset), px(bottom))];
+                    area.draw(&Rectangle::new(corners, colour.filled()))?;
+                }
+            }
+            let place = (px(x + (BAR - 10) / 2), px(bottom + 8));
+            text(name, place, style(12, HPos::Left, VPos::Center).transform(FontTransform::Rotate90))?;
+        }
+        area.present()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::Rule;
+
+    #[test]
+    fn every_layer_is_in_table_and_picture() {
+        let network: Architecture = "resnet18:8,100".parse().unwrap();
+        let kept = Rule::LargestFirst.divide(&network.layers, 50_000).unwrap();
+        let table = budget_table(&network, &kept).to_string();
+        let picture = budget_chart(&network, "largest-first", &kept).svg().unwrap();
+        for layer in &network.layers {
+            assert!(table.contains(&layer.name) && picture.contains(&layer.name), "{}", layer.name);
+        }
+        assert!(table.contains("50000") && picture.contains("50000 of 180952"), "{table}");
+        let single = BudgetChart { title: String::new(), layers: vec![("a".into(), 1, 0)] };
+        assert!(single.png().unwrap().starts_with(b"\x89PNG"));
+    }
+}
