@@ -23,6 +23,8 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
         let readable = std::fs::Permissions::from_mode(0o644);
         file.as_file().set_permissions(readable).map_err(|error| failure(&error))?;
     }
+    // So that a journal that tells of this file does not survive it.
+    file.as_file().sync_all().map_err(|error| failure(&error))?;
     file.persist(path).map_err(|error| failure(&error))?;
     Ok(())
 }

@@ -324,6 +324,8 @@ fn numbers() {
     refused(&[&one[..], &["--activation", "tanh"]].concat(), &["tanh", "relu"]);
     refused(&[&one[..], &["--parametrisation", "mup"]].concat(), &["mup", "standard"]);
     refused(&[&one[..], &["--keep-weights"]].concat(), &["--out"]);
+    refused(&["train", "--widths", "8", "--parametrisation", "standard"], &["--learning-rate", "parametrisation"]);
+    refused(&["figure", "--biases"], &["--rates", "without biases"]);
     refused(&["train", "--widths", "8", "--activation", "linear"], &["--learning-rate", "ReLU"]);
     refused(&["figure", "--seeds", "0"], &["runs = 0"]);
     let tune = |more: &[&str], words: &[&str]| {
@@ -332,8 +334,8 @@ fn numbers() {
         refused(&[&["tune", "--widths", "8", "--out", &out], more].concat(), words);
         assert!(!Path::new(&out).exists(), "{more:?} left something behind");
     };
-    tune(&["--lowest", "0"], &["learning_rate = 0"]);
-    tune(&["--lowest", "8", "--highest", "4"], &["range = 8 to 4"]);
+    tune(&["--lowest", "0"], &["lowest = 0"]);
+    tune(&["--lowest", "8", "--highest", "4"], &["highest = 4", "lowest rate, 8"]);
     tune(&["--lowest", "1e-30", "--highest", "1e30"], &["factors of two"]);
     tune(&["--validation", "2048"], &["validation = 2048", "smaller"]);
     tune(&["--validation", "0"], &["validation = 0"]);
@@ -345,7 +347,7 @@ fn numbers() {
         refused(&[&["heatmap", "--out", &out], more].concat(), words);
         assert!(!Path::new(&out).exists(), "{more:?} left something behind");
     };
-    heatmap(&["--widths", "0"], &["width = 0"]);
+    heatmap(&["--widths", "40,0"], &["width = 0"]);
     heatmap(&["--widths", "4"], &["weights = 3970", "too large"]);
     heatmap(&["--widths", "1000", "--last", "0.5"], &["weights = 3970", "too small", "last layer"]);
     heatmap(&["--last", "1.5"], &["connectivity = 1.5"]);
@@ -410,7 +412,7 @@ fn folders_and_journals() {
     refused(&["train", "--widths", "8", "--rates", &text], &["rates.toml", "no file of learning rates", "tune"]);
     refused(&["figure", "--rates", &files.path("no.toml")], &["no.toml", "cannot be read"]);
     let none = files.bytes("none.toml", b"rate = []\n");
-    refused(&["figure", "--rates", &none], &["no sparse network of width 8", "tune"]);
+    refused(&["figure", "--rates", &none], &["none.toml", "no rate of a sparse relu network of width 8", "tune"]);
     refused(&["train", "--widths", "8", "--rates", &none, "--learning-rate", "1"], &["--rates", "--learning-rate"]);
     refused(&["evaluate", &files.path("no.safetensors")], &["no.safetensors", "cannot be read"]);
     refused(&["evaluate", &text], &["rates.toml", "no whole safetensors file", "--keep-weights"]);

@@ -47,7 +47,7 @@ pub fn first_layer_connectivity_beside(
         return Err(Error::value("width", 0, "a network needs at least one hidden unit", "give a positive width"));
     }
     let first = dimension as f64 * width as f64;
-    let last = (last_connectivity.get() * outputs as f64 * width as f64).round();
+    let last = (last_connectivity.get() * (outputs as f64 * width as f64)).round();
     let left = weights as f64 - last;
     if left < 1.0 || left > first {
         let problem = if left < 1.0 { "too small" } else { "too large" };
@@ -113,6 +113,8 @@ mod tests {
         assert!(p(5, 0.9).unwrap_err().to_string().contains("too large"));
         assert_eq!(p(640, 0.1).unwrap().get(), (3970.0 - 640.0) / (784.0 * 640.0));
         assert!(p(640, 0.7).unwrap_err().to_string().contains("too small"));
+        // Ties of rounding as where layers are drawn: 0.35 times 330 is just below 115.5 there.
+        assert_eq!(p(33, 0.35).unwrap().get(), (3970.0 - 115.0) / (784.0 * 33.0));
     }
 
     #[test]

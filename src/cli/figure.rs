@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use sparsewidth::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS};
+use sparsewidth::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS, paper_learning_rate};
 use sparsewidth::data::{CLASSES, Normalisation};
 use sparsewidth::files::write_atomically;
 use sparsewidth::report::{
@@ -121,9 +121,19 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     let paper = args.protocol == Protocol::Paper;
     let runs = args.seeds.unwrap_or(if paper { PAPER_RUNS } else { QUICK_RUNS });
     let mut trained = paper_networks(weights, dimension, paper)?;
-    if let Some(rates) = args.rates.as_deref().map(LearningRates::read).transpose()? {
-        for network in &mut trained {
-            network.learning_rate = rates.of(network)?;
+    let rates = args.rates.as_deref().map(LearningRates::read).transpose()?;
+    if rates.is_none() && !args.training.is_paper() {
+        let problem = "the authors tuned learning rates for their parametrisation, without biases, only";
+        return Err(Error::value(
+            "--rates",
+            "(none)",
+            problem,
+            "give the file of `sparsewidth tune` with the same options",
+        ));
+    }
+    for network in &mut trained {
+        if let Some(rates) = &rates {
+            network.learning_rate = args.training.rate(rates, network)?;
         }
     }
     let training = args.training.spec(trained, runs, args.normalisation);
@@ -189,8 +199,18 @@ fn left_out(records: &[Record]) -> String {
             fewer("runs a network", done, training.runs);
             fewer("epochs", first.epochs, training.epochs);
             fewer("training samples", first.samples, training.samples);
-            if (first.mask, first.law, first.batch) != (training.mask, training.law, training.batch) {
-                missing.push("the paper's masks, weights or batch of trained networks".into());
+            if (first.mask, first.law, first.batch) != (training.mask, training.law, training.batch)
+                || (first.parametrisation, first.biases) != (training.parametrisation, training.biases)
+            {
+                missing.push(
+                    "the paper's masks, weights, batch, parametrisation or lack of biases of trained networks".into(),
+                );
+            }
+            let is_authors = |run: &&TrainingRecord| {
+                paper_learning_rate(run.width, run.family == Family::Dense).is_ok_and(|rate| rate == run.learning_rate)
+            };
+            if !runs.iter().all(is_authors) {
+                missing.push("the authors' learning rates".into());
             }
         }
     }

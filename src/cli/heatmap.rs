@@ -80,8 +80,8 @@ pub fn run(args: HeatmapArgs, common: &Common) -> Result<()> {
     let study = StudySpec { data, seed: common.seed, distance: None, training: Some(training) };
     let records = common.run_study(&study, Some(&args.out))?;
     for activation in activations {
-        let map =
-            heat_map(&records, activation).ok_or_else(|| Error::failure("drawing the heat map", "no record of it"))?;
+        let map = heat_map(&records, activation, weights, &args.widths, &args.last)
+            .ok_or_else(|| Error::failure("drawing the heat map", "no record of it"))?;
         let name = format!("heatmap-{}", activation.name());
         write_chart(&args.out, &name, &map)?;
         if let Some((row, column, accuracy)) = map.best() {

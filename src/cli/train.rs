@@ -37,7 +37,7 @@ pub struct TrainArgs {
     /// Normalisation, by the statistics of the training samples
     #[arg(long, value_enum, default_value_t = NormalisationOption::Pixel)]
     normalisation: NormalisationOption,
-    /// Keep the weights of each run, in the folder `weights` of the output folder
+    /// Keep the weights of each run after its last epoch, in the folder `weights` of the output folder
     #[arg(long, requires = "out")]
     keep_weights: bool,
     /// Folder for records and pictures, and for the journal by which an interrupted study goes on
@@ -128,6 +128,18 @@ pub struct TrainingOptions {
     biases: bool,
 }
 
+impl TrainingOptions {
+    /// Whether the authors' learning rates have a meaning for these networks.
+    pub fn is_paper(&self) -> bool {
+        self.parametrisation == ParametrisationOption::NeuralTangent && !self.biases
+    }
+
+    /// The rate of a network trained so.
+    pub fn rate(&self, rates: &LearningRates, network: &TrainedNetwork) -> Result<f64> {
+        rates.of(network, self.parametrisation.into(), self.biases)
+    }
+}
+
 /// What steps go along.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ParametrisationOption {
@@ -172,13 +184,13 @@ pub fn run(args: TrainArgs, common: &Common) -> Result<()> {
     let data = args.data.data;
     let dimension = data.labelled()?.train.images.ncols();
     let rates = args.rates.as_deref().map(LearningRates::read).transpose()?;
-    let paper = args.budget.is_paper(dimension);
+    let paper = args.budget.is_paper(dimension) && args.training.is_paper();
     let networks = args.budget.networks(&data, &args.widths, |network| match (args.learning_rate, &rates) {
         (Some(rate), _) => Ok(rate),
-        (None, Some(rates)) => rates.of(network),
+        (None, Some(rates)) => args.training.rate(rates, network),
         (None, None) if paper => paper_learning_rate(network.width, network.family == Family::Dense),
         (None, None) => {
-            let problem = "the paper tuned learning rates for its own budget and ReLU networks only";
+            let problem = "the paper tuned learning rates for ReLU networks of its own budget and parametrisation only";
             Err(Error::value(
                 "--learning-rate",
                 "(none)",

@@ -79,11 +79,11 @@ pub fn run(args: TuneArgs, common: &Common) -> Result<()> {
         spec.training.epochs,
         spec.seed
     );
+    let json = json_lines(std::slice::from_ref(&report))?;
+    write_atomically(&args.out.join("rates.toml"), report.rates().to_toml(&comment)?.as_bytes())?;
+    write_atomically(&args.out.join("tune.json"), json.as_bytes())?;
     write_records(&args.out, &records)?;
     write_chart(&args.out, "tune", &tune_chart(&report))?;
-    let json = json_lines(std::slice::from_ref(&report))?;
-    write_atomically(&args.out.join("tune.json"), json.as_bytes())?;
-    write_atomically(&args.out.join("rates.toml"), report.rates().to_toml(&comment)?.as_bytes())?;
     if common.json {
         print(&json)?;
     }

@@ -7,16 +7,26 @@ use ndarray::{Array1, Array2};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, serialize};
 
+use serde::{Deserialize, Serialize};
+
 use super::blocks::{Blocks, Samples};
-use super::layer::Layer;
+use super::layer::{Layer, Parametrisation};
 use super::mlp::{Activation, Evaluation, Mlp};
 use crate::data::{Labelled, Normaliser};
 use crate::error::{Error, Result};
 
 /// What a file without remedy of its own is met with.
 const REMEDY: &str = "give a file that `sparsewidth train --keep-weights` wrote";
-/// The entry of the file's metadata that names the activation.
-const ACTIVATION: &str = "activation";
+/// The entry of the file's metadata that describes the network; a single one, since several have no order.
+const DESCRIPTION: &str = "sparsewidth";
+
+/// What the tensors do not tell.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    activation: Activation,
+    parametrisation: Parametrisation,
+}
 
 /// A trained network, with the normalisation that its inputs had.
 #[derive(Clone, Debug)]
@@ -31,7 +41,7 @@ impl Checkpoint {
     /// The network as a safetensors file: for each layer, numbered from 0, `layerI.weight` (`w`, F32, outputs x inputs),
     /// `layerI.mask` (BOOL, which of them exist), `layerI.bias` (F32, where there are any) and `layerI.scale` (F32, no dimension):
     /// the layer is `output = scale weight input + bias`. `input.shift` and `input.factor` (F64) make `input = (image - shift)
-    /// factor`, pixel by pixel. The metadata's `activation` is `relu` or `linear`.
+    /// factor`, pixel by pixel. The metadata's entry `sparsewidth` is a JSON object with the `activation` and the `parametrisation`.
     ///
     /// # Errors
     /// Where it cannot be written in that format.
@@ -59,7 +69,13 @@ impl Checkpoint {
             .map(|(name, kind, shape, bytes)| Ok((name, TensorView::new(*kind, shape.clone(), bytes)?)))
             .collect::<std::result::Result<Vec<_>, _>>()
             .map_err(failure)?;
-        let metadata = HashMap::from([(ACTIVATION.to_string(), self.network.activation().name().to_string())]);
+        let description = Description {
+            activation: self.network.activation(),
+            parametrisation: self.network.layers()[0].parametrisation(),
+        };
+        let description =
+            serde_json::to_string(&description).map_err(|error| Error::failure("writing weights", error))?;
+        let metadata = HashMap::from([(DESCRIPTION.to_string(), description)]);
         serialize(views, Some(metadata)).map_err(failure)
     }
 
@@ -79,9 +95,10 @@ impl Checkpoint {
         let unreadable = |error| format!("is no whole safetensors file ({error})");
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(unreadable)?;
         let tensors = SafeTensors::deserialize(bytes).map_err(unreadable)?;
-        let name = header.metadata().as_ref().and_then(|entries| entries.get(ACTIVATION)).map_or("", String::as_str);
-        let activation = [Activation::Relu, Activation::Linear].into_iter().find(|known| known.name() == name);
-        let activation = activation.ok_or_else(|| format!("has the activation {name:?}, not relu or linear"))?;
+        let description =
+            header.metadata().as_ref().and_then(|entries| entries.get(DESCRIPTION)).map_or("", String::as_str);
+        let description: Description = serde_json::from_str(description)
+            .map_err(|error| format!("has no description of a network in its metadata ({error})"))?;
         let tensor = |name: &str, kind: Dtype, dimensions: usize| {
             let found = tensors.tensor(name).map_err(|_| format!("has no tensor {name}"))?;
             if found.dtype() == kind && found.shape().len() == dimensions {
@@ -98,6 +115,9 @@ impl Checkpoint {
             let name = |part: &str| format!("layer{}.{part}", layers.len());
             let (weight, mask) = (tensor(&name("weight"), Dtype::F32, 2)?, tensor(&name("mask"), Dtype::BOOL, 2)?);
             let shape = (weight.shape()[0], weight.shape()[1]);
+            if shape.0 == 0 || shape.1 == 0 {
+                return Err(format!("has {} of shape {:?}", name("weight"), weight.shape()));
+            }
             let biases = if tensors.tensor(&name("bias")).is_ok() {
                 from_singles(tensor(&name("bias"), Dtype::F32, 1)?.data())
             } else {
@@ -115,8 +135,8 @@ impl Checkpoint {
             let values = Array2::from_shape_vec(shape, from_singles(weight.data())).map_err(matrix)?;
             let exists =
                 Array2::from_shape_vec(shape, mask.data().iter().map(|byte| *byte != 0).collect()).map_err(matrix)?;
-            let layer = Layer::from_parts(&values, &exists, biases);
-            if shape.0 == 0 || shape.1 == 0 || scale != [layer.factor()] {
+            let layer = Layer::from_parts(&values, &exists, biases, description.parametrisation);
+            if scale != [layer.factor()] {
                 return Err(format!("has {} that is not 1/sqrt(fan-in)", name("scale")));
             }
             layers.push(layer);
@@ -132,7 +152,10 @@ impl Checkpoint {
         if shift.len() != inputs || factor.len() != inputs {
             return Err(format!("has a normalisation of {} and {} inputs for {inputs}", shift.len(), factor.len()));
         }
-        Ok(Self { network: Mlp::from_layers(layers, activation), normaliser: Normaliser::from_maps(shift, factor) })
+        Ok(Self {
+            network: Mlp::from_layers(layers, description.activation),
+            normaliser: Normaliser::from_maps(shift, factor),
+        })
     }
 
     /// Share of right answers and loss on images, not yet normalised.
@@ -211,6 +234,9 @@ mod tests {
             Checkpoint::parse(&changed).unwrap_err()
         };
         assert!(changed("linear", "convex").contains("convex"));
+        let empty = r#"{"__metadata__":{"sparsewidth":"{\"activation\":\"relu\",\"parametrisation\":\"standard\"}"},"layer0.mask":{"dtype":"BOOL","shape":[1099511627776,0],"data_offsets":[0,0]},"layer0.weight":{"dtype":"F32","shape":[1099511627776,0],"data_offsets":[0,0]}}"#;
+        let empty = [&(empty.len() as u64).to_le_bytes()[..], empty.as_bytes()].concat();
+        assert!(Checkpoint::parse(&empty).unwrap_err().contains("[1099511627776, 0]"));
         assert!(changed("layer1.mask", "layer7.mask").contains("no tensor layer1.mask"));
         assert!(changed("layer0.weight", "layer9.weight").contains("no layer"));
     }

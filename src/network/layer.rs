@@ -58,6 +58,16 @@ pub enum Parametrisation {
     Standard,
 }
 
+impl Parametrisation {
+    /// The name, as records spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NeuralTangent => "neural_tangent",
+            Self::Standard => "standard",
+        }
+    }
+}
+
 /// A layer of a network. Weights that do not exist are not stored, or stay 0.
 #[derive(Clone, Debug)]
 pub struct Layer {
@@ -83,8 +93,13 @@ impl Layer {
         Self { weights, mask, biases, parametrisation, inputs: law.columns, outputs: law.rows }
     }
 
-    /// A layer of given weights `w`, where they exist; of shape `(outputs, inputs)`, both. It takes steps along `w`.
-    pub(super) fn from_parts(values: &Array2<f32>, exists: &Array2<bool>, biases: Vec<f32>) -> Self {
+    /// A layer of given weights `w`, where they exist; of shape `(outputs, inputs)`, both.
+    pub(super) fn from_parts(
+        values: &Array2<f32>,
+        exists: &Array2<bool>,
+        biases: Vec<f32>,
+        parametrisation: Parametrisation,
+    ) -> Self {
         let (outputs, inputs) = values.dim();
         let mut drawn = SparseRows { offsets: vec![0], ..SparseRows::default() };
         for (values, exists) in values.outer_iter().zip(exists.outer_iter()) {
@@ -95,7 +110,7 @@ impl Layer {
             drawn.offsets.push(drawn.columns.len());
         }
         let (weights, mask) = Weights::new(drawn, (outputs, inputs));
-        Self { weights, mask, biases, parametrisation: Parametrisation::NeuralTangent, inputs, outputs }
+        Self { weights, mask, biases, parametrisation, inputs, outputs }
     }
 
     /// The number of inputs, the fan-in of the parametrisation, whichever weights exist.
@@ -115,6 +130,11 @@ impl Layer {
             (_, Some(mask)) => mask.iter().filter(|exists| **exists > 0.0).count(),
             (_, None) => self.outputs * self.inputs,
         }
+    }
+
+    /// What its steps go along.
+    pub fn parametrisation(&self) -> Parametrisation {
+        self.parametrisation
     }
 
     /// The biases, one an output, or none.

@@ -365,10 +365,16 @@ mod tests {
         (input, (0..70).map(|sample| (sample * 7 % 4) as u8).collect())
     }
 
-    fn law(connectivities: [f64; 3], parametrisation: Parametrisation, biases: bool, activation: Activation) -> MlpLaw {
+    /// `hidden`: outputs of the first layer, many or few.
+    fn law(
+        hidden: usize,
+        connectivities: [f64; 3],
+        parametrisation: Parametrisation,
+        biases: bool,
+        activation: Activation,
+    ) -> MlpLaw {
         MlpLaw {
-            // Layers of many outputs and of few.
-            sizes: vec![30, 40, 20, 4],
+            sizes: vec![30, hidden, 20, 4],
             connectivities: connectivities.iter().map(|p| Connectivity::new(*p).unwrap()).collect(),
             mask: MaskFamily::Bernoulli,
             law: WeightLaw::Uniform,
@@ -383,7 +389,7 @@ mod tests {
         let (input, labels) = samples();
         let input = input.mapv(f64::from);
         for activation in [Activation::Relu, Activation::Linear] {
-            let law = law([0.5, 1.0, 0.5], Parametrisation::Standard, true, activation);
+            let law = law(40, [0.5, 1.0, 0.5], Parametrisation::Standard, true, activation);
             let mut network = Reference::of(&Mlp::draw(&law, 3, 0).unwrap());
             let gradient = network.gradient(&input, &labels);
             let step = 1e-6;
@@ -431,9 +437,17 @@ mod tests {
             for (biases, activation) in
                 [(false, Activation::Relu), (true, Activation::Relu), (true, Activation::Linear)]
             {
-                for connectivities in [[1.0, 1.0, 1.0], [0.3, 0.5, 1.0], [0.3, 1.0, 0.4], [1.0, 0.5, 0.4]] {
-                    let mut network =
-                        Mlp::draw(&law(connectivities, parametrisation, biases, activation), 3, 0).unwrap();
+                // Every kind of layer in every place: sparse, whole, and whole though some of its weights do not exist.
+                for (hidden, connectivities) in [
+                    (40, [1.0, 1.0, 1.0]),
+                    (40, [0.3, 0.5, 1.0]),
+                    (40, [0.3, 1.0, 0.4]),
+                    (40, [0.7, 0.85, 0.9]),
+                    (12, [1.0, 0.5, 0.4]),
+                    (12, [0.85, 1.0, 0.9]),
+                ] {
+                    let law = law(hidden, connectivities, parametrisation, biases, activation);
+                    let mut network = Mlp::draw(&law, 3, 0).unwrap();
                     let before = Reference::of(&network);
                     let weights = network.weights();
                     let mut batch = Batch::default();

@@ -35,7 +35,10 @@ impl Axis {
         let (lower, upper) = (quantile(&places, 0.25), quantile(&places, 0.75));
         // At least a little room, for points that are nearly all equal.
         let reach = if fenced { (1.5 * (upper - lower)).max(0.05) } else { f64::INFINITY };
-        let within = |value: &f64| (lower - reach..=upper + reach).contains(&place(*value));
+        let within = |value: &f64| {
+            let place = place(*value);
+            place.is_finite() && (lower - reach..=upper + reach).contains(&place)
+        };
         let ends = points.iter().filter(|point| within(&point.y)).flat_map(|point| {
             let (low, high) = point.interval.unwrap_or((point.y, point.y));
             [point.y, low, high]

@@ -93,8 +93,16 @@ const PALETTE: [RGBColor; 8] = [
 ];
 
 const SIZE: (u32, u32) = (900, 620);
+const LEGEND_COLUMNS: usize = 3;
+const LEGEND_ROW: u32 = 24;
+/// Rows of the legend for which the size is made.
+const USUAL_LEGEND_ROWS: u32 = 4;
 
 impl Chart {
+    fn legend_rows(&self) -> u32 {
+        self.series.len().div_ceil(LEGEND_COLUMNS) as u32
+    }
+
     fn axis(&self, right: bool) -> Axis {
         let scale = if right { Scale::Linear } else { self.y_scale };
         let of_axis = self.series.iter().filter(|series| series.right == right);
@@ -122,13 +130,12 @@ impl Chart {
     fn draw_legend<DB: DrawingBackend>(
         &self,
         area: &DrawingArea<DB, Shift>,
-        columns: usize,
         factor: u32,
     ) -> std::result::Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
         let px = |size: i32| size * factor as i32;
-        let column_width = (SIZE.0 as i32 - 60) / columns as i32;
+        let column_width = (SIZE.0 as i32 - 60) / LEGEND_COLUMNS as i32;
         for (index, series) in self.series.iter().enumerate() {
-            let (column, row) = ((index % columns) as i32, (index / columns) as i32);
+            let (column, row) = ((index % LEGEND_COLUMNS) as i32, (index / LEGEND_COLUMNS) as i32);
             let (x, y) = (px(40 + column * column_width), px(12 + 24 * row));
             let line = colour(series.style).stroke_width(2 * factor);
             let parts = match series.line {
@@ -151,7 +158,8 @@ impl Chart {
 
 impl Picture for Chart {
     fn size(&self) -> (u32, u32) {
-        SIZE
+        // A long legend takes room of its own.
+        (SIZE.0, SIZE.1 + LEGEND_ROW * self.legend_rows().saturating_sub(USUAL_LEGEND_ROWS))
     }
 
     fn draw<DB: DrawingBackend>(
@@ -163,10 +171,9 @@ impl Picture for Chart {
         area.fill(&WHITE)?;
         let (left, right) = (self.axis(false), self.axis(true));
         let beyond = self.beyond(&left, &right);
-        let (columns, notes_a_line) = (3, 3);
-        let legend_rows = self.series.len().div_ceil(columns) as u32;
+        let (legend_rows, notes_a_line) = (self.legend_rows(), 3);
         let note_rows = beyond.len().div_ceil(notes_a_line) as u32;
-        let (upper, lower) = area.split_vertically(px(SIZE.1 - 12 - 24 * legend_rows - 17 * note_rows));
+        let (upper, lower) = area.split_vertically(px(self.size().1 - 12 - LEGEND_ROW * legend_rows - 17 * note_rows));
 
         let x = Axis::with_ticks(&self.x_ticks);
         let mut chart = ChartBuilder::on(&upper)
@@ -206,10 +213,10 @@ impl Picture for Chart {
                 chart.draw_series(elements)?;
             }
         }
-        self.draw_legend(&lower, columns, factor)?;
+        self.draw_legend(&lower, factor)?;
         for (index, notes) in beyond.chunks(notes_a_line).enumerate() {
             let lead = if index == 0 { "Beyond the axis: " } else { "" };
-            let place = (px(40) as i32, px(24 * legend_rows + 17 * index as u32) as i32);
+            let place = (px(40) as i32, px(LEGEND_ROW * legend_rows + 17 * index as u32) as i32);
             lower.draw(&Text::new(format!("{lead}{}", notes.join("; ")), place, ("sans-serif", px(12))))?;
         }
         area.present()
@@ -332,7 +339,12 @@ mod tests {
                 right: false,
                 points: vec![point(y)],
             }];
-            assert!(chart.png().unwrap().starts_with(b"\x89PNG"));
+            for fenced in [true, false] {
+                chart.fenced = fenced;
+                assert!(chart.png().unwrap().starts_with(b"\x89PNG"));
+            }
         }
+        chart.series = vec![chart.series[0].clone(); 100];
+        assert!(chart.svg().unwrap().starts_with("<svg"));
     }
 }

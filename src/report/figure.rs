@@ -3,21 +3,50 @@
 use super::Statistic;
 use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 use crate::data::Normalisation;
-use crate::network::{Curve, MaskFamily, WeightLaw};
+use crate::network::{Activation, MaskFamily, WeightLaw};
 use crate::statistics::{confidence_95, mean, t_quantile_95};
 use crate::study::{DistanceMethod, DistanceRecord, Family, Record, TrainingRecord};
 
-/// The best accuracies of each run of one family, by width.
-pub(super) fn accuracies(records: &[Record], family: Family) -> Vec<(usize, Vec<f64>)> {
-    let mut widths: Vec<(usize, Vec<f64>)> = Vec::new();
-    for run in records.iter().filter_map(Record::training).filter(|run| run.family == family) {
-        match widths.iter_mut().find(|(width, _)| *width == run.width) {
-            Some((_, runs)) => runs.push(run.best_accuracy),
-            None => widths.push((run.width, vec![run.best_accuracy])),
+/// The training runs of each network, in the order of the records.
+pub(super) fn trained_networks(records: &[Record]) -> Vec<Vec<&TrainingRecord>> {
+    let mut networks: Vec<Vec<&TrainingRecord>> = Vec::new();
+    for run in records.iter().filter_map(Record::training) {
+        // Searches train one network for several times.
+        let is_same = |other: &TrainingRecord| (other.network(), other.epochs) == (run.network(), run.epochs);
+        match networks.iter_mut().find(|runs| is_same(runs[0])) {
+            Some(runs) => runs.push(run),
+            None => networks.push(vec![run]),
         }
     }
+    networks
+}
+
+/// A trained network by its family and width, and by what else is not usual.
+pub(super) fn trained_name(run: &TrainingRecord) -> String {
+    let mut name = format!("{} {}", run.family.name(), run.width);
+    if run.activation == Activation::Linear {
+        name += " linear";
+    }
+    if !run.last_connectivity.is_dense() {
+        name += &format!(", last {}", run.last_connectivity.get());
+    }
+    name
+}
+
+/// The best accuracies of each run of one family, by width; none where a width has several networks, which it does not tell apart.
+pub(super) fn accuracies(records: &[Record], family: Family) -> Vec<(usize, Vec<f64>)> {
+    let networks = trained_networks(records);
+    let of_family = networks.iter().filter(|runs| runs[0].family == family);
+    let best = |run: &&TrainingRecord| run.best_accuracy;
+    let mut widths: Vec<(usize, Vec<f64>)> =
+        of_family.map(|runs| (runs[0].width, runs.iter().map(best).collect())).collect();
     widths.sort_by_key(|(width, _)| *width);
-    widths
+    if widths.windows(2).any(|pair| pair[0].0 == pair[1].0) { Vec::new() } else { widths }
+}
+
+/// What the evaluated samples of training records are called.
+fn evaluated(run: &TrainingRecord) -> &'static str {
+    if run.validation { "validation" } else { "test" }
 }
 
 /// The records of one method under one normalisation, by width.
@@ -91,10 +120,14 @@ fn accuracy_points(widths: &[(usize, Vec<f64>)], value: impl Fn(f64) -> f64) -> 
 
 /// Panel (a): mean best test accuracy against width with 95 % intervals over runs; none without training records.
 ///
-/// The dense base network, the first of the sparse family, also begins the dense family and stands as a level line.
+/// The dense base network, the first of the sparse family, also begins the dense family and stands as a level line. None either where
+/// a width has several networks.
 pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
     let run = records.iter().find_map(Record::training)?;
     let (sparse, mut dense) = (accuracies(records, Family::Sparse), accuracies(records, Family::Dense));
+    if sparse.is_empty() && dense.is_empty() {
+        return None;
+    }
     let is_base = |record: &Record| record.training().is_some_and(|run| run.connectivity.is_dense());
     let base: Vec<Record> = records.iter().filter(|record| is_base(record)).cloned().collect();
     let base = accuracies(&base, Family::Sparse);
@@ -134,7 +167,8 @@ pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
     }
     Some(Chart {
         title: format!(
-            "Test accuracy, {} training samples, {} masks, {} weights, {} normalisation",
+            "Accuracy on {} samples, {} training samples, {} masks, {} weights, {} normalisation",
+            evaluated(run),
             run.samples,
             mask_title(run.mask),
             law_title(run.law),
@@ -142,7 +176,7 @@ pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
         ),
         x_label: "width".into(),
         x_ticks,
-        y_label: "best test accuracy (mean, 95 % interval)".into(),
+        y_label: format!("best {} accuracy (mean, 95 % interval)", evaluated(run)),
         y_scale: Scale::Linear,
         fenced: true,
         right_label: String::new(),
@@ -153,28 +187,30 @@ pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
 /// Loss against epoch, on the test samples and, dashed, on the training samples: means over the runs of each network of the sparse
 /// family (of the dense one where there is none) that lasted so long; none without curves.
 pub fn curves_chart(records: &[Record]) -> Option<Chart> {
-    let runs: Vec<&TrainingRecord> = records.iter().filter_map(Record::training).collect();
-    let family = if runs.iter().any(|run| run.family == Family::Sparse) { Family::Sparse } else { Family::Dense };
-    let of_family: Vec<&TrainingRecord> =
-        runs.into_iter().filter(|run| run.family == family && !run.curve.is_empty()).collect();
-    let epochs = of_family.iter().map(|run| run.curve.test_loss.len()).max()?;
-    let mut widths: Vec<usize> = of_family.iter().map(|run| run.width).collect();
-    widths.sort_unstable();
-    widths.dedup();
+    let networks = trained_networks(records);
+    let family =
+        if networks.iter().any(|runs| runs[0].family == Family::Sparse) { Family::Sparse } else { Family::Dense };
+    let of_family: Vec<&Vec<&TrainingRecord>> = networks.iter().filter(|runs| runs[0].family == family).collect();
+    let epochs = of_family
+        .iter()
+        .flat_map(|runs| runs.iter())
+        .map(|run| run.curve.test_loss.len())
+        .max()
+        .filter(|most| *most > 0)?;
+    let first = of_family[0][0];
     let mut series = Vec::new();
-    for (style, width) in widths.iter().enumerate() {
-        for (kind, line) in [("test", Line::Solid), ("training", Line::Dashed)] {
-            let values = |curve: &'_ Curve, epoch| match line {
-                Line::Solid => curve.test_loss.get(epoch).copied(),
-                _ => curve.training_loss.get(epoch).copied(),
-            };
+    for (style, runs) in of_family.iter().enumerate() {
+        for (kind, line) in [(evaluated(first), Line::Solid), ("training", Line::Dashed)] {
             let at = |epoch: usize| {
-                let of_width = of_family.iter().filter(|run| run.width == *width);
-                let losses: Vec<f64> = of_width.filter_map(|run| values(&run.curve, epoch)).map(f64::from).collect();
+                let values = |run: &&TrainingRecord| match line {
+                    Line::Solid => run.curve.test_loss.get(epoch).copied(),
+                    _ => run.curve.training_loss.get(epoch).copied(),
+                };
+                let losses: Vec<f64> = runs.iter().filter_map(values).map(f64::from).collect();
                 ChartPoint { x: (epoch + 1) as f64, y: mean(&losses), interval: None }
             };
             let points = (0..epochs).map(at).filter(|point| point.y.is_finite()).collect();
-            let label = format!("{} {width}, {kind}", family.name());
+            let label = format!("{}, {kind}", trained_name(runs[0]));
             series.push(ChartSeries { label, style, line, marked: false, right: false, points });
         }
     }
@@ -187,8 +223,8 @@ pub fn curves_chart(records: &[Record]) -> Option<Chart> {
     Some(Chart {
         title: format!(
             "Cross-entropy, {} training samples, {} normalisation",
-            of_family[0].samples,
-            of_family[0].normalisation.name()
+            first.samples,
+            first.normalisation.name()
         ),
         x_label: "epoch".into(),
         x_ticks,

@@ -27,43 +27,44 @@ pub struct HeatMap {
     pub cells: Vec<Vec<Option<f64>>>,
 }
 
-/// The mean best accuracy, in percent, over overall connectivity (and width) and connectivity of the last layer, of the networks of one
-/// activation; none without such records.
-pub fn heat_map(records: &[Record], activation: Activation) -> Option<HeatMap> {
+/// The mean best accuracy, in percent, of the networks of one activation at a budget, over some widths (and so overall connectivities)
+/// and connectivities of the last layer; cells without record are empty. None without any.
+pub fn heat_map(
+    records: &[Record],
+    activation: Activation,
+    weights: usize,
+    widths: &[usize],
+    last_connectivities: &[f64],
+) -> Option<HeatMap> {
     let runs: Vec<&TrainingRecord> =
         records.iter().filter_map(Record::training).filter(|run| run.activation == activation).collect();
     let first = runs.first()?;
-    let mut widths: Vec<usize> = runs.iter().map(|run| run.width).collect();
-    let mut last: Vec<f64> = runs.iter().map(|run| run.last_connectivity.get()).collect();
+    let (mut widths, mut last) = (widths.to_vec(), last_connectivities.to_vec());
     widths.sort_unstable();
-    widths.dedup();
     last.sort_by(|a, b| b.total_cmp(a));
-    last.dedup();
     let column = |width: &usize| {
-        let all = (first.dimension + CLASSES) as f64 * *width as f64;
-        format!("{:.2}\n{width}", first.weights as f64 / all)
-            .replace("0.00\n", &format!("{:.3}\n", first.weights as f64 / all))
+        let connectivity = weights as f64 / ((first.dimension + CLASSES) as f64 * *width as f64);
+        let digits = if connectivity < 0.01 { 3 } else { 2 };
+        format!("{connectivity:.digits$}\n{width}")
     };
     let cell = |last: f64, width: usize| {
         let of = runs.iter().filter(|run| run.width == width && run.last_connectivity.get() == last);
         let accuracies: Vec<f64> = of.map(|run| 100.0 * run.best_accuracy).collect();
         (!accuracies.is_empty()).then(|| mean(&accuracies))
     };
+    let name = match activation {
+        Activation::Relu => "ReLU",
+        Activation::Linear => "linear",
+    };
     Some(HeatMap {
         title: format!(
-            "Best test accuracy in %, {}, {} weights, {} training samples, {} epochs",
-            match activation {
-                Activation::Relu => "ReLU",
-                Activation::Linear => "linear",
-            },
-            first.weights,
-            first.samples,
-            first.epochs
+            "Best test accuracy in %, {name}, {weights} weights, {} training samples, {} epochs",
+            first.samples, first.epochs
         ),
         x_label: "overall connectivity, and width".into(),
         y_label: "connectivity of the last layer".into(),
         columns: widths.iter().map(column).collect(),
-        rows: last.iter().map(|last| format!("{last}")).collect(),
+        rows: last.iter().map(f64::to_string).collect(),
         cells: last.iter().map(|last| widths.iter().map(|width| cell(*last, *width)).collect()).collect(),
     })
 }
@@ -86,7 +87,8 @@ impl HeatMap {
 
     /// The range of colours: of all numbers but for outliers below (Tukey's fence), which take the lowest colour.
     fn range(&self) -> (f64, f64) {
-        let mut values: Vec<f64> = self.cells.iter().flatten().flatten().copied().collect();
+        let cells = self.cells.iter().flatten().flatten();
+        let mut values: Vec<f64> = cells.copied().filter(|value| value.is_finite()).collect();
         values.sort_by(f64::total_cmp);
         let (Some(first), Some(last)) = (values.first(), values.last()) else { return (0.0, 1.0) };
         let (lower, upper) = (values[values.len() / 4], values[values.len() * 3 / 4]);
@@ -131,10 +133,10 @@ impl Picture for HeatMap {
         let best = self.best();
         for (i, row) in self.cells.iter().enumerate() {
             let y = TOP + CELL.1 * i as u32;
-            text(&self.rows[i], (px(LEFT - 24), px(y + CELL.1 / 2)), at(13))?;
+            text(self.rows.get(i).map_or("", String::as_str), (px(LEFT - 24), px(y + CELL.1 / 2)), at(13))?;
             for (j, value) in row.iter().enumerate() {
                 let x = LEFT + CELL.0 * j as u32;
-                let Some(value) = value else { continue };
+                let Some(value) = value.as_ref().filter(|value| value.is_finite()) else { continue };
                 let background = colour(*value);
                 area.draw(&Rectangle::new([(px(x), px(y)), (px(x + CELL.0), px(y + CELL.1))], background.filled()))?;
                 let RGBColor(red, green, blue) = background;
@@ -187,6 +189,8 @@ mod tests {
         assert_eq!(svg.matches('★').count(), 1);
         assert!(svg.contains("96.2 ★") || svg.contains("96.3 ★"));
         assert!(svg.contains("90.0") && svg.contains("10.0"));
+        let odd = HeatMap { cells: vec![vec![Some(f64::NAN)]; 3], ..map.clone() };
+        assert!(odd.svg().unwrap().starts_with("<svg"));
         let none = HeatMap { columns: vec![], rows: vec![], cells: vec![], ..map };
         assert!(none.best().is_none() && none.png().unwrap().starts_with(b"\x89PNG"));
     }

@@ -3,11 +3,11 @@
 use std::fmt::Write;
 
 use super::Statistic;
-use super::figure::{accuracies, distances, repeats_widths, statistic_of};
+use super::figure::{accuracies, distances, repeats_widths, statistic_of, trained_name, trained_networks};
 use super::table::Table;
 use crate::data::Normalisation;
 use crate::statistics::{confidence_95, mean, spearman, spearman_interval};
-use crate::study::{DistanceMethod, DistanceRecord, Family, Record};
+use crate::study::{DistanceMethod, DistanceRecord, Family, Record, TrainingRecord};
 
 /// Resamples of the bootstrap interval of a rank correlation.
 const RESAMPLES: usize = 10_000;
@@ -127,23 +127,22 @@ pub fn training_table(records: &[Record]) -> Table {
         "final accuracy",
         "diverged",
     ]);
+    let networks = trained_networks(records);
     for family in [Family::Sparse, Family::Dense] {
-        for (width, best) in accuracies(records, family) {
-            let of_width =
-                records.iter().filter_map(Record::training).filter(|run| run.family == family && run.width == width);
-            let finals: Vec<f64> = of_width.clone().map(|run| run.final_accuracy).collect();
-            let diverged = of_width.clone().filter(|run| run.diverged).count();
-            let weights: Vec<f64> = of_width.clone().map(|run| run.weights as f64).collect();
-            let Some(first) = of_width.clone().next() else { continue };
+        let mut of_family: Vec<_> = networks.iter().filter(|runs| runs[0].family == family).collect();
+        of_family.sort_by_key(|runs| runs[0].width);
+        for runs in of_family {
+            let first = runs[0];
+            let values = |value: &dyn Fn(&TrainingRecord) -> f64| runs.iter().map(|run| value(run)).collect::<Vec<_>>();
             table.row(vec![
-                format!("{} {width}", family.name()),
+                trained_name(first),
                 format!("{:.3e}", first.connectivity.get()),
-                format!("{:.0}", mean(&weights)),
+                format!("{:.0}", mean(&values(&|run| run.weights as f64))),
                 first.learning_rate.to_string(),
-                best.len().to_string(),
-                with_interval(&best),
-                with_interval(&finals),
-                diverged.to_string(),
+                runs.len().to_string(),
+                with_interval(&values(&|run| run.best_accuracy)),
+                with_interval(&values(&|run| run.final_accuracy)),
+                runs.iter().filter(|run| run.diverged).count().to_string(),
             ]);
         }
     }
@@ -216,8 +215,8 @@ fn provenance(records: &[Record], text: &mut String) {
     if let Some(run) = records.iter().find_map(Record::training) {
         let _ = writeln!(
             text,
-            "Training on {} samples of {} (SHA-256 {}), {} test samples, {} normalisation, {} masks, {} weights, {} epochs, \
-             batch {}, plain SGD, seed {}. sparsewidth {}.\n",
+            "Training on {} samples of {} (SHA-256 {}), {} test samples, {} normalisation, {} masks, {} weights, {} \
+             parametrisation, {} biases, {} epochs, batch {}, plain SGD, seed {}. sparsewidth {}.\n",
             run.samples,
             run.data,
             run.checksum,
@@ -225,6 +224,8 @@ fn provenance(records: &[Record], text: &mut String) {
             run.normalisation.name(),
             run.mask.name(),
             run.law.name(),
+            run.parametrisation.name(),
+            if run.biases { "with" } else { "no" },
             run.epochs,
             run.batch,
             run.seed,

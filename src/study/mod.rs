@@ -34,7 +34,7 @@ use crate::data::Normalisation;
 use crate::error::{Error, Result};
 use crate::files::make_folder;
 use crate::sampled::Device;
-use training::PreparedTraining;
+use training::{PreparedTraining, weights_path};
 
 /// One unit of a study's work: it makes one record.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -77,10 +77,10 @@ impl<'a> Ledger<'a> {
         Ok(Self { journal: Mutex::new(journal), progress })
     }
 
-    /// The record of a task of some cost, found now or before.
-    fn finish(&self, task: &str, cost: u64, find: &Find) -> Result<Record> {
+    /// The record of a task of some cost, found now or before, if it is still `whole`.
+    fn finish(&self, task: &str, cost: u64, whole: bool, find: &Find) -> Result<Record> {
         let lock = || self.journal.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = lock().as_ref().and_then(|journal| journal.record(task).cloned());
+        let known = lock().as_ref().and_then(|journal| journal.record(task).cloned()).filter(|_| whole);
         let resumed = known.is_some();
         let record = match known {
             Some(record) => record,
@@ -161,22 +161,28 @@ impl StudySpec {
         let training = self.training.as_ref().map(|spec| PreparedTraining::new(&self.data, spec)).transpose()?;
         let mut checksums: Vec<&str> = inputs.iter().map(|inputs| inputs.checksum.as_str()).collect();
         checksums.extend(training.iter().flat_map(PreparedTraining::checksums));
-        let weights = match &self.training {
-            Some(spec) if spec.keep_weights => {
-                let folder = folder.ok_or_else(|| {
-                    Error::value("keep_weights", true, "there is no folder to keep weights in", "give one with --out")
-                })?;
-                make_folder(&folder.join(WEIGHTS))?;
-                Some(folder)
-            }
-            _ => None,
-        };
+        let keeps_weights = self.training.as_ref().is_some_and(|spec| spec.keep_weights);
+        if keeps_weights && folder.is_none() {
+            let problem = "there is no folder to keep weights in";
+            return Err(Error::value("keep_weights", true, problem, "give one with --out"));
+        }
+        let weights = folder.filter(|_| keeps_weights);
         let ledger = Ledger::new(folder, self, &checksums, progress)?;
+        if let Some(folder) = weights {
+            make_folder(&folder.join(WEIGHTS))?;
+        }
 
         let tasks = self.tasks();
         let memory = prepared.iter().filter_map(DistanceInputs::memory).max();
         progress(Progress::Begin { cost: tasks.iter().map(|task| self.cost(task)).sum(), memory });
-        let finish = |task: &Task, find: &Find| ledger.finish(&task.name(), self.cost(task), find);
+        let finish = |task: &Task, find: &Find| {
+            // A run whose weights are gone is trained again.
+            let whole = match (task, weights) {
+                (Task::Training { network, run }, Some(folder)) => weights_path(folder, network, *run).is_file(),
+                _ => true,
+            };
+            ledger.finish(&task.name(), self.cost(task), whole, find)
+        };
 
         let mut records = Vec::new();
         if let Some(spec) = &self.distance {

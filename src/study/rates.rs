@@ -1,13 +1,13 @@
 //! Learning rates by network, in a TOML file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::training_spec::{Family, TrainedNetwork};
 use crate::connectivity::Connectivity;
 use crate::error::{Error, Result};
-use crate::network::{Activation, check_learning_rate};
+use crate::network::{Activation, Parametrisation, check_learning_rate};
 
 /// The learning rate found for one network.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,10 @@ pub struct LearningRate {
     pub connectivity: Connectivity,
     /// The connectivity of its last layer.
     pub last_connectivity: Connectivity,
+    /// What its steps go along: a rate means little in another parametrisation.
+    pub parametrisation: Parametrisation,
+    /// Whether it has biases.
+    pub biases: bool,
     /// The learning rate.
     pub learning_rate: f64,
     /// The mean validation error that it came to.
@@ -35,9 +39,34 @@ pub struct LearningRate {
 pub struct LearningRates {
     /// One a network.
     pub rate: Vec<LearningRate>,
+    /// The file that they were read from.
+    #[serde(skip)]
+    path: PathBuf,
+}
+
+impl LearningRate {
+    /// Whether it is that of a network, whichever rate that has now.
+    fn is_of(&self, network: &TrainedNetwork, parametrisation: Parametrisation, biases: bool) -> bool {
+        // A connectivity is a quotient of whole numbers: told apart by far less.
+        let equal = |a: Connectivity, b: Connectivity| (a.get() / b.get() - 1.0).abs() < 1e-9;
+        (self.family, self.activation, self.width) == (network.family, network.activation, network.width)
+            && (self.parametrisation, self.biases) == (parametrisation, biases)
+            && equal(self.connectivity, network.connectivity)
+            && equal(self.last_connectivity, network.last_connectivity)
+    }
+
+    fn network(&self) -> TrainedNetwork {
+        let Self { family, activation, width, connectivity, last_connectivity, learning_rate, .. } = *self;
+        TrainedNetwork { family, activation, width, connectivity, last_connectivity, learning_rate }
+    }
 }
 
 impl LearningRates {
+    /// Rates found now.
+    pub(super) fn new(rate: Vec<LearningRate>) -> Self {
+        Self { rate, path: PathBuf::new() }
+    }
+
     /// The rates as TOML, below a comment on where they come from.
     ///
     /// # Errors
@@ -50,42 +79,43 @@ impl LearningRates {
     /// Reads a file of rates.
     ///
     /// # Errors
-    /// Where it cannot be read, is no such file, or a rate is not positive.
+    /// Where it cannot be read, is no such file, has two rates of one network, or one that is not positive.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             Error::file(path, format!("cannot be read ({error})"), "check the path and its permissions")
         })?;
         let remedy = "give a rates.toml that `sparsewidth tune` wrote";
-        let rates: Self = toml::from_str(&text).map_err(|error| {
-            Error::file(path, format!("is no file of learning rates: {}", error.to_string().trim_end()), remedy)
-        })?;
-        for rate in &rates.rate {
+        let wrong = |problem: String| Error::file(path, problem, remedy);
+        let read: Self = toml::from_str(&text)
+            .map_err(|error| wrong(format!("is no file of learning rates: {}", error.to_string().trim_end())))?;
+        for (index, rate) in read.rate.iter().enumerate() {
             check_learning_rate(rate.learning_rate)
-                .map_err(|error| Error::file(path, format!("is wrong at width {}: {error}", rate.width), remedy))?;
+                .map_err(|error| wrong(format!("is wrong at width {}: {error}", rate.width)))?;
+            if read.rate[..index].iter().any(|other| other.is_of(&rate.network(), rate.parametrisation, rate.biases)) {
+                return Err(wrong(format!("has two rates of one network, of width {}", rate.width)));
+            }
         }
-        Ok(rates)
+        Ok(Self { path: path.into(), ..read })
     }
 
-    /// The rate of a network, whichever rate it has now.
+    /// The rate of a network, whichever rate it has now, in a parametrisation, with biases or without.
     ///
     /// # Errors
     /// Where there is none.
-    pub fn of(&self, network: &TrainedNetwork) -> Result<f64> {
-        // A connectivity is a quotient of whole numbers: told apart by far less.
-        let equal = |a: Connectivity, b: Connectivity| (a.get() / b.get() - 1.0).abs() < 1e-9;
-        let found = self.rate.iter().find(|rate| {
-            (rate.family, rate.activation, rate.width) == (network.family, network.activation, network.width)
-                && equal(rate.connectivity, network.connectivity)
-                && equal(rate.last_connectivity, network.last_connectivity)
-        });
+    pub fn of(&self, network: &TrainedNetwork, parametrisation: Parametrisation, biases: bool) -> Result<f64> {
+        let found = self.rate.iter().find(|rate| rate.is_of(network, parametrisation, biases));
         found.map(|rate| rate.learning_rate).ok_or_else(|| {
+            let TrainedNetwork { family, activation, width, connectivity, last_connectivity, .. } = network;
             let problem = format!(
-                "has no {} network of width {} and connectivity {}",
-                network.family.name(),
-                network.width,
-                network.connectivity.get()
+                "has no rate of a {} {} network of width {width}, connectivity {}, last layer {}, {} parametrisation, {} biases",
+                family.name(),
+                activation.name(),
+                connectivity.get(),
+                last_connectivity.get(),
+                parametrisation.name(),
+                if biases { "with" } else { "without" }
             );
-            Error::value("rates", "the file", problem, "tune that network as well, or leave it out")
+            Error::file(&self.path, problem, "tune that network as well, or leave it out")
         })
     }
 }
@@ -104,16 +134,23 @@ mod tests {
             width: 128,
             connectivity: p,
             last_connectivity: Connectivity::DENSE,
+            parametrisation: Parametrisation::NeuralTangent,
+            biases: false,
             learning_rate: 260.5,
             validation_error: 0.11,
         };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rates.toml");
-        let text = LearningRates { rate: vec![rate] }.to_toml("two\nlines").unwrap();
+        let text = LearningRates::new(vec![rate]).to_toml("two\nlines").unwrap();
         std::fs::write(&path, &text).unwrap();
         let read = LearningRates::read(&path).unwrap();
-        assert_eq!(read.of(&network).unwrap(), 260.5);
-        assert!(read.of(&TrainedNetwork { width: 129, ..network }).unwrap_err().to_string().contains("width 129"));
+        let of = |network, parametrisation| read.of(&network, parametrisation, false);
+        assert_eq!(of(network, Parametrisation::NeuralTangent).unwrap(), 260.5);
+        let message =
+            of(TrainedNetwork { width: 129, ..network }, Parametrisation::NeuralTangent).unwrap_err().to_string();
+        assert!(message.contains("width 129") && message.contains("rates.toml"), "{message}");
+        let message = of(network, Parametrisation::Standard).unwrap_err().to_string();
+        assert!(message.contains("standard parametrisation, without biases"), "{message}");
         for (from, to, words) in [
             ("260.5", "-1.0", "learning_rate = -1"),
             ("260.5", "nan", "NaN"),
@@ -125,5 +162,7 @@ mod tests {
             let message = LearningRates::read(&path).unwrap_err().to_string();
             assert!(message.contains(words), "{message}");
         }
+        std::fs::write(&path, text.repeat(2)).unwrap();
+        assert!(LearningRates::read(&path).unwrap_err().to_string().contains("two rates of one network"));
     }
 }

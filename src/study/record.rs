@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::spec::DistanceMethod;
-use super::training_spec::Family;
+use super::training_spec::{Family, TrainedNetwork};
 use crate::connectivity::Connectivity;
 use crate::data::Normalisation;
 use crate::error::{Error, Result};
@@ -145,6 +145,14 @@ impl DistanceRecord {
         }
         let weights = self.width as f64 * self.dimension as f64 * self.connectivity.get() * self.samples as f64;
         weights >= 1000.0 && error * (self.samples as f64).sqrt() <= 3.0 * self.mean
+    }
+}
+
+impl TrainingRecord {
+    /// The network that was trained.
+    pub fn network(&self) -> TrainedNetwork {
+        let Self { family, activation, width, connectivity, last_connectivity, learning_rate, .. } = *self;
+        TrainedNetwork { family, activation, width, connectivity, last_connectivity, learning_rate }
     }
 }
 

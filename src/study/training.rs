@@ -1,6 +1,6 @@
 //! Training runs of one study: the data, made once, and the record of each run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::record::TrainingRecord;
 use super::training_spec::{EvaluationSet, TrainedNetwork, TrainingStudySpec};
@@ -12,6 +12,11 @@ use crate::random::subset;
 
 /// The folder of weights within an output folder.
 pub const WEIGHTS: &str = "weights";
+
+/// The file of the weights of a run.
+pub(super) fn weights_path(folder: &Path, network: &TrainedNetwork, run: u32) -> PathBuf {
+    folder.join(WEIGHTS).join(format!("{}-run{run}.safetensors", network.name()))
+}
 
 /// Normalised samples to train and to evaluate on.
 pub(super) struct PreparedTraining<'a> {
@@ -73,8 +78,7 @@ impl<'a> PreparedTraining<'a> {
         let trained = train(&self.data, &spec)?;
         if let Some(folder) = folder {
             let checkpoint = Checkpoint { network: trained.network, normaliser: self.normaliser.clone() };
-            let name = format!("{}-run{run}.safetensors", network.name());
-            write_atomically(&folder.join(WEIGHTS).join(name), &checkpoint.to_bytes()?)?;
+            write_atomically(&weights_path(folder, network, run), &checkpoint.to_bytes()?)?;
         }
         Ok(TrainingRecord {
             version: env!("CARGO_PKG_VERSION").into(),

@@ -105,7 +105,7 @@ pub struct TrainingStudySpec {
     pub parametrisation: Parametrisation,
     /// Whether every layer has biases.
     pub biases: bool,
-    /// Whether each run's weights are kept, as `weights/NAME.npz` in the output folder.
+    /// Whether each run's weights after its last epoch are kept, as `weights/NAME-runN.safetensors` in the output folder.
     pub keep_weights: bool,
 }
 
@@ -158,6 +158,7 @@ impl TrainingStudySpec {
             ("samples", self.samples, MOST_SAMPLES),
             ("networks", self.networks.len(), usize::MAX),
         ])?;
+        at_most("first_run", self.first_run as usize, FIRST_TUNING_RUN as usize)?;
         check_distinct("networks", &self.networks, TrainedNetwork::name)?;
         for network in &self.networks {
             check_learning_rate(network.learning_rate)?;
@@ -166,6 +167,9 @@ impl TrainingStudySpec {
         Ok(())
     }
 }
+
+/// The first run of a search for learning rates: its initialisations are none that a study from run 0 on trains.
+pub(super) const FIRST_TUNING_RUN: u32 = 1 << 30;
 
 /// The most training samples that a study takes, and so all of them.
 pub const MOST_SAMPLES: usize = 1_000_000_000;
@@ -194,7 +198,7 @@ pub fn paper_networks(weights: usize, dimension: usize, dense_family: bool) -> R
 /// the first layer at least one weight and no more than it has.
 ///
 /// # Errors
-/// Where no cell is left.
+/// Where a width is 0, or no cell is left.
 pub fn heat_map_networks(
     weights: usize,
     dimension: usize,
@@ -203,6 +207,9 @@ pub fn heat_map_networks(
     activations: &[Activation],
     learning_rate: f64,
 ) -> Result<Vec<TrainedNetwork>> {
+    if widths.contains(&0) {
+        return Err(Error::value("width", 0, "a network needs at least one hidden unit", "give positive widths"));
+    }
     let mut networks = Vec::new();
     let mut refusal = None;
     for activation in activations {

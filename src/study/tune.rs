@@ -1,5 +1,6 @@
 //! The learning rate of each network, by its validation error.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -7,19 +8,19 @@ use serde::{Deserialize, Serialize};
 
 use super::rates::{LearningRate, LearningRates};
 use super::training::PreparedTraining;
-use super::training_spec::{EvaluationSet, TrainedNetwork, TrainingStudySpec};
+use super::training_spec::{EvaluationSet, FIRST_TUNING_RUN, TrainedNetwork, TrainingStudySpec};
 use super::{Ledger, Progress, Record};
 use crate::data::DataSource;
 use crate::error::{Error, Result};
 use crate::network::check_learning_rate;
 use crate::statistics::{mean, standard_error};
 
-/// The first run of a search: its initialisations are none that a study trains.
-const FIRST_RUN: u32 = 1 << 30;
 /// The most rates of a range, in factors of two.
 const MOST_RATES: usize = 64;
-/// Rates that are left after the first stage, of three or fewer tried one; after the second, two.
+/// Rates that are left at least after the first stage, of which a third stays, and after the second.
 const LEFT: [usize; 2] = [3, 2];
+/// Rates of the last stage, where the best two are neighbours.
+const USUAL_LAST_RATES: usize = 5;
 /// The share of all epochs that the first two stages take.
 const SHARES: [f64; 2] = [1.0 / 9.0, 1.0 / 3.0];
 
@@ -86,10 +87,20 @@ impl TuneReport {
         let rate = |tuned: &Tuned| {
             let TrainedNetwork { family, activation, width, connectivity, last_connectivity, learning_rate } =
                 tuned.best.network;
-            let validation_error = tuned.best.error;
-            LearningRate { family, activation, width, connectivity, last_connectivity, learning_rate, validation_error }
+            let TrainingStudySpec { parametrisation, biases, .. } = self.spec.training;
+            LearningRate {
+                family,
+                activation,
+                width,
+                connectivity,
+                last_connectivity,
+                parametrisation,
+                biases,
+                learning_rate,
+                validation_error: tuned.best.error,
+            }
         };
-        LearningRates { rate: self.tuned.iter().map(rate).collect() }
+        LearningRates::new(self.tuned.iter().map(rate).collect())
     }
 }
 
@@ -103,7 +114,7 @@ impl TuneSpec {
         folder: Option<&Path>,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<(TuneReport, Vec<Record>)> {
-        let training = TrainingStudySpec { first_run: FIRST_RUN, keep_weights: false, ..self.training.clone() };
+        let training = TrainingStudySpec { first_run: FIRST_TUNING_RUN, keep_weights: false, ..self.training.clone() };
         training.check()?;
         if training.evaluation == EvaluationSet::Test {
             let problem = "rates chosen by the test set would flatter its error";
@@ -118,7 +129,7 @@ impl TuneSpec {
         };
 
         let mut report = TuneReport { spec: self.clone(), tried: Vec::new(), tuned: Vec::new() };
-        let mut records = Vec::new();
+        let (mut records, mut told) = (Vec::new(), HashSet::new());
         let with_rate = |network: &TrainedNetwork, learning_rate| TrainedNetwork { learning_rate, ..*network };
         let mut candidates: Vec<Vec<TrainedNetwork>> = (training.networks.iter())
             .map(|network| range.iter().map(|rate| with_rate(network, *rate)).collect())
@@ -127,24 +138,23 @@ impl TuneSpec {
             (training.operations(network) * stage_epochs(stage) as f64 / training.epochs as f64 / 1e3) as u64 + 1
         };
         let planned = training.networks.iter().map(|network| {
-            let last = 2.0 * (LEFT[1] + 3) as f64 * training.runs as f64 / 2.0;
+            let last = (USUAL_LAST_RATES * training.runs) as u64;
             range.len() as u64 * cost(0, network)
-                + third(range.len()) as u64 * cost(1, network)
-                + (last * cost(2, network) as f64) as u64
+                + after_first(range.len()) as u64 * cost(1, network)
+                + last * cost(2, network)
         });
         progress(Progress::Begin { cost: planned.sum(), memory: None });
         for stage in 0..=SHARES.len() {
             let runs = if stage < SHARES.len() { 1 } else { training.runs as u32 };
             let epochs = stage_epochs(stage);
             let tasks: Vec<(TrainedNetwork, u32)> = (candidates.iter().flatten())
-                .flat_map(|network| (0..runs).map(|run| (*network, FIRST_RUN + run)))
+                .flat_map(|network| (0..runs).map(|run| (*network, FIRST_TUNING_RUN + run)))
                 .collect();
             let found: Vec<Record> = tasks
                 .par_iter()
                 .with_max_len(1)
                 .map(|(network, run)| {
-                    let name = format!("training/{}/{epochs}/{run}", network.name());
-                    ledger.finish(&name, cost(stage, network), &|_| {
+                    ledger.finish(&task_name(network, epochs, *run), cost(stage, network), true, &|_| {
                         prepared.record(&self.data, self.seed, network, *run, epochs, None).map(Record::Training)
                     })
                 })
@@ -160,8 +170,7 @@ impl TuneSpec {
                 // The lower rate of equal ones.
                 tried.sort_by(|a, b| a.error.total_cmp(&b.error));
                 if let Some(left) = LEFT.get(stage) {
-                    let left = if stage == 0 { third(range.len()).max(*left) } else { *left };
-                    tried.truncate(left);
+                    tried.truncate(if stage == 0 { after_first(range.len()) } else { *left });
                     *networks = tried.iter().map(|tried| tried.network).collect();
                     networks.sort_by(|a, b| a.learning_rate.total_cmp(&b.learning_rate));
                     if stage + 1 == LEFT.len() {
@@ -173,7 +182,10 @@ impl TuneSpec {
                     report.tuned.push(Tuned { best: *best, at_end });
                 }
             }
-            records.extend(found);
+            // Stages of as many epochs share their runs.
+            let fresh =
+                tasks.iter().zip(found).filter(|((network, run), _)| told.insert(task_name(network, epochs, *run)));
+            records.extend(fresh.map(|(_, record)| record));
         }
         report.tried.sort_by_key(|tried| {
             training.networks.iter().position(|network| with_rate(network, 0.0) == with_rate(&tried.network, 0.0))
@@ -184,20 +196,26 @@ impl TuneSpec {
     /// The rates of the first stage.
     fn rates(&self) -> Result<Vec<f64>> {
         let (lowest, highest) = self.range;
-        check_learning_rate(lowest)?;
-        check_learning_rate(highest)?;
+        for (name, rate) in [("lowest", lowest), ("highest", highest)] {
+            if check_learning_rate(rate).is_err() {
+                let problem = "a rate must be positive and finite in single precision";
+                return Err(Error::value(name, rate, problem, "give such a number"));
+            }
+        }
         let steps = (highest / lowest).log2();
         if !(0.0..MOST_RATES as f64).contains(&steps) {
-            let problem = format!("must begin with the lower rate and span less than {MOST_RATES} factors of two");
-            return Err(Error::value("range", format!("{lowest} to {highest}"), problem, "give another range"));
+            let problem = format!("must lie above the lowest rate, {lowest}, by less than {MOST_RATES} factors of two");
+            return Err(Error::value("highest", highest, problem, "give another range"));
         }
-        // A highest rate that is meant to be a multiple of the lowest must not fall to rounding.
-        Ok((0..=(steps + 1e-9).floor() as i32).map(|step| lowest * 2f64.powi(step)).collect())
+        // A highest rate that is meant to be a multiple of the lowest must not fall to rounding. In single precision, as they are used,
+        // and as those of the last stage are compared with them.
+        Ok((0..=(steps + 1e-9).floor() as i32).map(|step| f64::from((lowest * 2f64.powi(step)) as f32)).collect())
     }
 }
 
-fn third(rates: usize) -> usize {
-    rates.div_ceil(3)
+/// Rates that are left of some after the first stage.
+fn after_first(rates: usize) -> usize {
+    rates.div_ceil(3).max(LEFT[0])
 }
 
 /// Rates with those half way, by ratio, to the neighbours of each.
@@ -214,6 +232,11 @@ fn with_neighbours(networks: &[TrainedNetwork]) -> Vec<TrainedNetwork> {
     }
     all.sort_by(|a, b| a.learning_rate.total_cmp(&b.learning_rate));
     all
+}
+
+/// The name under which the journal knows a run.
+fn task_name(network: &TrainedNetwork, epochs: usize, run: u32) -> String {
+    format!("training/{}/{epochs}/{run}", network.name())
 }
 
 fn summarise(network: &TrainedNetwork, stage: usize, epochs: usize, runs: &[Record]) -> Tried {
@@ -234,6 +257,7 @@ fn summarise(network: &TrainedNetwork, stage: usize, epochs: usize, runs: &[Reco
 mod tests {
     use super::*;
     use crate::connectivity::Connectivity;
+    use crate::network::Parametrisation;
     use crate::study::Family;
 
     fn spec() -> TuneSpec {
@@ -267,10 +291,27 @@ mod tests {
             assert!(ends.iter().all(|end| end.error > tuned.best.error + 0.1), "{ends:?} {tuned:?}");
             let last = of.iter().filter(|tried| tried.stage == 2);
             assert!(last.clone().count() >= 4 && last.clone().all(|tried| tried.error >= tuned.best.error));
-            assert_eq!(report.rates().of(network).unwrap(), tuned.best.network.learning_rate);
+            let rate = report.rates().of(network, Parametrisation::NeuralTangent, false).unwrap();
+            assert_eq!(rate, tuned.best.network.learning_rate);
         }
         let runs: Vec<_> = records.iter().filter_map(Record::training).collect();
-        assert!(runs.iter().all(|run| run.validation && run.test_samples == 300 && run.run >= FIRST_RUN));
+        assert!(runs.iter().all(|run| run.validation && run.test_samples == 300 && run.run >= FIRST_TUNING_RUN));
+    }
+
+    #[test]
+    fn a_best_rate_at_an_end_is_told_and_runs_are_counted_once() {
+        let mut spec = spec();
+        spec.training.networks.truncate(1);
+        spec.training.epochs = 1;
+        // Not whole in binary; far too low to be best anywhere but at the end.
+        spec.range = (0.001, 0.0021);
+        let (report, records) = spec.run(None, &|_| {}).unwrap();
+        assert!(report.tuned[0].at_end, "{:?}", report.tuned);
+        let mut rates: Vec<_> = report.tried.iter().map(|tried| tried.network.learning_rate).collect();
+        rates.sort_by(f64::total_cmp);
+        rates.dedup();
+        // Two of the first stage, and three half way around them, each with a run; the last stage has two.
+        assert_eq!((rates.len(), records.len()), (5, 10));
     }
 
     #[test]
@@ -280,9 +321,9 @@ mod tests {
             change(&mut spec);
             spec.run(None, &|_| {}).unwrap_err().to_string()
         };
-        assert!(message(&|spec| spec.range = (8.0, 4.0)).contains("range"));
+        assert!(message(&|spec| spec.range = (8.0, 4.0)).contains("highest = 4"));
         assert!(message(&|spec| spec.range = (1e-30, 1e30)).contains("factors of two"));
-        assert!(message(&|spec| spec.range = (0.0, 1.0)).contains("learning_rate"));
+        assert!(message(&|spec| spec.range = (0.0, 1.0)).contains("lowest = 0"));
         assert!(message(&|spec| spec.training.evaluation = EvaluationSet::Test).contains("test set"));
     }
 }
