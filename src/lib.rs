@@ -35,12 +35,12 @@
 //! | [`theorem`] | Theorem 1 |
 //! | [`all_pairs`] | Theorem 1 by the moment expansion, for all pairs of two sets |
 //! | [`paper`] | Eq. (4), its diagonal form and optimal connectivity, as published |
-//! | [`connectivity`], [`budget`] | the connectivity `p`, and what a weight budget makes of it |
+//! | [`connectivity`], [`budget`] | the connectivity `p`, and what a weight budget makes of it, layer by layer |
 //! | [`network`] | drawing sparse layers; training |
 //! | [`sampled`] | kernels of drawn networks |
 //! | [`study`] | specs in, records out, through a journal |
 //! | [`report`] | records in; tables, files and pictures out |
-//! | [`random`], [`statistics`], [`linalg`] | what all of these need |
+//! | [`random`], [`statistics`], [`linalg`], [`files`] | what all of these need |
 //!
 //! # An example
 //!

@@ -68,6 +68,21 @@ pub fn theorem_1(moments: &MaskedMoments, dimension: usize, width: usize) -> (Di
     (distance, error)
 }
 
+/// Theorem 1 for rows that are alike but not independent: `covariance` is that of `sigma^2 E[K_1]` given each row's mask, between two
+/// rows; the variance is then `(K~_2 - K~_1^2 + (n - 1) covariance) / d^2`. See [`crate::masked::FixedCount`].
+pub fn theorem_1_of_rows(
+    moments: &MaskedMoments,
+    covariance: Estimate,
+    dimension: usize,
+    width: usize,
+) -> (Distance, Uncertainty) {
+    let (mut distance, error) = theorem_1(moments, dimension, width);
+    let others = (width as f64 - 1.0) / (dimension as f64).powi(2);
+    distance.variance += others * covariance.value;
+    let error = error.combine(covariance.error, |total, error| total + others / width as f64 * error);
+    (distance, error)
+}
+
 /// The error of the square of an estimate: with the square of a bound, to first order for a standard error.
 pub(crate) fn error_of_square(estimate: Estimate) -> Uncertainty {
     let slope = 2.0 * estimate.value.abs();

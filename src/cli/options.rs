@@ -33,6 +33,8 @@ pub enum MaskOption {
     Bernoulli,
     /// an exact count, uniform over the layer
     ExactCount,
+    /// an exact count in each row
+    ConstantFanIn,
 }
 
 impl From<MaskOption> for MaskFamily {
@@ -40,6 +42,7 @@ impl From<MaskOption> for MaskFamily {
         match option {
             MaskOption::Bernoulli => Self::Bernoulli,
             MaskOption::ExactCount => Self::ExactCount,
+            MaskOption::ConstantFanIn => Self::ConstantFanIn,
         }
     }
 }

@@ -12,11 +12,14 @@
 //! | [`Sampling`]: masks drawn, kernel in closed form | masks times `d p` | a standard error |
 //! | [`Moments`]: second-order expansion in the mask's fluctuation | `O(d)` | unknown; small where many entries share the norm |
 //!
+//! All these are of Bernoulli masks; [`FixedCount`] has the distance under masks of a fixed count, by row or by layer.
+//!
 //! [`Auto`] takes the first of closed form, enumeration (up to 2^20 terms) and quadrature that serves, and sampling where that
 //! is better than a quadrature that misses its tolerance.
 
 mod closed_form;
 mod enumerate;
+mod family;
 mod moments;
 mod quadrature;
 mod sampling;
@@ -27,6 +30,7 @@ use serde::{Deserialize, Serialize};
 
 pub use closed_form::closed_form;
 pub use enumerate::Enumerate;
+pub use family::FixedCount;
 pub use moments::Moments;
 pub use quadrature::Quadrature;
 pub use sampling::Sampling;
@@ -52,6 +56,15 @@ impl Uncertainty {
         match self {
             Self::Bound(size) | Self::StandardError(size) => Some(size),
             Self::Unknown => None,
+        }
+    }
+
+    /// That of the same quantity times a positive factor.
+    fn scaled(self, factor: f64) -> Self {
+        match self {
+            Self::Bound(size) => Self::Bound(size * factor),
+            Self::StandardError(size) => Self::StandardError(size * factor),
+            Self::Unknown => Self::Unknown,
         }
     }
 

@@ -61,6 +61,21 @@ impl MaskedKernel for Sampling {
         if let Some(exact) = closed_form(pair, connectivity) {
             return Ok(exact);
         }
+        let p = connectivity.get();
+        Ok(self.over_sizes(pair, |m| binomial(m as u32, p), 1.0 / p).0)
+    }
+}
+
+impl Sampling {
+    /// The masked moments over masks whose size, among `m` entries that are not both zero, has the probabilities `sizes(m)`, and whose
+    /// positions are uniform given their size, with `sigma^2`; and `sigma^2 E[K_1 (|s| - E|s|)]`, what the kernel and the size of a
+    /// mask have in common. For pairs that are not zero.
+    pub(super) fn over_sizes(
+        &self,
+        pair: &Pair,
+        sizes: impl Fn(usize) -> Vec<f64>,
+        variance: f64,
+    ) -> (MaskedMoments, Estimate) {
         // Inputs of unit norm: squares of kernels and of their errors stay in range whatever the inputs' scale.
         let gram = pair.gram();
         let (over_x, over_y) = (1.0 / gram.a.sqrt(), 1.0 / gram.b.sqrt());
@@ -73,19 +88,18 @@ impl MaskedKernel for Sampling {
             .map(|(x, y)| Gram { a: x * x, b: y * y, c: x * y })
             .collect();
         let m = entries.len();
-        let p = connectivity.get();
-        let sizes = binomial(m as u32, p);
+        let sizes = sizes(m);
+        let mean_size: f64 = sizes.iter().enumerate().map(|(size, weight)| size as f64 * weight).sum();
 
-        let mut known = ArcCosine::default();
-        let mut add = |weight: f64, kernel: ArcCosine| {
-            known.k1 += weight * kernel.k1;
-            known.k2 += weight * kernel.k2;
+        let mut known = Sampled::default();
+        let mut add = |weight: f64, size: usize, kernel: ArcCosine| {
+            known = known.plus(weight, Sampled::new(kernel, size as f64 - mean_size));
         };
         for entry in &entries {
-            add(sizes[1] / m as f64, arc_cosine(*entry));
+            add(sizes[1] / m as f64, 1, arc_cosine(*entry));
         }
         if m > 1 {
-            add(sizes[m], arc_cosine(Gram { a: 1.0, b: 1.0, c: gram.cosine() }));
+            add(sizes[m], m, arc_cosine(Gram { a: 1.0, b: 1.0, c: gram.cosine() }));
         }
 
         let strata = strata(&sizes, self.masks);
@@ -94,27 +108,54 @@ impl MaskedKernel for Sampling {
             .enumerate()
             .map(|(index, stratum)| {
                 let stream = Stream::new(self.seed, Purpose::MaskSampling, self.stream, index as u32);
-                stratum.sample(&entries, stream)
+                stratum.sample(&entries, mean_size, stream)
             })
             .collect();
-        let (mut mean, mut variance) = (known, ArcCosine::default());
+        let (mut mean, mut variance_of_mean) = (known, Sampled::default());
         for (stratum, sum) in strata.iter().zip(&sums) {
             let weight: f64 = stratum.weights.iter().sum();
-            mean.k1 += weight * sum.mean.k1;
-            mean.k2 += weight * sum.mean.k2;
-            variance.k1 += weight * weight * sum.variance_of_mean(|s| s.k1);
-            variance.k2 += weight * weight * sum.variance_of_mean(|s| s.k2);
+            mean = mean.plus(weight, sum.mean);
+            variance_of_mean = variance_of_mean.plus(weight * weight / (sum.count * (sum.count - 1.0)), sum.squares);
         }
         let estimate = |value: f64, variance: f64, unit: f64| Estimate {
             value: value * unit,
             error: Uncertainty::StandardError(variance.sqrt() * unit),
         };
-        let unit = gram.scale() / p;
-        let k1 = estimate(mean.k1, variance.k1, unit);
-        let k2 = estimate(mean.k2, variance.k2, unit * unit);
+        let unit = gram.scale() * variance;
+        let k1 = estimate(mean.k1, variance_of_mean.k1, unit);
+        let k2 = estimate(mean.k2, variance_of_mean.k2, unit * unit);
+        let with_size = estimate(mean.with_size, variance_of_mean.with_size, unit);
         let shift = Estimate { value: k1.value - arc_cosine(gram).k1, error: k1.error };
         let terms = strata.iter().map(|stratum| stratum.masks as u64).sum();
-        Ok(MaskedMoments { k1, k2, shift, method: Method::Sampling, terms })
+        (MaskedMoments { k1, k2, shift, method: Method::Sampling, terms }, with_size)
+    }
+}
+
+/// What is averaged over masks.
+#[derive(Clone, Copy, Default)]
+struct Sampled {
+    k1: f64,
+    k2: f64,
+    /// `K_1` times how far the mask's size is from its mean.
+    with_size: f64,
+}
+
+impl Sampled {
+    fn new(kernel: ArcCosine, above_mean: f64) -> Self {
+        Self { k1: kernel.k1, k2: kernel.k2, with_size: kernel.k1 * above_mean }
+    }
+
+    /// `self + factor other`.
+    fn plus(self, factor: f64, other: Self) -> Self {
+        self.zip(other, |a, b| a + factor * b)
+    }
+
+    fn zip(self, other: Self, combine: impl Fn(f64, f64) -> f64) -> Self {
+        Self {
+            k1: combine(self.k1, other.k1),
+            k2: combine(self.k2, other.k2),
+            with_size: combine(self.with_size, other.with_size),
+        }
     }
 }
 
@@ -154,31 +195,26 @@ fn strata(sizes: &[f64], masks: usize) -> Vec<Stratum> {
     strata
 }
 
-/// Mean and sum of squared deviations of both kernels over the masks of one stratum (Welford's update).
+/// Mean and sum of squared deviations over the masks of one stratum (Welford's update).
 #[derive(Default)]
 struct Moments {
     count: f64,
-    mean: ArcCosine,
-    squares: ArcCosine,
+    mean: Sampled,
+    squares: Sampled,
 }
 
 impl Moments {
-    fn push(&mut self, kernel: ArcCosine) {
+    fn push(&mut self, sample: Sampled) {
         self.count += 1.0;
-        let (d1, d2) = (kernel.k1 - self.mean.k1, kernel.k2 - self.mean.k2);
-        self.mean.k1 += d1 / self.count;
-        self.mean.k2 += d2 / self.count;
-        self.squares.k1 += d1 * (kernel.k1 - self.mean.k1);
-        self.squares.k2 += d2 * (kernel.k2 - self.mean.k2);
-    }
-
-    fn variance_of_mean(&self, squares: impl Fn(&ArcCosine) -> f64) -> f64 {
-        squares(&self.squares) / (self.count * (self.count - 1.0))
+        let before = sample.plus(-1.0, self.mean);
+        self.mean = self.mean.zip(before, |mean, deviation| mean + deviation / self.count);
+        let after = sample.plus(-1.0, self.mean);
+        self.squares = self.squares.plus(1.0, before.zip(after, |a, b| a * b));
     }
 }
 
 impl Stratum {
-    fn sample(&self, entries: &[Gram], mut stream: Stream) -> Moments {
+    fn sample(&self, entries: &[Gram], mean_size: f64, mut stream: Stream) -> Moments {
         let whole: f64 = self.weights.iter().sum();
         let mut order: Vec<u32> = (0..entries.len() as u32).collect();
         let mut moments = Moments::default();
@@ -194,7 +230,7 @@ impl Stratum {
                 gram.b += entry.b;
                 gram.c += entry.c;
             }
-            moments.push(arc_cosine(gram));
+            moments.push(Sampled::new(arc_cosine(gram), size as f64 - mean_size));
         }
         moments
     }

@@ -99,6 +99,7 @@ fn mask_title(mask: MaskFamily) -> &'static str {
     match mask {
         MaskFamily::Bernoulli => "Bernoulli",
         MaskFamily::ExactCount => "exact-count",
+        MaskFamily::ConstantFanIn => "constant-fan-in",
     }
 }
 

@@ -9,6 +9,8 @@ use super::device::Device;
 use super::layout::{Layout, TilePair};
 use super::tiles::TiledInputs;
 use crate::error::{Error, Result};
+#[cfg(feature = "cuda")]
+use crate::network::MaskFamily;
 use crate::network::{LayerId, LayerLaw};
 
 /// A network of a sweep, and how many of it are drawn: initialisations `0, 1, ...` of the seed.
@@ -123,6 +125,13 @@ impl<'a> Sweep<'a> {
                     "give networks that fit",
                 ));
             }
+        }
+        #[cfg(feature = "cuda")]
+        if let Device::Cuda(_) = device
+            && networks.iter().any(|network| network.law.mask == MaskFamily::ConstantFanIn)
+        {
+            let problem = "rows of a constant fan-in are drawn on the CPU only";
+            return Err(Error::value("device", "cuda", problem, "use --device cpu, or other masks"));
         }
         let draws = networks.iter().enumerate().flat_map(|(network, SampledNetwork { law, initialisations })| {
             (0..*initialisations as u32).map(move |initialisation| Draw {

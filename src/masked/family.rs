@@ -1,0 +1,289 @@
+//! Theorem 1 for masks of a fixed count: over each row, or over the whole layer.
+//!
+//! Given its size, such a mask is uniform over the masks of that size, as a Bernoulli mask is; so all that differs is the law of the
+//! size. Among `m` of the `d` entries of a row (those where `x` and `y` are not both zero) the mask keeps a hypergeometric number:
+//! `k = round(p d)` of `d` are kept for a constant fan-in, `round(p n d)` of `n d` for an exact count over `n` rows. With `kappa_l(j)`
+//! the mean of `K_l(x_s, y_s)` over the masks of size `j`, `K~_l = sigma^(2l) E[kappa_l(|s|)]`.
+//!
+//! Rows of a constant fan-in are independent. Those of an exact count are not: what one row has more, the others have less, so that
+//! `Var Theta = (K~_2 - K~_1^2 + (n - 1) Cov) / (n d^2)` with `Cov` the covariance of `sigma^2 kappa_1` between two rows.
+//!
+//! Source: ours.
+
+use super::sampling::Sampling;
+use super::{Estimate, MaskedMoments, Method, ROUNDING, Uncertainty, closed_form};
+use crate::arccos::{ArcCosine, arc_cosine};
+use crate::connectivity::Connectivity;
+use crate::error::{Error, Result};
+use crate::gram::{Gram, Pair};
+
+/// Entries up to which all masks are summed, size by size.
+const MOST_ENTRIES: usize = 20;
+
+/// Masks that keep a fixed count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FixedCount {
+    /// In each row: rows are independent.
+    Row,
+    /// Over a layer of so many rows.
+    Layer {
+        /// The width `n`.
+        rows: usize,
+    },
+}
+
+impl FixedCount {
+    /// How many entries there are, and how many of them are kept, at input dimension `d`.
+    fn kept(self, dimension: usize, connectivity: Connectivity) -> (f64, f64) {
+        let entries = match self {
+            Self::Row => dimension as f64,
+            Self::Layer { rows } => dimension as f64 * rows as f64,
+        };
+        (entries, (connectivity.get() * entries).round())
+    }
+
+    /// The masked moments of a pair, and the covariance of `sigma^2 kappa_1` between two rows, for
+    /// [`crate::theorem::theorem_1_of_rows`]; by the sum over masks up to 20 entries that are not both zero, else by masks sampled as
+    /// [`Sampling`] says.
+    ///
+    /// Between the rows of an exact count the covariance is exact where masks are summed; where they are sampled it is that of the
+    /// part of `kappa_1` that is linear in the size, `-Cov(kappa_1, |s|)^2 / Var |s| / (n - 1)`, beside which the rest is of order
+    /// `1/n^2`.
+    ///
+    /// # Errors
+    /// Where no weight is kept.
+    pub fn moments(
+        self,
+        pair: &Pair,
+        connectivity: Connectivity,
+        sampling: &Sampling,
+    ) -> Result<(MaskedMoments, Estimate)> {
+        let dimension = pair.dimension();
+        let (entries, kept) = self.kept(dimension, connectivity);
+        if kept < 1.0 {
+            let problem = format!("keeps none of {entries} weights");
+            return Err(Error::value("connectivity", connectivity.get(), problem, "give a larger one"));
+        }
+        if kept == entries || pair.gram().a == 0.0 || pair.gram().b == 0.0 {
+            let Some(exact) = closed_form(pair, Connectivity::DENSE) else {
+                return Err(Error::failure("Theorem 1", "a dense layer has a closed form"));
+            };
+            return Ok((exact, Estimate::bounded(0.0, 0.0)));
+        }
+        let variance = entries / kept;
+        let filled = pair.x().iter().zip(pair.y()).filter(|(x, y)| **x != 0.0 || **y != 0.0).count();
+        let sizes = hypergeometric(filled, entries, kept);
+        if filled > MOST_ENTRIES {
+            let (moments, with_size) = sampling.over_sizes(pair, |_| sizes.clone(), variance);
+            return Ok((moments, self.linear_covariance(with_size, filled, entries, kept)));
+        }
+        let kernels = by_size(pair);
+        let moments = summed(pair, &kernels, &sizes, variance);
+        let covariance = match self {
+            Self::Row => Estimate::bounded(0.0, 0.0),
+            Self::Layer { .. } => Estimate {
+                value: variance * variance * covariance(&kernels, &sizes, entries, kept),
+                error: moments.k2.error,
+            },
+        };
+        Ok((moments, covariance))
+    }
+
+    /// The covariance between two rows of the part of the kernel that is linear in the size.
+    fn linear_covariance(self, with_size: Estimate, filled: usize, entries: f64, kept: f64) -> Estimate {
+        if !matches!(self, Self::Layer { rows } if rows > 1) {
+            return Estimate::bounded(0.0, 0.0);
+        }
+        // Of hypergeometric numbers of kept entries: the variance in one row, and the covariance between the same entries of two.
+        let share = kept / entries;
+        let m = filled as f64;
+        let spread = share * (1.0 - share) / (entries - 1.0);
+        let (of_one, between) = (m * spread * (entries - m), -m * m * spread);
+        let slope_squared = between / (of_one * of_one);
+        // The square of a noisy mean lies high by its variance.
+        let noise = match with_size.error {
+            Uncertainty::StandardError(error) => error * error,
+            _ => 0.0,
+        };
+        Estimate {
+            value: slope_squared * (with_size.value * with_size.value - noise),
+            error: with_size.error.scaled(2.0 * (slope_squared * with_size.value).abs()),
+        }
+    }
+}
+
+/// `P(j)` for `j` of `m` entries kept, where `kept` of `entries` are, uniformly.
+fn hypergeometric(m: usize, entries: f64, kept: f64) -> Vec<f64> {
+    let rest = entries - m as f64;
+    let mut weights = vec![0.0; m + 1];
+    let (least, most) = ((kept - rest).max(0.0) as usize, kept.min(m as f64) as usize);
+    // From the mode in both directions, by ratios.
+    let mode = (((m as f64 + 1.0) * (kept + 1.0) / (entries + 2.0)) as usize).clamp(least, most);
+    let ratio = |j: usize| {
+        let j = j as f64;
+        (m as f64 - j) * (kept - j) / ((j + 1.0) * (rest - kept + j + 1.0))
+    };
+    weights[mode] = 1.0;
+    for j in mode..most {
+        weights[j + 1] = weights[j] * ratio(j);
+    }
+    for j in (least..mode).rev() {
+        weights[j] = weights[j + 1] / ratio(j);
+    }
+    let sum: f64 = weights.iter().sum();
+    weights.iter_mut().for_each(|weight| *weight /= sum);
+    weights
+}
+
+/// `kappa_l(j)`: the means of `K_l(x_s, y_s)` over the masks of each size, by the sum over all masks.
+fn by_size(pair: &Pair) -> Vec<ArcCosine> {
+    let entries: Vec<Gram> = (pair.x().iter().zip(pair.y()))
+        .filter(|(x, y)| **x != 0.0 || **y != 0.0)
+        .map(|(x, y)| Gram { a: x * x, b: y * y, c: x * y })
+        .collect();
+    let m = entries.len();
+    let mut means = vec![ArcCosine::default(); m + 1];
+    let mut counts = vec![0.0; m + 1];
+    for mask in 0u64..1 << m {
+        let mut gram = Gram::default();
+        for (_, entry) in entries.iter().enumerate().filter(|(j, _)| mask >> j & 1 == 1) {
+            gram.a += entry.a;
+            gram.b += entry.b;
+            gram.c += entry.c;
+        }
+        let (kernel, size) = (arc_cosine(gram), mask.count_ones() as usize);
+        means[size].k1 += kernel.k1;
+        means[size].k2 += kernel.k2;
+        counts[size] += 1.0;
+    }
+    for (mean, count) in means.iter_mut().zip(counts) {
+        mean.k1 /= count;
+        mean.k2 /= count;
+    }
+    means
+}
+
+fn summed(pair: &Pair, kernels: &[ArcCosine], sizes: &[f64], variance: f64) -> MaskedMoments {
+    let mean = |value: fn(&ArcCosine) -> f64| {
+        kernels.iter().zip(sizes).map(|(kernel, weight)| weight * value(kernel)).sum::<f64>()
+    };
+    let (k1, k2) = (variance * mean(|kernel| kernel.k1), variance * variance * mean(|kernel| kernel.k2));
+    // Sums of positive terms, of up to 2^20 masks one after the other.
+    let terms = kernels.len() as f64 + 2f64.powi(kernels.len() as i32 - 1);
+    let rounding = (terms * f64::EPSILON).max(ROUNDING);
+    MaskedMoments {
+        k1: Estimate::bounded(k1, rounding * k1),
+        k2: Estimate::bounded(k2, rounding * k2),
+        shift: Estimate::bounded(k1 - arc_cosine(pair.gram()).k1, rounding * (k1 + pair.gram().scale())),
+        method: Method::Enumerate,
+        terms: terms as u64,
+    }
+}
+
+/// The covariance of `kappa_1` between the same entries of two rows, of which `kept` of `entries` are kept in all.
+fn covariance(kernels: &[ArcCosine], sizes: &[f64], entries: f64, kept: f64) -> f64 {
+    let m = sizes.len() - 1;
+    let mean: f64 = kernels.iter().zip(sizes).map(|(kernel, weight)| weight * kernel.k1).sum();
+    let given = |(size, weight): (usize, &f64)| {
+        if *weight == 0.0 || entries < 2.0 * m as f64 {
+            return 0.0;
+        }
+        // The second row's entries are among those that the first leaves.
+        let second = hypergeometric(m, entries - m as f64, kept - size as f64);
+        let conditional: f64 = kernels.iter().zip(&second).map(|(kernel, weight)| weight * kernel.k1).sum();
+        weight * (kernels[size].k1 - mean) * conditional
+    };
+    sizes.iter().enumerate().map(given).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::masked::{Enumerate, MaskedKernel};
+    use crate::theorem::theorem_1_of_rows;
+    use ndarray::{Array1, array};
+
+    fn inputs(d: usize) -> (Array1<f64>, Array1<f64>) {
+        let x = Array1::from_shape_fn(d, |j| ((j * j + 1) as f64).sin());
+        let y = Array1::from_shape_fn(d, |j| ((3 * j + 2) as f64).cos());
+        (x, y)
+    }
+
+    #[test]
+    fn a_mixture_of_fixed_sizes_is_the_bernoulli_mean() {
+        let (x, y) = inputs(9);
+        let pair = Pair::new(x.view(), y.view()).unwrap();
+        let (kernels, p) = (by_size(&pair), 0.3);
+        let sizes = super::super::enumerate::binomial(9, p);
+        let mixed = summed(&pair, &kernels, &sizes, 1.0 / p);
+        let exact = Enumerate::default().moments(&pair, Connectivity::new(p).unwrap()).unwrap();
+        assert!((mixed.k1.value / exact.k1.value - 1.0).abs() < 1e-13);
+        assert!((mixed.k2.value / exact.k2.value - 1.0).abs() < 1e-13);
+    }
+
+    #[test]
+    fn counts_are_hypergeometric() {
+        use statrs::distribution::{Discrete, Hypergeometric};
+        for (m, entries, kept) in [(5usize, 12u64, 4u64), (12, 12, 7), (30, 90, 77), (3, 100, 99)] {
+            let law = Hypergeometric::new(entries, kept, m as u64).unwrap();
+            for (j, weight) in hypergeometric(m, entries as f64, kept as f64).iter().enumerate() {
+                // statrs goes through logarithms of factorials.
+                let expected = law.pmf(j as u64);
+                assert!(
+                    (weight - expected).abs() < 1e-9 * expected + 1e-12,
+                    "{m} {entries} {kept} {j}: {weight} {expected}"
+                );
+            }
+        }
+        // Beyond what statrs takes: mean and variance.
+        for (m, entries, kept) in [(784, 6272.0, 100.0), (700, 784.0, 780.0), (784, 784.0 * 512.0, 1232.0)] {
+            let weights = hypergeometric(m, entries, kept);
+            let moment = |power: i32, about: f64| {
+                weights.iter().enumerate().map(|(j, weight)| weight * (j as f64 - about).powi(power)).sum::<f64>()
+            };
+            let (mean, share) = (m as f64 * kept / entries, kept / entries);
+            let variance = mean * (1.0 - share) * (entries - m as f64) / (entries - 1.0);
+            assert!((moment(1, 0.0) / mean - 1.0).abs() < 1e-11 && (moment(2, mean) / variance - 1.0).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn sampled_masks_agree_with_their_sum() {
+        // Beyond 20 entries by a pair whose entries are the same but for one of next to nothing; its sum has one entry less.
+        let (x, y) = inputs(20);
+        let longer = |values: &Array1<f64>| Array1::from_iter(values.iter().copied().chain([1e-9]));
+        let (long_x, long_y) = (longer(&x), longer(&y));
+        let (x, y) = (
+            ndarray::concatenate![ndarray::Axis(0), x, array![0.0]],
+            ndarray::concatenate![ndarray::Axis(0), y, array![0.0]],
+        );
+        let (pair, long) = (Pair::new(x.view(), y.view()).unwrap(), Pair::new(long_x.view(), long_y.view()).unwrap());
+        let p = Connectivity::new(0.25).unwrap();
+        let sampling = Sampling::new(400_000, 5).unwrap();
+        for family in [FixedCount::Row, FixedCount::Layer { rows: 40 }] {
+            let distance = |pair: &Pair| {
+                let (moments, covariance) = family.moments(pair, p, &sampling).unwrap();
+                theorem_1_of_rows(&moments, covariance, 21, 40)
+            };
+            let ((exact, bound), (sampled, error)) = (distance(&pair), distance(&long));
+            let (Uncertainty::Bound(bound), Uncertainty::StandardError(error)) = (bound, error) else { panic!() };
+            // Five standard errors; what the linear covariance leaves out is 1/n of the little that is not linear.
+            let difference = (sampled.total() - exact.total()).abs();
+            assert!(
+                difference < 5.0 * error + bound + 1e-3 * exact.total() / 40.0,
+                "{family:?}: {difference:e} {error:e}"
+            );
+            assert!(error < 0.02 * exact.total(), "{error:e} of {:e}", exact.total());
+        }
+    }
+
+    #[test]
+    fn empty_layers_are_refused_and_dense_ones_known() {
+        let (x, y) = inputs(5);
+        let pair = Pair::new(x.view(), y.view()).unwrap();
+        let sampling = Sampling::new(100, 0).unwrap();
+        let found = |p| FixedCount::Row.moments(&pair, Connectivity::new(p).unwrap(), &sampling);
+        assert!(found(0.01).unwrap_err().to_string().contains("keeps none"));
+        assert_eq!(found(1.0).unwrap().0.shift.value, 0.0);
+    }
+}

@@ -1,0 +1,79 @@
+//! Every mask family: the distances of drawn networks against theory.
+
+use ndarray::Array2;
+use sparsewidth::arccos::arc_cosine;
+use sparsewidth::connectivity::Connectivity;
+use sparsewidth::data::{DataSource, Normalisation};
+use sparsewidth::gram::Pair;
+use sparsewidth::masked::{Auto, FixedCount, MaskedKernel, Quadrature, Sampling};
+use sparsewidth::network::{LayerLaw, MaskFamily, WeightLaw};
+use sparsewidth::sampled::{PairedInputs, SampledDistances};
+use sparsewidth::statistics::{mean, standard_error};
+use sparsewidth::theorem::{infinite_width_kernel, theorem_1, theorem_1_of_rows};
+
+const WIDTH: usize = 16;
+const INITIALISATIONS: usize = 12_000;
+const PAIRS: usize = 6;
+
+/// Theory's mean distance over pairs, and its error.
+fn theory(mask: MaskFamily, pairs: &[Pair], p: Connectivity, dimension: usize) -> (f64, f64) {
+    let found: Vec<(f64, f64)> = (0..)
+        .zip(pairs)
+        .map(|(stream, pair)| {
+            let sampling = Sampling { stream, ..Sampling::new(20_000, 9).unwrap() };
+            let fixed = |family: FixedCount| {
+                let (moments, covariance) = family.moments(pair, p, &sampling).unwrap();
+                theorem_1_of_rows(&moments, covariance, dimension, WIDTH)
+            };
+            let (distance, error) = match mask {
+                MaskFamily::Bernoulli => {
+                    let auto = Auto { quadrature: Quadrature::new(1e-6).unwrap(), sampling };
+                    theorem_1(&auto.moments(pair, p).unwrap(), dimension, WIDTH)
+                }
+                MaskFamily::ExactCount => fixed(FixedCount::Layer { rows: WIDTH }),
+                MaskFamily::ConstantFanIn => fixed(FixedCount::Row),
+            };
+            (distance.total(), error.size().unwrap())
+        })
+        .collect();
+    let count = found.len() as f64;
+    let squares: f64 = found.iter().map(|(_, error)| error * error).sum();
+    (found.iter().map(|(distance, _)| distance).sum::<f64>() / count, squares.sqrt() / count)
+}
+
+#[test]
+fn drawn_networks_have_the_distances_of_theory() {
+    // Twelve cells, each a normal z score but for a tail that 12,000 draws leave short: beyond 4.5 in one of 12,000 runs by chance.
+    let mnist = |normalisation| DataSource::Embedded.inputs(0).unwrap().normalised(normalisation).unwrap();
+    let gaussian = |dimension| DataSource::Gaussian { dimension, samples: 12 }.inputs(1).unwrap().values;
+    let cases: [(&str, Array2<f64>, f64); 4] = [
+        ("gaussian 12", gaussian(12), 4.0),
+        ("gaussian 100", gaussian(100), 8.0),
+        ("gaussian 784", gaussian(784), 20.0),
+        ("MNIST 784", mnist(Normalisation::Global), 20.0),
+    ];
+    let mut distances = Vec::new();
+    for (name, values, a_row) in &cases {
+        let dimension = values.ncols();
+        let p = Connectivity::new(a_row / dimension as f64).unwrap();
+        let places: Vec<(usize, usize)> = (0..PAIRS).map(|pair| (2 * pair, 2 * pair + 1)).collect();
+        let pairs: Vec<Pair> = places.iter().map(|(i, j)| Pair::new(values.row(*i), values.row(*j)).unwrap()).collect();
+        let inputs = PairedInputs::new(values.view(), &places).unwrap();
+        let limits: Vec<f64> =
+            pairs.iter().map(|pair| infinite_width_kernel(arc_cosine(pair.gram()).k1, dimension)).collect();
+        for mask in [MaskFamily::Bernoulli, MaskFamily::ExactCount, MaskFamily::ConstantFanIn] {
+            let law = LayerLaw { rows: WIDTH, columns: dimension, connectivity: p, mask, law: WeightLaw::Gaussian };
+            let drawn = SampledDistances::draw(&inputs, law, 3, INITIALISATIONS, limits.clone()).unwrap();
+            let by_initialisation = drawn.by_initialisation();
+            let (found, error) = (mean(by_initialisation), standard_error(by_initialisation).unwrap());
+            let (expected, bound) = theory(mask, &pairs, p, dimension);
+            let z = (found - expected) / error.hypot(bound);
+            println!("{name}, {}: {found:.4e} against {expected:.4e}, z {z:.2}", mask.name());
+            assert!(z.abs() < 4.5, "{name}, {}: {found:e} against {expected:e}, z {z}", mask.name());
+            distances.push(expected);
+        }
+        // The families are told apart: a mask of fixed size has less to vary.
+        let [bernoulli, layer, row] = [0, 1, 2].map(|family| distances[distances.len() - 3 + family]);
+        assert!(row < 0.97 * bernoulli && layer < bernoulli, "{name}: {bernoulli:e} {layer:e} {row:e}");
+    }
+}
