@@ -6,7 +6,9 @@ use clap::Args;
 use sparsewidth::Result;
 use sparsewidth::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS};
 use sparsewidth::data::{CLASSES, DataSource, Normalisation};
-use sparsewidth::report::{Statistic, diagonal_table, distance_chart, distance_table, parts_table, write_chart};
+use sparsewidth::report::{
+    Statistic, diagonal_table, distance_chart, distance_table, parts_chart, parts_table, write_chart,
+};
 use sparsewidth::study::{DistanceMethod, DistanceSpec, SparseWidth, StudySpec};
 
 use super::Common;
@@ -84,6 +86,9 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
             } else if args.out.is_some() {
                 common.note("No picture: several networks have one width, so width alone does not tell them apart.");
             }
+        }
+        if let (Some(folder), Some(chart)) = (&args.out, parts_chart(&records, normalisation)) {
+            write_chart(folder, &format!("distance-{}-parts", normalisation.name()), &chart)?;
         }
         for (title, table) in [
             ("Its two parts, means over pairs", parts_table(&records, normalisation)),

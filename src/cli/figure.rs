@@ -7,7 +7,7 @@ use sparsewidth::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS, paper_learning_rate};
 use sparsewidth::data::{CLASSES, Normalisation};
 use sparsewidth::files::write_atomically;
 use sparsewidth::report::{
-    Statistic, accuracy_chart, curves_chart, distance_chart, read_records, summary, write_chart,
+    Statistic, accuracy_chart, curves_chart, distance_chart, parts_chart, read_records, summary, write_chart,
 };
 use sparsewidth::study::{
     DistanceMethod, DistanceSpec, Family, LearningRates, Record, Reference, SparseWidth, StudySpec, TrainingRecord,
@@ -161,6 +161,7 @@ fn draw(folder: &Path, records: &[Record], common: &Common) -> Result<()> {
             _ => String::new(),
         };
         draw(format!("distance{suffix}"), distance_chart(records, normalisation, Statistic::Mean))?;
+        draw(format!("distance{suffix}-parts"), parts_chart(records, normalisation))?;
         draw(format!("distance{suffix}-median"), distance_chart(records, normalisation, Statistic::Median))?;
     }
     let left_out = left_out(records);

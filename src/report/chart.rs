@@ -253,8 +253,16 @@ impl ChartSeries {
         let shown: Vec<&ChartPoint> = self.points.iter().filter(|point| axis.shows(point.y)).collect();
         let line = colour(self.style).stroke_width(2 * factor);
         let mut elements = Vec::new();
+        // Joined where they meet, so that dashes go on from one to the next.
+        let mut paths: Vec<Vec<(f64, f64)>> = Vec::new();
         for pair in shown.windows(2).filter(|_| self.line != Line::None) {
             let Some(path) = axis.clip((pair[0].x, pair[0].y), (pair[1].x, pair[1].y)) else { continue };
+            match paths.last_mut().filter(|last| last.last() == path.first()) {
+                Some(last) => last.extend(&path[1..]),
+                None => paths.push(path),
+            }
+        }
+        for path in paths {
             elements.push(if self.line == Line::Dashed {
                 DashedPathElement::new(path, 7 * factor, 5 * factor, line).into_dyn()
             } else {

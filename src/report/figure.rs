@@ -191,7 +191,8 @@ pub fn curves_chart(records: &[Record]) -> Option<Chart> {
     let networks = trained_networks(records);
     let family =
         if networks.iter().any(|runs| runs[0].family == Family::Sparse) { Family::Sparse } else { Family::Dense };
-    let of_family: Vec<&Vec<&TrainingRecord>> = networks.iter().filter(|runs| runs[0].family == family).collect();
+    let mut of_family: Vec<&Vec<&TrainingRecord>> = networks.iter().filter(|runs| runs[0].family == family).collect();
+    of_family.sort_by_key(|runs| runs[0].width);
     let epochs = of_family
         .iter()
         .flat_map(|runs| runs.iter())
@@ -232,6 +233,50 @@ pub fn curves_chart(records: &[Record]) -> Option<Chart> {
         y_label: "mean cross-entropy (mean over runs)".into(),
         y_scale: Scale::Logarithmic,
         fenced: false,
+        right_label: String::new(),
+        series,
+    })
+}
+
+/// The two parts of the distance against width, means over pairs, by each method that knows them: bias^2, how far the limit of the
+/// sparse network itself, `K~_1 / d`, is from that of the dense one; and variance / n, how far the finite network is from its own limit.
+/// None without such records, or where networks of one width differ in connectivity.
+pub fn parts_chart(records: &[Record], normalisation: Normalisation) -> Option<Chart> {
+    if repeats_widths(records) {
+        return None;
+    }
+    let (mut series, mut x_ticks) = (Vec::new(), Vec::new());
+    for (style, method) in DistanceMethod::USUAL.into_iter().enumerate() {
+        let found = distances(records, normalisation, method);
+        for (part, line) in [("bias^2", Line::Solid), ("variance / n", Line::Dashed)] {
+            let point = |record: &&DistanceRecord| {
+                let (value, error, unit) = match line {
+                    Line::Solid => (record.bias_squared?, record.bias_squared_error, 1.0),
+                    _ => (record.variance?, record.variance_error, record.width as f64),
+                };
+                let interval = error.map(|error| ((value - error) / unit, (value + error) / unit));
+                Some(ChartPoint { x: record.width as f64, y: value / unit, interval })
+            };
+            let points: Vec<ChartPoint> = found.iter().filter_map(point).collect();
+            x_ticks.extend(points.iter().map(|point| point.x));
+            if !points.is_empty() {
+                let label = format!("{part}, {}", method.title());
+                series.push(ChartSeries { label, style, line, marked: line == Line::Solid, right: false, points });
+            }
+        }
+    }
+    x_ticks.sort_by(f64::total_cmp);
+    x_ticks.dedup();
+    (!series.is_empty()).then(|| Chart {
+        title: format!(
+            "Distance of the sparse limit (bias^2), and from it (variance / n), {} normalisation",
+            normalisation.name()
+        ),
+        x_label: "width".into(),
+        x_ticks,
+        y_label: "mean over pairs".into(),
+        y_scale: Scale::Logarithmic,
+        fenced: true,
         right_label: String::new(),
         series,
     })

@@ -15,7 +15,7 @@ mod verify;
 
 pub use budget::{BudgetChart, budget_chart, budget_table};
 pub use chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
-pub use figure::{accuracy_chart, curves_chart, distance_chart};
+pub use figure::{accuracy_chart, curves_chart, distance_chart, parts_chart};
 pub use files::{RECORDS, read_records, write_chart, write_records};
 pub use heat_map::{HeatMap, heat_map};
 pub use optimum::{optimum_chart, optimum_table};
