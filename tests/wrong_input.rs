@@ -259,6 +259,7 @@ fn numbers() {
     refused(&["distance", "--networks", "0:1"], &["width = 0"]);
     refused(&["distance", "--networks", "8:1", "--methods", "paper_even"], &["paper_even", "--weights"]);
     refused(&["distance", "--networks", "8:1", "--weights", "100"], &["--networks", "--weights"]);
+    refused(&["distance", "--methods", "theorem1_masks"], &["theorem1_masks", "Bernoulli", "--mask"]);
     refused(&["distance", "--methods", "magic"], &["magic", "theorem1"]);
     let all = ["distance", "--data", "gaussian:20,900", "--networks", "5000:0.5", "--methods", "sampled_all"];
     refused(

@@ -51,7 +51,7 @@ impl FixedCount {
     /// `1/n^2`.
     ///
     /// # Errors
-    /// Where no weight is kept.
+    /// None for pairs that are what [`Pair::new`] takes.
     pub fn moments(
         self,
         pair: &Pair,
@@ -61,14 +61,18 @@ impl FixedCount {
         let dimension = pair.dimension();
         let (entries, kept) = self.kept(dimension, connectivity);
         if kept < 1.0 {
-            let problem = format!("keeps none of {entries} weights");
-            return Err(Error::value("connectivity", connectivity.get(), problem, "give a larger one"));
+            // The network is 0.
+            let k1 = arc_cosine(pair.gram()).k1;
+            let shift = Estimate::bounded(-k1, ROUNDING * pair.gram().scale());
+            let moments =
+                MaskedMoments { k1: Estimate::ZERO, k2: Estimate::ZERO, shift, method: Method::ClosedForm, terms: 0 };
+            return Ok((moments, Estimate::ZERO));
         }
         if kept == entries || pair.gram().a == 0.0 || pair.gram().b == 0.0 {
             let Some(exact) = closed_form(pair, Connectivity::DENSE) else {
                 return Err(Error::failure("Theorem 1", "a dense layer has a closed form"));
             };
-            return Ok((exact, Estimate::bounded(0.0, 0.0)));
+            return Ok((exact, Estimate::ZERO));
         }
         let variance = entries / kept;
         let filled = pair.x().iter().zip(pair.y()).filter(|(x, y)| **x != 0.0 || **y != 0.0).count();
@@ -80,7 +84,7 @@ impl FixedCount {
         let kernels = by_size(pair);
         let moments = summed(pair, &kernels, &sizes, variance);
         let covariance = match self {
-            Self::Row => Estimate::bounded(0.0, 0.0),
+            Self::Row => Estimate::ZERO,
             Self::Layer { .. } => Estimate {
                 value: variance * variance * covariance(&kernels, &sizes, entries, kept),
                 error: moments.k2.error,
@@ -92,7 +96,7 @@ impl FixedCount {
     /// The covariance between two rows of the part of the kernel that is linear in the size.
     fn linear_covariance(self, with_size: Estimate, filled: usize, entries: f64, kept: f64) -> Estimate {
         if !matches!(self, Self::Layer { rows } if rows > 1) {
-            return Estimate::bounded(0.0, 0.0);
+            return Estimate::ZERO;
         }
         // Of hypergeometric numbers of kept entries: the variance in one row, and the covariance between the same entries of two.
         let share = kept / entries;
@@ -278,12 +282,13 @@ mod tests {
     }
 
     #[test]
-    fn empty_layers_are_refused_and_dense_ones_known() {
+    fn layers_without_weights_and_dense_ones_are_known() {
         let (x, y) = inputs(5);
         let pair = Pair::new(x.view(), y.view()).unwrap();
         let sampling = Sampling::new(100, 0).unwrap();
-        let found = |p| FixedCount::Row.moments(&pair, Connectivity::new(p).unwrap(), &sampling);
-        assert!(found(0.01).unwrap_err().to_string().contains("keeps none"));
-        assert_eq!(found(1.0).unwrap().0.shift.value, 0.0);
+        let found = |p| FixedCount::Row.moments(&pair, Connectivity::new(p).unwrap(), &sampling).unwrap().0;
+        assert_eq!(found(1.0).shift.value, 0.0);
+        let none = found(0.01);
+        assert_eq!((none.k1.value, none.k2.value, none.shift.value), (0.0, 0.0, -arc_cosine(pair.gram()).k1));
     }
 }

@@ -90,6 +90,9 @@ pub struct Estimate {
 }
 
 impl Estimate {
+    /// Nothing, exactly.
+    pub const ZERO: Self = Self { value: 0.0, error: Uncertainty::Bound(0.0) };
+
     fn bounded(value: f64, bound: f64) -> Self {
         Self { value, error: Uncertainty::Bound(bound) }
     }

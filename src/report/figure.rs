@@ -293,7 +293,12 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
     let mut sampled = None;
     for method in DistanceMethod::ALL {
         // The test error has the style between.
-        let beside = if method == DistanceMethod::MomentsAll { 6 } else { 7 };
+        let beside = match method {
+            DistanceMethod::MomentsAll => 6,
+            // The colour of those, another marker: the two are seldom together.
+            DistanceMethod::Theorem1Masks => 14,
+            _ => 7,
+        };
         let style = DistanceMethod::USUAL.into_iter().position(|usual| usual == method).unwrap_or(beside);
         let found = distances(records, normalisation, method);
         if found.is_empty() {

@@ -14,14 +14,16 @@ use crate::connectivity::Connectivity;
 use crate::data::{DataSource, Inputs, Normalisation};
 use crate::error::{Error, Result};
 use crate::gram::Pair;
-use crate::masked::{Auto, MaskedKernel, MaskedMoments, Method, Moments, Quadrature, Sampling, Uncertainty};
+use crate::masked::{
+    Auto, Estimate, FixedCount, MaskedKernel, MaskedMoments, Method, Moments, Quadrature, Sampling, Uncertainty,
+};
 use crate::network::{LayerId, LayerLaw, MaskFamily, WeightLaw};
 use crate::paper;
 use crate::sampled::{
     AllPairsDistances, Device, PairedInputs, SampledDistances, SampledNetwork, Sweep, TiledInputs, sampled_kernels,
 };
 use crate::statistics::{mean, median_interval_95, quantile, root_sum_of_squares, sorted, standard_error};
-use crate::theorem::{Distance, error_of_square, infinite_width_kernel, theorem_1};
+use crate::theorem::{Distance, error_of_square, infinite_width_kernel, theorem_1_of_rows};
 
 /// Hidden units, over all initialisations, after which drawn networks over all pairs are recorded before others follow: the limits,
 /// made anew, take as long as a thousand.
@@ -162,12 +164,23 @@ impl DistanceInputs {
                 let quadrature = Quadrature::new(spec.tolerance)?;
                 let sampling = Sampling::new(spec.masks, seed)?;
                 self.theorem_1(spec, network, |stream, pair| {
-                    Auto { quadrature, sampling: Sampling { stream, ..sampling } }.moments(pair, network.connectivity)
+                    let auto = Auto { quadrature, sampling: Sampling { stream, ..sampling } };
+                    Ok((auto.moments(pair, network.connectivity)?, Estimate::ZERO))
                 })?
             }
-            DistanceMethod::Moments => {
-                self.theorem_1(spec, network, |_, pair| Moments.moments(pair, network.connectivity))?
+            DistanceMethod::Theorem1Masks => {
+                let sampling = Sampling::new(spec.masks, seed)?;
+                let masks = match spec.mask {
+                    MaskFamily::ConstantFanIn => FixedCount::Row,
+                    MaskFamily::Bernoulli | MaskFamily::ExactCount => FixedCount::Layer { rows: network.width },
+                };
+                self.theorem_1(spec, network, |stream, pair| {
+                    masks.moments(pair, network.connectivity, &Sampling { stream, ..sampling })
+                })?
             }
+            DistanceMethod::Moments => self.theorem_1(spec, network, |_, pair| {
+                Ok((Moments.moments(pair, network.connectivity)?, Estimate::ZERO))
+            })?,
             DistanceMethod::MomentsAll => self.all_pairs(spec, network)?,
             DistanceMethod::Paper => self.paper(spec, network.width, network.connectivity),
             DistanceMethod::PaperEven => {
@@ -186,7 +199,7 @@ impl DistanceInputs {
             width: network.width,
             connectivity: found.connectivity,
             method,
-            mask: if sampled { spec.mask } else { MaskFamily::Bernoulli },
+            mask: if sampled || method == DistanceMethod::Theorem1Masks { spec.mask } else { MaskFamily::Bernoulli },
             law: if sampled { spec.law } else { WeightLaw::Gaussian },
             weight_variance: spec.law.variance(),
             reference: if sampled { spec.reference.to_string() } else { Reference::Analytic.to_string() },
@@ -242,12 +255,12 @@ impl DistanceInputs {
         })
     }
 
-    /// Theorem 1, with the masked moments of each pair, by its number, as given.
+    /// Theorem 1, with the masked moments of each pair, by its number, and the covariance between rows, as given.
     fn theorem_1(
         &self,
         spec: &DistanceSpec,
         network: &SparseWidth,
-        masked: impl Fn(u32, &Pair) -> Result<MaskedMoments> + Sync,
+        masked: impl Fn(u32, &Pair) -> Result<(MaskedMoments, Estimate)> + Sync,
     ) -> Result<Distances> {
         let (d, v2) = (self.dimension(), spec.law.variance().powi(2));
         let d2 = (d as f64).powi(2);
@@ -258,8 +271,8 @@ impl DistanceInputs {
             .enumerate()
             .with_max_len(16)
             .map(|(index, (i, j))| {
-                let moments = masked(index as u32, &Pair::new(row(*i), row(*j))?)?;
-                let (distance, error) = theorem_1(&moments, d, network.width);
+                let (moments, covariance) = masked(index as u32, &Pair::new(row(*i), row(*j))?)?;
+                let (distance, error) = theorem_1_of_rows(&moments, covariance, d, network.width);
                 Ok((moments, distance, error))
             })
             .collect::<Result<_>>()?;

@@ -257,6 +257,7 @@ impl StudySpec {
                     DistanceMethod::SampledAll => {
                         5e7 * (network.width as f64 + 50.0) * spec.initialisations as f64 / 100.0
                     }
+                    DistanceMethod::Theorem1Masks => (spec.pairs * spec.masks) as f64 * entries,
                     DistanceMethod::Theorem1 => spec.pairs as f64 * DIMENSION * 1e4 * (30.0 / entries).clamp(0.2, 3.0),
                     DistanceMethod::Moments => spec.pairs as f64 * DIMENSION * 10.0,
                     DistanceMethod::MomentsAll => 1e8 * DIMENSION / spec.networks.len() as f64,

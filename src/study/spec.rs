@@ -128,6 +128,8 @@ pub enum DistanceMethod {
     SampledAll,
     /// Theorem 1, its masked moments by the best method at hand ([`crate::masked::Auto`]).
     Theorem1,
+    /// The same for the masks of the drawn networks, where these have a fixed count ([`crate::masked::FixedCount`]).
+    Theorem1Masks,
     /// Theorem 1 with the moment expansion.
     Moments,
     /// The same over all pairs of the inputs, not a random few.
@@ -140,16 +142,17 @@ pub enum DistanceMethod {
 
 impl DistanceMethod {
     /// All methods, in the order of tables and legends.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Sampled,
         Self::SampledAll,
         Self::Theorem1,
+        Self::Theorem1Masks,
         Self::Moments,
         Self::MomentsAll,
         Self::Paper,
         Self::PaperEven,
     ];
-    /// Those that a study takes unless told: all but those over all pairs.
+    /// Those that a study takes unless told: all but those over all pairs and for other masks.
     pub const USUAL: [Self; 5] = [Self::Sampled, Self::Theorem1, Self::Moments, Self::Paper, Self::PaperEven];
 
     /// Whether networks are drawn.
@@ -163,6 +166,7 @@ impl DistanceMethod {
             Self::Sampled => "sampled",
             Self::SampledAll => "sampled_all",
             Self::Theorem1 => "theorem1",
+            Self::Theorem1Masks => "theorem1_masks",
             Self::Moments => "moments",
             Self::MomentsAll => "moments_all",
             Self::Paper => "paper",
@@ -176,6 +180,7 @@ impl DistanceMethod {
             Self::Sampled => "sampled networks",
             Self::SampledAll => "sampled, all pairs",
             Self::Theorem1 => "Theorem 1",
+            Self::Theorem1Masks => "Theorem 1, these masks",
             Self::Moments => "moment expansion",
             Self::MomentsAll => "moments, all pairs",
             Self::Paper => "Eq. (4), own p",
@@ -317,6 +322,11 @@ impl DistanceSpec {
         if self.methods.contains(&DistanceMethod::SampledAll) && self.reference != Reference::Analytic {
             let problem = "over all pairs kernels are compared with the closed form only";
             return Err(Error::value("reference", self.reference, problem, "leave sampled_all out, or use analytic"));
+        }
+        if self.methods.contains(&DistanceMethod::Theorem1Masks) && self.mask == MaskFamily::Bernoulli {
+            let problem = "is for masks of a fixed count; those of the theorem are Bernoulli";
+            let remedy = "use theorem1, or --mask exact-count or constant-fan-in";
+            return Err(Error::value("methods", DistanceMethod::Theorem1Masks.name(), problem, remedy));
         }
         let even = self.methods.contains(&DistanceMethod::PaperEven);
         if even && self.networks.iter().any(|network| network.even_connectivity.is_none()) {
