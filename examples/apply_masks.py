@@ -1,4 +1,4 @@
-"""Masks of `sparsewidth budget --masks`, applied to a PyTorch network and kept while it trains.
+"""Masks of `sparsewidth budget --masks`, applied to a perceptron in PyTorch and kept while it trains.
 
 sparsewidth budget --arch mlp:784-216-10 --weights 6352 --rule last-dense --masks --out budget
 python examples/apply_masks.py budget/masks.npz
@@ -22,7 +22,7 @@ parameters = dict(network.named_parameters())
 with torch.no_grad():
     for name, mask in masks.items():
         # What is left is scaled up, so that activations keep their size.
-        parameters[name].mul_(mask / mask.float().mean().sqrt())
+        parameters[name].mul_(mask / mask.float().mean().sqrt().clamp(min=1e-9))
         # A masked gradient leaves the missing weights at zero, with plain SGD.
         parameters[name].register_hook(lambda gradient, mask=mask: gradient * mask)
 

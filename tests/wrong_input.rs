@@ -368,6 +368,7 @@ fn numbers() {
     budget("mlp:784-216-10", &["--weights", "2000", "--rule", "smallest-first"], &["smallest-first", "erk"]);
     budget("mlp:784-216-10", &["--weights", "2000", "--masks"], &["--out"]);
     budget("mlp:784-216-10", &["--weights", "2000", "--positions", "channels"], &["--masks"]);
+    budget("mlp:70000-70000-10", &["--weights", "1000", "--masks", "--out", "/tmp"], &["masks.npz", "bytes", "fewer"]);
     budget("nowhere.toml", &["--weights", "2000"], &["nowhere.toml", "cannot be read"]);
     budget("mlp:784-216-10", &[], &["--weights"]);
     refused(&["fugure"], &["fugure", "figure"]);

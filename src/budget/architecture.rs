@@ -11,6 +11,11 @@ use crate::error::{Error, Result};
 /// The most weights of an architecture: positions are numbered exactly in double precision.
 const MOST_WEIGHTS: u64 = 1 << 52;
 
+/// The most layers: what a picture can hold.
+const MOST_LAYERS: usize = 1000;
+/// The most bytes of a layer's name: what file formats can hold, and more than anybody reads.
+const LONGEST_NAME: usize = 200;
+
 /// One tensor of weights, in PyTorch's order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,24 +31,24 @@ impl LayerShape {
         Self { name: name.into(), shape: shape.to_vec() }
     }
 
-    /// The number of weights.
+    /// The number of weights; the largest number there is where they are more.
     pub fn weights(&self) -> u64 {
-        self.shape.iter().map(|size| *size as u64).product()
+        self.shape.iter().fold(1, |all, size| all.saturating_mul(*size as u64))
     }
 
     /// The number of outputs.
     pub fn outputs(&self) -> usize {
-        self.shape[0]
+        self.shape.first().copied().unwrap_or(0)
     }
 
     /// Weights an output: inputs times the kernel.
     pub fn fan_in(&self) -> usize {
-        self.shape[1..].iter().product()
+        self.shape.iter().skip(1).fold(1, |all, size| all.saturating_mul(*size))
     }
 
     /// Weights that join one input to one output: 1, or those of a convolution's kernel.
     pub fn kernel(&self) -> usize {
-        self.shape[2..].iter().product()
+        self.shape.iter().skip(2).fold(1, |all, size| all.saturating_mul(*size))
     }
 }
 
@@ -87,7 +92,7 @@ impl Architecture {
             .windows(2)
             .enumerate()
             .map(|(index, pair)| LayerShape::new(format!("layer{index}.weight"), &[pair[1], pair[0]]));
-        let beside = sizes[1..].iter().map(|size| *size as u64).sum();
+        let beside = sizes[1..].iter().fold(0u64, |all, size| all.saturating_add(*size as u64));
         Self { name, layers: layers.collect(), beside: Some(beside) }.checked()
     }
 
@@ -161,6 +166,11 @@ impl Architecture {
                 let problem = "a layer has outputs and inputs, none of them 0";
                 return Err(Error::value(&layer.name, format!("{:?}", layer.shape), problem, "give such a shape"));
             }
+            if layer.name.is_empty() || layer.name.len() > LONGEST_NAME || layer.name.contains(char::is_control) {
+                let name: String = layer.name.chars().filter(|letter| !letter.is_control()).take(40).collect();
+                let problem = format!("a name has 1 to {LONGEST_NAME} bytes, none of them control characters");
+                return Err(Error::value("name", name, problem, "give another name"));
+            }
             if self.layers[..index].iter().any(|other| other.name == layer.name) {
                 return Err(Error::value("name", &layer.name, "is given twice", "give each layer a name of its own"));
             }
@@ -169,6 +179,10 @@ impl Architecture {
                 .and_then(|weights| all.checked_add(weights))
                 .filter(|all| *all <= MOST_WEIGHTS)
                 .ok_or_else(|| too_large(&self.name))?;
+        }
+        if self.layers.len() > MOST_LAYERS {
+            let problem = format!("has {} layers, {MOST_LAYERS} are the most", self.layers.len());
+            return Err(Error::value("arch", &self.name, problem, "divide it into parts"));
         }
         if self.layers.is_empty() {
             return Err(Error::value("arch", &self.name, "has no layer", "give at least one"));
@@ -249,6 +263,7 @@ mod tests {
             ("resnet18:64,x", "no architecture"),
             ("resnet18:99999999999", "more than"),
             ("mlp:9999999999-9999999999-10", "more than"),
+            ("mlp:1-18446744073709551615-1", "more than"),
             ("vgg", "resnet18-imagenet:64"),
             ("no.toml", "cannot be read"),
         ] {
@@ -269,6 +284,9 @@ mod tests {
             (one.replace("3, 4, 5", "3"), "outputs and inputs"),
             (one.replace('3', "-3"), "no list of shapes"),
             ("layer = []".into(), "no layer"),
+            (one.replace("\"a\"", &format!("\"{}\"", "a".repeat(70_000))), "1 to 200 bytes"),
+            (one.replace("\"a\"", "\"a\\u0007\""), "control characters"),
+            ((0..1_001).map(|layer| one.replace("\"a\"", &format!("\"{layer}\""))).collect(), "1001 layers"),
         ] {
             let message = read(&text).unwrap_err().to_string();
             assert!(message.contains(words), "{message}");

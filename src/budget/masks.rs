@@ -10,6 +10,9 @@ use crate::connectivity::Connectivity;
 use crate::error::{Error, Result};
 use crate::network::{DrawnLayer, LayerId, LayerLaw, MaskFamily, WeightLaw};
 
+/// The most entries of all masks, a byte each: the file is made in memory.
+const MOST_ENTRIES: u64 = 1 << 31;
+
 /// Over what the positions of the weights that a layer keeps are uniform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Positions {
@@ -25,7 +28,7 @@ impl Positions {
     pub fn kept(self, layer: &LayerShape, kept: u64) -> u64 {
         match self {
             Self::Entries => kept,
-            Self::Channels => kept - kept % layer.kernel() as u64,
+            Self::Channels => kept - kept % layer.kernel().max(1) as u64,
         }
     }
 
@@ -35,7 +38,7 @@ impl Positions {
     /// # Errors
     /// Where it keeps more than it has.
     pub fn draw(self, layer: &LayerShape, kept: u64, seed: u64, place: u32) -> Result<ArrayD<bool>> {
-        let kernel = if self == Self::Channels { layer.kernel() } else { 1 };
+        let kernel = if self == Self::Channels { layer.kernel().max(1) } else { 1 };
         let (rows, columns) = (layer.outputs(), layer.fan_in() / kernel);
         let (kept, entries) = (kept / kernel as u64, rows as u64 * columns as u64);
         let mut mask = ArrayD::from_elem(layer.shape.as_slice(), false);
@@ -68,8 +71,13 @@ impl Positions {
 /// shape.
 ///
 /// # Errors
-/// Where a layer keeps more than it has, or the file cannot be made.
+/// Where a layer keeps more than it has, masks have more than 2^31 entries in all, or the file cannot be made.
 pub fn masks_npz(layers: &[LayerShape], counts: &[u64], positions: Positions, seed: u64) -> Result<Vec<u8>> {
+    let entries = layers.iter().fold(0u64, |all, layer| all.saturating_add(layer.weights()));
+    if entries > MOST_ENTRIES {
+        let problem = format!("would take {entries} bytes, and {MOST_ENTRIES} are the most");
+        return Err(Error::value("masks", "masks.npz", problem, "draw the masks of fewer or smaller layers"));
+    }
     let failure = |error: &dyn std::fmt::Display| Error::failure("writing masks", error);
     let mut file = NpzWriter::new(Cursor::new(Vec::new()));
     for (place, (layer, kept)) in (0..).zip(layers.iter().zip(counts)) {

@@ -72,10 +72,18 @@ impl Rule {
     /// ```
     ///
     /// # Errors
-    /// Where the budget is 0 or more than the layers have, or less than the last layer is to keep, or more than that leaves.
+    /// Where there is no layer, a share is not from 0 to 1, the budget is 0 or more than the layers have, or less than the last layer is to keep, or more than that leaves.
     pub fn divide(&self, layers: &[LayerShape], budget: u64) -> Result<Vec<u64>> {
         let sizes: Vec<u64> = layers.iter().map(LayerShape::weights).collect();
-        let all: u64 = sizes.iter().sum();
+        let all = sizes.iter().fold(0u64, |all, size| all.saturating_add(*size));
+        if layers.is_empty() {
+            return Err(Error::value("layers", 0, "there is none to divide a budget over", "give at least one"));
+        }
+        if let Self::LastLayer(share) = self
+            && !(0.0..=1.0).contains(share)
+        {
+            return Err(Error::value("last", share, "is no share of a layer", "give a number from 0 to 1"));
+        }
         let feasible = |low: u64, high: u64| {
             if (low..=high).contains(&budget) {
                 return Ok(());
@@ -252,6 +260,8 @@ mod tests {
         assert!(message(Rule::Proportional, 0).contains("from 1 to 110"));
         assert!(message(Rule::LastLayer(1.0), 9).contains("from 10 to 110"));
         assert!(message(Rule::LastLayer(0.5), 106).contains("from 5 to 105"));
+        assert!(message(Rule::LastLayer(1e300), 5).contains("no share"));
+        assert!(Rule::Proportional.divide(&[], 5).is_err());
         for text in ["largest-first", "proportional", "last-dense", "last:0.25", "erk"] {
             assert_eq!(text.parse::<Rule>().unwrap().to_string(), text);
         }

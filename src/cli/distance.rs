@@ -34,8 +34,8 @@ pub struct DistanceArgs {
     /// Networks as WIDTH:CONNECTIVITY, instead of widths at a budget
     #[arg(long, value_delimiter = ',', value_name = "LIST", conflicts_with_all = ["widths", "weights", "outputs"])]
     networks: Vec<SparseWidth>,
-    /// Methods: sampled, theorem1, moments, paper, paper_even; over all pairs instead of random ones: sampled_all, moments_all
-    /// [default: all but these two]
+    /// Methods: sampled, theorem1, moments, paper, paper_even; over all pairs instead of random ones: sampled_all, moments_all; for
+    /// masks of a fixed count: theorem1_masks [default: the first five]
     #[arg(long, value_delimiter = ',', value_name = "LIST")]
     methods: Vec<DistanceMethod>,
     #[command(flatten)]

@@ -33,7 +33,7 @@ pub enum MaskOption {
     Bernoulli,
     /// an exact count, uniform over the layer
     ExactCount,
-    /// an exact count in each row
+    /// an exact count in each row, round(p d), which keeps a weight budget but for rounding
     ConstantFanIn,
 }
 

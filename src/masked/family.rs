@@ -46,9 +46,9 @@ impl FixedCount {
     /// [`crate::theorem::theorem_1_of_rows`]; by the sum over masks up to 20 entries that are not both zero, else by masks sampled as
     /// [`Sampling`] says.
     ///
-    /// Between the rows of an exact count the covariance is exact where masks are summed; where they are sampled it is that of the
-    /// part of `kappa_1` that is linear in the size, `-Cov(kappa_1, |s|)^2 / Var |s| / (n - 1)`, beside which the rest is of order
-    /// `1/n^2`.
+    /// Between the rows of an exact count the covariance is exact where masks are summed. Where they are sampled it is that of the
+    /// part of `kappa_1` that is linear in the size, `Cov(kappa_1, |s|)^2 / Var(|s|)^2` times the covariance of the sizes; for wide
+    /// layers the rest is smaller by a factor of the width, and its error is not told.
     ///
     /// # Errors
     /// None for pairs that are what [`Pair::new`] takes.
@@ -68,13 +68,18 @@ impl FixedCount {
                 MaskedMoments { k1: Estimate::ZERO, k2: Estimate::ZERO, shift, method: Method::ClosedForm, terms: 0 };
             return Ok((moments, Estimate::ZERO));
         }
-        if kept == entries || pair.gram().a == 0.0 || pair.gram().b == 0.0 {
+        let zero = pair.gram().a == 0.0 || pair.gram().b == 0.0;
+        if connectivity.is_dense() || zero || (self == Self::Row && kept == entries) {
             let Some(exact) = closed_form(pair, Connectivity::DENSE) else {
                 return Err(Error::failure("Theorem 1", "a dense layer has a closed form"));
             };
             return Ok((exact, Estimate::ZERO));
         }
-        let variance = entries / kept;
+        // As layers are drawn, see `LayerLaw::sigma`.
+        let variance = match self {
+            Self::Row => entries / kept,
+            Self::Layer { .. } => 1.0 / connectivity.get(),
+        };
         let filled = pair.x().iter().zip(pair.y()).filter(|(x, y)| **x != 0.0 || **y != 0.0).count();
         let sizes = hypergeometric(filled, entries, kept);
         if filled > MOST_ENTRIES {
@@ -95,7 +100,7 @@ impl FixedCount {
 
     /// The covariance between two rows of the part of the kernel that is linear in the size.
     fn linear_covariance(self, with_size: Estimate, filled: usize, entries: f64, kept: f64) -> Estimate {
-        if !matches!(self, Self::Layer { rows } if rows > 1) {
+        if !matches!(self, Self::Layer { rows } if rows > 1) || kept == entries {
             return Estimate::ZERO;
         }
         // Of hypergeometric numbers of kept entries: the variance in one row, and the covariance between the same entries of two.
@@ -279,6 +284,39 @@ mod tests {
             );
             assert!(error < 0.02 * exact.total(), "{error:e} of {:e}", exact.total());
         }
+    }
+
+    #[test]
+    fn rows_of_an_exact_count_covary_as_over_all_layers() {
+        // Every way to keep 5 of 3 x 4 entries, p = 0.43: the mean of Theta and of its square, given the masks.
+        let (x, y) = inputs(4);
+        let (x, y) = (x * array![1.0, 1.0, 1.0, 0.0], y * array![1.0, 1.0, 1.0, 0.0]);
+        let pair = Pair::new(x.view(), y.view()).unwrap();
+        let (p, rows, d) = (0.43, 3, 4);
+        let kernel = |mask: u32| {
+            let kept = |j: usize| f64::from(mask >> j & 1);
+            let sum = |entry: &dyn Fn(usize) -> f64| (0..d).map(|j| kept(j) * entry(j)).sum::<f64>();
+            arc_cosine(Gram { a: sum(&|j| x[j] * x[j]), b: sum(&|j| y[j] * y[j]), c: sum(&|j| x[j] * y[j]) })
+        };
+        let limit = arc_cosine(pair.gram()).k1;
+        let (mut count, mut squares) = (0.0, 0.0);
+        for layer in (0u32..1 << 12).filter(|layer| layer.count_ones() == 5) {
+            let of_rows: Vec<ArcCosine> = (0..rows).map(|row| kernel(layer >> (4 * row) & 15)).collect();
+            let first: f64 = of_rows.iter().map(|kernel| kernel.k1 / p).sum();
+            let second: f64 = of_rows.iter().map(|kernel| kernel.k2 / (p * p)).sum();
+            let alone: f64 = of_rows.iter().map(|kernel| (kernel.k1 / p).powi(2)).sum();
+            // E Theta^2: products of different rows, whose weights are independent, and second moments of each.
+            let square = (first * first - alone + second) / 9.0;
+            squares += square - 2.0 * limit * first / 3.0 + limit * limit;
+            count += 1.0;
+        }
+        let sampling = Sampling::new(100, 0).unwrap();
+        let family = FixedCount::Layer { rows };
+        let (moments, covariance) = family.moments(&pair, Connectivity::new(p).unwrap(), &sampling).unwrap();
+        let (distance, _) = theorem_1_of_rows(&moments, covariance, d, rows);
+        let expected = squares / count / (d * d) as f64;
+        assert!((distance.total() / expected - 1.0).abs() < 1e-12, "{} {expected}", distance.total());
+        assert!(covariance.value < -1e-3 * moments.k1.value.powi(2), "a covariance that matters");
     }
 
     #[test]

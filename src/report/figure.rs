@@ -136,7 +136,11 @@ pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
     x_ticks.sort_by(f64::total_cmp);
     x_ticks.dedup();
     let mut series = vec![ChartSeries {
-        label: "sparse, fixed number of weights".into(),
+        label: match run.mask {
+            MaskFamily::ExactCount => "sparse, fixed number of weights".into(),
+            MaskFamily::Bernoulli => "sparse, fixed number of weights on average".into(),
+            MaskFamily::ConstantFanIn => "sparse, fixed number of weights but for rounding".into(),
+        },
         style: 1,
         line: Line::Solid,
         marked: true,
@@ -238,7 +242,7 @@ pub fn curves_chart(records: &[Record]) -> Option<Chart> {
     })
 }
 
-/// The two parts of the distance against width, means over pairs, by each method that knows them: bias^2, how far the limit of the
+/// The two parts of the distance against width, means over pairs, by each theory (of few drawn networks bias^2 is mostly noise): bias^2, how far the limit of the
 /// sparse network itself, `K~_1 / d`, is from that of the dense one; and variance / n, how far the finite network is from its own limit.
 /// None without such records, or where networks of one width differ in connectivity.
 pub fn parts_chart(records: &[Record], normalisation: Normalisation) -> Option<Chart> {
@@ -246,21 +250,20 @@ pub fn parts_chart(records: &[Record], normalisation: Normalisation) -> Option<C
         return None;
     }
     let (mut series, mut x_ticks) = (Vec::new(), Vec::new());
-    for (style, method) in DistanceMethod::USUAL.into_iter().enumerate() {
+    for method in DistanceMethod::ALL.into_iter().filter(|method| !method.draws_networks()) {
         let found = distances(records, normalisation, method);
         for (part, line) in [("bias^2", Line::Solid), ("variance / n", Line::Dashed)] {
             let point = |record: &&DistanceRecord| {
-                let (value, error, unit) = match line {
-                    Line::Solid => (record.bias_squared?, record.bias_squared_error, 1.0),
-                    _ => (record.variance?, record.variance_error, record.width as f64),
+                let y = match line {
+                    Line::Solid => record.bias_squared?,
+                    _ => record.variance? / record.width as f64,
                 };
-                let interval = error.map(|error| ((value - error) / unit, (value + error) / unit));
-                Some(ChartPoint { x: record.width as f64, y: value / unit, interval })
+                Some(ChartPoint { x: record.width as f64, y, interval: None })
             };
             let points: Vec<ChartPoint> = found.iter().filter_map(point).collect();
             x_ticks.extend(points.iter().map(|point| point.x));
             if !points.is_empty() {
-                let label = format!("{part}, {}", method.title());
+                let (label, style) = (format!("{part}, {}", method.title()), style_of(method));
                 series.push(ChartSeries { label, style, line, marked: line == Line::Solid, right: false, points });
             }
         }
@@ -282,6 +285,21 @@ pub fn parts_chart(records: &[Record], normalisation: Normalisation) -> Option<C
     })
 }
 
+/// The place of a method in palette and markers; the test error has style 5.
+fn style_of(method: DistanceMethod) -> usize {
+    match method {
+        DistanceMethod::Sampled => 0,
+        DistanceMethod::Theorem1 => 1,
+        DistanceMethod::Moments => 2,
+        DistanceMethod::Paper => 3,
+        DistanceMethod::PaperEven => 4,
+        DistanceMethod::MomentsAll => 6,
+        DistanceMethod::SampledAll => 7,
+        // The colour of all pairs, another marker: the two are seldom together.
+        DistanceMethod::Theorem1Masks => 14,
+    }
+}
+
 /// Panel (b): kernel distance against width by every method recorded under a normalisation, and the test error of the sparse
 /// family on the right axis; none without such records, or where networks of one width differ in connectivity.
 pub fn distance_chart(records: &[Record], normalisation: Normalisation, statistic: Statistic) -> Option<Chart> {
@@ -292,14 +310,7 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
     let mut x_ticks = Vec::new();
     let mut sampled = None;
     for method in DistanceMethod::ALL {
-        // The test error has the style between.
-        let beside = match method {
-            DistanceMethod::MomentsAll => 6,
-            // The colour of those, another marker: the two are seldom together.
-            DistanceMethod::Theorem1Masks => 14,
-            _ => 7,
-        };
-        let style = DistanceMethod::USUAL.into_iter().position(|usual| usual == method).unwrap_or(beside);
+        let style = style_of(method);
         let found = distances(records, normalisation, method);
         if found.is_empty() {
             continue;

@@ -265,7 +265,8 @@ impl DistanceInputs {
         let (d, v2) = (self.dimension(), spec.law.variance().powi(2));
         let d2 = (d as f64).powi(2);
         let row = |i: usize| -> ArrayView1<f64> { self.values.row(i) };
-        let found: Vec<(MaskedMoments, Distance, Uncertainty)> = self
+        let others = network.width as f64 - 1.0;
+        let found: Vec<(MaskedMoments, Distance, [Uncertainty; 3])> = self
             .pairs
             .par_iter()
             .enumerate()
@@ -273,9 +274,14 @@ impl DistanceInputs {
             .map(|(index, (i, j))| {
                 let (moments, covariance) = masked(index as u32, &Pair::new(row(*i), row(*j))?)?;
                 let (distance, error) = theorem_1_of_rows(&moments, covariance, d, network.width);
-                Ok((moments, distance, error))
+                let of_bias = error_of_square(moments.shift);
+                let of_variance = variance_error(&moments).combine(covariance.error, |own, error| own + others * error);
+                Ok((moments, distance, [error, of_bias, of_variance]))
             })
             .collect::<Result<_>>()?;
+        let error = |which: usize, unit: f64| {
+            error_of_mean(found.iter().map(|(.., errors)| errors[which])).map(|error| v2 * error / unit)
+        };
         let by_pair: Vec<f64> = found.iter().map(|(_, distance, _)| v2 * distance.total()).collect();
         let parts: Vec<_> = found.iter().map(|(_, distance, _)| (distance.bias_squared, distance.variance)).collect();
         let (bias_squared, variance) = average(&parts);
@@ -284,10 +290,8 @@ impl DistanceInputs {
             connectivity: network.connectivity,
             spread: Spread::of_random_pairs(&by_pair),
             parts: Some((v2 * bias_squared, v2 * variance)),
-            part_errors: [bias_error as fn(&MaskedMoments) -> Uncertainty, variance_error].map(|error| {
-                error_of_mean(found.iter().map(|(moments, ..)| error(moments))).map(|error| v2 * error / d2)
-            }),
-            mean_error_samples: error_of_mean(found.iter().map(|(.., error)| *error)).map(|error| v2 * error),
+            part_errors: [error(1, d2), error(2, d2)],
+            mean_error_samples: error(0, 1.0),
             samples: if sampled { spec.masks } else { 0 },
             diagonal: None,
         })
@@ -429,11 +433,6 @@ fn error_of_mean(errors: impl ExactSizeIterator<Item = Uncertainty> + Clone) -> 
         }
     }
     Some((bounds + root_sum_of_squares(standard_errors.into_iter())) / count)
-}
-
-/// The error of `(K~_1 - K_1)^2`.
-fn bias_error(moments: &MaskedMoments) -> Uncertainty {
-    error_of_square(moments.shift)
 }
 
 /// The error of `K~_2 - K~_1^2`.

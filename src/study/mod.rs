@@ -33,6 +33,7 @@ pub use verify::{Cell, Check, PaperPoint, Quantity, Tests, VerifyReport, VerifyS
 use crate::data::Normalisation;
 use crate::error::{Error, Result};
 use crate::files::make_folder;
+use crate::network::MaskFamily;
 use crate::sampled::Device;
 use training::{PreparedTraining, weights_path};
 
@@ -129,7 +130,11 @@ pub enum Progress<'a> {
 impl StudySpec {
     /// Whether anything of the study is computed on a [`Device`] of choice.
     pub fn uses_device(&self) -> bool {
-        self.distance.as_ref().is_some_and(|spec| spec.methods.contains(&DistanceMethod::SampledAll))
+        // Rows of a constant fan-in are drawn on the CPU only.
+        let uses = |spec: &DistanceSpec| {
+            spec.methods.contains(&DistanceMethod::SampledAll) && spec.mask != MaskFamily::ConstantFanIn
+        };
+        self.distance.as_ref().is_some_and(uses)
     }
 
     /// Runs what the journal of `folder` does not hold yet, and returns all records in the order of the spec: distances by
