@@ -60,7 +60,7 @@ impl Uncertainty {
     }
 
     /// That of the same quantity times a positive factor.
-    fn scaled(self, factor: f64) -> Self {
+    pub(crate) fn scaled(self, factor: f64) -> Self {
         match self {
             Self::Bound(size) => Self::Bound(size * factor),
             Self::StandardError(size) => Self::StandardError(size * factor),

@@ -421,7 +421,7 @@ fn foreign(network: &SparseWidth) -> Error {
 
 /// The error of the mean of independent estimates: bounds add; pairs draw their masks independently, so the squares of their
 /// standard errors do. None where any is unknown.
-fn error_of_mean(errors: impl ExactSizeIterator<Item = Uncertainty> + Clone) -> Option<f64> {
+pub(super) fn error_of_mean(errors: impl ExactSizeIterator<Item = Uncertainty> + Clone) -> Option<f64> {
     let count = errors.len() as f64;
     let mut bounds = 0.0;
     let mut standard_errors = Vec::new();
