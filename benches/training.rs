@@ -62,7 +62,7 @@ fn milliseconds(data: &TrainingData, width: usize, connectivity: Connectivity, s
                 law: WeightLaw::Uniform,
                 parametrisation: Parametrisation::NeuralTangent,
                 biases: false,
-                activation: Activation::Relu,
+                between: vec![Activation::Relu],
             },
             learning_rate: paper_learning_rate(width, !sparse)?,
             epochs,

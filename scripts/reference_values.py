@@ -1,21 +1,24 @@
 #!/usr/bin/env python3
-"""Writes testdata/arccos.toml and testdata/masked.toml: reference values at 60 digits, by mpmath.
+"""Writes testdata/arccos.toml, testdata/masked.toml and testdata/bottleneck.toml: reference values by mpmath.
 
     pip install mpmath==1.3.0 && python3 scripts/reference_values.py
 
 The arc-cosine moments come from their defining expectation, as a one-dimensional integral over the angle of a Gaussian
-vector in the plane of x and y, not from the closed form that the program evaluates:
+vector in the plane of x and y, at 60 digits, not from the closed form that the program evaluates:
 
     E[(w.x)^l (w.y)^l H H] = |x|^l |y|^l (E r^(2l) / 2 pi) int cos(a)^l cos(a - t)^l da  over cos(a), cos(a - t) > 0,
 
 with r^2 chi-square of two degrees of freedom, E r^2 = 2, E r^4 = 8. The masked moments are the sum over all 2^d masks.
 Inputs are exact binary floats, written so that they read back as the same floats.
+
+For a linear bottleneck E K_1(W)^2 comes from the law of the sample correlation in Hotelling's form (J. Roy. Statist. Soc. B 15, 1953),
+with the hypergeometric function in place of the integral over the ratio of norms that the program evaluates, at 30 digits.
 """
 import itertools
 import pathlib
 import random
 
-from mpmath import mp, mpf, acos, cos, pi, quad, sqrt
+from mpmath import mp, mpf, acos, cos, gamma, hyp2f1, pi, quad, sin, sqrt
 
 mp.dps = 60
 HERE = pathlib.Path(__file__).resolve().parent.parent / "testdata"
@@ -49,6 +52,24 @@ def masked(x, y, p):
         k2 += weight * m2
     k1, k2 = k1 / p, k2 / p**2
     return k1, k2, k1 - arccos(x, y)[0]
+
+
+def bottleneck(t, rank):
+    """E K_1(W)^2 of unit vectors at an angle t, W their Gram matrix after a random projection to `rank` dimensions."""
+    unit = lambda s: (sin(s) + (pi - s) * cos(s)) / (2 * pi)
+    if rank == 1:
+        return (3 * sin(t) * cos(t) + (pi - t) * (1 + 2 * cos(t) ** 2)) / (4 * pi)
+    r, m = mpf(rank), mpf(rank + 2)
+
+    def of(s):
+        q = cos(t) * cos(s)
+        ratios = sqrt(2 * pi) * gamma(m) / gamma(m + mpf(1) / 2) * (1 - q) ** (mpf(1) / 2 - m)
+        ratios *= hyp2f1(mpf(1) / 2, mpf(1) / 2, m + mpf(1) / 2, (1 + q) / 2)
+        return (sin(t) * sin(s)) ** (rank - 2) * unit(s) ** 2 * ratios
+
+    width = sin(t) / sqrt(r)
+    ends = sorted({mpf(0), pi} | {t + k * width for k in (-16, -8, -4, -2, -1, 0, 1, 2, 4, 8, 16) if 0 < t + k * width < pi})
+    return (r * r - 1) / (2 * pi * r) * sin(t) ** 6 * quad(of, ends)
 
 
 def text(value):
@@ -114,6 +135,14 @@ def main():
                 f"masked_k1 = {text(k1)}\nmasked_k2 = {text(k2)}\nshift = {text(shift)}\n"
             )
     (HERE / "masked.toml").write_text("\n".join(lines))
+
+    mp.dps = 30
+    lines = ["# E K_1(W)^2 of unit vectors by mpmath at 30 digits; made by scripts/reference_values.py.\n"]
+    for rank in (1, 2, 3, 7, 8, 40, 300):
+        for t in (0.001, 0.1, 0.7, 1.5707, 2.5, 3.1):
+            value = bottleneck(mpf(t), rank)
+            lines.append(f"[[case]]\nrank = {rank}\nangle = {t}\nmean_square = {text(value)}\n")
+    (HERE / "bottleneck.toml").write_text("\n".join(lines))
 
 
 if __name__ == "__main__":

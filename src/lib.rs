@@ -33,6 +33,7 @@
 //! | [`arccos`] | `K_1` and `K_2` |
 //! | [`masked`] | `K~_1` and `K~_2`: one method a file, behind one trait |
 //! | [`theorem`] | Theorem 1 |
+//! | [`bottleneck`] | the same for a network whose first matrix is a product of two |
 //! | [`all_pairs`] | Theorem 1 by the moment expansion, for all pairs of two sets |
 //! | [`paper`] | Eq. (4), its diagonal form and optimal connectivity, as published |
 //! | [`connectivity`], [`budget`] | the connectivity `p`, and what a weight budget makes of it, layer by layer |
@@ -69,6 +70,7 @@
 
 pub mod all_pairs;
 pub mod arccos;
+pub mod bottleneck;
 pub mod budget;
 pub mod connectivity;
 pub mod data;

@@ -63,7 +63,7 @@ fn drawn_networks_have_the_distances_of_theory() {
             pairs.iter().map(|pair| infinite_width_kernel(arc_cosine(pair.gram()).k1, dimension)).collect();
         for mask in [MaskFamily::Bernoulli, MaskFamily::ExactCount, MaskFamily::ConstantFanIn] {
             let law = LayerLaw { rows: WIDTH, columns: dimension, connectivity: p, mask, law: WeightLaw::Gaussian };
-            let drawn = SampledDistances::draw(&inputs, law, 3, INITIALISATIONS, limits.clone()).unwrap();
+            let drawn = SampledDistances::draw(&inputs, None, law, 3, INITIALISATIONS, limits.clone()).unwrap();
             let by_initialisation = drawn.by_initialisation();
             let (found, error) = (mean(by_initialisation), standard_error(by_initialisation).unwrap());
             let (expected, bound) = theory(mask, &pairs, p, dimension);

@@ -5,6 +5,7 @@ use ndarray::ArrayView1;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sparsewidth::arccos::arc_cosine;
+use sparsewidth::bottleneck::LinearBottleneck;
 use sparsewidth::connectivity::Connectivity;
 use sparsewidth::gram::Pair;
 use sparsewidth::masked::{
@@ -39,6 +40,29 @@ struct MaskedCase {
 fn cases<T: DeserializeOwned>(file: &str) -> Vec<T> {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(file);
     toml::from_str::<Cases<T>>(&std::fs::read_to_string(path).unwrap()).unwrap().case
+}
+
+#[derive(Deserialize)]
+struct BottleneckCase {
+    rank: usize,
+    angle: f64,
+    mean_square: f64,
+}
+
+#[test]
+fn the_gram_matrix_of_a_bottleneck_to_its_own_bound() {
+    let cases = cases::<BottleneckCase>("bottleneck.toml");
+    assert!(cases.len() >= 40);
+    for BottleneckCase { rank, angle, mean_square } in cases {
+        // Scales that differ, and their square with them.
+        let (x, y) = ([0.5, 0.0], [3.0 * angle.cos(), 3.0 * angle.sin()]);
+        let pair = pair(&x, &y);
+        let (moments, covariance) = LinearBottleneck::new(rank).unwrap().moments(&pair);
+        let found = covariance.value + moments.k1.value.powi(2);
+        let Uncertainty::Bound(bound) = covariance.error else { panic!("no bound") };
+        let difference = (found - 2.25 * mean_square).abs();
+        assert!(difference <= bound, "rank {rank}, angle {angle}: {found} is off by {difference:e} of {bound:e}");
+    }
 }
 
 fn pair<'a>(x: &'a [f64], y: &'a [f64]) -> Pair<'a> {

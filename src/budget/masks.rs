@@ -120,7 +120,7 @@ mod tests {
             law: WeightLaw::Uniform,
             parametrisation: Parametrisation::NeuralTangent,
             biases: false,
-            activation: Activation::Relu,
+            between: vec![Activation::Relu],
         };
         let network = Mlp::draw(&law, 7, 0).unwrap();
         let layer = LayerShape { name: "first".into(), shape: vec![128, 784] };

@@ -1,10 +1,12 @@
 //! Where the weights of a fixed budget go, layer by layer and entry by entry; and the settings of the paper's MLP experiment.
 
 mod architecture;
+mod bottleneck;
 mod masks;
 mod rule;
 
 pub use architecture::{Architecture, LayerShape, Stem};
+pub use bottleneck::{linear_bottleneck_width, nonlinear_bottleneck_width, product_weights};
 pub use masks::{Positions, masks_npz};
 pub use rule::Rule;
 

@@ -24,7 +24,7 @@ const DESCRIPTION: &str = "sparsewidth";
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Description {
-    activation: Activation,
+    between: Vec<Activation>,
     parametrisation: Parametrisation,
 }
 
@@ -41,7 +41,8 @@ impl Checkpoint {
     /// The network as a safetensors file: for each layer, numbered from 0, `layerI.weight` (`w`, F32, outputs x inputs),
     /// `layerI.mask` (BOOL, which of them exist), `layerI.bias` (F32, where there are any) and `layerI.scale` (F32, no dimension):
     /// the layer is `output = scale weight input + bias`. `input.shift` and `input.factor` (F64) make `input = (image - shift)
-    /// factor`, pixel by pixel. The metadata's entry `sparsewidth` is a JSON object with the `activation` and the `parametrisation`.
+    /// factor`, pixel by pixel. The metadata's entry `sparsewidth` is a JSON object: `between`, the
+    /// activations that follow each layer but the last, and the `parametrisation`.
     ///
     /// # Errors
     /// Where it cannot be written in that format.
@@ -70,7 +71,7 @@ impl Checkpoint {
             .collect::<std::result::Result<Vec<_>, _>>()
             .map_err(failure)?;
         let description = Description {
-            activation: self.network.activation(),
+            between: self.network.between().to_vec(),
             parametrisation: self.network.layers()[0].parametrisation(),
         };
         let description =
@@ -152,8 +153,15 @@ impl Checkpoint {
         if shift.len() != inputs || factor.len() != inputs {
             return Err(format!("has a normalisation of {} and {} inputs for {inputs}", shift.len(), factor.len()));
         }
+        if description.between.len() + 1 != layers.len() {
+            return Err(format!(
+                "has {} layers with {} activations between them",
+                layers.len(),
+                description.between.len()
+            ));
+        }
         Ok(Self {
-            network: Mlp::from_layers(layers, description.activation),
+            network: Mlp::from_layers(layers, description.between),
             normaliser: Normaliser::from_maps(shift, factor),
         })
     }
@@ -201,7 +209,7 @@ mod tests {
             law: WeightLaw::Gaussian,
             parametrisation: Parametrisation::Standard,
             biases: true,
-            activation: Activation::Linear,
+            between: vec![Activation::Linear, Activation::Relu],
         };
         let images = Mnist::embedded().unwrap().train.images.mapv(f64::from);
         let normaliser = Normaliser::fit(Normalisation::Pixel, &images, true).unwrap();
@@ -215,6 +223,7 @@ mod tests {
         let mut read = Checkpoint::parse(&bytes).unwrap();
         assert_eq!(read.to_bytes().unwrap(), bytes);
         assert_eq!(read.network.weights(), written.network.weights());
+        assert_eq!(read.network.between(), written.network.between());
         let test = Mnist::embedded().unwrap().test;
         assert_eq!(read.evaluate(&test).unwrap(), written.evaluate(&test).unwrap());
     }
@@ -234,9 +243,10 @@ mod tests {
             Checkpoint::parse(&changed).unwrap_err()
         };
         assert!(changed("linear", "convex").contains("convex"));
-        let empty = r#"{"__metadata__":{"sparsewidth":"{\"activation\":\"relu\",\"parametrisation\":\"standard\"}"},"layer0.mask":{"dtype":"BOOL","shape":[1099511627776,0],"data_offsets":[0,0]},"layer0.weight":{"dtype":"F32","shape":[1099511627776,0],"data_offsets":[0,0]}}"#;
+        let empty = r#"{"__metadata__":{"sparsewidth":"{\"between\":[],\"parametrisation\":\"standard\"}"},"layer0.mask":{"dtype":"BOOL","shape":[1099511627776,0],"data_offsets":[0,0]},"layer0.weight":{"dtype":"F32","shape":[1099511627776,0],"data_offsets":[0,0]}}"#;
         let empty = [&(empty.len() as u64).to_le_bytes()[..], empty.as_bytes()].concat();
         assert!(Checkpoint::parse(&empty).unwrap_err().contains("[1099511627776, 0]"));
+        assert!(changed("layer2.weight", "layer9.weight").contains("2 layers with 2 activations"));
         assert!(changed("layer1.mask", "layer7.mask").contains("no tensor layer1.mask"));
         assert!(changed("layer0.weight", "layer9.weight").contains("no layer"));
     }

@@ -1,6 +1,8 @@
 //! Multilayer perceptrons: forward, gradient and a step of stochastic gradient descent.
 
+use std::fmt;
 use std::ops::Range;
+use std::str::FromStr;
 
 use ndarray::{Array2, aview1, s};
 use serde::{Deserialize, Serialize};
@@ -12,13 +14,13 @@ use super::rows::{exponentials, largest, relu_backward};
 use crate::connectivity::Connectivity;
 use crate::error::{Error, Result};
 
-/// What is between the layers of a perceptron.
+/// What is between two layers of a perceptron.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
     /// `[x]_+`.
     Relu,
-    /// Nothing: the network is linear, however many layers it has.
+    /// Nothing: the two layers are one matrix, a product.
     Linear,
 }
 
@@ -29,6 +31,51 @@ impl Activation {
             Self::Relu => "relu",
             Self::Linear => "linear",
         }
+    }
+}
+
+/// A layer between the inputs and the hidden layer, written `linear:WIDTH` or `relu:WIDTH`: narrower than the hidden layer it is a
+/// bottleneck; linear it makes the matrix of the hidden layer a product of two, of rank at most its width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct LayerBefore {
+    /// Its number of units, at least 1.
+    pub width: usize,
+    /// What follows it.
+    pub activation: Activation,
+}
+
+impl fmt::Display for LayerBefore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.activation.name(), self.width)
+    }
+}
+
+impl FromStr for LayerBefore {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (name, width) = text.split_once(':').unwrap_or((text, ""));
+        let activation =
+            [Activation::Relu, Activation::Linear].into_iter().find(|activation| activation.name() == name);
+        match (activation, width.parse()) {
+            (Some(activation), Ok(width)) if width > 0 => Ok(Self { width, activation }),
+            _ => Err(Error::value("before", text, "is no layer", "write for instance linear:7 or relu:50")),
+        }
+    }
+}
+
+impl TryFrom<String> for LayerBefore {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<LayerBefore> for String {
+    fn from(layer: LayerBefore) -> Self {
+        layer.to_string()
     }
 }
 
@@ -47,16 +94,17 @@ pub struct MlpLaw {
     pub parametrisation: Parametrisation,
     /// Whether every layer has biases.
     pub biases: bool,
-    /// What is between the layers.
-    pub activation: Activation,
+    /// What follows each layer but the last: one fewer than connectivities.
+    pub between: Vec<Activation>,
 }
 
 /// A multilayer perceptron.
 #[derive(Clone, Debug)]
 pub struct Mlp {
-    activation: Activation,
+    /// What follows each layer but the last.
+    between: Vec<Activation>,
     layers: Vec<Layer>,
-    /// The output of each layer (after the ReLU, but for the last), block by block.
+    /// The output of each layer, after what follows it, block by block.
     activations: Vec<Vec<Row>>,
     /// The gradient of the loss by the output of each layer.
     gradients: Vec<Vec<Row>>,
@@ -66,13 +114,14 @@ impl Mlp {
     /// Draws a network; `initialisation` tells apart the networks of one seed.
     ///
     /// # Errors
-    /// Where sizes and connectivities do not fit each other.
+    /// Where sizes, connectivities and activations do not fit each other.
     pub fn draw(law: &MlpLaw, seed: u64, initialisation: u32) -> Result<Self> {
-        if law.sizes.len() != law.connectivities.len() + 1 || law.sizes.len() < 2 || law.sizes.contains(&0) {
+        let layers = law.connectivities.len();
+        if layers == 0 || law.sizes.len() != layers + 1 || law.sizes.contains(&0) || law.between.len() + 1 != layers {
             return Err(Error::value(
                 "sizes",
-                format!("{:?} with {} connectivities", law.sizes, law.connectivities.len()),
-                "a network needs sizes of at least 1, and one connectivity a layer",
+                format!("{:?} with {layers} connectivities and {} activations", law.sizes, law.between.len()),
+                "a network needs sizes of at least 1, one connectivity a layer, and one activation between two layers",
                 "give inputs, hidden widths and outputs",
             ));
         }
@@ -92,18 +141,18 @@ impl Mlp {
                 Layer::draw(layer_law, id, law.parametrisation, law.biases)
             })
             .collect();
-        Ok(Self::from_layers(layers, law.activation))
+        Ok(Self::from_layers(layers, law.between.clone()))
     }
 
-    /// A network of layers, at least one, that fit each other.
-    pub(super) fn from_layers(layers: Vec<Layer>, activation: Activation) -> Self {
+    /// A network of layers, at least one, that fit each other, with what is between them.
+    pub(super) fn from_layers(layers: Vec<Layer>, between: Vec<Activation>) -> Self {
         let rooms = vec![Vec::new(); layers.len()];
-        Self { activation, layers, activations: rooms.clone(), gradients: rooms }
+        Self { between, layers, activations: rooms.clone(), gradients: rooms }
     }
 
-    /// What is between its layers.
-    pub fn activation(&self) -> Activation {
-        self.activation
+    /// What follows each layer but the last.
+    pub fn between(&self) -> &[Activation] {
+        &self.between
     }
 
     /// The layers, from the inputs on.
@@ -185,7 +234,6 @@ impl Mlp {
 
     /// The activations of one block of inputs, at its place among those that there is room for.
     fn forward(&mut self, input: Input, starts: &[Vec<f32>], place: usize) -> Result<()> {
-        let last = self.layers.len() - 1;
         for (index, (layer, starts)) in self.layers.iter().zip(starts).enumerate() {
             let (before, after) = self.activations.split_at_mut(index);
             let output = &mut after[0][at(place, layer.outputs())];
@@ -193,7 +241,7 @@ impl Mlp {
                 None => input,
                 Some(before) => Input { rows: &before[at(place, layer.inputs())], places: None },
             };
-            layer.forward(input, starts, output, index < last && self.activation == Activation::Relu)?;
+            layer.forward(input, starts, output, self.between.get(index) == Some(&Activation::Relu))?;
         }
         Ok(())
     }
@@ -220,7 +268,7 @@ impl Mlp {
                 let (before, after) = self.gradients.split_at_mut(index);
                 let below = &mut before[index - 1][at(place, layer.inputs())];
                 layer.backward(&after[0][at(place, layer.outputs())], below)?;
-                if self.activation == Activation::Relu {
+                if self.between[index - 1] == Activation::Relu {
                     relu_backward(below, &self.activations[index - 1][at(place, layer.inputs())]);
                 }
             }
@@ -301,7 +349,7 @@ mod tests {
     /// A network in f64 on dense matrices `W = w / sqrt(fan-in)` and biases, written from the definition.
     struct Reference {
         layers: Vec<(Array2<f64>, Array1<f64>)>,
-        activation: Activation,
+        between: Vec<Activation>,
     }
 
     impl Reference {
@@ -312,7 +360,7 @@ mod tests {
                 let weights = layer.to_dense().mapv(f64::from) / (layer.inputs() as f64).sqrt();
                 (weights, Array1::from(biases))
             };
-            Self { layers: network.layers().iter().map(layer).collect(), activation: network.activation }
+            Self { layers: network.layers().iter().map(layer).collect(), between: network.between.clone() }
         }
 
         /// The inputs of each layer, and the outputs.
@@ -320,7 +368,7 @@ mod tests {
             let mut all = vec![input.clone()];
             for (index, (weights, biases)) in self.layers.iter().enumerate() {
                 let output = weights.dot(&all[index]) + biases.view().insert_axis(Axis(1));
-                let rectified = index + 1 < self.layers.len() && self.activation == Activation::Relu;
+                let rectified = self.between.get(index) == Some(&Activation::Relu);
                 all.push(if rectified { output.mapv(|value| value.max(0.0)) } else { output });
             }
             all
@@ -349,7 +397,7 @@ mod tests {
             for (index, (weights, _)) in self.layers.iter().enumerate().rev() {
                 all.insert(0, (gradient.dot(&activations[index].t()), gradient.sum_axis(Axis(1))));
                 gradient = weights.t().dot(&gradient);
-                if self.activation == Activation::Relu {
+                if index > 0 && self.between[index - 1] == Activation::Relu {
                     gradient.zip_mut_with(&activations[index], |gradient, output| {
                         *gradient *= f64::from(*output > 0.0);
                     });
@@ -371,7 +419,7 @@ mod tests {
         connectivities: [f64; 3],
         parametrisation: Parametrisation,
         biases: bool,
-        activation: Activation,
+        between: [Activation; 2],
     ) -> MlpLaw {
         MlpLaw {
             sizes: vec![30, hidden, 20, 4],
@@ -380,16 +428,21 @@ mod tests {
             law: WeightLaw::Uniform,
             parametrisation,
             biases,
-            activation,
+            between: between.to_vec(),
         }
     }
+
+    const RELU: [Activation; 2] = [Activation::Relu; 2];
+    const LINEAR: [Activation; 2] = [Activation::Linear; 2];
+    /// A product of two matrices first.
+    const BOTTLENECK: [Activation; 2] = [Activation::Linear, Activation::Relu];
 
     #[test]
     fn the_reference_is_the_slope_of_its_loss() {
         let (input, labels) = samples();
         let input = input.mapv(f64::from);
-        for activation in [Activation::Relu, Activation::Linear] {
-            let law = law(40, [0.5, 1.0, 0.5], Parametrisation::Standard, true, activation);
+        for between in [RELU, LINEAR, BOTTLENECK] {
+            let law = law(40, [0.5, 1.0, 0.5], Parametrisation::Standard, true, between);
             let mut network = Reference::of(&Mlp::draw(&law, 3, 0).unwrap());
             let gradient = network.gradient(&input, &labels);
             let step = 1e-6;
@@ -434,9 +487,7 @@ mod tests {
     fn check_steps(samples: &Samples, wide: &Array2<f64>) {
         let ((_, labels), rate) = (self::samples(), 3.0);
         for parametrisation in [Parametrisation::NeuralTangent, Parametrisation::Standard] {
-            for (biases, activation) in
-                [(false, Activation::Relu), (true, Activation::Relu), (true, Activation::Linear)]
-            {
+            for (biases, between) in [(false, RELU), (true, RELU), (true, LINEAR), (false, BOTTLENECK)] {
                 // Every kind of layer in every place: sparse, whole, and whole though some of its weights do not exist.
                 for (hidden, connectivities) in [
                     (40, [1.0, 1.0, 1.0]),
@@ -446,7 +497,7 @@ mod tests {
                     (12, [1.0, 0.5, 0.4]),
                     (12, [0.85, 1.0, 0.9]),
                 ] {
-                    let law = law(hidden, connectivities, parametrisation, biases, activation);
+                    let law = law(hidden, connectivities, parametrisation, biases, between);
                     let mut network = Mlp::draw(&law, 3, 0).unwrap();
                     let before = Reference::of(&network);
                     let weights = network.weights();

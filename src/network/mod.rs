@@ -15,5 +15,5 @@ pub use blocks::{Batch, Blocks, Samples};
 pub use checkpoint::Checkpoint;
 pub use draw::{DrawnLayer, LayerId, LayerLaw, MaskFamily, SparseRows, WeightLaw};
 pub use layer::{Layer, Parametrisation};
-pub use mlp::{Activation, Evaluation, Mlp, MlpLaw};
+pub use mlp::{Activation, Evaluation, LayerBefore, Mlp, MlpLaw};
 pub use train::{Curve, TrainingData, TrainingRun, TrainingSpec, check_learning_rate, train};

@@ -8,7 +8,7 @@ use super::picture::Picture;
 use crate::connectivity::Connectivity;
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
-use crate::network::{Activation, Curve};
+use crate::network::{Activation, Curve, LayerBefore};
 use crate::study::{Family, Record, TrainingRecord};
 
 /// The name of the file that holds all records of a study, and from which pictures are redrawn.
@@ -39,6 +39,7 @@ struct Epoch {
     family: Family,
     activation: Activation,
     width: usize,
+    before: Option<LayerBefore>,
     connectivity: Connectivity,
     last_connectivity: Connectivity,
     learning_rate: f64,
@@ -56,6 +57,7 @@ fn epochs(run: &TrainingRecord) -> Vec<Epoch> {
         family: run.family,
         activation: run.activation,
         width: run.width,
+        before: run.before,
         connectivity: run.connectivity,
         last_connectivity: run.last_connectivity,
         learning_rate: run.learning_rate,

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::error::Result;
-use crate::network::{LayerId, LayerLaw};
+use crate::network::{Activation, LayerId, LayerLaw};
 use crate::sampled::{PairedInputs, sampled_kernels};
 use crate::statistics::mean;
 
@@ -24,12 +24,14 @@ impl SampledDistances {
     /// Initialisations that are drawn side by side; they are added in their order.
     const TOGETHER: usize = 32;
 
-    /// Draws `initialisations` layers and compares them with `reference`, one value a pair.
+    /// Draws `initialisations` hidden layers, each after a layer of its own where there is one `before` it, and compares their kernels
+    /// with `reference`, one value a pair.
     ///
     /// # Errors
     /// See [`sampled_kernels`].
     pub fn draw(
         inputs: &PairedInputs,
+        before: Option<(LayerLaw, Activation)>,
         law: LayerLaw,
         seed: u64,
         initialisations: usize,
@@ -40,7 +42,14 @@ impl SampledDistances {
             let drawn: Vec<Vec<f64>> = (start..(start + Self::TOGETHER).min(initialisations))
                 .into_par_iter()
                 .map(|initialisation| {
-                    sampled_kernels(inputs, law, LayerId { seed, initialisation: initialisation as u32, layer: 0 })
+                    let id = LayerId { seed, initialisation: initialisation as u32, layer: 0 };
+                    match before {
+                        None => sampled_kernels(inputs, law, id),
+                        Some((before, activation)) => {
+                            let inputs = inputs.after(before, id, activation)?;
+                            sampled_kernels(&inputs, law, LayerId { layer: 1, ..id })
+                        }
+                    }
                 })
                 .collect::<Result<_>>()?;
             drawn.iter().for_each(|kernels| distances.add(kernels));

@@ -24,6 +24,15 @@ pub fn takes_dense(law: &LayerLaw) -> bool {
 
 /// `[u_i.x]_+` for rows `i` and all inputs, shape `(rows, inputs)`; inputs of shape `(d, inputs)`, in standard layout.
 pub fn hidden_features(weights: &SparseRows, law: LayerLaw, inputs: &Array2<f32>) -> Result<Array2<f32>> {
+    let mut hidden = linear_features(weights, law, inputs)?;
+    if let Some(values) = hidden.as_slice_mut() {
+        relu(values);
+    }
+    Ok(hidden)
+}
+
+/// `u_i.x`, the same.
+pub fn linear_features(weights: &SparseRows, law: LayerLaw, inputs: &Array2<f32>) -> Result<Array2<f32>> {
     let samples = inputs.ncols();
     let mut hidden = Array2::zeros((weights.rows(), samples));
     if takes_dense(&law) {
@@ -31,9 +40,6 @@ pub fn hidden_features(weights: &SparseRows, law: LayerLaw, inputs: &Array2<f32>
         product(dense.view(), inputs.view(), 1.0, false, hidden.view_mut())?;
     } else if let (Some(input), Some(output)) = (inputs.as_slice(), hidden.as_slice_mut()) {
         sparse_product(weights, input, output, samples);
-    }
-    if let Some(values) = hidden.as_slice_mut() {
-        relu(values);
     }
     Ok(hidden)
 }

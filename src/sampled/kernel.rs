@@ -4,11 +4,11 @@ use ndarray::{Array2, ArrayView2};
 use rand::RngExt;
 use rayon::prelude::*;
 
-use super::features::{hidden_features, scale_of};
+use super::features::{hidden_features, linear_features, scale_of};
 use super::vector::add_pair_products;
 use crate::error::{Error, Result};
 use crate::gram::check_inputs;
-use crate::network::{DrawnLayer, LayerId, LayerLaw};
+use crate::network::{Activation, DrawnLayer, LayerId, LayerLaw};
 use crate::random::{Purpose, Stream};
 
 /// Hidden units that are drawn and summed together: the unit of work, and of the order of summation.
@@ -62,6 +62,34 @@ impl PairedInputs {
         self.features.nrows()
     }
 
+    /// The outputs `u x / sqrt(d)` of a drawn layer `u`, or their positive parts, in the place of the inputs: what a layer after it sees.
+    ///
+    /// # Errors
+    /// Where the layer does not have `d` columns, or has no rows.
+    pub fn after(&self, law: LayerLaw, id: LayerId, activation: Activation) -> Result<Self> {
+        self.check(law)?;
+        let rows = DrawnLayer::new(law, id).all_rows();
+        let mut features = match activation {
+            Activation::Relu => hidden_features(&rows, law, &self.features)?,
+            Activation::Linear => linear_features(&rows, law, &self.features)?,
+        };
+        features *= (1.0 / (law.columns as f64).sqrt()) as f32;
+        Ok(Self { features, ..self.clone() })
+    }
+
+    /// Refuses a layer that does not take these inputs.
+    fn check(&self, law: LayerLaw) -> Result<()> {
+        if law.columns == self.dimension() && law.rows > 0 {
+            return Ok(());
+        }
+        Err(Error::value(
+            "width, dimension",
+            format!("{}, {}", law.rows, law.columns),
+            format!("the inputs have dimension {} and the width must be at least 1", self.dimension()),
+            "give a layer that fits",
+        ))
+    }
+
     /// The number of pairs.
     pub fn pairs(&self) -> usize {
         self.pairs.len()
@@ -101,14 +129,7 @@ impl PairedInputs {
 /// # Errors
 /// Where the layer does not have `d` columns, or has no rows.
 pub fn sampled_kernels(inputs: &PairedInputs, law: LayerLaw, id: LayerId) -> Result<Vec<f64>> {
-    if law.columns != inputs.dimension() || law.rows == 0 {
-        return Err(Error::value(
-            "width, dimension",
-            format!("{}, {}", law.rows, law.columns),
-            format!("the inputs have dimension {} and the width must be at least 1", inputs.dimension()),
-            "give a layer that fits",
-        ));
-    }
+    inputs.check(law)?;
     let drawn = DrawnLayer::new(law, id);
     let mut sums = vec![0.0; inputs.pairs.len()];
     let chunks = law.rows.div_ceil(ROWS);

@@ -10,14 +10,15 @@ use super::record::DistanceRecord;
 use super::spec::{DistanceMethod, DistanceSpec, Reference, SparseWidth};
 use crate::all_pairs::{PairDistances, all_pairs};
 use crate::arccos::arc_cosine;
+use crate::bottleneck::LinearBottleneck;
 use crate::connectivity::Connectivity;
 use crate::data::{DataSource, Inputs, Normalisation};
 use crate::error::{Error, Result};
-use crate::gram::Pair;
+use crate::gram::{Gram, Pair};
 use crate::masked::{
     Auto, Estimate, FixedCount, MaskedKernel, MaskedMoments, Method, Moments, Quadrature, Sampling, Uncertainty,
 };
-use crate::network::{LayerId, LayerLaw, MaskFamily, WeightLaw};
+use crate::network::{Activation, LayerBefore, LayerId, LayerLaw, MaskFamily, WeightLaw};
 use crate::paper;
 use crate::sampled::{
     AllPairsDistances, Device, PairedInputs, SampledDistances, SampledNetwork, Sweep, TiledInputs, sampled_kernels,
@@ -158,6 +159,14 @@ impl DistanceInputs {
         progress: &(dyn Fn(f64) + Sync),
     ) -> Result<DistanceRecord> {
         let found = match method {
+            _ if !method.serves(network) => {
+                let problem = format!("has no theory for a layer {} before the hidden one", option(network.before));
+                return Err(Error::value("methods", method.name(), problem, "use sampled"));
+            }
+            DistanceMethod::Theorem1 if let Some(before) = network.before => {
+                let bottleneck = LinearBottleneck::new(before.width)?;
+                self.theorem_1(spec, network, |_, pair| Ok(bottleneck.moments(pair)))?
+            }
             DistanceMethod::Sampled => self.sampled(spec, network, seed)?,
             DistanceMethod::SampledAll => self.sampled_all(spec, network, seed, progress)?,
             DistanceMethod::Theorem1 => {
@@ -190,6 +199,13 @@ impl DistanceInputs {
         };
         let sampled = method.draws_networks();
         let spread = found.spread;
+        let reference_square = match method {
+            DistanceMethod::Paper
+            | DistanceMethod::PaperEven
+            | DistanceMethod::SampledAll
+            | DistanceMethod::MomentsAll => None,
+            _ => Some(mean(&self.limits(spec, network)?.iter().map(|kernel| kernel * kernel).collect::<Vec<_>>())),
+        };
         Ok(DistanceRecord {
             version: env!("CARGO_PKG_VERSION").into(),
             data: data.to_string(),
@@ -197,6 +213,7 @@ impl DistanceInputs {
             normalisation: self.normalisation,
             dimension: self.dimension(),
             width: network.width,
+            before: network.before,
             connectivity: found.connectivity,
             method,
             mask: if sampled || method == DistanceMethod::Theorem1Masks { spec.mask } else { MaskFamily::Bernoulli },
@@ -227,23 +244,43 @@ impl DistanceInputs {
             variance_error: found.part_errors[1],
             diagonal: found.diagonal.map(|(mean, _)| mean),
             diagonal_error: found.diagonal.and_then(|(_, error)| error),
+            reference_square,
         })
     }
 
+    /// The infinite-width kernel of each pair, of networks of one hidden layer or, where a ReLU layer comes before it, of two:
+    /// `v K_1 / d`, or `v^2` times the `K_1` of the kernels of the layer before.
+    fn limits(&self, spec: &DistanceSpec, network: &SparseWidth) -> Result<Vec<f64>> {
+        let (d, v) = (self.dimension(), spec.law.variance().powi(network.layers()));
+        let limits: Vec<f64> = match network.before {
+            Some(LayerBefore { activation: Activation::Relu, .. }) => {
+                let of_pair = |((i, j), k1): (&(usize, usize), &f64)| {
+                    let gram = Pair::new(self.values.row(*i), self.values.row(*j))?.gram();
+                    Ok(arc_cosine(Gram { a: 0.5 * gram.a, b: 0.5 * gram.b, c: *k1 }).k1)
+                };
+                self.pairs.par_iter().zip(&self.k1).map(of_pair).collect::<Result<_>>()?
+            }
+            _ => self.k1.clone(),
+        };
+        Ok(limits.iter().map(|k1| v * infinite_width_kernel(*k1, d)).collect())
+    }
+
     fn sampled(&self, spec: &DistanceSpec, network: &SparseWidth, seed: u64) -> Result<Distances> {
-        let (d, v) = (self.dimension(), spec.law.variance());
+        let d = self.dimension();
         let law = |rows, connectivity| law_of(spec, rows, d, connectivity);
         let reference = match spec.reference {
-            Reference::Analytic => self.k1.iter().map(|k1| v * infinite_width_kernel(*k1, d)).collect(),
+            Reference::Analytic => self.limits(spec, network)?,
             Reference::Dense(width) => {
                 // The last initialisation number, which no study reaches: independent of all the networks compared.
                 let id = LayerId { seed, initialisation: u32::MAX, layer: 0 };
                 sampled_kernels(&self.sampled, law(width, Connectivity::DENSE), id)?
             }
         };
-        let layer = law(network.width, network.connectivity);
+        let before = network.before.map(|before| (law(before.width, network.connectivity), before.activation));
+        let columns = network.before.map_or(d, |before| before.width);
+        let layer = law_of(spec, network.width, columns, network.connectivity);
         let initialisations = spec.draws(network, d);
-        let drawn = SampledDistances::draw(&self.sampled, layer, seed, initialisations, reference)?;
+        let drawn = SampledDistances::draw(&self.sampled, before, layer, seed, initialisations, reference)?;
         Ok(Distances {
             connectivity: network.connectivity,
             spread: Spread::of_random_pairs(&drawn.by_pair()),
@@ -262,7 +299,7 @@ impl DistanceInputs {
         network: &SparseWidth,
         masked: impl Fn(u32, &Pair) -> Result<(MaskedMoments, Estimate)> + Sync,
     ) -> Result<Distances> {
-        let (d, v2) = (self.dimension(), spec.law.variance().powi(2));
+        let (d, v2) = (self.dimension(), spec.law.variance().powi(2 * network.layers()));
         let d2 = (d as f64).powi(2);
         let row = |i: usize| -> ArrayView1<f64> { self.values.row(i) };
         let others = network.width as f64 - 1.0;
@@ -413,6 +450,10 @@ fn together(spec: &DistanceSpec, place: usize, dimension: usize) -> Vec<SampledN
 /// The place of a network in its study.
 fn place_of(spec: &DistanceSpec, network: &SparseWidth) -> Result<usize> {
     spec.networks.iter().position(|other| other == network).ok_or_else(|| foreign(network))
+}
+
+fn option(before: Option<LayerBefore>) -> String {
+    before.map_or("(none)".into(), |layer| layer.to_string())
 }
 
 fn foreign(network: &SparseWidth) -> Error {

@@ -49,8 +49,9 @@ impl Task {
     fn name(&self) -> String {
         match self {
             Self::Distance { normalisation, method, network } => {
-                let SparseWidth { width, connectivity, .. } = network;
-                format!("distance/{}/{}/{width}:{}", normalisation.name(), method.name(), connectivity.get())
+                let SparseWidth { width, before, connectivity, .. } = network;
+                let before = before.map_or(String::new(), |layer| format!("after-{layer}-"));
+                format!("distance/{}/{}/{before}{width}:{}", normalisation.name(), method.name(), connectivity.get())
             }
             Self::Training { network, run } => format!("training/{}/{run}", network.name()),
         }
@@ -229,7 +230,7 @@ impl StudySpec {
         if let Some(spec) = &self.distance {
             for normalisation in &spec.normalisations {
                 for method in &spec.methods {
-                    for network in &spec.networks {
+                    for network in spec.networks.iter().filter(|network| method.serves(network)) {
                         tasks.push(Task::Distance {
                             normalisation: *normalisation,
                             method: *method,
@@ -256,8 +257,9 @@ impl StudySpec {
                 let entries = DIMENSION * network.connectivity.get();
                 match method {
                     DistanceMethod::Sampled => {
-                        let width = network.width as f64 * spec.draws(network, DIMENSION as usize) as f64;
-                        width * (entries * 1e4 + 2.0 * spec.pairs as f64 + 10.0 * DIMENSION)
+                        let drawn = network.weights(DIMENSION as usize) * 1e4
+                            + network.width as f64 * (2.0 * spec.pairs as f64 + 10.0 * DIMENSION);
+                        drawn * spec.draws(network, DIMENSION as usize) as f64
                     }
                     DistanceMethod::SampledAll => {
                         5e7 * (network.width as f64 + 50.0) * spec.initialisations as f64 / 100.0

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::training_spec::{Family, TrainedNetwork};
 use crate::connectivity::Connectivity;
 use crate::error::{Error, Result};
-use crate::network::{Activation, Parametrisation, check_learning_rate};
+use crate::network::{Activation, LayerBefore, Parametrisation, check_learning_rate};
 
 /// The learning rate found for one network.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,11 +15,14 @@ use crate::network::{Activation, Parametrisation, check_learning_rate};
 pub struct LearningRate {
     /// The family of the network.
     pub family: Family,
-    /// What is between its layers.
+    /// What follows its hidden layer.
     pub activation: Activation,
     /// Its hidden width.
     pub width: usize,
-    /// The connectivity of its first layer.
+    /// The layer before the hidden one, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<LayerBefore>,
+    /// The connectivity of every layer but the last.
     pub connectivity: Connectivity,
     /// The connectivity of its last layer.
     pub last_connectivity: Connectivity,
@@ -49,15 +52,16 @@ impl LearningRate {
     fn is_of(&self, network: &TrainedNetwork, parametrisation: Parametrisation, biases: bool) -> bool {
         // A connectivity is a quotient of whole numbers: told apart by far less.
         let equal = |a: Connectivity, b: Connectivity| (a.get() / b.get() - 1.0).abs() < 1e-9;
-        (self.family, self.activation, self.width) == (network.family, network.activation, network.width)
+        (self.family, self.activation) == (network.family, network.activation)
+            && (self.width, self.before) == (network.width, network.before)
             && (self.parametrisation, self.biases) == (parametrisation, biases)
             && equal(self.connectivity, network.connectivity)
             && equal(self.last_connectivity, network.last_connectivity)
     }
 
     fn network(&self) -> TrainedNetwork {
-        let Self { family, activation, width, connectivity, last_connectivity, learning_rate, .. } = *self;
-        TrainedNetwork { family, activation, width, connectivity, last_connectivity, learning_rate }
+        let Self { family, activation, width, before, connectivity, last_connectivity, learning_rate, .. } = *self;
+        TrainedNetwork { family, activation, width, before, connectivity, last_connectivity, learning_rate }
     }
 }
 
@@ -105,11 +109,12 @@ impl LearningRates {
     pub fn of(&self, network: &TrainedNetwork, parametrisation: Parametrisation, biases: bool) -> Result<f64> {
         let found = self.rate.iter().find(|rate| rate.is_of(network, parametrisation, biases));
         found.map(|rate| rate.learning_rate).ok_or_else(|| {
-            let TrainedNetwork { family, activation, width, connectivity, last_connectivity, .. } = network;
+            let TrainedNetwork { family, activation, width, before, connectivity, last_connectivity, .. } = network;
             let problem = format!(
-                "has no rate of a {} {} network of width {width}, connectivity {}, last layer {}, {} parametrisation, {} biases",
+                "has no rate of a {} {} network of width {width}{}, connectivity {}, last layer {}, {} parametrisation, {} biases",
                 family.name(),
                 activation.name(),
+                before.map_or(String::new(), |layer| format!(" after {layer}")),
                 connectivity.get(),
                 last_connectivity.get(),
                 parametrisation.name(),
@@ -132,6 +137,7 @@ mod tests {
             family: Family::Sparse,
             activation: Activation::Relu,
             width: 128,
+            before: None,
             connectivity: p,
             last_connectivity: Connectivity::DENSE,
             parametrisation: Parametrisation::NeuralTangent,

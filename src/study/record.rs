@@ -7,7 +7,7 @@ use super::training_spec::{Family, TrainedNetwork};
 use crate::connectivity::Connectivity;
 use crate::data::Normalisation;
 use crate::error::{Error, Result};
-use crate::network::{Activation, Curve, MaskFamily, Parametrisation, WeightLaw};
+use crate::network::{Activation, Curve, LayerBefore, MaskFamily, Parametrisation, WeightLaw};
 
 /// One result of a study.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,6 +80,9 @@ pub struct DistanceRecord {
     pub dimension: usize,
     /// Hidden width `n`.
     pub width: usize,
+    /// The layer before the hidden one, where there is one.
+    #[serde(default)]
+    pub before: Option<LayerBefore>,
     /// Connectivity `p` at which the method was evaluated.
     pub connectivity: Connectivity,
     /// How the distance was found.
@@ -132,6 +135,10 @@ pub struct DistanceRecord {
     pub diagonal: Option<f64>,
     /// See `diagonal`.
     pub diagonal_error: Option<f64>,
+    /// Mean over the pairs of the square of the infinite-width kernel that networks are compared with, where they are taken one by one:
+    /// a unit for distances of networks whose limits differ.
+    #[serde(default)]
+    pub reference_square: Option<f64>,
 }
 
 impl DistanceRecord {
@@ -151,8 +158,8 @@ impl DistanceRecord {
 impl TrainingRecord {
     /// The network that was trained.
     pub fn network(&self) -> TrainedNetwork {
-        let Self { family, activation, width, connectivity, last_connectivity, learning_rate, .. } = *self;
-        TrainedNetwork { family, activation, width, connectivity, last_connectivity, learning_rate }
+        let Self { family, activation, width, before, connectivity, last_connectivity, learning_rate, .. } = *self;
+        TrainedNetwork { family, activation, width, before, connectivity, last_connectivity, learning_rate }
     }
 }
 
@@ -177,17 +184,20 @@ pub struct TrainingRecord {
     pub test_samples: usize,
     /// Input dimension `d`.
     pub dimension: usize,
-    /// Sparse or dense.
+    /// The way in which it was widened.
     pub family: Family,
-    /// What is between the layers.
+    /// What follows the hidden layer.
     pub activation: Activation,
     /// Hidden width `n`.
     pub width: usize,
-    /// Connectivity `p` of the first layer.
+    /// The layer before the hidden one, where there is one.
+    #[serde(default)]
+    pub before: Option<LayerBefore>,
+    /// Connectivity `p` of every layer but the last.
     pub connectivity: Connectivity,
     /// Connectivity of the last layer.
     pub last_connectivity: Connectivity,
-    /// Weights that exist, both layers, without biases.
+    /// Weights that exist, all layers, without biases.
     pub weights: usize,
     /// Whether every layer has biases.
     pub biases: bool,

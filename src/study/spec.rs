@@ -11,7 +11,7 @@ use crate::connectivity::Connectivity;
 use crate::data::{DataSource, Normalisation};
 use crate::error::{Error, Result};
 use crate::masked::{Quadrature, Sampling};
-use crate::network::{MaskFamily, WeightLaw};
+use crate::network::{Activation, LayerBefore, MaskFamily, WeightLaw};
 
 /// The largest width that a study takes.
 pub(super) const MAX_WIDTH: usize = 100_000_000;
@@ -79,6 +79,9 @@ pub(super) fn check_distinct<T: PartialEq>(name: &str, entries: &[T], text: impl
 pub struct SparseWidth {
     /// The hidden width `n`.
     pub width: usize,
+    /// The layer before the hidden one, where there is one, of the same connectivity.
+    #[serde(default)]
+    pub before: Option<LayerBefore>,
     /// The connectivity `p` of the first layer.
     pub connectivity: Connectivity,
     /// The connectivity if the whole budget, last layer included, were spread evenly: the fixed `n p` that the paper's
@@ -95,9 +98,24 @@ impl SparseWidth {
         let of_width = |width: &usize| {
             let connectivity = first_layer_connectivity(weights, dimension, outputs, *width)?;
             let even = weights as f64 / ((dimension as f64 + outputs as f64) * *width as f64);
-            Ok(Self { width: *width, connectivity, even_connectivity: Connectivity::new(even).ok() })
+            let even_connectivity = Connectivity::new(even).ok();
+            Ok(Self { width: *width, before: None, connectivity, even_connectivity })
         };
         widths.iter().map(of_width).collect()
+    }
+}
+
+impl SparseWidth {
+    /// The number of layers up to the hidden one.
+    pub(super) fn layers(&self) -> i32 {
+        1 + i32::from(self.before.is_some())
+    }
+
+    /// The weights that are expected to exist up to the hidden layer, at input dimension `dimension`.
+    pub fn weights(&self, dimension: usize) -> f64 {
+        let (d, n) = (dimension as f64, self.width as f64);
+        let places = self.before.map_or(d * n, |before| (d + n) * before.width as f64);
+        self.connectivity.get() * places
     }
 }
 
@@ -114,7 +132,7 @@ impl FromStr for SparseWidth {
         }
         let connectivity = Connectivity::new(connectivity.trim().parse().map_err(|_| wrong())?)?;
         at_most("width", width, MAX_WIDTH)?;
-        Ok(Self { width, connectivity, even_connectivity: None })
+        Ok(Self { width, before: None, connectivity, even_connectivity: None })
     }
 }
 
@@ -158,6 +176,18 @@ impl DistanceMethod {
     /// Whether networks are drawn.
     pub fn draws_networks(self) -> bool {
         matches!(self, Self::Sampled | Self::SampledAll)
+    }
+
+    /// Whether it applies to a network. Behind a layer before the hidden one networks are sampled; there is theory as well
+    /// ([`crate::bottleneck`]) where that layer is linear and every weight exists.
+    pub fn serves(self, network: &SparseWidth) -> bool {
+        match (self, network.before) {
+            (_, None) | (Self::Sampled, _) => true,
+            (Self::Theorem1, Some(before)) => {
+                before.activation == Activation::Linear && network.connectivity.is_dense()
+            }
+            _ => false,
+        }
     }
 
     /// The name, as the command line and records spell it.
@@ -279,7 +309,7 @@ impl DistanceSpec {
     /// How often a network is drawn at input dimension `dimension`: [`DistanceSpec::initialisations`] times, or more until
     /// [`DistanceSpec::LEAST_WEIGHTS`].
     pub fn draws(&self, network: &SparseWidth, dimension: usize) -> usize {
-        let weights = (network.connectivity.get() * dimension as f64 * network.width as f64).max(1.0);
+        let weights = network.weights(dimension).max(1.0);
         self.initialisations.max((Self::LEAST_WEIGHTS / weights).ceil() as usize)
     }
 
@@ -318,6 +348,18 @@ impl DistanceSpec {
         })?;
         for network in &self.networks {
             at_most("width", network.width, MAX_WIDTH)?;
+            if network.before.is_none() {
+                continue;
+            }
+            let only = [DistanceMethod::Sampled, DistanceMethod::Theorem1];
+            if let Some(method) = self.methods.iter().find(|method| !only.contains(method)) {
+                let problem = "is not for networks with a layer before the hidden one";
+                return Err(Error::value("methods", method.name(), problem, "use sampled and theorem1"));
+            }
+            if self.reference != Reference::Analytic {
+                let problem = "networks with a layer before the hidden one are compared with the closed form only";
+                return Err(Error::value("reference", self.reference, problem, "use analytic"));
+            }
         }
         if self.methods.contains(&DistanceMethod::SampledAll) && self.reference != Reference::Analytic {
             let problem = "over all pairs kernels are compared with the closed form only";

@@ -59,15 +59,16 @@ impl<'a> PreparedTraining<'a> {
         folder: Option<&Path>,
     ) -> Result<TrainingRecord> {
         let dimension = self.data.features();
+        let (sizes, connectivities, between) = network.layers(dimension, CLASSES);
         let spec = TrainingSpec {
             network: MlpLaw {
-                sizes: vec![dimension, network.width, CLASSES],
-                connectivities: vec![network.connectivity, network.last_connectivity],
+                sizes,
+                connectivities,
                 mask: self.spec.mask,
                 law: self.spec.law,
                 parametrisation: self.spec.parametrisation,
                 biases: self.spec.biases,
-                activation: network.activation,
+                between,
             },
             learning_rate: network.learning_rate,
             epochs,
@@ -93,6 +94,7 @@ impl<'a> PreparedTraining<'a> {
             family: network.family,
             activation: network.activation,
             width: network.width,
+            before: network.before,
             connectivity: network.connectivity,
             last_connectivity: network.last_connectivity,
             weights: trained.weights,

@@ -7,9 +7,9 @@ use crate::budget::{PAPER_WIDTHS, first_layer_connectivity_beside, paper_learnin
 use crate::connectivity::Connectivity;
 use crate::data::{CLASSES, Normalisation, SUBSET_SIZE};
 use crate::error::{Error, Result};
-use crate::network::{Activation, MaskFamily, Parametrisation, WeightLaw, check_learning_rate};
+use crate::network::{Activation, LayerBefore, MaskFamily, Parametrisation, WeightLaw, check_learning_rate};
 
-/// The two ways to widen a network that the paper compares.
+/// The ways to widen a network that are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Family {
@@ -17,6 +17,12 @@ pub enum Family {
     Sparse,
     /// Every weight exists, their number grows.
     Dense,
+    /// As sparse, with two hidden layers of one width.
+    DeepSparse,
+    /// Every weight exists, their number stays, the rank of the first matrix falls: a product of two.
+    LinearBottleneck,
+    /// The same with a ReLU in between: two hidden layers, of which the first narrows as the second widens.
+    NonlinearBottleneck,
 }
 
 impl Family {
@@ -25,20 +31,37 @@ impl Family {
         match self {
             Self::Sparse => "sparse",
             Self::Dense => "dense",
+            Self::DeepSparse => "deep_sparse",
+            Self::LinearBottleneck => "linear_bottleneck",
+            Self::NonlinearBottleneck => "nonlinear_bottleneck",
+        }
+    }
+
+    /// What it is, for legends and tables.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Sparse => "sparse",
+            Self::Dense => "dense",
+            Self::DeepSparse => "sparse, two hidden layers",
+            Self::LinearBottleneck => "linear bottleneck",
+            Self::NonlinearBottleneck => "non-linear bottleneck",
         }
     }
 }
 
-/// A one-hidden-layer perceptron to train.
+/// A perceptron of one hidden layer, or two, to train.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainedNetwork {
     /// Its family.
     pub family: Family,
-    /// What is between its layers.
+    /// What follows the hidden layer.
     pub activation: Activation,
     /// The hidden width.
     pub width: usize,
-    /// The connectivity of the first layer.
+    /// The layer before the hidden one, where there is one.
+    #[serde(default)]
+    pub before: Option<LayerBefore>,
+    /// The connectivity of every layer but the last.
     pub connectivity: Connectivity,
     /// The connectivity of the last layer.
     pub last_connectivity: Connectivity,
@@ -50,13 +73,27 @@ impl TrainedNetwork {
     /// A ReLU network whose last layer is dense, as the paper's.
     pub fn new(family: Family, width: usize, connectivity: Connectivity, learning_rate: f64) -> Self {
         let (activation, last_connectivity) = (Activation::Relu, Connectivity::DENSE);
-        Self { family, activation, width, connectivity, last_connectivity, learning_rate }
+        Self { family, activation, width, before: None, connectivity, last_connectivity, learning_rate }
+    }
+
+    /// Its layers, for inputs and outputs of such dimensions: sizes, connectivities, and what is in between.
+    pub fn layers(&self, inputs: usize, outputs: usize) -> (Vec<usize>, Vec<Connectivity>, Vec<Activation>) {
+        let before = self.before.map(|layer| (layer.width, layer.activation));
+        let hidden = before.into_iter().chain([(self.width, self.activation)]);
+        let (widths, between): (Vec<usize>, Vec<Activation>) = hidden.unzip();
+        let mut connectivities = vec![self.connectivity; widths.len()];
+        connectivities.push(self.last_connectivity);
+        let sizes = [&[inputs][..], &widths, &[outputs]].concat();
+        (sizes, connectivities, between)
     }
 
     /// The name under which journals and files know it, rate included.
     pub fn name(&self) -> String {
-        let Self { family, activation, width, connectivity, last_connectivity, learning_rate } = self;
+        let Self { family, activation, width, before, connectivity, last_connectivity, learning_rate } = self;
         let mut name = format!("{}-{width}-p{}", family.name(), connectivity.get());
+        if let Some(before) = before {
+            name += &format!("-after-{}{}", before.activation.name(), before.width);
+        }
         if !last_connectivity.is_dense() {
             name += &format!("-q{}", last_connectivity.get());
         }
@@ -145,8 +182,9 @@ impl TrainingStudySpec {
     pub(super) fn operations(&self, network: &TrainedNetwork) -> f64 {
         const MNIST: [f64; 3] = [784.0, 6e4, 1e4];
         let [dimension, all, test] = MNIST;
-        let weights = network.width as f64
-            * (dimension * network.connectivity.get() + CLASSES as f64 * network.last_connectivity.get());
+        let (sizes, connectivities, _) = network.layers(dimension as usize, CLASSES);
+        let weights = sizes.windows(2).zip(connectivities).map(|(ends, p)| (ends[0] * ends[1]) as f64 * p.get());
+        let weights: f64 = weights.sum();
         self.epochs as f64 * ((self.samples as f64).min(all) * 3.0 + test) * weights
     }
 
@@ -163,6 +201,8 @@ impl TrainingStudySpec {
         for network in &self.networks {
             check_learning_rate(network.learning_rate)?;
             at_most("width", network.width, MAX_WIDTH)?;
+            let before = network.before.map_or(1, |layer| layer.width);
+            check_counts(&[("width of the layer before", before, MAX_WIDTH)])?;
         }
         Ok(())
     }

@@ -85,13 +85,14 @@ impl TuneReport {
     /// The best rates.
     pub fn rates(&self) -> LearningRates {
         let rate = |tuned: &Tuned| {
-            let TrainedNetwork { family, activation, width, connectivity, last_connectivity, learning_rate } =
+            let TrainedNetwork { family, activation, width, before, connectivity, last_connectivity, learning_rate } =
                 tuned.best.network;
             let TrainingStudySpec { parametrisation, biases, .. } = self.spec.training;
             LearningRate {
                 family,
                 activation,
                 width,
+                before,
                 connectivity,
                 last_connectivity,
                 parametrisation,

@@ -1,0 +1,113 @@
+//! A layer before the hidden one: the distances of drawn networks against theory, and against the limit of two hidden layers.
+
+use ndarray::Array2;
+use sparsewidth::arccos::arc_cosine;
+use sparsewidth::bottleneck::LinearBottleneck;
+use sparsewidth::connectivity::Connectivity;
+use sparsewidth::data::{DataSource, Normalisation};
+use sparsewidth::gram::{Gram, Pair};
+use sparsewidth::network::{Activation, LayerLaw, MaskFamily, WeightLaw};
+use sparsewidth::sampled::{PairedInputs, SampledDistances};
+use sparsewidth::statistics::{mean, standard_error};
+use sparsewidth::theorem::{infinite_width_kernel, theorem_1_of_rows};
+
+fn dense(rows: usize, columns: usize) -> LayerLaw {
+    let (connectivity, mask, law) = (Connectivity::DENSE, MaskFamily::Bernoulli, WeightLaw::Gaussian);
+    LayerLaw { rows, columns, connectivity, mask, law }
+}
+
+fn places(pairs: usize) -> Vec<(usize, usize)> {
+    (0..pairs).map(|pair| (2 * pair, 2 * pair + 1)).collect()
+}
+
+fn pairs<'a>(values: &'a Array2<f64>, places: &[(usize, usize)]) -> Vec<Pair<'a>> {
+    places.iter().map(|(i, j)| Pair::new(values.row(*i), values.row(*j)).unwrap()).collect()
+}
+
+fn inputs() -> [(&'static str, Array2<f64>); 4] {
+    let gaussian = |dimension| DataSource::Gaussian { dimension, samples: 12 }.inputs(1).unwrap().values;
+    let mnist = DataSource::Embedded.inputs(0).unwrap().normalised(Normalisation::Global).unwrap();
+    [
+        ("gaussian 12", gaussian(12)),
+        ("gaussian 100", gaussian(100)),
+        ("gaussian 784", gaussian(784)),
+        ("MNIST 784", mnist),
+    ]
+}
+
+#[test]
+fn drawn_linear_bottlenecks_have_the_distances_of_theory() {
+    const INITIALISATIONS: usize = 12_000;
+    // Sixteen cells with three scores each, normal but for a tail that so many draws leave short: one is beyond 4.5 by chance in 3,000
+    // runs.
+    for (name, values) in inputs() {
+        let (dimension, places) = (values.ncols(), places(6));
+        let pairs = pairs(&values, &places);
+        let drawn_from = PairedInputs::new(values.view(), &places).unwrap();
+        let limits: Vec<f64> =
+            pairs.iter().map(|pair| infinite_width_kernel(arc_cosine(pair.gram()).k1, dimension)).collect();
+        for (rank, width) in [(1, 16), (2, 3), (3, 40), (8, 8)] {
+            let bottleneck = LinearBottleneck::new(rank).unwrap();
+            let expected: Vec<f64> = pairs
+                .iter()
+                .map(|pair| {
+                    let (moments, covariance) = bottleneck.moments(pair);
+                    let (distance, _) = theorem_1_of_rows(&moments, covariance, dimension, width);
+                    assert_eq!(distance.bias_squared, 0.0);
+                    distance.total()
+                })
+                .collect();
+            let before = Some((dense(rank, dimension), Activation::Linear));
+            let hidden = dense(width, rank);
+            let drawn =
+                SampledDistances::draw(&drawn_from, before, hidden, 3, INITIALISATIONS, limits.clone()).unwrap();
+            let by_initialisation = drawn.by_initialisation();
+            let (found, error) = (mean(by_initialisation), standard_error(by_initialisation).unwrap());
+            let z = (found - mean(&expected)) / error;
+            println!("{name}, rank {rank}, width {width}: {found:.4e} against {:.4e}, z {z:.2}", mean(&expected));
+            assert!(z.abs() < 4.5, "{name}, rank {rank}, width {width}: z {z}");
+            // What the drawn kernels' own mean says of the bias, in units of the distance: nothing, within its noise.
+            let (bias_squared, variance) = drawn.bias_and_variance().unwrap();
+            let unit = mean(&expected) / (INITIALISATIONS as f64).sqrt();
+            assert!(bias_squared.abs() < 4.5 * unit, "{name}: bias^2 {bias_squared:e}, {unit:e}");
+            assert!((variance / width as f64 - mean(&expected)).abs() < 4.5 * error, "{name}: variance {variance:e}");
+        }
+    }
+}
+
+#[test]
+fn a_wide_layer_before_leads_to_the_limit_of_two() {
+    const LAYER: usize = 2_000;
+    for (name, values) in inputs() {
+        let (dimension, places) = (values.ncols(), places(6));
+        let pairs = pairs(&values, &places);
+        let drawn_from = PairedInputs::new(values.view(), &places).unwrap();
+        let kernel = |gram: Gram| infinite_width_kernel(arc_cosine(gram).k1, dimension);
+        let one: Vec<f64> = pairs.iter().map(|pair| kernel(pair.gram())).collect();
+        let two: Vec<f64> = pairs
+            .iter()
+            .map(|pair| {
+                let gram = pair.gram();
+                let of = |a: f64, b: f64, c: f64| arc_cosine(Gram { a, b, c }).k1;
+                kernel(Gram {
+                    a: of(gram.a, gram.a, gram.a),
+                    b: of(gram.b, gram.b, gram.b),
+                    c: of(gram.a, gram.b, gram.c),
+                })
+            })
+            .collect();
+        let square = |kernels: &[f64]| mean(&kernels.iter().map(|kernel| kernel * kernel).collect::<Vec<_>>());
+        for (activation, limit, other) in [(Activation::Linear, &one, &two), (Activation::Relu, &two, &one)] {
+            let before = Some((dense(LAYER, dimension), activation));
+            let draw = |limit: &[f64]| {
+                let drawn =
+                    SampledDistances::draw(&drawn_from, before, dense(LAYER, LAYER), 5, 4, limit.to_vec()).unwrap();
+                mean(&drawn.by_pair()) / square(limit)
+            };
+            // Of orthogonal inputs the theory of linear layers has 12 over the width; four draws are within a factor of two of that.
+            let (near, far) = (draw(limit), draw(other));
+            println!("{name}, {activation:?}: {near:.2e} from its limit, {far:.2e} from the other");
+            assert!(near < 24.0 / LAYER as f64 && far > 0.05, "{name}, {activation:?}: {near:e} {far:e}");
+        }
+    }
+}
