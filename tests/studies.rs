@@ -278,3 +278,47 @@ fn tuned_rates_are_trained_with_and_kept_weights_evaluate_as_they_were() {
         assert!((found["test_loss"].as_f64().unwrap() / last - 1.0).abs() < 1e-6);
     }
 }
+
+#[test]
+fn the_ways_to_widen_are_tuned_trained_and_sampled_and_go_on_after_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let training = ["--widths", "8,128", "--samples", "300", "--epochs", "3", "--runs", "2", "--pairs", "200"];
+    let search = ["--tuning-runs", "1", "--lowest", "16", "--highest", "64", "--validation", "300"];
+    let widen = |more: &[&str], name: &str| {
+        let out = at(name);
+        let command = [&["widen", "--initialisations", "3", "--out", &out], &training[..], more].concat();
+        String::from_utf8(run(&command)).unwrap()
+    };
+    let text = widen(&search, "whole");
+    for words in ["sparse, two hidden layers 128", "linear bottleneck 105 after 6", "non-linear bottleneck 50 after 7"]
+    {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(text.contains("Spearman") && text.contains("helps up to a width"), "{text}");
+    let records = String::from_utf8(read(folder.path(), "whole/records.jsonl")).unwrap();
+    let count = |words: &str| records.lines().filter(|line| line.contains(words)).count();
+    // Two networks a way: theory for those of one ReLU layer, two runs each.
+    assert_eq!((count("\"method\":\"sampled\""), count("\"method\":\"theorem1\"")), (8, 4));
+    assert_eq!(count("\"kind\":\"training\""), 16);
+    assert_eq!(count("\"before\":\"linear:6\""), 4);
+
+    // Interrupted in the search, and in the study itself; on another number of threads.
+    for (name, journal) in [("search", "tune/journal.jsonl"), ("study", "journal.jsonl")] {
+        std::fs::create_dir_all(at(&format!("{name}/tune"))).unwrap();
+        for copied in ["tune/journal.jsonl", journal] {
+            let whole = String::from_utf8(read(folder.path(), &format!("whole/{copied}"))).unwrap();
+            let cut: String = whole.lines().take(5).map(|line| format!("{line}\n")).collect();
+            let text = if copied == journal { cut + "{\"task\":\"trai" } else { whole };
+            std::fs::write(at(&format!("{name}/{copied}")), text).unwrap();
+        }
+        widen(&[&search[..], &["--threads", "1"]].concat(), name);
+        assert!(read(folder.path(), &format!("{name}/records.jsonl")) == records.as_bytes(), "{name}: records differ");
+    }
+    // The rates that were found lead to the same.
+    widen(&["--rates", &at("whole/tune/rates.toml")], "rates");
+    for name in ["records.jsonl", "summary.md", "widen.svg", "widen-distance.svg"] {
+        let of = |folder_name: &str| read(folder.path(), &format!("{folder_name}/{name}"));
+        assert!(of("rates") == of("whole"), "{name} differs");
+    }
+}

@@ -357,6 +357,28 @@ fn numbers() {
     heatmap(&["--learning-rate", "inf"], &["learning_rate = inf"]);
     heatmap(&["--runs", "0"], &["runs = 0"]);
     heatmap(&["--data", "gaussian:10"], &["gaussian:10", "labels"]);
+    let widen = |more: &[&str], words: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("widen").display().to_string();
+        refused(&[&["widen", "--out", &out], more].concat(), words);
+        assert!(!Path::new(&out).exists(), "{more:?} left something behind");
+    };
+    widen(&["--ways", "dense"], &["dense", "linear-bottleneck"]);
+    widen(&["--widths", "636"], &["weights = 6352", "too small", "width 636"]);
+    widen(&["--ways", "deep-sparse", "--widths", "0"], &["two hidden layers of width 0"]);
+    widen(&["--ways", "sparse,sparse"], &["networks = 8:1", "given twice"]);
+    widen(&["--ways", "linear-bottleneck", "--bottlenecks", "9"], &["weights = 6352", "at least 7146"]);
+    widen(&["--ways", "nonlinear-bottleneck", "--bottlenecks", "0"], &["bottleneck = 0", "from 1 to"]);
+    widen(&["--ways", "nonlinear-bottleneck", "--weights", "700"], &["weights = 700", "at least 795"]);
+    widen(&["--weights", "0"], &["weights = 0"]);
+    widen(&["--pairs", "0"], &["pairs = 0"]);
+    widen(&["--runs", "0"], &["runs = 0"]);
+    widen(&["--tuning-runs", "0"], &["runs = 0"]);
+    widen(&["--initialisations", "0"], &["initialisations = 0"]);
+    widen(&["--lowest", "0"], &["lowest = 0"]);
+    widen(&["--rates", "rates.toml", "--tuning-runs", "1"], &["--rates", "--tuning-runs"]);
+    widen(&["--rates", "nowhere.toml"], &["nowhere.toml", "cannot be read"]);
+    widen(&["--data", "gaussian:10"], &["gaussian:10", "labels"]);
     let budget = |arch: &str, more: &[&str], words: &[&str]| {
         refused(&[&["budget", "--arch", arch], more].concat(), words);
     };

@@ -13,6 +13,7 @@ mod output;
 mod train;
 mod tune;
 mod verify;
+mod widen;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -47,6 +48,8 @@ enum Command {
     Tune(tune::TuneArgs),
     /// Draw test accuracy over the connectivities of the network and of its last layer, the paper's heat map.
     Heatmap(heatmap::HeatmapArgs),
+    /// Compare the ways to widen at a fixed budget: sparsity, linear and non-linear bottlenecks.
+    Widen(widen::WidenArgs),
     /// Evaluate a network that `train --keep-weights` kept.
     Evaluate(evaluate::EvaluateArgs),
     /// Verify Theorem 1 against sampled networks; the exit code is 1 if they reject it.
@@ -146,6 +149,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Train(args) => train::run(args, &common),
         Command::Tune(args) => tune::run(args, &common),
         Command::Heatmap(args) => heatmap::run(args, &common),
+        Command::Widen(args) => widen::run(args, &common),
         Command::Evaluate(args) => evaluate::run(args, &common),
         Command::Verify(args) => verify::run(args, &common),
         Command::Budget(args) => budget::run(args, &common),

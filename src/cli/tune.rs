@@ -1,6 +1,6 @@
 //! `sparsewidth tune`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sparsewidth::Result;
@@ -8,7 +8,7 @@ use sparsewidth::budget::PAPER_WIDTHS;
 use sparsewidth::data::DataSource;
 use sparsewidth::files::write_atomically;
 use sparsewidth::report::{tune_chart, tune_table, write_chart, write_records};
-use sparsewidth::study::{EvaluationSet, TrainingStudySpec, TuneSpec};
+use sparsewidth::study::{EvaluationSet, TrainingStudySpec, TuneReport, TuneSpec};
 
 use super::Common;
 use super::options::{ImagesOption, NormalisationOption};
@@ -28,16 +28,8 @@ pub struct TuneArgs {
     widths: Vec<usize>,
     #[command(flatten)]
     budget: BudgetOptions,
-    /// Lowest rate; the others follow in factors of two, and half way between them around the best
-    #[arg(long, default_value_t = 0.25, value_name = "RATE")]
-    lowest: f64,
-    /// Highest rate
-    #[arg(long, default_value_t = 4096.0, value_name = "RATE")]
-    highest: f64,
-    /// Validation samples: training samples outside of the subset that is trained on, or, where those are too few, held out of it
-    /// [default: 10000, of the embedded images 512]
-    #[arg(long, value_name = "N")]
-    validation: Option<usize>,
+    #[command(flatten)]
+    search: SearchOptions,
     #[command(flatten)]
     training: TrainingOptions,
     /// Runs a rate, at the few rates of the last stage
@@ -51,43 +43,71 @@ pub struct TuneArgs {
     out: PathBuf,
 }
 
+/// Where rates are searched, and by which samples.
+#[derive(Args)]
+pub struct SearchOptions {
+    /// Lowest rate; the others follow in factors of two, and half way between them around the best
+    #[arg(long, default_value_t = 0.25, value_name = "RATE")]
+    lowest: f64,
+    /// Highest rate
+    #[arg(long, default_value_t = 4096.0, value_name = "RATE")]
+    highest: f64,
+    /// Validation samples: training samples outside of the subset that is trained on, or, where those are too few, held out of it
+    /// [default: 10000, of the embedded images 512]
+    #[arg(long, value_name = "N")]
+    validation: Option<usize>,
+}
+
 pub fn run(args: TuneArgs, common: &Common) -> Result<()> {
     let data = args.data.data;
-    let usual = if data == DataSource::Embedded { EMBEDDED_VALIDATION } else { VALIDATION };
     // Any rate: the search goes through its own.
     let networks = args.budget.networks(&data, &args.widths, |_| Ok(1.0))?;
-    let training = TrainingStudySpec {
-        evaluation: EvaluationSet::Validation(args.validation.unwrap_or(usual)),
-        ..args.training.spec(networks, args.runs, args.normalisation)
-    };
-    let spec = TuneSpec { data, seed: common.seed, training, range: (args.lowest, args.highest) };
-    let bar = common.bar(0);
-    let found = spec.run(Some(&args.out), &|progress| common.show(&bar, "", progress));
-    bar.finish_and_clear();
-    let (report, records) = found?;
-
-    let samples =
-        records.iter().find_map(|record| record.training()).map_or((0, 0), |run| (run.samples, run.test_samples));
-    let comment = format!(
-        "Learning rates by `sparsewidth tune` {}: {} training and {} validation samples of {}, {} normalisation, {} epochs, seed {}.\n\
-         Read by `sparsewidth train --rates` and `sparsewidth figure --rates`.",
-        env!("CARGO_PKG_VERSION"),
-        samples.0,
-        samples.1,
-        spec.data,
-        spec.training.normalisation.name(),
-        spec.training.epochs,
-        spec.seed
-    );
-    let json = json_lines(std::slice::from_ref(&report))?;
-    write_atomically(&args.out.join("rates.toml"), report.rates().to_toml(&comment)?.as_bytes())?;
-    write_atomically(&args.out.join("tune.json"), json.as_bytes())?;
-    write_records(&args.out, &records)?;
-    write_chart(&args.out, "tune", &tune_chart(&report))?;
+    let training = args.training.spec(networks, args.runs, args.normalisation);
+    let report = args.search.search(data, training, &args.out, common)?;
     if common.json {
-        print(&json)?;
+        print(&json_lines(std::slice::from_ref(&report))?)?;
     }
     common.say(&tune_table(&report).to_string())?;
     common.note(&format!("{}: rates.toml, tune (.svg, .png), tune.json, training.csv, curves.csv", args.out.display()));
     Ok(())
+}
+
+impl SearchOptions {
+    /// Searches the rates of networks trained so, whichever they have there, and writes all that was found to a folder.
+    pub fn search(
+        &self,
+        data: DataSource,
+        training: TrainingStudySpec,
+        folder: &Path,
+        common: &Common,
+    ) -> Result<TuneReport> {
+        let usual = if data == DataSource::Embedded { EMBEDDED_VALIDATION } else { VALIDATION };
+        let evaluation = EvaluationSet::Validation(self.validation.unwrap_or(usual));
+        let training = TrainingStudySpec { evaluation, ..training };
+        let spec = TuneSpec { data, seed: common.seed, training, range: (self.lowest, self.highest) };
+        let bar = common.bar(0);
+        let found = spec.run(Some(folder), &|progress| common.show(&bar, "", progress));
+        bar.finish_and_clear();
+        let (report, records) = found?;
+
+        let samples =
+            records.iter().find_map(|record| record.training()).map_or((0, 0), |run| (run.samples, run.test_samples));
+        let comment = format!(
+            "Learning rates by `sparsewidth tune` {}: {} training and {} validation samples of {}, {} normalisation, {} epochs, seed {}.\n\
+         Read by `sparsewidth train --rates` and `sparsewidth figure --rates`.",
+            env!("CARGO_PKG_VERSION"),
+            samples.0,
+            samples.1,
+            spec.data,
+            spec.training.normalisation.name(),
+            spec.training.epochs,
+            spec.seed
+        );
+        let json = json_lines(std::slice::from_ref(&report))?;
+        write_atomically(&folder.join("rates.toml"), report.rates().to_toml(&comment)?.as_bytes())?;
+        write_atomically(&folder.join("tune.json"), json.as_bytes())?;
+        write_records(folder, &records)?;
+        write_chart(folder, "tune", &tune_chart(&report))?;
+        Ok(report)
+    }
 }

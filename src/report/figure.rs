@@ -23,7 +23,10 @@ pub(super) fn trained_networks(records: &[Record]) -> Vec<Vec<&TrainingRecord>> 
 
 /// A trained network by its family and width, and by what else is not usual.
 pub(super) fn trained_name(run: &TrainingRecord) -> String {
-    let mut name = format!("{} {}", run.family.name(), run.width);
+    let mut name = format!("{} {}", run.family.title(), run.width);
+    if let Some(before) = run.before.filter(|_| run.family != Family::DeepSparse) {
+        name += &format!(" after {}", before.width);
+    }
     if run.activation == Activation::Linear {
         name += " linear";
     }
@@ -45,7 +48,7 @@ pub(super) fn accuracies(records: &[Record], family: Family) -> Vec<(usize, Vec<
 }
 
 /// What the evaluated samples of training records are called.
-fn evaluated(run: &TrainingRecord) -> &'static str {
+pub(super) fn evaluated(run: &TrainingRecord) -> &'static str {
     if run.validation { "validation" } else { "test" }
 }
 
@@ -110,7 +113,7 @@ fn law_title(law: WeightLaw) -> &'static str {
     }
 }
 
-fn accuracy_points(widths: &[(usize, Vec<f64>)], value: impl Fn(f64) -> f64) -> Vec<ChartPoint> {
+pub(super) fn accuracy_points(widths: &[(usize, Vec<f64>)], value: impl Fn(f64) -> f64) -> Vec<ChartPoint> {
     let point = |(width, runs): &(usize, Vec<f64>)| {
         let center = mean(runs);
         let interval = confidence_95(runs).map(|reach| (value(center - reach), value(center + reach)));

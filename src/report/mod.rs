@@ -12,6 +12,7 @@ mod summary;
 mod table;
 mod tune;
 mod verify;
+mod widen;
 
 pub use budget::{BudgetChart, budget_chart, budget_table};
 pub use chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
@@ -24,6 +25,7 @@ pub use summary::{diagonal_table, distance_table, parts_table, summary, training
 pub use table::Table;
 pub use tune::{tune_chart, tune_table};
 pub use verify::{paper_chart, paper_table, verify_scores_chart, verify_table, verify_tests, verify_values_chart};
+pub use widen::{widen_chart, widen_distance_chart, widen_summary};
 
 use serde::{Deserialize, Serialize};
 

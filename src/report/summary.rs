@@ -10,7 +10,7 @@ use crate::statistics::{confidence_95, mean, spearman, spearman_interval};
 use crate::study::{DistanceMethod, DistanceRecord, Family, Record, TrainingRecord};
 
 /// Resamples of the bootstrap interval of a rank correlation.
-const RESAMPLES: usize = 10_000;
+pub(super) const RESAMPLES: usize = 10_000;
 
 /// The normalisations that occur in distance records, in their order.
 fn normalisations(records: &[Record]) -> Vec<Normalisation> {
@@ -128,7 +128,7 @@ pub fn training_table(records: &[Record]) -> Table {
         "diverged",
     ]);
     let networks = trained_networks(records);
-    for family in [Family::Sparse, Family::Dense] {
+    for family in Family::ALL {
         let mut of_family: Vec<_> = networks.iter().filter(|runs| runs[0].family == family).collect();
         of_family.sort_by_key(|runs| runs[0].width);
         for runs in of_family {
@@ -193,7 +193,7 @@ pub fn summary(records: &[Record], left_out: &str, seed: u64) -> String {
     text
 }
 
-fn provenance(records: &[Record], text: &mut String) {
+pub(super) fn provenance(records: &[Record], text: &mut String) {
     let mut distances = records.iter().filter_map(Record::distance);
     if let Some(record) = distances.find(|record| record.method == DistanceMethod::Sampled) {
         let _ = writeln!(

@@ -5,7 +5,8 @@ use super::table::Table;
 use crate::study::{TrainedNetwork, Tried, TuneReport};
 
 fn name(network: &TrainedNetwork) -> String {
-    format!("{} {}", network.family.name(), network.width)
+    let before = network.before.map_or(String::new(), |layer| format!(" after {}", layer.width));
+    format!("{} {}{before}", network.family.title(), network.width)
 }
 
 /// A row a network: its best rate and what that came to.

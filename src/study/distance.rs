@@ -163,20 +163,22 @@ impl DistanceInputs {
                 let problem = format!("has no theory for a layer {} before the hidden one", option(network.before));
                 return Err(Error::value("methods", method.name(), problem, "use sampled"));
             }
-            DistanceMethod::Theorem1 if let Some(before) = network.before => {
-                let bottleneck = LinearBottleneck::new(before.width)?;
-                self.theorem_1(spec, network, |_, pair| Ok(bottleneck.moments(pair)))?
-            }
             DistanceMethod::Sampled => self.sampled(spec, network, seed)?,
             DistanceMethod::SampledAll => self.sampled_all(spec, network, seed, progress)?,
-            DistanceMethod::Theorem1 => {
-                let quadrature = Quadrature::new(spec.tolerance)?;
-                let sampling = Sampling::new(spec.masks, seed)?;
-                self.theorem_1(spec, network, |stream, pair| {
-                    let auto = Auto { quadrature, sampling: Sampling { stream, ..sampling } };
-                    Ok((auto.moments(pair, network.connectivity)?, Estimate::ZERO))
-                })?
-            }
+            DistanceMethod::Theorem1 => match network.before {
+                Some(before) => {
+                    let bottleneck = LinearBottleneck::new(before.width)?;
+                    self.theorem_1(spec, network, |_, pair| Ok(bottleneck.moments(pair)))?
+                }
+                None => {
+                    let quadrature = Quadrature::new(spec.tolerance)?;
+                    let sampling = Sampling::new(spec.masks, seed)?;
+                    self.theorem_1(spec, network, |stream, pair| {
+                        let auto = Auto { quadrature, sampling: Sampling { stream, ..sampling } };
+                        Ok((auto.moments(pair, network.connectivity)?, Estimate::ZERO))
+                    })?
+                }
+            },
             DistanceMethod::Theorem1Masks => {
                 let sampling = Sampling::new(spec.masks, seed)?;
                 let masks = match spec.mask {

@@ -10,6 +10,7 @@ mod training;
 mod training_spec;
 mod tune;
 mod verify;
+mod widen;
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -29,6 +30,7 @@ pub use training_spec::{
 };
 pub use tune::{Tried, TuneReport, TuneSpec, Tuned};
 pub use verify::{Cell, Check, PaperPoint, Quantity, Tests, VerifyReport, VerifySpec};
+pub use widen::widened_networks;
 
 use crate::data::Normalisation;
 use crate::error::{Error, Result};

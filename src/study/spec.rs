@@ -43,8 +43,12 @@ pub struct StudySpec {
 }
 
 impl StudySpec {
-    /// Refuses counts that are zero or beyond reason, repeated entries, and methods that lack what they need.
-    pub(super) fn check(&self) -> Result<()> {
+    /// Refuses counts that are zero or beyond reason, repeated entries, and methods that lack what they need; [`StudySpec::run`] does so
+    /// first of all.
+    ///
+    /// # Errors
+    /// Where it finds any.
+    pub fn check(&self) -> Result<()> {
         if let Some(spec) = &self.distance {
             spec.check(self.seed)?;
         }

@@ -26,6 +26,10 @@ pub enum Family {
 }
 
 impl Family {
+    /// All families, in the order of tables.
+    pub const ALL: [Self; 5] =
+        [Self::Sparse, Self::Dense, Self::DeepSparse, Self::LinearBottleneck, Self::NonlinearBottleneck];
+
     /// The name, as the command line and records spell it.
     pub fn name(self) -> &'static str {
         match self {

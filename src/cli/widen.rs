@@ -1,0 +1,143 @@
+//! `sparsewidth widen`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use sparsewidth::Result;
+use sparsewidth::budget::PAPER_BASE_WIDTH;
+use sparsewidth::data::CLASSES;
+use sparsewidth::files::write_atomically;
+use sparsewidth::report::{widen_chart, widen_distance_chart, widen_summary, write_chart};
+use sparsewidth::study::{
+    DistanceMethod, DistanceSpec, Family, LearningRates, SparseWidth, StudySpec, TrainedNetwork, widened_networks,
+};
+
+use super::Common;
+use super::options::{ImagesOption, NormalisationOption};
+use super::train::TrainingOptions;
+use super::tune::SearchOptions;
+
+/// The paper's widths at which more than two weights are left.
+const WIDTHS: [usize; 6] = [8, 32, 128, 216, 328, 512];
+
+#[derive(Args)]
+pub struct WidenArgs {
+    #[command(flatten)]
+    data: ImagesOption,
+    /// The ways to compare
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Way::ALL, value_name = "LIST")]
+    ways: Vec<Way>,
+    /// Hidden widths
+    #[arg(long, value_delimiter = ',', default_values_t = WIDTHS, value_name = "LIST")]
+    widths: Vec<usize>,
+    /// Widths of the narrow layer of bottlenecks; the budget decides that of the wide one [default: those that lead to the widths
+    /// nearest to --widths]
+    #[arg(long, value_delimiter = ',', value_name = "LIST")]
+    bottlenecks: Vec<usize>,
+    /// The weight budget, of which the last layer is paid first [default: (d + 10) times 8, the paper's]
+    #[arg(long, value_name = "N")]
+    weights: Option<usize>,
+    /// Learning rates from a file, the tune/rates.toml of an earlier comparison [default: they are searched first]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["lowest", "highest", "validation", "tuning_runs"])]
+    rates: Option<PathBuf>,
+    #[command(flatten)]
+    search: SearchOptions,
+    /// Runs a rate, at the few rates of the last stage of the search
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    tuning_runs: usize,
+    #[command(flatten)]
+    training: TrainingOptions,
+    /// Runs a network, each with its own initialisation and order of samples
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    runs: usize,
+    /// Normalisation, of training and of kernels
+    #[arg(long, value_enum, default_value_t = NormalisationOption::Pixel)]
+    normalisation: NormalisationOption,
+    /// Random pairs of inputs for the kernel distance
+    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    pairs: usize,
+    /// Initialisations of each sampled network
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    initialisations: usize,
+    /// Folder for pictures, records and summary, for the search in its folder `tune`, and for the journals by which an interrupted
+    /// comparison goes on
+    #[arg(long, default_value = "widen", value_name = "DIR")]
+    out: PathBuf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Way {
+    /// the connectivity falls
+    Sparse,
+    /// the same with two hidden layers, as deep as the non-linear bottleneck
+    DeepSparse,
+    /// the first matrix is a product of two, whose rank falls
+    LinearBottleneck,
+    /// two hidden layers, of which the first narrows as the second widens
+    NonlinearBottleneck,
+}
+
+impl Way {
+    const ALL: [Self; 4] = [Self::Sparse, Self::DeepSparse, Self::LinearBottleneck, Self::NonlinearBottleneck];
+}
+
+impl From<Way> for Family {
+    fn from(way: Way) -> Self {
+        match way {
+            Way::Sparse => Self::Sparse,
+            Way::DeepSparse => Self::DeepSparse,
+            Way::LinearBottleneck => Self::LinearBottleneck,
+            Way::NonlinearBottleneck => Self::NonlinearBottleneck,
+        }
+    }
+}
+
+pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
+    let data = args.data.data;
+    let dimension = data.labelled()?.train.images.ncols();
+    let weights = args.weights.unwrap_or((dimension + CLASSES) * PAPER_BASE_WIDTH);
+    let mut networks = Vec::new();
+    for way in &args.ways {
+        networks.extend(widened_networks((*way).into(), weights, dimension, &args.widths, &args.bottlenecks)?);
+    }
+    let kernels: Vec<SparseWidth> = networks.iter().map(SparseWidth::from).collect();
+    let spec = |networks, runs| args.training.spec(networks, runs, args.normalisation);
+    let distance = DistanceSpec {
+        normalisations: vec![args.normalisation.into()],
+        methods: vec![DistanceMethod::Sampled, DistanceMethod::Theorem1],
+        pairs: args.pairs,
+        initialisations: args.initialisations,
+        ..DistanceSpec::paper(kernels)
+    };
+    let study = |networks: Vec<TrainedNetwork>| StudySpec {
+        data: data.clone(),
+        seed: common.seed,
+        distance: Some(distance.clone()),
+        training: Some(spec(networks, args.runs)),
+    };
+    // What is wrong with the study should come out before the search.
+    study(networks.clone()).check()?;
+    let rates = match &args.rates {
+        Some(path) => LearningRates::read(path)?,
+        None => {
+            common.note("Searching learning rates on validation samples:");
+            let search = spec(networks.clone(), args.tuning_runs);
+            args.search.search(data.clone(), search, &args.out.join("tune"), common)?.rates()
+        }
+    };
+    let with_rate = |network: &TrainedNetwork| {
+        Ok(TrainedNetwork { learning_rate: args.training.rate(&rates, network)?, ..*network })
+    };
+    let study = study(networks.iter().map(with_rate).collect::<Result<_>>()?);
+    let records = common.run_study(&study, Some(&args.out))?;
+    for (name, chart) in [("widen", widen_chart(&records)), ("widen-distance", widen_distance_chart(&records))] {
+        if let Some(chart) = chart {
+            write_chart(&args.out, name, &chart)?;
+        }
+    }
+    let text = widen_summary(&records, common.seed);
+    write_atomically(&args.out.join("summary.md"), text.as_bytes())?;
+    common.say(&text)?;
+    common.note(&format!("{}: widen, widen-distance (.svg, .png), summary.md, training.csv", args.out.display()));
+    Ok(())
+}
