@@ -68,7 +68,7 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
     }
     let normalisations = spec.normalisations.clone();
     let study = StudySpec { data, seed: common.seed, distance: Some(spec), training: None };
-    let records = common.run_study(&study, args.out.as_deref())?;
+    let Some(records) = common.run_study(&study, args.out.as_deref())? else { return Ok(()) };
     for normalisation in normalisations {
         for statistic in [Statistic::Mean, Statistic::Median] {
             let table = distance_table(&records, normalisation, statistic);

@@ -138,7 +138,7 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     }
     let training = args.training.spec(trained, runs, args.normalisation);
     let study = StudySpec { data, seed: common.seed, distance: Some(distance), training: Some(training) };
-    let records = common.run_study(&study, Some(&folder))?;
+    let Some(records) = common.run_study(&study, Some(&folder))? else { return Ok(()) };
     draw(&folder, &records, common)
 }
 

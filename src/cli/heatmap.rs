@@ -78,7 +78,7 @@ pub fn run(args: HeatmapArgs, common: &Common) -> Result<()> {
         ..TrainingStudySpec::heat_map(networks, args.runs)
     };
     let study = StudySpec { data, seed: common.seed, distance: None, training: Some(training) };
-    let records = common.run_study(&study, Some(&args.out))?;
+    let Some(records) = common.run_study(&study, Some(&args.out))? else { return Ok(()) };
     for activation in activations {
         let map = heat_map(&records, activation, weights, &args.widths, &args.last)
             .ok_or_else(|| Error::failure("drawing the heat map", "no record of it"))?;

@@ -7,6 +7,7 @@ mod evaluate;
 mod figure;
 mod heatmap;
 mod kernel;
+mod merge;
 mod optimum;
 mod options;
 mod output;
@@ -18,6 +19,7 @@ mod widen;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use sparsewidth::sampled::Device;
+use sparsewidth::study::Shard;
 use sparsewidth::{Error, Result};
 
 /// Kernels of sparse, finite-width ReLU networks, and the test errors that they predict.
@@ -50,6 +52,8 @@ enum Command {
     Heatmap(heatmap::HeatmapArgs),
     /// Compare the ways to widen at a fixed budget: sparsity, linear and non-linear bottlenecks.
     Widen(widen::WidenArgs),
+    /// Join what the shards of a study have found.
+    Merge(merge::MergeArgs),
     /// Evaluate a network that `train --keep-weights` kept.
     Evaluate(evaluate::EvaluateArgs),
     /// Verify Theorem 1 against sampled networks; the exit code is 1 if they reject it.
@@ -58,6 +62,16 @@ enum Command {
     Budget(budget::BudgetArgs),
     /// List a data set: counts, ranges, checksums.
     Data(data::DataArgs),
+}
+
+impl Command {
+    /// Whether it goes through tasks, with a journal.
+    fn is_study(&self) -> bool {
+        matches!(
+            self,
+            Self::Figure(_) | Self::Distance(_) | Self::Train(_) | Self::Tune(_) | Self::Heatmap(_) | Self::Widen(_)
+        )
+    }
 }
 
 /// What every command takes.
@@ -79,6 +93,10 @@ struct Common {
     /// Megabytes that sampled kernels over all pairs may take on the CPU beside the inputs; results do not depend on it
     #[arg(long, global = true, default_value_t = 1024, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..))]
     memory: u32,
+    /// Do a share of a study's tasks, the I-th of N, and keep the journal for `sparsewidth merge`: figure, distance, train, tune, heatmap,
+    /// widen
+    #[arg(long, global = true, value_name = "I/N")]
+    shard: Option<Shard>,
     /// Print the records as JSON lines on standard output, and everything else on standard error
     #[arg(long, global = true)]
     json: bool,
@@ -129,6 +147,12 @@ pub fn run(cli: Cli) -> Result<()> {
     if common.device == DeviceOption::Cuda && !matches!(cli.command, Command::Distance(_) | Command::Figure(_)) {
         common.open_device(false)?;
     }
+    if let Some(shard) = common.shard
+        && !cli.command.is_study()
+    {
+        let problem = "this command has no tasks to share out";
+        return Err(Error::value("--shard", shard, problem, "leave it out"));
+    }
     if let Some(threads) = common.threads {
         if !(1..=4096).contains(&threads) {
             return Err(Error::value(
@@ -149,6 +173,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Train(args) => train::run(args, &common),
         Command::Tune(args) => tune::run(args, &common),
         Command::Heatmap(args) => heatmap::run(args, &common),
+        Command::Merge(args) => merge::run(args, &common),
         Command::Widen(args) => widen::run(args, &common),
         Command::Evaluate(args) => evaluate::run(args, &common),
         Command::Verify(args) => verify::run(args, &common),

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use sparsewidth::report::write_records;
 use sparsewidth::sampled::Device;
-use sparsewidth::study::{Progress, Record, StudySpec};
+use sparsewidth::study::{Progress, Record, Shard, StudySpec};
 use sparsewidth::{Error, Result};
 
 use super::Common;
@@ -85,21 +85,46 @@ impl Common {
     }
 
     /// Runs a study with a progress bar, and writes its records: to the folder where one is given, and as JSON to standard
-    /// output where that is asked for.
-    pub fn run_study(&self, spec: &StudySpec, folder: Option<&Path>) -> Result<Vec<Record>> {
+    /// output where that is asked for. None of a shard, whose records are in its journal only.
+    pub fn run_study(&self, spec: &StudySpec, folder: Option<&Path>) -> Result<Option<Vec<Record>>> {
+        let shard = self.shard(folder)?;
         let device = self.open_device(spec.uses_device())?;
         let bar = self.bar(0);
         let place = if matches!(device, Device::Cpu { .. }) { " beside the inputs" } else { "" };
         let place = format!("{}, at most {{}} MB{place}", device.name());
-        let records = spec.run(folder, &device, &|progress| self.show(&bar, &place, progress));
+        let records = spec.run_shard(shard, folder, &device, &|progress| self.show(&bar, &place, progress));
         bar.finish_and_clear();
         let records = records?;
-        if let Some(folder) = folder {
-            write_records(folder, &records)?;
-        }
         if self.json {
             print(&json_lines(&records)?)?;
         }
-        Ok(records)
+        if let (Some(folder), false) = (folder, shard.is_whole()) {
+            self.note_shard(folder, records.len());
+            return Ok(None);
+        }
+        if let Some(folder) = folder {
+            write_records(folder, &records)?;
+        }
+        Ok(Some(records))
+    }
+
+    /// The share that was asked for, of a study that is journaled in a folder.
+    pub fn shard(&self, folder: Option<&Path>) -> Result<Shard> {
+        match (self.shard, folder) {
+            (Some(shard), None) if !shard.is_whole() => {
+                let problem = "there is no folder to keep the share in";
+                Err(Error::value("--shard", shard, problem, "give one with --out"))
+            }
+            (shard, _) => Ok(shard.unwrap_or(Shard::WHOLE)),
+        }
+    }
+
+    /// Says where a share is.
+    pub fn note_shard(&self, folder: &Path, records: usize) {
+        let shard = self.shard.map_or(String::new(), |shard| shard.to_string());
+        self.note(&format!(
+            "{}: the journal of shard {shard}, {records} records. When all are done: sparsewidth merge DIR... --out DIR",
+            folder.display()
+        ));
     }
 }

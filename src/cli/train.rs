@@ -202,7 +202,7 @@ pub fn run(args: TrainArgs, common: &Common) -> Result<()> {
     let training = args.training.spec(networks, args.runs, args.normalisation);
     let training = TrainingStudySpec { keep_weights: args.keep_weights, ..training };
     let study = StudySpec { data, seed: common.seed, distance: None, training: Some(training) };
-    let records = common.run_study(&study, args.out.as_deref())?;
+    let Some(records) = common.run_study(&study, args.out.as_deref())? else { return Ok(()) };
     if let Some(folder) = &args.out {
         for (name, chart) in [("accuracy", accuracy_chart(&records)), ("curves", curves_chart(&records))] {
             if let Some(chart) = chart {

@@ -63,7 +63,7 @@ pub fn run(args: TuneArgs, common: &Common) -> Result<()> {
     // Any rate: the search goes through its own.
     let networks = args.budget.networks(&data, &args.widths, |_| Ok(1.0))?;
     let training = args.training.spec(networks, args.runs, args.normalisation);
-    let report = args.search.search(data, training, &args.out, common)?;
+    let Some(report) = args.search.search(data, training, &args.out, common)? else { return Ok(()) };
     if common.json {
         print(&json_lines(std::slice::from_ref(&report))?)?;
     }
@@ -73,22 +73,27 @@ pub fn run(args: TuneArgs, common: &Common) -> Result<()> {
 }
 
 impl SearchOptions {
-    /// Searches the rates of networks trained so, whichever they have there, and writes all that was found to a folder.
+    /// Searches the rates of networks trained so, whichever they have there, and writes all that was found to a folder. None of a shard.
     pub fn search(
         &self,
         data: DataSource,
         training: TrainingStudySpec,
         folder: &Path,
         common: &Common,
-    ) -> Result<TuneReport> {
+    ) -> Result<Option<TuneReport>> {
         let usual = if data == DataSource::Embedded { EMBEDDED_VALIDATION } else { VALIDATION };
         let evaluation = EvaluationSet::Validation(self.validation.unwrap_or(usual));
         let training = TrainingStudySpec { evaluation, ..training };
         let spec = TuneSpec { data, seed: common.seed, training, range: (self.lowest, self.highest) };
         let bar = common.bar(0);
-        let found = spec.run(Some(folder), &|progress| common.show(&bar, "", progress));
+        let shard = common.shard(Some(folder))?;
+        let found = spec.run_shard(shard, Some(folder), &|progress| common.show(&bar, "", progress));
         bar.finish_and_clear();
         let (report, records) = found?;
+        if !shard.is_whole() {
+            common.note_shard(folder, records.len());
+            return Ok(None);
+        }
 
         let samples =
             records.iter().find_map(|record| record.training()).map_or((0, 0), |run| (run.samples, run.test_samples));
@@ -108,6 +113,6 @@ impl SearchOptions {
         write_atomically(&folder.join("tune.json"), json.as_bytes())?;
         write_records(folder, &records)?;
         write_chart(folder, "tune", &tune_chart(&report))?;
-        Ok(report)
+        Ok(Some(report))
     }
 }

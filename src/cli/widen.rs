@@ -122,14 +122,16 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
         None => {
             common.note("Searching learning rates on validation samples:");
             let search = spec(networks.clone(), args.tuning_runs);
-            args.search.search(data.clone(), search, &args.out.join("tune"), common)?.rates()
+            let found = args.search.search(data.clone(), search, &args.out.join("tune"), common)?;
+            let Some(report) = found else { return Ok(()) };
+            report.rates()
         }
     };
     let with_rate = |network: &TrainedNetwork| {
         Ok(TrainedNetwork { learning_rate: args.training.rate(&rates, network)?, ..*network })
     };
     let study = study(networks.iter().map(with_rate).collect::<Result<_>>()?);
-    let records = common.run_study(&study, Some(&args.out))?;
+    let Some(records) = common.run_study(&study, Some(&args.out))? else { return Ok(()) };
     for (name, chart) in [("widen", widen_chart(&records)), ("widen-distance", widen_distance_chart(&records))] {
         if let Some(chart) = chart {
             write_chart(&args.out, name, &chart)?;

@@ -43,6 +43,8 @@ pub struct DistanceInputs {
     /// The distances of all pairs by network, once they are asked for.
     all: OnceLock<Vec<PairDistances>>,
     device: Device,
+    /// Whether networks that follow each other are drawn over all pairs together.
+    together: bool,
     /// The inputs in tiles, where networks are drawn over all pairs, and what that takes on the device, in bytes.
     tiled: Option<(TiledInputs, usize)>,
     /// The distances of drawn networks over all pairs, by the place of the network in the study, once they are asked for.
@@ -87,7 +89,8 @@ struct Distances {
 }
 
 impl DistanceInputs {
-    /// Normalises the inputs and draws the pairs of a study; kernels over all pairs are computed on `device`.
+    /// Normalises the inputs and draws the pairs of a study; kernels over all pairs are computed on `device`, those of several networks
+    /// `together` where all will be asked for.
     ///
     /// # Errors
     /// Where the data does not admit the normalisation or has too few rows, or kernels over all pairs do not fit into memory.
@@ -97,6 +100,7 @@ impl DistanceInputs {
         spec: &DistanceSpec,
         seed: u64,
         device: &Device,
+        together: bool,
     ) -> Result<Self> {
         let values = inputs.normalised(normalisation)?;
         let pairs = PairedInputs::random_pairs(values.nrows(), spec.pairs, seed)?;
@@ -109,7 +113,7 @@ impl DistanceInputs {
             let tiled = TiledInputs::new(values.view())?;
             let mut bytes = 0;
             for place in 0..spec.networks.len() {
-                let networks = together(spec, place, values.ncols());
+                let networks = drawn_together(spec, place, values.ncols(), together);
                 bytes = bytes.max(Sweep::new(device, &tiled, &networks, seed)?.bytes());
             }
             Some((tiled, bytes))
@@ -125,6 +129,7 @@ impl DistanceInputs {
             k1,
             all: OnceLock::new(),
             device: device.clone(),
+            together,
             tiled,
             sampled_all: Mutex::default(),
         })
@@ -353,7 +358,7 @@ impl DistanceInputs {
         let found = match known.remove(&place) {
             Some(found) => found,
             None => {
-                let networks = together(spec, place, self.dimension());
+                let networks = drawn_together(spec, place, self.dimension(), self.together);
                 let mut all = Sweep::new(&self.device, tiled, &networks, seed)?.run(progress)?.into_iter();
                 let found = all.next().unwrap_or_default();
                 known.extend((place + 1..).zip(all));
@@ -433,12 +438,12 @@ fn law_of(spec: &DistanceSpec, rows: usize, columns: usize, connectivity: Connec
     LayerLaw { rows, columns, connectivity, mask: spec.mask, law: spec.law }
 }
 
-/// Networks of a study from a place on, as they are drawn over all pairs together.
-fn together(spec: &DistanceSpec, place: usize, dimension: usize) -> Vec<SampledNetwork> {
+/// Networks of a study from a place on, as they are drawn over all pairs together, or the one at that place.
+fn drawn_together(spec: &DistanceSpec, place: usize, dimension: usize, together: bool) -> Vec<SampledNetwork> {
     let initialisations = spec.initialisations;
     let mut units = 0;
     let fits = |network: &&SparseWidth| {
-        let fits = units < TOGETHER;
+        let fits = units < if together { TOGETHER } else { 1 };
         units += network.width * initialisations;
         fits
     };

@@ -33,6 +33,61 @@ struct Entry {
     record: Record,
 }
 
+/// A journal that is read and not written.
+pub(super) struct WholeJournal {
+    header: Header,
+    /// Tasks and their records, in the order in which they were finished, each task once.
+    pub entries: Vec<(String, Record)>,
+}
+
+impl WholeJournal {
+    /// The spec of its study.
+    pub fn spec(&self) -> &Value {
+        &self.header.spec
+    }
+
+    /// The first thing by which its study differs from another's, in words.
+    pub fn difference(&self, other: &Self) -> Option<String> {
+        difference(&self.header, &other.header)
+    }
+
+    /// The lines of a journal at a path that hold the same.
+    pub fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
+        let mut bytes = line(&self.header, path)?;
+        for (task, record) in &self.entries {
+            bytes.extend(line(&Entry { task: task.clone(), record: record.clone() }, path)?);
+        }
+        Ok(bytes)
+    }
+}
+
+/// Reads the whole lines of a folder's journal.
+///
+/// # Errors
+/// Where there is none, another program is writing it, or a line is corrupt.
+pub(super) fn read_whole(folder: &Path) -> Result<WholeJournal> {
+    let path = folder.join(JOURNAL);
+    let remedy = "give the output folder of a study";
+    let unreadable = |error: std::io::Error| Error::file(&path, format!("cannot be read ({error})"), remedy);
+    let mut file = File::open(&path).map_err(unreadable)?;
+    if let Err(TryLockError::WouldBlock) = file.try_lock_shared() {
+        return Err(Error::file(&path, "another program is writing it", "wait for it"));
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(unreadable)?;
+    let (header, entries) = parse(&path, whole_lines(&bytes))?;
+    let header = header.ok_or_else(|| Error::file(&path, "is empty", remedy))?;
+    let mut journal = WholeJournal { header, entries: Vec::new() };
+    for Entry { task, record } in entries {
+        // A run whose weights were gone was done again: the last line counts.
+        match journal.entries.iter_mut().find(|(known, _)| *known == task) {
+            Some((_, known)) => *known = record,
+            None => journal.entries.push((task, record)),
+        }
+    }
+    Ok(journal)
+}
+
 /// An open journal, held by one program at a time.
 pub struct Journal {
     path: PathBuf,
@@ -69,7 +124,7 @@ impl Journal {
         file.read_to_end(&mut bytes).map_err(|error| {
             Error::file(&path, format!("cannot be read ({error})"), "give another folder with --out")
         })?;
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+        let whole = whole_lines(&bytes).len();
         let header = Header {
             sparsewidth_journal: 1,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -138,22 +193,31 @@ fn corrupt(path: &Path, line: usize, problem: &dyn std::fmt::Display) -> Error {
     Error::file(path, problem, "delete the file to begin anew, or give another folder with --out")
 }
 
+/// The whole lines of a journal: up to the last newline.
+fn whole_lines(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1)]
+}
+
+/// The header of a journal's whole lines, where there is one, and its entries.
+fn parse(path: &Path, bytes: &[u8]) -> Result<(Option<Header>, Vec<Entry>)> {
+    let mut lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).zip(1..);
+    let Some((first, _)) = lines.next() else { return Ok((None, Vec::new())) };
+    let header = serde_json::from_slice(first).map_err(|error| corrupt(path, 1, &error))?;
+    let entry = |(line, number)| serde_json::from_slice(line).map_err(|error| corrupt(path, number, &error));
+    Ok((Some(header), lines.map(entry).collect::<Result<_>>()?))
+}
+
 /// Reads the whole lines of a journal and checks its header against `expected`.
 fn read(path: &Path, bytes: &[u8], expected: &Header) -> Result<HashMap<String, Record>> {
-    let mut done = HashMap::new();
-    for (index, line) in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).enumerate() {
-        if index == 0 {
-            let found: Header = serde_json::from_slice(line).map_err(|error| corrupt(path, 1, &error))?;
-            if let Some(difference) = difference(&found, expected) {
-                let problem = format!("belongs to another study: {difference}");
-                return Err(Error::file(path, problem, "give another folder with --out, or delete this one's journal"));
-            }
-        } else {
-            let entry: Entry = serde_json::from_slice(line).map_err(|error| corrupt(path, index + 1, &error))?;
-            done.insert(entry.task, entry.record);
-        }
+    let first = bytes.split_inclusive(|byte| *byte == b'\n').find(|line| *line != b"\n").unwrap_or_default();
+    // Of another version's records only the header is known to be readable.
+    if let (Some(found), _) = parse(path, first)?
+        && let Some(difference) = difference(&found, expected)
+    {
+        let problem = format!("belongs to another study: {difference}");
+        return Err(Error::file(path, problem, "give another folder with --out, or delete this one's journal"));
     }
-    Ok(done)
+    Ok(parse(path, bytes)?.1.into_iter().map(|entry| (entry.task, entry.record)).collect())
 }
 
 fn difference(found: &Header, expected: &Header) -> Option<String> {

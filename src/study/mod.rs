@@ -5,6 +5,7 @@ mod journal;
 mod optimum;
 mod rates;
 mod record;
+mod shard;
 mod spec;
 mod training;
 mod training_spec;
@@ -23,6 +24,7 @@ pub use journal::{JOURNAL, Journal};
 pub use optimum::{CurvePoint, Optimum, OptimumMethod, OptimumReport, OptimumSpec};
 pub use rates::{LearningRate, LearningRates};
 pub use record::{DistanceRecord, Record, TrainingRecord};
+pub use shard::{Merged, Shard, merge};
 pub use spec::{DistanceMethod, DistanceSpec, Reference, SparseWidth, StudySpec};
 pub use training::WEIGHTS;
 pub use training_spec::{
@@ -130,6 +132,11 @@ pub enum Progress<'a> {
     },
 }
 
+/// The names of a study's tasks, in their order.
+fn tasks_of(spec: &StudySpec) -> Vec<String> {
+    spec.tasks().iter().map(Task::name).collect()
+}
+
 impl StudySpec {
     /// Whether anything of the study is computed on a [`Device`] of choice.
     pub fn uses_device(&self) -> bool {
@@ -154,13 +161,27 @@ impl StudySpec {
         device: &Device,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Vec<Record>> {
+        self.run_shard(Shard::WHOLE, folder, device, progress)
+    }
+
+    /// The same for a share of the tasks. The journals of all shares, joined by [`merge`], hold what that of the whole study holds.
+    ///
+    /// # Errors
+    /// As [`StudySpec::run`].
+    pub fn run_shard(
+        &self,
+        shard: Shard,
+        folder: Option<&Path>,
+        device: &Device,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Vec<Record>> {
         self.check()?;
         let inputs = self.distance.as_ref().map(|_| self.data.inputs(self.seed)).transpose()?;
         // All that can be wrong with the data comes out here, before there is a journal.
         let prepared = match (&self.distance, &inputs) {
             (Some(spec), Some(inputs)) => {
                 let prepare = |normalisation: &Normalisation| {
-                    DistanceInputs::new(inputs, *normalisation, spec, self.seed, device)
+                    DistanceInputs::new(inputs, *normalisation, spec, self.seed, device, shard.is_whole())
                 };
                 spec.normalisations.iter().map(prepare).collect::<Result<Vec<_>>>()?
             }
@@ -180,7 +201,7 @@ impl StudySpec {
             make_folder(&folder.join(WEIGHTS))?;
         }
 
-        let tasks = self.tasks();
+        let tasks: Vec<Task> = (0..).zip(self.tasks()).filter_map(|(i, task)| shard.holds(i).then_some(task)).collect();
         let memory = prepared.iter().filter_map(DistanceInputs::memory).max();
         progress(Progress::Begin { cost: tasks.iter().map(|task| self.cost(task)).sum(), memory });
         let finish = |task: &Task, find: &Find| {

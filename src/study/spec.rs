@@ -31,6 +31,7 @@ pub(super) fn at_most(name: &str, count: usize, largest: usize) -> Result<()> {
 
 /// A study: distances of sparse networks' kernels, test errors of trained networks, or both on one data set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct StudySpec {
     /// The data.
     pub data: DataSource,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::rates::{LearningRate, LearningRates};
 use super::training::PreparedTraining;
 use super::training_spec::{EvaluationSet, FIRST_TUNING_RUN, TrainedNetwork, TrainingStudySpec};
-use super::{Ledger, Progress, Record};
+use super::{Ledger, Progress, Record, Shard};
 use crate::data::DataSource;
 use crate::error::{Error, Result};
 use crate::network::check_learning_rate;
@@ -115,8 +115,24 @@ impl TuneSpec {
         folder: Option<&Path>,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<(TuneReport, Vec<Record>)> {
-        let training = TrainingStudySpec { first_run: FIRST_TUNING_RUN, keep_weights: false, ..self.training.clone() };
+        self.run_shard(Shard::WHOLE, folder, progress)
+    }
+
+    /// The same for a share of the networks: each is searched apart from the others.
+    ///
+    /// # Errors
+    /// As [`TuneSpec::run`].
+    pub fn run_shard(
+        &self,
+        shard: Shard,
+        folder: Option<&Path>,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<(TuneReport, Vec<Record>)> {
+        let mut training =
+            TrainingStudySpec { first_run: FIRST_TUNING_RUN, keep_weights: false, ..self.training.clone() };
         training.check()?;
+        let mut index = 0..;
+        training.networks.retain(|_| index.next().is_some_and(|index| shard.holds(index)));
         if training.evaluation == EvaluationSet::Test {
             let problem = "rates chosen by the test set would flatter its error";
             return Err(Error::value("evaluation", "test", problem, "hold out validation samples"));

@@ -1,0 +1,43 @@
+//! `sparsewidth merge`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use sparsewidth::Result;
+use sparsewidth::report::write_records;
+use sparsewidth::study::merge;
+
+use super::Common;
+use super::output::{json_lines, print};
+
+#[derive(Args)]
+pub struct MergeArgs {
+    /// Output folders of the shards of one study
+    #[arg(required = true, value_name = "DIR")]
+    folders: Vec<PathBuf>,
+    /// Folder for the joined journal and, where every task is done, the records; the study's command with this folder then draws, or
+    /// does what is missing
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+pub fn run(args: MergeArgs, common: &Common) -> Result<()> {
+    let merged = merge(&args.folders, &args.out)?;
+    if let Some(records) = &merged.records {
+        write_records(&args.out, records)?;
+        if common.json {
+            print(&json_lines(records)?)?;
+        }
+    }
+    let out = args.out.display();
+    let text = match merged.missing.as_deref() {
+        Some([]) => format!("{out}: {} records, every task is done\n", merged.done),
+        Some([first, more @ ..]) => {
+            format!("{out}: {} records; tasks missing: {}, the first {first}\n", merged.done, more.len() + 1)
+        }
+        None => format!("{out}: {} records\n", merged.done),
+    };
+    common.say(&text)?;
+    common.note(&format!("The command of the study, with --out {out}, goes on from there and draws."));
+    Ok(())
+}
