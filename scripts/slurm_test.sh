@@ -13,7 +13,10 @@ work=$(mktemp -d)
 chmod 755 "$work"
 stop() {
     for daemon in slurmd slurmctld munged; do
-        [ -f "$work/$daemon.pid" ] && kill "$(cat "$work/$daemon.pid")" 2>/dev/null || true
+        [ -f "$work/$daemon.pid" ] || continue
+        pid=$(cat "$work/$daemon.pid")
+        kill "$pid" 2>/dev/null || continue
+        while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
     done
     rm -rf "$work"
 }

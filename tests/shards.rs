@@ -1,26 +1,10 @@
 //! Studies in shards, joined again: what they come to is that of the whole study, bit for bit.
 
+mod program;
+
 use std::path::Path;
-use std::process::{Command, Output};
 
-use assert_cmd::cargo::CommandCargoExt;
-
-fn sparsewidth(arguments: &[&str]) -> Output {
-    Command::cargo_bin("sparsewidth").unwrap().args(arguments).output().unwrap()
-}
-
-fn done(arguments: &[&str]) -> String {
-    let output = sparsewidth(arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn refused(arguments: &[&str], words: &[&str]) {
-    let output = sparsewidth(arguments);
-    let error = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
-    assert!(words.iter().all(|word| error.contains(word)), "{arguments:?}: {words:?} in {error}");
-}
+use program::{done, read, refused};
 
 /// The files of a folder and of those in it, but for the journal, whose order is that of the work.
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
@@ -64,7 +48,7 @@ fn shards_join_to_the_whole() {
         // How many runs a search takes is not known before.
         assert_eq!(text.contains("every task is done"), study[0] != "tune", "{text}");
         if study[0] != "tune" {
-            let records = |folder: &str| std::fs::read(Path::new(folder).join("records.jsonl")).unwrap();
+            let records = |folder: &str| read(Path::new(folder), "records.jsonl");
             assert!(records(&joined) == records(&whole), "{study:?}: records differ");
         }
         let lines =

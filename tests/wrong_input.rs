@@ -1,29 +1,13 @@
 //! Wrong input, through the program: exit code 2, and a message that names the option or file, the value, and the remedy.
 
-use std::path::{Path, PathBuf};
-use std::process::Output;
+mod program;
 
-use assert_cmd::Command;
 use flate2::{Compression, write::GzEncoder};
 use ndarray::{Array1, Array2, Array3, array};
 use ndarray_npy::WriteNpyExt;
+use program::{refused, sparsewidth};
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-
-fn sparsewidth(arguments: &[&str]) -> Output {
-    Command::cargo_bin("sparsewidth").unwrap().args(arguments).output().unwrap()
-}
-
-/// Runs the program, which must refuse: exit code 2, nothing on standard output, all of `words` on standard error.
-fn refused(arguments: &[&str], words: &[&str]) {
-    let output = sparsewidth(arguments);
-    let message = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
-    assert!(output.stdout.is_empty(), "{arguments:?}");
-    for word in words {
-        assert!(message.contains(word), "{arguments:?}: no {word:?} in {message}");
-    }
-    assert!(!message.contains("panicked"), "{arguments:?}: {message}");
-}
 
 struct Files {
     folder: TempDir,

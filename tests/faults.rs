@@ -1,0 +1,158 @@
+//! What goes wrong outside of the program: kills, interrupts, full disks, folders that cannot be written, two programs at once.
+
+mod program;
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use program::{command, done, read, refused};
+use rand::RngExt;
+use sparsewidth::random::{Purpose, Stream};
+
+/// Studies of a second or a few, each of many tasks.
+const STUDIES: [&[&str]; 3] = [
+    &["figure", "--epochs", "4", "--seeds", "3", "--pairs", "300", "--reference", "dense:50", "--samples", "500"],
+    &["heatmap", "--widths", "5,10,40,160", "--last", "1,0.7,0.4", "--epochs", "6", "--samples", "1000"],
+    &["distance", "--methods", "sampled,theorem1,moments,paper", "--pairs", "1500", "--tolerance", "1e-3"],
+];
+/// Kills of each.
+const KILLS: usize = 12;
+
+fn start(arguments: &[&str]) -> Child {
+    command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+#[test]
+fn killed_at_any_moment_a_study_ends_with_the_same_records() {
+    let mut stream = Stream::new(7, Purpose::Subset, 0, 0);
+    let mut kills = 0;
+    for study in STUDIES {
+        let whole = tempfile::tempdir().unwrap();
+        let begin = Instant::now();
+        done(&[study, &["--out", whole.path().to_str().unwrap()]].concat());
+        let lasts = begin.elapsed();
+        let mut killed = 0;
+        while killed < KILLS {
+            let folder = tempfile::tempdir().unwrap();
+            let arguments = [study, &["--out", folder.path().to_str().unwrap()]].concat();
+            loop {
+                let mut running = start(&arguments);
+                std::thread::sleep(lasts.mul_f64(stream.random_range(0.0..0.4)));
+                let ended = running.try_wait().unwrap();
+                running.kill().unwrap();
+                running.wait().unwrap();
+                if let Some(status) = ended {
+                    assert!(status.success(), "{study:?}: {status}");
+                    break;
+                }
+                killed += 1;
+                // Nothing is half written: what is there is whole.
+                for name in ["records.jsonl", "distance.csv", "training.csv"] {
+                    let path = folder.path().join(name);
+                    if path.exists() {
+                        assert!(read(folder.path(), name) == read(whole.path(), name), "{study:?}: {name} differs");
+                    }
+                }
+                if killed == KILLS {
+                    done(&arguments);
+                    break;
+                }
+            }
+            assert!(read(folder.path(), "records.jsonl") == read(whole.path(), "records.jsonl"), "{study:?}");
+        }
+        kills += killed;
+    }
+    assert!(kills >= 30, "{kills}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_it_at_once_and_leaves_the_journal_whole() {
+    let study = STUDIES[1];
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = [study, &["--out", folder.path().to_str().unwrap()]].concat();
+    let mut running = start(&arguments);
+    let journal = folder.path().join("journal.jsonl");
+    let tasks = || std::fs::read_to_string(&journal).map_or(0, |text| text.lines().count());
+    let begin = Instant::now();
+    while tasks() < 3 && begin.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let interrupted = Instant::now();
+    assert!(Command::new("kill").args(["-INT", &running.id().to_string()]).status().unwrap().success());
+    let status = running.wait().unwrap();
+    assert!(!status.success() && interrupted.elapsed() < Duration::from_secs(2), "{status}");
+    let before = tasks();
+    assert!(before >= 3);
+    done(&arguments);
+    let text = std::fs::read_to_string(&journal).unwrap();
+    assert!(text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{text}");
+    assert!(tasks() > before);
+}
+
+#[test]
+fn a_second_program_on_one_folder_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = [STUDIES[0], &["--out", folder.path().to_str().unwrap()]].concat();
+    let mut running = start(&arguments);
+    let journal = folder.path().join("journal.jsonl");
+    let begin = Instant::now();
+    while !journal.exists() && begin.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    refused(&arguments, &["journal.jsonl", "another program is writing it", "--out"]);
+    let joined = folder.path().join("joined");
+    let merge = ["merge", folder.path().to_str().unwrap(), "--out", joined.to_str().unwrap()];
+    refused(&merge, &["journal.jsonl", "another program is writing it"]);
+    running.kill().unwrap();
+    running.wait().unwrap();
+}
+
+/// Runs commands in a mount namespace of their own, where a small disk is mounted at `$disk`; false where the machine does not permit
+/// that.
+fn with_small_disk(size: &str, commands: &str) -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = folder.path().display();
+    let program = Path::new(env!("CARGO_BIN_EXE_sparsewidth")).display();
+    let script = format!(
+        "set -eu; disk='{disk}'; program='{program}'; mount -t tmpfs -o size={size} none \"$disk\" 2>/dev/null || exit 77\n{commands}"
+    );
+    let output = Command::new("unshare").args(["--mount", "--map-root-user", "sh", "-c", &script]).output();
+    let Ok(output) = output else { return false };
+    if output.status.code() == Some(77) || String::from_utf8_lossy(&output.stderr).starts_with("unshare:") {
+        return false;
+    }
+    let [text, error] = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    assert!(output.status.success(), "{}: {text}{error}", output.status);
+    true
+}
+
+#[test]
+fn a_full_disk_is_told_and_loses_nothing() {
+    let whole = tempfile::tempdir().unwrap();
+    let study = STUDIES[1];
+    done(&[study, &["--out", whole.path().to_str().unwrap()]].concat());
+    let (study, whole) = (study.join(" "), whole.path().display());
+    let ran = with_small_disk(
+        "16k",
+        &format!(
+            "code=0; \"$program\" {study} --out \"$disk/out\" 2> \"/proc/self/fd/1\" > /dev/null || code=$?\n\
+             [ $code = 1 ] || {{ echo \"exit code $code\"; exit 1; }}\n\
+             ls \"$disk/out\" | grep -qx journal.jsonl && [ $(ls \"$disk/out\" | wc -l) = 1 ] || {{ ls -a \"$disk/out\"; exit 1; }}\n\
+             mount -o remount,size=100m \"$disk\"; \"$program\" {study} --out \"$disk/out\" > /dev/null 2>&1\n\
+             cmp \"$disk/out/records.jsonl\" '{whole}/records.jsonl'"
+        ),
+    );
+    let read_only = with_small_disk(
+        "100k",
+        &format!(
+            "mount -o remount,ro \"$disk\"; code=0; error=$(\"$program\" {study} --out \"$disk/out\" 2>&1) || code=$?\n\
+             [ $code = 2 ] || {{ echo \"exit code $code\"; exit 1; }}\n\
+             case \"$error\" in *out*\"cannot be written\"*--out*) ;; *) echo \"$error\"; exit 1;; esac"
+        ),
+    );
+    if !ran || !read_only {
+        eprintln!("SKIPPED: a full disk and a read-only one, for which this machine lacks the right to mount");
+    }
+}
