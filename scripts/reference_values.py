@@ -138,8 +138,9 @@ def main():
 
     mp.dps = 30
     lines = ["# E K_1(W)^2 of unit vectors by mpmath at 30 digits; made by scripts/reference_values.py.\n"]
-    for rank in (1, 2, 3, 7, 8, 40, 300):
-        for t in (0.001, 0.1, 0.7, 1.5707, 2.5, 3.1):
+    angles = (0.001, 0.1, 0.7, 1.5707, 2.5, 3.1)
+    for rank in (1, 2, 3, 7, 8, 40, 300, 10_000):
+        for t in angles if rank < 10_000 else (0.3, 0.8):
             value = bottleneck(mpf(t), rank)
             lines.append(f"[[case]]\nrank = {rank}\nangle = {t}\nmean_square = {text(value)}\n")
     (HERE / "bottleneck.toml").write_text("\n".join(lines))

@@ -7,8 +7,9 @@ use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::{DataSource, Normalisation};
 use sparsewidth::gram::{Gram, Pair};
 use sparsewidth::network::{Activation, LayerLaw, MaskFamily, WeightLaw};
-use sparsewidth::sampled::{PairedInputs, SampledDistances};
+use sparsewidth::sampled::{Device, PairedInputs, SampledDistances};
 use sparsewidth::statistics::{mean, standard_error};
+use sparsewidth::study::{DistanceMethod, DistanceSpec, Record, SparseWidth, StudySpec};
 use sparsewidth::theorem::{infinite_width_kernel, theorem_1_of_rows};
 
 fn dense(rows: usize, columns: usize) -> LayerLaw {
@@ -109,5 +110,47 @@ fn a_wide_layer_before_leads_to_the_limit_of_two() {
             println!("{name}, {activation:?}: {near:.2e} from its limit, {far:.2e} from the other");
             assert!(near < 24.0 / LAYER as f64 && far > 0.05, "{name}, {activation:?}: {near:e} {far:e}");
         }
+    }
+}
+
+#[test]
+fn records_compare_with_the_limit_of_their_own_law_and_depth() {
+    let layer = |text: &str| Some(text.parse().unwrap());
+    let network =
+        |width, before| SparseWidth { width, before, connectivity: Connectivity::DENSE, even_connectivity: None };
+    let networks = vec![network(1_500, None), network(1_500, layer("linear:1500")), network(1_500, layer("relu:1500"))];
+    let mut squares = Vec::new();
+    for law in [WeightLaw::Gaussian, WeightLaw::Uniform] {
+        let distance = DistanceSpec {
+            normalisations: vec![Normalisation::None],
+            methods: vec![DistanceMethod::Sampled, DistanceMethod::Theorem1],
+            pairs: 30,
+            initialisations: 6,
+            law,
+            ..DistanceSpec::paper(networks.clone())
+        };
+        let data = DataSource::Gaussian { dimension: 20, samples: 30 };
+        let study = StudySpec { data, seed: 4, distance: Some(distance), training: None };
+        let records = study.run(None, &Device::CPU, &|_| {}).unwrap();
+        let records: Vec<_> = records.iter().filter_map(Record::distance).collect();
+        // No theory behind a ReLU layer.
+        assert_eq!(records.iter().filter(|record| record.method == DistanceMethod::Theorem1).count(), 2);
+        for record in &records {
+            // As above: 12 over the width of orthogonal inputs, within a factor of two.
+            let relative = record.mean / record.reference_square.unwrap();
+            assert!(
+                relative > 0.0 && relative < 24.0 / 1_500.0,
+                "{:?} {:?}: {relative:e}",
+                record.method,
+                record.before
+            );
+        }
+        squares.push(records.iter().map(|record| record.reference_square.unwrap()).collect::<Vec<f64>>());
+    }
+    // A third of the variance a layer, which the square of the kernel has twice.
+    let layers = |before: bool| if before { 4 } else { 2 };
+    for (index, (gaussian, uniform)) in squares[0].iter().zip(&squares[1]).enumerate() {
+        let expected = gaussian / 3f64.powi(layers(index % 3 > 0));
+        assert!((uniform / expected - 1.0).abs() < 1e-12, "{index}: {uniform:e} {expected:e}");
     }
 }

@@ -12,9 +12,23 @@ use sparsewidth::random::{Purpose, Stream};
 
 /// Studies of a second or a few, each of many tasks.
 const STUDIES: [&[&str]; 3] = [
-    &["figure", "--epochs", "4", "--seeds", "3", "--pairs", "300", "--reference", "dense:50", "--samples", "500"],
-    &["heatmap", "--widths", "5,10,40,160", "--last", "1,0.7,0.4", "--epochs", "6", "--samples", "1000"],
-    &["distance", "--methods", "sampled,theorem1,moments,paper", "--pairs", "1500", "--tolerance", "1e-3"],
+    &[
+        "figure",
+        "--epochs",
+        "4",
+        "--seeds",
+        "3",
+        "--pairs",
+        "100",
+        "--reference",
+        "dense:50",
+        "--samples",
+        "300",
+        "--tolerance",
+        "0.01",
+    ],
+    &["heatmap", "--widths", "5,10,40,160", "--last", "1,0.7,0.4", "--epochs", "4", "--samples", "500"],
+    &["distance", "--methods", "sampled,theorem1,moments,paper", "--pairs", "400", "--tolerance", "1e-2"],
 ];
 /// Kills of each.
 const KILLS: usize = 12;

@@ -349,11 +349,13 @@ fn numbers() {
     };
     widen(&["--ways", "dense"], &["dense", "linear-bottleneck"]);
     widen(&["--widths", "636"], &["weights = 6352", "too small", "width 636"]);
-    widen(&["--ways", "deep-sparse", "--widths", "0"], &["two hidden layers of width 0"]);
-    widen(&["--ways", "sparse,sparse"], &["networks = 8:1", "given twice"]);
+    widen(&["--ways", "deep-sparse", "--widths", "0"], &["width = 0"]);
+    widen(&["--ways", "sparse,sparse"], &["networks = sparse-8", "given twice"]);
     widen(&["--ways", "linear-bottleneck", "--bottlenecks", "9"], &["weights = 6352", "at least 7146"]);
     widen(&["--ways", "nonlinear-bottleneck", "--bottlenecks", "0"], &["bottleneck = 0", "from 1 to"]);
     widen(&["--ways", "nonlinear-bottleneck", "--weights", "700"], &["weights = 700", "at least 795"]);
+    widen(&["--ways", "sparse", "--widths", "8,8"], &["width = 8", "two networks"]);
+    widen(&["--ways", "deep-sparse", "--widths", "100000", "--weights", "1100000"], &["10000000000", "smaller"]);
     widen(&["--weights", "0"], &["weights = 0"]);
     widen(&["--pairs", "0"], &["pairs = 0"]);
     widen(&["--runs", "0"], &["runs = 0"]);

@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use sparsewidth::Result;
 use sparsewidth::budget::PAPER_BASE_WIDTH;
 use sparsewidth::data::CLASSES;
 use sparsewidth::files::write_atomically;
 use sparsewidth::report::{widen_chart, widen_distance_chart, widen_summary, write_chart};
 use sparsewidth::study::{
-    DistanceMethod, DistanceSpec, Family, LearningRates, SparseWidth, StudySpec, TrainedNetwork, widened_networks,
+    DistanceMethod, DistanceSpec, Family, JOURNAL, LearningRates, SparseWidth, StudySpec, TrainedNetwork,
+    widened_networks,
 };
+use sparsewidth::{Error, Result};
 
 use super::Common;
 use super::options::{ImagesOption, NormalisationOption};
@@ -27,14 +28,14 @@ pub struct WidenArgs {
     /// The ways to compare
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Way::ALL, value_name = "LIST")]
     ways: Vec<Way>,
-    /// Hidden widths
+    /// Hidden widths of sparse networks; a bottleneck takes the nearest that the budget and a whole number of narrow units allow
     #[arg(long, value_delimiter = ',', default_values_t = WIDTHS, value_name = "LIST")]
     widths: Vec<usize>,
-    /// Widths of the narrow layer of bottlenecks; the budget decides that of the wide one [default: those that lead to the widths
-    /// nearest to --widths]
+    /// Widths of the narrow layer of bottlenecks, instead of those that lead nearest to --widths; the budget decides the wide one's
     #[arg(long, value_delimiter = ',', value_name = "LIST")]
     bottlenecks: Vec<usize>,
-    /// The weight budget, of which the last layer is paid first [default: (d + 10) times 8, the paper's]
+    /// The weight budget, of which the last layer is paid first; the two factors of a linear bottleneck of rank r count r^2 less than they
+    /// hold, as one matrix of that rank [default: (d + 10) times 8, the paper's]
     #[arg(long, value_name = "N")]
     weights: Option<usize>,
     /// Learning rates from a file, the tune/rates.toml of an earlier comparison [default: they are searched first]
@@ -100,7 +101,13 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
     for way in &args.ways {
         networks.extend(widened_networks((*way).into(), weights, dimension, &args.widths, &args.bottlenecks)?);
     }
-    let kernels: Vec<SparseWidth> = networks.iter().map(SparseWidth::from).collect();
+    // Where every weight exists, two ways can come to one network.
+    let mut kernels: Vec<SparseWidth> = Vec::new();
+    for kernel in networks.iter().map(SparseWidth::from) {
+        if !kernels.contains(&kernel) {
+            kernels.push(kernel);
+        }
+    }
     let spec = |networks, runs| args.training.spec(networks, runs, args.normalisation);
     let distance = DistanceSpec {
         normalisations: vec![args.normalisation.into()],
@@ -117,13 +124,21 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
     };
     // What is wrong with the study should come out before the search.
     study(networks.clone()).check()?;
+    let search_folder = args.out.join("tune");
+    let mut at_end = Vec::new();
     let rates = match &args.rates {
         Some(path) => LearningRates::read(path)?,
         None => {
+            let journal = args.out.join(JOURNAL);
+            if journal.exists() && !search_folder.join(JOURNAL).exists() {
+                let problem = "belongs to a comparison at given learning rates, not to one that searches them";
+                return Err(Error::file(&journal, problem, "give --rates, or another folder with --out"));
+            }
             common.note("Searching learning rates on validation samples:");
             let search = spec(networks.clone(), args.tuning_runs);
-            let found = args.search.search(data.clone(), search, &args.out.join("tune"), common)?;
+            let found = args.search.search(data.clone(), search, &search_folder, common)?;
             let Some(report) = found else { return Ok(()) };
+            at_end.extend(report.tuned.iter().filter(|tuned| tuned.at_end).map(|tuned| tuned.best.network.name()));
             report.rates()
         }
     };
@@ -137,7 +152,13 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
             write_chart(&args.out, name, &chart)?;
         }
     }
-    let text = widen_summary(&records, common.seed);
+    let mut text = widen_summary(&records, common.seed);
+    if !at_end.is_empty() {
+        text += &format!(
+            "\nThe best learning rate lay at an end of the range searched, so that a better one may lie beyond it (--lowest, --highest): {}.\n",
+            at_end.join(", ")
+        );
+    }
     write_atomically(&args.out.join("summary.md"), text.as_bytes())?;
     common.say(&text)?;
     common.note(&format!("{}: widen, widen-distance (.svg, .png), summary.md, training.csv", args.out.display()));

@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
+use super::Statistic;
 use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
-use super::figure::{accuracies, accuracy_points, evaluated, trained_name, trained_networks};
+use super::figure::{accuracies, accuracy_points, evaluated, statistic_of, trained_name, trained_networks};
 use super::summary::{RESAMPLES, provenance, training_table};
 use super::table::Table;
 use crate::network::Activation;
@@ -34,9 +35,11 @@ pub fn widen_chart(records: &[Record]) -> Option<Chart> {
         }
     }
     let x_ticks = ticks(&series);
-    if let (Some(base), Some(first), Some(last)) = (base(records), x_ticks.first(), x_ticks.last()) {
+    if let Some(base) = base(records) {
         let level = mean(&base.iter().map(|run| run.best_accuracy).collect::<Vec<_>>());
-        let points = [first, last].map(|x| ChartPoint { x: *x, y: level, interval: None }).to_vec();
+        let abscissas = series.iter().flat_map(|series: &ChartSeries| series.points.iter().map(|point| point.x));
+        let (first, last) = (abscissas.clone().fold(f64::INFINITY, f64::min), abscissas.fold(0.0, f64::max));
+        let points = [first, last].map(|x| ChartPoint { x, y: level, interval: None }).to_vec();
         let label = format!("dense, width {}", base[0].width);
         series.push(ChartSeries { label, style: 4, line: Line::Dashed, marked: false, right: false, points });
     }
@@ -97,7 +100,7 @@ pub fn widen_summary(records: &[Record], seed: u64) -> String {
     provenance(records, &mut text);
     let mut table =
         Table::new(&["way", "narrowest", "accuracy", "best width", "accuracy", "gain over dense", "paper, ResNet-18"]);
-    let base: Option<Vec<f64>> = base(records).map(|runs| runs.iter().map(|run| run.best_accuracy).collect());
+    let base = base(records).map(|runs| (runs[0].width, runs.iter().map(|run| run.best_accuracy).collect::<Vec<_>>()));
     for (family, _, found) in WAYS {
         let widths = accuracies(records, family);
         let best = widths.iter().max_by(|(_, a), (_, b)| mean(a).total_cmp(&mean(b)));
@@ -106,7 +109,11 @@ pub fn widen_summary(records: &[Record], seed: u64) -> String {
                 Some(reach) => format!("{:.4} ± {reach:.4}", mean(runs)),
                 None => format!("{:.4}", mean(runs)),
             };
-            let gain = base.as_ref().map_or("-".into(), |base| gain(&best.1, base));
+            let gain = match &base {
+                Some((width, _)) if (family, best.0) == (Family::Sparse, *width) => "(the base)".into(),
+                Some((_, base)) => gain(&best.1, base),
+                None => "-".into(),
+            };
             let (first, last) = (narrowest.0.to_string(), best.0.to_string());
             let name = family.title().to_string();
             table.row(vec![name, first, accuracy(&narrowest.1), last, accuracy(&best.1), gain, found.into()]);
@@ -115,7 +122,7 @@ pub fn widen_summary(records: &[Record], seed: u64) -> String {
     let _ = writeln!(
         text,
         "Mean best test accuracy over runs ± half the 95 % interval (Student's t); the gain is over the dense network of the same \
-         budget, with the interval of a difference of means (Welch's). The best of several widths flatters every way a little.\n\n{table}"
+         budget, with the interval of a difference of independent means (Welch's). The best of several widths flatters every way a little.\n\n{table}"
     );
     let _ = writeln!(
         text,
@@ -195,10 +202,9 @@ fn distance_of<'a>(records: &'a [Record], run: &TrainingRecord, method: Distance
 /// A mean distance in units of the squared infinite-width kernel, with its 95 % interval over initialisations where that is told.
 fn relative(record: &DistanceRecord) -> Option<(f64, Option<(f64, f64)>)> {
     let unit = record.reference_square.filter(|square| *square > 0.0)?;
-    let value = record.mean / unit;
-    let error = record.mean_error_samples.filter(|_| record.method.draws_networks() && record.has_reliable_error());
-    let reach = error.zip(t_quantile_95(record.samples.saturating_sub(1))).map(|(error, t)| error * t / unit);
-    Some((value, reach.map(|reach| (value - reach, value + reach))))
+    let (value, interval) = statistic_of(record, Statistic::Mean)?;
+    let interval = interval.filter(|_| record.method.draws_networks());
+    Some((value / unit, interval.map(|(low, high)| (low / unit, high / unit))))
 }
 
 /// The difference of two means, with half its 95 % interval.

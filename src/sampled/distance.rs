@@ -20,6 +20,9 @@ pub struct SampledDistances {
     moments: Vec<(f64, f64)>,
 }
 
+/// Values of layers before the hidden one that are held at once: 256 MB, or one layer.
+const HELD_VALUES: usize = 1 << 26;
+
 impl SampledDistances {
     /// Initialisations that are drawn side by side; they are added in their order.
     const TOGETHER: usize = 32;
@@ -38,8 +41,11 @@ impl SampledDistances {
         reference: Vec<f64>,
     ) -> Result<Self> {
         let mut distances = Self::new(reference, law.rows);
-        for start in (0..initialisations).step_by(Self::TOGETHER) {
-            let drawn: Vec<Vec<f64>> = (start..(start + Self::TOGETHER).min(initialisations))
+        // Each holds the outputs of the layer before.
+        let held = before.map_or(0, |(before, _)| before.rows.saturating_mul(inputs.samples()));
+        let together = (HELD_VALUES / held.max(1)).clamp(1, Self::TOGETHER);
+        for start in (0..initialisations).step_by(together) {
+            let drawn: Vec<Vec<f64>> = (start..(start + together).min(initialisations))
                 .into_par_iter()
                 .map(|initialisation| {
                     let id = LayerId { seed, initialisation: initialisation as u32, layer: 0 };

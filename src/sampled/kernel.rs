@@ -90,6 +90,11 @@ impl PairedInputs {
         ))
     }
 
+    /// The number of different inputs in pairs.
+    pub fn samples(&self) -> usize {
+        self.features.ncols()
+    }
+
     /// The number of pairs.
     pub fn pairs(&self) -> usize {
         self.pairs.len()

@@ -281,7 +281,8 @@ impl StudySpec {
                 match method {
                     DistanceMethod::Sampled => {
                         let drawn = network.weights(DIMENSION as usize) * 1e4
-                            + network.width as f64 * (2.0 * spec.pairs as f64 + 10.0 * DIMENSION);
+                            + network.width as f64 * 2.0 * spec.pairs as f64
+                            + network.places(DIMENSION as usize) * 10.0;
                         drawn * spec.draws(network, DIMENSION as usize) as f64
                     }
                     DistanceMethod::SampledAll => {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::spec::DistanceMethod;
+use super::spec::{DistanceMethod, SparseWidth};
 use super::training_spec::{Family, TrainedNetwork};
 use crate::connectivity::Connectivity;
 use crate::data::Normalisation;
@@ -150,7 +150,9 @@ impl DistanceRecord {
         if !self.method.draws_networks() {
             return true;
         }
-        let weights = self.width as f64 * self.dimension as f64 * self.connectivity.get() * self.samples as f64;
+        let Self { width, before, connectivity, .. } = *self;
+        let network = SparseWidth { width, before, connectivity, even_connectivity: None };
+        let weights = network.weights(self.dimension) * self.samples as f64;
         weights >= 1000.0 && error * (self.samples as f64).sqrt() <= 3.0 * self.mean
     }
 }

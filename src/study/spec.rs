@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::training_spec::TrainingStudySpec;
+use crate::bottleneck::LinearBottleneck;
 use crate::budget::first_layer_connectivity;
 use crate::connectivity::Connectivity;
 use crate::data::{DataSource, Normalisation};
@@ -15,6 +16,9 @@ use crate::network::{Activation, LayerBefore, MaskFamily, WeightLaw};
 
 /// The largest width that a study takes.
 pub(super) const MAX_WIDTH: usize = 100_000_000;
+
+/// The most weights between two hidden layers, whether they exist or not: each has a random number.
+const MAX_BETWEEN: usize = 1_000_000_000;
 
 /// Refuses a count beyond what the program can number or hold.
 pub(super) fn at_most(name: &str, count: usize, largest: usize) -> Result<()> {
@@ -71,6 +75,12 @@ pub(super) fn check_counts(counts: &[(&str, usize, usize)]) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a layer before a hidden one of some width without units, or of more weights between the two than are drawn in reasonable time.
+pub(super) fn check_before(before: LayerBefore, width: usize) -> Result<()> {
+    check_counts(&[("width of the layer before", before.width, MAX_WIDTH)])?;
+    at_most("weights between two hidden layers", before.width.saturating_mul(width), MAX_BETWEEN)
+}
+
 /// Refuses a list with an entry that stands in it twice: its results would be counted twice.
 pub(super) fn check_distinct<T: PartialEq>(name: &str, entries: &[T], text: impl Fn(&T) -> String) -> Result<()> {
     match entries.iter().enumerate().find(|(index, entry)| entries[..*index].contains(entry)) {
@@ -116,11 +126,15 @@ impl SparseWidth {
         1 + i32::from(self.before.is_some())
     }
 
-    /// The weights that are expected to exist up to the hidden layer, at input dimension `dimension`.
-    pub fn weights(&self, dimension: usize) -> f64 {
+    /// The places of weights up to the hidden layer, at input dimension `dimension`, whether they exist or not.
+    pub fn places(&self, dimension: usize) -> f64 {
         let (d, n) = (dimension as f64, self.width as f64);
-        let places = self.before.map_or(d * n, |before| (d + n) * before.width as f64);
-        self.connectivity.get() * places
+        self.before.map_or(d * n, |before| (d + n) * before.width as f64)
+    }
+
+    /// The weights that are expected to exist among them.
+    pub fn weights(&self, dimension: usize) -> f64 {
+        self.connectivity.get() * self.places(dimension)
     }
 }
 
@@ -349,12 +363,15 @@ impl DistanceSpec {
         check_distinct("normalisation", &self.normalisations, |normalisation| normalisation.name().into())?;
         check_distinct("methods", &self.methods, |method| method.name().into())?;
         check_distinct("networks", &self.networks, |network| {
-            format!("{}:{}", network.width, network.connectivity.get())
+            let before = network.before.map_or(String::new(), |layer| format!("{layer}, then "));
+            format!("{before}{}:{}", network.width, network.connectivity.get())
         })?;
         for network in &self.networks {
             at_most("width", network.width, MAX_WIDTH)?;
-            if network.before.is_none() {
-                continue;
+            let Some(before) = network.before else { continue };
+            check_before(before, network.width)?;
+            if self.methods.contains(&DistanceMethod::Theorem1) && DistanceMethod::Theorem1.serves(network) {
+                LinearBottleneck::new(before.width)?;
             }
             let only = [DistanceMethod::Sampled, DistanceMethod::Theorem1];
             if let Some(method) = self.methods.iter().find(|method| !only.contains(method)) {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::spec::{MAX_WIDTH, SparseWidth, at_most, check_counts, check_distinct};
+use super::spec::{MAX_WIDTH, SparseWidth, at_most, check_before, check_counts, check_distinct};
 use crate::budget::{PAPER_WIDTHS, first_layer_connectivity_beside, paper_learning_rate};
 use crate::connectivity::Connectivity;
 use crate::data::{CLASSES, Normalisation, SUBSET_SIZE};
@@ -205,8 +205,7 @@ impl TrainingStudySpec {
         for network in &self.networks {
             check_learning_rate(network.learning_rate)?;
             at_most("width", network.width, MAX_WIDTH)?;
-            let before = network.before.map_or(1, |layer| layer.width);
-            check_counts(&[("width of the layer before", before, MAX_WIDTH)])?;
+            network.before.map_or(Ok(()), |before| check_before(before, network.width))?;
         }
         Ok(())
     }

@@ -40,9 +40,12 @@ pub fn widened_networks(
             .filter_map(|width| all.iter().min_by_key(|network| network.width.abs_diff(*width)).copied())
             .collect();
         nearest.sort_by_key(|network| network.width);
-        nearest.dedup();
+        nearest.dedup_by_key(|network| network.width);
         if nearest.is_empty() { of(1).map(|network| vec![network]) } else { Ok(nearest) }
     };
+    if widths.contains(&0) {
+        return Err(Error::value("width", 0, "a network needs at least one hidden unit", "give positive widths"));
+    }
     let networks = match family {
         Family::Sparse => widths
             .iter()
@@ -69,6 +72,15 @@ pub fn widened_networks(
     if networks.is_empty() {
         return Err(Error::value("widths", 0, "there is none", "give at least one width or bottleneck"));
     }
+    let same = |(index, network): (usize, &TrainedNetwork)| {
+        networks[..index].iter().find(|other| other.width == network.width).map(|other| (*other, *network))
+    };
+    if let Some((first, second)) = networks.iter().enumerate().find_map(same) {
+        let of = |network: TrainedNetwork| network.before.map_or(String::new(), |layer| format!(" after {layer}"));
+        let problem =
+            format!("two networks would have it{}{}, and width is what they are compared by", of(first), of(second));
+        return Err(Error::value("width", first.width, problem, "leave one of them out"));
+    }
     Ok(networks)
 }
 
@@ -77,7 +89,7 @@ fn deep_connectivity(weights: usize, dimension: usize, width: usize) -> Result<C
     let (n, last) = (width as f64, CLASSES as f64 * width as f64);
     let places = dimension as f64 * n + n * n;
     let left = weights as f64 - last;
-    if width == 0 || left < 1.0 || left > places {
+    if left < 1.0 || left > places {
         return Err(Error::value(
             "weights",
             weights,
@@ -130,7 +142,7 @@ mod tests {
             networks.iter().map(|network| (network.before.unwrap().width, network.width)).collect()
         };
         assert_eq!(ranks(Family::LinearBottleneck, &[]), [(8, 8), (1, 506)]);
-        assert_eq!(ranks(Family::LinearBottleneck, &[7, 3]), [(7, 53), (3, 307)]);
+        assert_eq!(ranks(Family::LinearBottleneck, &[7, 3]), [(7, 53), (3, 308)]);
         assert_eq!(ranks(Family::NonlinearBottleneck, &[]), [(7, 50), (1, 506)]);
     }
 
@@ -140,7 +152,10 @@ mod tests {
             widened_networks(family, weights, 784, widths, bottlenecks).unwrap_err().to_string()
         };
         assert!(message(Family::DeepSparse, 6352, &[636], &[]).contains("from 6361"));
-        assert!(message(Family::DeepSparse, 6352, &[0], &[]).contains("width 0"));
+        assert!(message(Family::DeepSparse, 6352, &[0], &[]).contains("width = 0"));
+        // One weight too few for another unit behind the wider one.
+        assert!(message(Family::LinearBottleneck, 622_496, &[], &[783, 784]).contains("width = 784"));
+        assert!(message(Family::Sparse, 6352, &[8, 8], &[]).contains("width = 8"));
         assert!(message(Family::Sparse, 6352, &[], &[]).contains("none"));
         assert!(message(Family::LinearBottleneck, 6352, &[8], &[9]).contains("at least 7146"));
         assert!(message(Family::NonlinearBottleneck, 700, &[8], &[]).contains("at least 795"));
