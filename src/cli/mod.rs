@@ -11,6 +11,7 @@ mod merge;
 mod optimum;
 mod options;
 mod output;
+mod shell;
 mod train;
 mod tune;
 mod verify;
@@ -62,6 +63,10 @@ enum Command {
     Budget(budget::BudgetArgs),
     /// List a data set: counts, ranges, checksums.
     Data(data::DataArgs),
+    /// Print completions for a shell.
+    Completions(shell::CompletionsArgs),
+    /// Print the manual page, or write those of all commands.
+    Man(shell::ManArgs),
 }
 
 impl Command {
@@ -179,5 +184,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Verify(args) => verify::run(args, &common),
         Command::Budget(args) => budget::run(args, &common),
         Command::Data(args) => data::run(args, &common),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args, &common),
     }
 }

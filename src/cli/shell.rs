@@ -1,0 +1,54 @@
+//! `sparsewidth completions` and `sparsewidth man`.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+use sparsewidth::files::{make_folder, write_atomically};
+use sparsewidth::{Error, Result};
+
+use super::output::print;
+use super::{Cli, Common};
+
+const NAME: &str = "sparsewidth";
+
+#[derive(Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    shell: Shell,
+}
+
+pub fn completions(args: &CompletionsArgs) -> Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), NAME, &mut script);
+    print(&String::from_utf8_lossy(&script))
+}
+
+#[derive(Args)]
+pub struct ManArgs {
+    /// Folder for a page a command, sparsewidth.1, sparsewidth-figure.1, ... [default: the first page, on standard output]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+pub fn man(args: &ManArgs, common: &Common) -> Result<()> {
+    let page = |command: clap::Command| -> Result<Vec<u8>> {
+        let mut page = Vec::new();
+        let written = clap_mangen::Man::new(command).render(&mut page);
+        written.map_err(|error| Error::failure("writing a manual page", error))?;
+        Ok(page)
+    };
+    let mut program = Cli::command();
+    program.build();
+    let Some(folder) = &args.out else {
+        return print(&String::from_utf8_lossy(&page(program)?));
+    };
+    make_folder(folder)?;
+    for command in program.get_subcommands().filter(|command| command.get_name() != "help") {
+        let name = format!("{NAME}-{}", command.get_name());
+        write_atomically(&folder.join(format!("{name}.1")), &page(command.clone())?)?;
+    }
+    write_atomically(&folder.join(format!("{NAME}.1")), &page(program)?)?;
+    common.note(&format!("{}: {NAME}.1 and a page a command", folder.display()));
+    Ok(())
+}
