@@ -322,3 +322,19 @@ fn the_ways_to_widen_are_tuned_trained_and_sampled_and_go_on_after_a_kill() {
         assert!(of("rates") == of("whole"), "{name} differs");
     }
 }
+
+#[test]
+fn completions_and_manual_pages_know_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(String::from_utf8(run(&["completions", shell])).unwrap().contains("linear-bottleneck"), "{shell}");
+    }
+    assert!(String::from_utf8(run(&["man"])).unwrap().contains("sparsewidth\\-figure"));
+    let out = folder.path().join("pages");
+    run(&["man", "--out", out.to_str().unwrap()]);
+    for command in ["figure", "kernel", "distance", "optimum", "verify", "train", "tune", "heatmap", "widen", "merge"] {
+        let page = String::from_utf8(read(&out, &format!("sparsewidth-{command}.1"))).unwrap();
+        assert!(page.contains(".SH OPTIONS") && page.contains("\\-\\-shard"), "{command}");
+    }
+    assert!(!read(&out, "sparsewidth.1").is_empty());
+}
