@@ -160,6 +160,11 @@ impl Architecture {
 
     /// Itself, if it has layers of different names, of weights, and not too many.
     fn checked(self) -> Result<Self> {
+        // First: names are compared pair by pair.
+        if self.layers.len() > MOST_LAYERS {
+            let problem = format!("has {} layers, {MOST_LAYERS} are the most", self.layers.len());
+            return Err(Error::value("arch", &self.name, problem, "divide it into parts"));
+        }
         let mut all = 0u64;
         for (index, layer) in self.layers.iter().enumerate() {
             if layer.shape.len() < 2 || layer.shape.contains(&0) {
@@ -179,10 +184,6 @@ impl Architecture {
                 .and_then(|weights| all.checked_add(weights))
                 .filter(|all| *all <= MOST_WEIGHTS)
                 .ok_or_else(|| too_large(&self.name))?;
-        }
-        if self.layers.len() > MOST_LAYERS {
-            let problem = format!("has {} layers, {MOST_LAYERS} are the most", self.layers.len());
-            return Err(Error::value("arch", &self.name, problem, "divide it into parts"));
         }
         if self.layers.is_empty() {
             return Err(Error::value("arch", &self.name, "has no layer", "give at least one"));
@@ -287,6 +288,8 @@ mod tests {
             (one.replace("\"a\"", &format!("\"{}\"", "a".repeat(70_000))), "1 to 200 bytes"),
             (one.replace("\"a\"", "\"a\\u0007\""), "control characters"),
             ((0..1_001).map(|layer| one.replace("\"a\"", &format!("\"{layer}\""))).collect(), "1001 layers"),
+            // Refused before names are compared pair by pair.
+            (one.repeat(1_001), "1001 layers"),
         ] {
             let message = read(&text).unwrap_err().to_string();
             assert!(message.contains(words), "{message}");

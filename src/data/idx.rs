@@ -13,11 +13,13 @@ use crate::error::{Error, Result};
 
 /// The first two bytes of a gzip stream.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// The most bytes of an unpacked file, twenty times those of MNIST: a gzip stream can hold a thousand times its own length.
+const MOST_UNPACKED: u64 = 1 << 30;
 
 /// Reads the bytes of a file and unpacks them where they are gzipped.
 ///
 /// # Errors
-/// Where the file cannot be read, or its gzip stream is damaged.
+/// Where the file cannot be read, or its gzip stream is damaged or holds more than 1 GiB.
 pub fn read_unpacked(path: &Path) -> Result<Vec<u8>> {
     let bytes = std::fs::read(path).map_err(|error| {
         Error::file(path, format!("cannot be read ({error})"), "check the path and its permissions")
@@ -27,13 +29,22 @@ pub fn read_unpacked(path: &Path) -> Result<Vec<u8>> {
 
 /// Unpacks `bytes` where they are gzipped; `path` is for the error message only.
 pub(super) fn unpack(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>> {
+    unpack_at_most(MOST_UNPACKED, bytes, path)
+}
+
+/// The same, if that comes to at most so many bytes.
+fn unpack_at_most(most: u64, bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>> {
     if !bytes.starts_with(&GZIP_MAGIC) {
         return Ok(bytes);
     }
     let mut unpacked = Vec::new();
-    MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut unpacked).map_err(|error| {
+    MultiGzDecoder::new(bytes.as_slice()).take(most + 1).read_to_end(&mut unpacked).map_err(|error| {
         Error::file(path, format!("its gzip stream is damaged ({error})"), "download or copy the file again")
     })?;
+    if unpacked.len() as u64 > most {
+        let problem = format!("its gzip stream holds more than {most} bytes");
+        return Err(Error::file(path, problem, "give the standard MNIST files, or unpack it yourself"));
+    }
     Ok(unpacked)
 }
 
@@ -109,6 +120,16 @@ mod tests {
         };
         let packed = [member(&[1, 2]), member(&[3])].concat();
         assert_eq!(unpack(packed, Path::new("two")).unwrap(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn streams_that_swell_are_refused() {
+        let packed = encode_gzip(Array::<u8, _>::zeros((1, 100, 100)).into_dyn().view()).unwrap();
+        assert!(packed.len() < 100);
+        let path = Path::new("swollen");
+        assert_eq!(unpack_at_most(10_016, packed.clone(), path).unwrap().len(), 10_016);
+        let message = unpack_at_most(10_015, packed, path).unwrap_err().to_string();
+        assert!(message.contains("swollen: its gzip stream holds more than 10015 bytes"), "{message}");
     }
 
     #[test]

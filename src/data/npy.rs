@@ -1,12 +1,19 @@
 //! Matrices from `.npy` files.
+//!
+//! The header is read here, not by a parser of Python literals: of what Python can write it holds a dictionary of three entries,
+//! and on anything else such a parser can take time exponential in its length.
 
 use std::path::Path;
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
-use ndarray_npy::{ViewNpyError, ViewNpyExt};
+use ndarray::{Array2, ShapeBuilder};
 
 use crate::error::{Error, Result};
 use crate::gram::LARGEST_ENTRY;
+
+/// How every file begins.
+const MAGIC: &[u8] = b"\x93NUMPY";
+/// The most bytes of a header, NumPy's own limit.
+const LONGEST_HEADER: usize = 10_000;
 
 /// Reads a matrix of shape `(N, d)`, f32 or f64, or a vector of shape `(d,)` as one row.
 ///
@@ -14,63 +21,159 @@ use crate::gram::LARGEST_ENTRY;
 /// A file that is missing or malformed, of another type or number of dimensions, empty, or with an entry that is not finite
 /// or beyond what kernels can take ([`LARGEST_ENTRY`]).
 pub fn read_npy(path: &Path) -> Result<Array2<f64>> {
-    let remedy = "give a .npy file of shape (N, d) or (d,), type f32 or f64";
     let bytes = std::fs::read(path).map_err(|error| {
         Error::file(path, format!("cannot be read ({error})"), "check the path and its permissions")
     })?;
-    // Views want aligned data (headers are padded so that it follows the buffer's own alignment), and unlike readers they
-    // allocate nothing on the word of a header.
-    let mut buffer = vec![0; bytes.len() + ALIGNMENT];
-    let start = buffer.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
-    buffer[start..start + bytes.len()].copy_from_slice(&bytes);
-    let bytes = &buffer[start..start + bytes.len()];
-
-    if !has_possible_shape(bytes) {
-        return Err(Error::file(path, "is not a whole .npy file (its header's shape is beyond any memory)", remedy));
-    }
-
-    type Attempt = fn(&[u8]) -> std::result::Result<Array2<f64>, ViewNpyError>;
-    let attempts: [Attempt; 4] = [
-        |bytes| Ok(ArrayView2::<f64>::view_npy(bytes)?.to_owned()),
-        |bytes| Ok(ArrayView2::<f32>::view_npy(bytes)?.mapv(f64::from)),
-        |bytes| Ok(ArrayView1::<f64>::view_npy(bytes)?.insert_axis(Axis(0)).to_owned()),
-        |bytes| Ok(ArrayView1::<f32>::view_npy(bytes)?.insert_axis(Axis(0)).mapv(f64::from)),
-    ];
-    // Type and shape are checked, so at most one of the four fits; the first one's words tell what is in the file, unless a
-    // later one got further and found the data itself damaged.
-    let mut problem: Option<String> = None;
-    for attempt in attempts {
-        match attempt(bytes) {
-            Ok(matrix) => return checked(matrix, path),
-            Err(error @ (ViewNpyError::WrongDescriptor(_) | ViewNpyError::WrongNdim(..))) => {
-                problem.get_or_insert(error.to_string().chars().take(200).collect());
-            }
-            Err(ViewNpyError::NonNativeEndian) => {
-                let problem = "is in the byte order of another machine";
-                return Err(Error::file(path, problem, "write it in this one's, in NumPy by .astype('<f8')"));
-            }
-            Err(error) => {
-                let words: String = error.to_string().chars().take(200).collect();
-                return Err(Error::file(path, format!("is not a whole .npy file ({words})"), remedy));
-            }
-        }
-    }
-    Err(Error::file(path, problem.unwrap_or_default(), remedy))
+    let matrix = parse(&bytes).map_err(|(problem, remedy)| Error::file(path, problem, remedy))?;
+    checked(matrix, path)
 }
 
-/// That of the data in `.npy` files.
-const ALIGNMENT: usize = 64;
+/// What is wrong with a file, and what to do.
+type Refusal = (String, &'static str);
 
-/// Whether the product of the sizes in the header's shape, zeros aside, can be held; ndarray-npy takes that for granted.
-fn has_possible_shape(bytes: &[u8]) -> bool {
-    let header = String::from_utf8_lossy(&bytes[..bytes.len().min(1 << 12)]);
-    let Some((_, shape)) = header.split_once("'shape':") else { return true };
-    let sizes =
-        shape.split(')').next().unwrap_or("").split(|c: char| !c.is_ascii_digit()).filter(|size| !size.is_empty());
-    let product = sizes
-        .map(|size| size.parse::<usize>().ok())
-        .try_fold(1usize, |product, size| product.checked_mul(size?.max(1)));
-    product.is_some_and(|product| product <= isize::MAX as usize / 8)
+/// What to do about most of it.
+const REMEDY: &str = "give a .npy file of shape (N, d) or (d,), type f32 or f64";
+
+/// The matrix of a file's bytes.
+fn parse(bytes: &[u8]) -> std::result::Result<Array2<f64>, Refusal> {
+    let damaged = |problem: &str| (format!("is not a whole .npy file ({problem})"), REMEDY);
+    let (header, data) = split(bytes).map_err(damaged)?;
+    let Header { descriptor, fortran, shape } = Header::parse(header).map_err(damaged)?;
+    let (rows, columns) = match shape[..] {
+        [columns] => (1, columns),
+        [rows, columns] => (rows, columns),
+        _ => return Err((format!("has {} dimensions", shape.len()), REMEDY)),
+    };
+    let size = match descriptor {
+        "<f8" => size_of::<f64>(),
+        "<f4" => size_of::<f32>(),
+        ">f8" | ">f4" => {
+            let remedy = "write it with the least significant byte first, in NumPy by .astype('<f8')";
+            return Err(("is in the byte order of another machine".into(), remedy));
+        }
+        _ => return Err((format!("has entries of type {descriptor}"), REMEDY)),
+    };
+    // Also of no rows: that shape could not be held.
+    let most = isize::MAX as usize / size_of::<f64>();
+    if rows.max(1).checked_mul(columns.max(1)).is_none_or(|entries| entries > most) {
+        return Err(damaged("its header's shape is beyond any memory"));
+    }
+    let expected = rows * columns * size;
+    if data.len() != expected {
+        let problem =
+            format!("{} bytes follow its header, not the {expected} of shape ({rows}, {columns})", data.len());
+        return Err(damaged(&problem));
+    }
+    let mut values = Vec::with_capacity(rows * columns);
+    if size == size_of::<f64>() {
+        values.extend(data.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)));
+    } else {
+        values.extend(data.as_chunks().0.iter().map(|bytes| f64::from(f32::from_le_bytes(*bytes))));
+    }
+    // Of a vector both orders are the same.
+    Array2::from_shape_vec((rows, columns).set_f(fortran), values).map_err(|error| damaged(&error.to_string()))
+}
+
+/// The header of a file and the data after it.
+fn split(bytes: &[u8]) -> std::result::Result<(&str, &[u8]), &'static str> {
+    let rest = bytes.strip_prefix(MAGIC).ok_or("it does not begin like one")?;
+    let cut = "it ends within its header";
+    let (length, rest) = match rest {
+        [1, 0, low, high, rest @ ..] => (u32::from(u16::from_le_bytes([*low, *high])), rest),
+        [2 | 3, 0, a, b, c, d, rest @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]), rest),
+        [1..=3, 0, ..] | [] | [_] => return Err(cut),
+        _ => return Err("its version is none of 1.0, 2.0 and 3.0"),
+    };
+    let length = length as usize;
+    if length > LONGEST_HEADER {
+        return Err("its header is longer than 10000 bytes");
+    }
+    let (header, data) = rest.split_at_checked(length).ok_or(cut)?;
+    Ok((std::str::from_utf8(header).map_err(|_| "its header is no text")?, data))
+}
+
+/// What a header says.
+#[derive(Debug, PartialEq)]
+struct Header<'a> {
+    /// The type of the entries: `<f8` and the like, or what stands there instead of a string.
+    descriptor: &'a str,
+    /// Whether columns are contiguous, not rows.
+    fortran: bool,
+    shape: Vec<usize>,
+}
+
+impl<'a> Header<'a> {
+    /// Reads `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }`, the entries in any order.
+    fn parse(text: &'a str) -> std::result::Result<Self, &'static str> {
+        let wrong = "its header is no dictionary of descr, fortran_order and shape";
+        let text = text.trim().strip_prefix('{').and_then(|text| text.strip_suffix('}')).ok_or(wrong)?;
+        let (mut descriptor, mut fortran, mut shape) = (None, None, None);
+        let mut rest = text.trim_start();
+        while !rest.is_empty() {
+            let (key, after) = quoted(rest).ok_or(wrong)?;
+            let value = after.trim_start().strip_prefix(':').ok_or(wrong)?.trim_start();
+            let twice = match key {
+                "descr" => {
+                    // A list of fields: nothing that is read here, but to be named.
+                    let (value, after) = quoted(value).or_else(|| up_to(value, ']')).ok_or(wrong)?;
+                    rest = after;
+                    descriptor.replace(value).is_some()
+                }
+                "fortran_order" => {
+                    let is = |word, truth| value.strip_prefix(word).map(|after| (truth, after));
+                    let (value, after) = is("True", true).or_else(|| is("False", false)).ok_or(wrong)?;
+                    rest = after;
+                    fortran.replace(value).is_some()
+                }
+                "shape" => {
+                    let (value, after) = up_to(value, ')').ok_or(wrong)?;
+                    rest = after;
+                    shape.replace(sizes(value).ok_or("the shape in its header is no tuple of sizes")?).is_some()
+                }
+                _ => return Err(wrong),
+            };
+            rest = rest.trim_start();
+            rest = match rest.strip_prefix(',') {
+                Some(after) => after.trim_start(),
+                None if rest.is_empty() => rest,
+                None => return Err(wrong),
+            };
+            if twice {
+                return Err("its header says something twice");
+            }
+        }
+        match (descriptor, fortran, shape) {
+            (Some(descriptor), Some(fortran), Some(shape)) => Ok(Self { descriptor, fortran, shape }),
+            _ => Err(wrong),
+        }
+    }
+}
+
+/// The string at the beginning, and what follows it. No string of a header needs an escape.
+fn quoted(text: &str) -> Option<(&str, &str)> {
+    let quote = text.chars().next().filter(|first| ['\'', '"'].contains(first))?;
+    text[1..].split_once(quote)
+}
+
+/// The text to the first such bracket and with it, and what follows it.
+fn up_to(text: &str, bracket: char) -> Option<(&str, &str)> {
+    text.split_inclusive(bracket).next().filter(|head| head.ends_with(bracket)).map(|head| text.split_at(head.len()))
+}
+
+/// The sizes of `(3, 4)`, `(3,)` or `()`.
+fn sizes(tuple: &str) -> Option<Vec<usize>> {
+    let inside = tuple.strip_prefix('(')?.strip_suffix(')')?.trim();
+    if inside.is_empty() {
+        return Some(Vec::new());
+    }
+    let sizes = match inside.strip_suffix(',') {
+        Some(sizes) => sizes,
+        // In Python a number in brackets, no tuple.
+        None if !inside.contains(',') => return None,
+        None => inside,
+    };
+    let size = |size: &str| size.bytes().all(|byte| byte.is_ascii_digit()).then(|| size.parse().ok())?;
+    sizes.split(',').map(|text| size(text.trim())).collect()
 }
 
 fn checked(matrix: Array2<f64>, path: &Path) -> Result<Array2<f64>> {
@@ -87,4 +190,91 @@ fn checked(matrix: Array2<f64>, path: &Path) -> Result<Array2<f64>> {
         return Err(Error::file(path, problem, format!("entries must be finite and at most {LARGEST_ENTRY:e}")));
     }
     Ok(matrix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    /// A file of some version, header and data.
+    fn file(version: u8, header: &str, data: &[u8]) -> Vec<u8> {
+        let length = (header.len() + 1) as u32;
+        let length = if version == 1 { &length.to_le_bytes()[..2] } else { &length.to_le_bytes()[..] };
+        [MAGIC, &[version, 0], length, header.as_bytes(), b"\n", data].concat()
+    }
+
+    fn header(shape: &str) -> String {
+        format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}")
+    }
+
+    fn refusal(bytes: &[u8]) -> String {
+        parse(bytes).unwrap_err().0
+    }
+
+    #[test]
+    fn versions_types_and_orders() {
+        let values = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let double: Vec<u8> = values.iter().flat_map(|value: &f64| value.to_le_bytes()).collect();
+        let single: Vec<u8> = values.iter().flat_map(|value| (*value as f32).to_le_bytes()).collect();
+        let rows = array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]];
+        for version in 1..=3 {
+            assert_eq!(parse(&file(version, &header("(2, 3)"), &double)).unwrap(), rows);
+        }
+        let read = |header: &str, data: &[u8]| parse(&file(1, header, data)).unwrap();
+        assert_eq!(read(&header("(2, 3)").replace("f8", "f4"), &single), rows);
+        assert_eq!(read("{\"shape\":(2,3),\"fortran_order\":False,\"descr\":\"<f8\"}", &double), rows);
+        let columns = array![[1.0, 3.0, 5.0], [2.0, 4.0, 6.0]];
+        assert_eq!(read(&header("(2, 3)").replace("False", "True"), &double), columns);
+        assert_eq!(read(&header("(6,)"), &double), array![values]);
+        assert_eq!(read(&header("(6,)").replace("False", "True"), &double), array![values]);
+        assert_eq!(read(&header("(0, 3)"), &[]).dim(), (0, 3));
+    }
+
+    #[test]
+    fn what_is_no_matrix_is_refused() {
+        for (shape, words) in [
+            ("()", "0 dimensions"),
+            ("(1, 1, 1)", "3 dimensions"),
+            ("(1)", "no tuple"),
+            ("(1, -1)", "no tuple"),
+            ("(1, 1", "no dictionary"),
+            ("(,)", "no tuple"),
+            ("(1, 18446744073709551616)", "no tuple"),
+            ("(0, 18446744073709551615)", "beyond any memory"),
+            ("(4294967296, 4294967296)", "beyond any memory"),
+            ("(1, 2)", "8 bytes follow its header, not the 16 of shape (1, 2)"),
+            ("(1, 1), 'shape': (1, 1)", "twice"),
+            ("(1, 1), 'colour': 'red'", "no dictionary"),
+            ("(1, 1) 'descr': '<f8'", "no dictionary"),
+        ] {
+            let message = refusal(&file(1, &header(shape), &[0; 8]));
+            assert!(message.contains(words), "{shape}: {message}");
+        }
+        let fields = header("(1, 1)").replace("'<f8'", "[('a', '<f8')]");
+        assert!(refusal(&file(1, &fields, &[0; 8])).contains("type [('a', '<f8')]"));
+        let whole = file(2, &header("(1, 1)"), &[0; 8]);
+        assert!(parse(&whole).is_ok());
+        for end in 0..whole.len() {
+            assert!(refusal(&whole[..end]).contains("not a whole .npy file"), "{end}");
+        }
+        assert!(refusal(&[MAGIC, &[4, 0, 0, 0]].concat()).contains("version"));
+    }
+
+    #[test]
+    fn nested_and_long_headers_are_refused_at_once() {
+        // A parser of Python literals takes time exponential in the depth.
+        for header in ["{".repeat(40), "(".repeat(9_000), format!("{{'descr': {}", "[".repeat(9_000))] {
+            assert!(refusal(&file(1, &header, &[])).contains("no dictionary"));
+        }
+        assert!(refusal(&file(2, &"[".repeat(2_000_000), &[])).contains("longer than 10000 bytes"));
+    }
+
+    #[test]
+    fn shapes_in_other_quotes_are_checked_alike() {
+        // Of such a size that the data would be aligned.
+        let header =
+            format!("{:<117}", "{\"descr\":\"<f8\",\"fortran_order\":False,\"shape\":(0,18446744073709551615)}");
+        assert!(refusal(&file(1, &header, &[])).contains("beyond any memory"));
+    }
 }

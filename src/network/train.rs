@@ -1,7 +1,8 @@
 //! Training a perceptron by stochastic gradient descent, with a test evaluation after each epoch.
 
 use rand::seq::SliceRandom;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::blocks::{Batch, Blocks, Samples};
 use super::mlp::{Mlp, MlpLaw};
@@ -92,11 +93,23 @@ pub struct TrainingRun {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
     /// The mean cross-entropy over the epoch's batches, each before its step.
+    #[serde(deserialize_with = "finite")]
     pub training_loss: Vec<f32>,
     /// The mean cross-entropy over the test samples after the epoch.
+    #[serde(deserialize_with = "finite")]
     pub test_loss: Vec<f32>,
     /// The test accuracy after the epoch.
+    #[serde(deserialize_with = "finite")]
     pub test_accuracy: Vec<f32>,
+}
+
+/// Reads numbers of single precision; a larger one would be taken for infinity, which cannot be written again.
+fn finite<'a, D: Deserializer<'a>>(source: D) -> std::result::Result<Vec<f32>, D::Error> {
+    let values = Vec::<f32>::deserialize(source)?;
+    match values.iter().all(|value| value.is_finite()) {
+        true => Ok(values),
+        false => Err(D::Error::custom("a number is beyond single precision")),
+    }
 }
 
 impl Curve {

@@ -78,11 +78,15 @@ pub(super) fn read_whole(folder: &Path) -> Result<WholeJournal> {
     let (header, entries) = parse(&path, whole_lines(&bytes))?;
     let header = header.ok_or_else(|| Error::file(&path, "is empty", remedy))?;
     let mut journal = WholeJournal { header, entries: Vec::new() };
+    let mut places: HashMap<String, usize> = HashMap::new();
     for Entry { task, record } in entries {
         // A run whose weights were gone was done again: the last line counts.
-        match journal.entries.iter_mut().find(|(known, _)| *known == task) {
-            Some((_, known)) => *known = record,
-            None => journal.entries.push((task, record)),
+        match places.get(&task) {
+            Some(place) => journal.entries[*place].1 = record,
+            None => {
+                places.insert(task.clone(), journal.entries.len());
+                journal.entries.push((task, record));
+            }
         }
     }
     Ok(journal)
@@ -200,9 +204,9 @@ fn whole_lines(bytes: &[u8]) -> &[u8] {
 
 /// The header of a journal's whole lines, where there is one, and its entries.
 fn parse(path: &Path, bytes: &[u8]) -> Result<(Option<Header>, Vec<Entry>)> {
-    let mut lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).zip(1..);
-    let Some((first, _)) = lines.next() else { return Ok((None, Vec::new())) };
-    let header = serde_json::from_slice(first).map_err(|error| corrupt(path, 1, &error))?;
+    let mut lines = bytes.split(|byte| *byte == b'\n').zip(1..).filter(|(line, _)| !line.is_empty());
+    let Some((first, number)) = lines.next() else { return Ok((None, Vec::new())) };
+    let header = serde_json::from_slice(first).map_err(|error| corrupt(path, number, &error))?;
     let entry = |(line, number)| serde_json::from_slice(line).map_err(|error| corrupt(path, number, &error));
     Ok((Some(header), lines.map(entry).collect::<Result<_>>()?))
 }
@@ -286,6 +290,8 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), header);
         std::fs::write(&path, format!("{header}{{\"task\":\"x\n")).unwrap();
         assert!(message(folder.path(), 1).contains("line 2"));
+        std::fs::write(&path, format!("{header}\n\n{{\"task\":\"x\n")).unwrap();
+        assert!(message(folder.path(), 1).contains("line 4"));
         std::fs::write(&path, "notes of my own").unwrap();
         assert!(message(folder.path(), 1).contains("line 1"));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "notes of my own");

@@ -1,11 +1,12 @@
 //! A study on many machines: each does its share of the tasks, and the journals are joined.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::journal::{JOURNAL, read_whole};
-use super::spec::StudySpec;
+use super::spec::{MOST_TASKS, StudySpec};
 use super::training::WEIGHTS;
 use super::{Record, tasks_of};
 use crate::error::{Error, Result};
@@ -72,7 +73,8 @@ pub struct Merged {
 /// there as after an interruption, and where every task is done only draws.
 ///
 /// # Errors
-/// Where a folder has no journal, the journals are of different studies, a task has different records, or `out` holds a journal already.
+/// Where a folder has no journal, the journals are of different studies, or of one of more tasks than any has, a task has different
+/// records, or `out` holds a journal already.
 pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Merged> {
     let path = out.join(JOURNAL);
     if path.exists() {
@@ -82,6 +84,8 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Merged> {
         Error::value("folders", 0, "there is nothing to join", "give the output folders of the shards")
     })?;
     let mut joined = read_whole(first)?;
+    let mut places: HashMap<String, usize> =
+        joined.entries.iter().enumerate().map(|(place, (task, _))| (task.clone(), place)).collect();
     for folder in others {
         let other = read_whole(folder)?;
         if let Some(difference) = other.difference(&joined) {
@@ -89,9 +93,12 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Merged> {
             return Err(Error::file(&folder.join(JOURNAL), problem, "join shards of one study"));
         }
         for (task, record) in other.entries {
-            match joined.entries.iter().find(|(known, _)| *known == task) {
-                None => joined.entries.push((task, record)),
-                Some((_, known)) if *known == record => {}
+            match places.get(&task) {
+                None => {
+                    places.insert(task.clone(), joined.entries.len());
+                    joined.entries.push((task, record));
+                }
+                Some(place) if joined.entries[*place].1 == record => {}
                 Some(_) => {
                     let problem = format!("has another record of {task} than a folder before it");
                     let remedy = "run that task again in one of them: delete its line there";
@@ -100,13 +107,17 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Merged> {
             }
         }
     }
-    let order: Option<Vec<String>> =
-        serde_json::from_value::<StudySpec>(joined.spec().clone()).ok().map(|spec| tasks_of(&spec));
-    let place = |task: &String| order.as_ref().and_then(|order| order.iter().position(|other| other == task));
-    joined.entries.sort_by_cached_key(|(task, _)| (place(task), task.clone()));
-    let done = |task: &&String| joined.entries.iter().any(|(known, _)| known == *task);
+    let spec = serde_json::from_value::<StudySpec>(joined.spec().clone()).ok();
+    if let Some(count) = spec.as_ref().map(StudySpec::most_tasks).filter(|count| *count > MOST_TASKS) {
+        let problem = format!("the study in its header has {count} tasks, {MOST_TASKS} are the most");
+        return Err(Error::file(&first.join(JOURNAL), problem, "give the output folder of a study"));
+    }
+    let order: Option<Vec<String>> = spec.as_ref().map(tasks_of);
+    let ranks: HashMap<&String, usize> = order.iter().flatten().zip(0..).collect();
+    joined.entries.sort_by_cached_key(|(task, _)| (ranks.get(task).copied(), task.clone()));
+    let done: HashSet<&String> = joined.entries.iter().map(|(task, _)| task).collect();
     let missing: Option<Vec<String>> =
-        order.as_ref().map(|order| order.iter().filter(|task| !done(task)).cloned().collect());
+        order.as_ref().map(|order| order.iter().filter(|task| !done.contains(task)).cloned().collect());
     let records = missing
         .as_ref()
         .filter(|missing| missing.is_empty())
@@ -155,5 +166,35 @@ mod tests {
             assert!(text.parse::<Shard>().unwrap_err().to_string().contains("3/8"), "{text}");
         }
         assert!(Shard::WHOLE.is_whole() && "1/1".parse::<Shard>().unwrap() == Shard::WHOLE);
+    }
+
+    /// Merges a folder with a journal of such lines into a new folder, and returns that folder's.
+    fn merged(header: &str, entries: &str) -> Result<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        make_folder(&from)?;
+        std::fs::write(from.join(JOURNAL), format!("{header}\n{entries}")).unwrap();
+        merge(&[from], &to)?;
+        Ok(std::fs::read_to_string(to.join(JOURNAL)).unwrap())
+    }
+
+    const HEADER: &str = r#"{"sparsewidth_journal":1,"version":"0.1.0","checksum":"a b","spec":{"data":"mnist","distance":null,"seed":0,"training":{"batch":256,"biases":false,"epochs":1,"evaluation":"test","first_run":0,"keep_weights":false,"law":"uniform","mask":"exact_count","networks":[{"activation":"relu","before":null,"connectivity":1.0,"family":"dense","last_connectivity":1.0,"learning_rate":1.0,"width":3}],"normalisation":"pixel","parametrisation":"neural_tangent","runs":1,"samples":2048}}}"#;
+    const RUN: &str = r#"{"task":"training/dense-3-p1-rate1/0","record":{"kind":"training","version":"0.1.0","data":"mnist","checksum":"a","test_checksum":"b","normalisation":"pixel","samples":8,"validation":false,"test_samples":4,"dimension":6,"family":"dense","activation":"relu","width":3,"before":null,"connectivity":1.0,"last_connectivity":1.0,"weights":48,"biases":false,"parametrisation":"neural_tangent","mask":"exact_count","law":"uniform","learning_rate":1.0,"epochs":1,"batch":256,"seed":0,"run":0,"device":"cpu","precision":"f32","best_accuracy":0.0,"best_epoch":1,"final_accuracy":0.0,"training_loss":2.5,"diverged":false,"curve":{"training_loss":[2.5],"test_loss":[2.25],"test_accuracy":[0.5]}}}"#;
+
+    #[test]
+    fn merged_journals_can_be_merged_again() {
+        let run = format!("{RUN}\n");
+        let once = merged(HEADER, &run).unwrap();
+        assert_eq!(once, format!("{HEADER}\n{run}"));
+        // As a number of single precision it is infinite, which would be written as null and not be read again.
+        let message = merged(HEADER, &run.replace("[2.25]", "[1e39]")).unwrap_err().to_string();
+        assert!(message.contains("line 2") && message.contains("beyond single precision"), "{message}");
+    }
+
+    #[test]
+    fn studies_of_endless_tasks_are_refused() {
+        // Their names would take 256 GB.
+        let message = merged(&HEADER.replace("\"runs\":1", "\"runs\":4000000000"), "").unwrap_err().to_string();
+        assert!(message.contains("4000000000 tasks"), "{message}");
     }
 }

@@ -20,6 +20,9 @@ pub(super) const MAX_WIDTH: usize = 100_000_000;
 /// The most weights between two hidden layers, whether they exist or not: each has a random number.
 const MAX_BETWEEN: usize = 1_000_000_000;
 
+/// The most tasks of a study: their names are held in memory.
+pub(super) const MOST_TASKS: usize = 1_000_000;
+
 /// Refuses a count beyond what the program can number or hold.
 pub(super) fn at_most(name: &str, count: usize, largest: usize) -> Result<()> {
     if count <= largest {
@@ -60,7 +63,16 @@ impl StudySpec {
         if let Some(spec) = &self.training {
             spec.check()?;
         }
-        Ok(())
+        at_most("tasks", self.most_tasks(), MOST_TASKS)
+    }
+
+    /// The number of its tasks, methods that do not serve a network included.
+    pub(super) fn most_tasks(&self) -> usize {
+        let distances = self.distance.as_ref().map_or(0, |spec| {
+            spec.networks.len().saturating_mul(spec.methods.len()).saturating_mul(spec.normalisations.len())
+        });
+        let runs = self.training.as_ref().map_or(0, |spec| spec.networks.len().saturating_mul(spec.runs));
+        distances.saturating_add(runs)
     }
 }
 
