@@ -70,7 +70,7 @@ def main() -> int:
         print(f"no notebook is called {name}", file=sys.stderr)
         return 1
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target" / "notebooks")).resolve()
-    folder = target / "package"
+    folder = target / "notebook-programs"
     write_package(folder, notebooks)
     environment = dict(os.environ, CARGO_TARGET_DIR=str(target))
 
@@ -79,7 +79,7 @@ def main() -> int:
         # Programs run where notebooks do.
         return subprocess.run(command, cwd=NOTEBOOKS, env=environment).returncode
 
-    status = cargo("check", "--bins")
+    status = cargo("check", "--release", "--bins")
     if status == 0 and name:
         status = cargo("run", "--release", "--bin", name)
     return status
