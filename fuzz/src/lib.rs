@@ -1,0 +1,40 @@
+//! What the fuzz targets share: a folder for the files that readers take by path, and what every refusal must say.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use sparsewidth::Error;
+
+/// The folder of this process, made at the first call; under `TMPDIR` where that is set.
+///
+/// # Panics
+/// Where it cannot be made.
+pub fn folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        tempfile::Builder::new().prefix("sparsewidth-fuzz-").tempdir().expect("a folder for files").keep()
+    })
+}
+
+/// Writes bytes to a file of that name in the folder of this process.
+///
+/// # Panics
+/// Where it cannot be written.
+pub fn write(name: &str, bytes: &[u8]) -> PathBuf {
+    let path = folder().join(name);
+    std::fs::write(&path, bytes).expect("a file to read");
+    path
+}
+
+/// Asserts that an error says that the input is at fault, names the file, and says more than that.
+///
+/// # Panics
+/// Where it does not.
+pub fn assert_refusal(error: &Error, path: &Path) {
+    let message = error.to_string();
+    let name = path.display().to_string();
+    assert!(error.is_input(), "blames the run: {message}");
+    assert!(message.contains(&name), "does not name {name}: {message}");
+    let Error::File { problem, remedy, .. } = error else { panic!("is not about a file: {message}") };
+    assert!(!problem.trim().is_empty() && !remedy.trim().is_empty(), "says neither what is wrong nor what to do");
+}
