@@ -31,7 +31,7 @@ const STUDIES: [&[&str]; 3] = [
     &["distance", "--methods", "sampled,theorem1,moments,paper", "--pairs", "400", "--tolerance", "1e-2"],
 ];
 /// Kills of each.
-const KILLS: usize = 12;
+const KILLS: usize = 10;
 
 fn start(arguments: &[&str]) -> Child {
     command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
@@ -52,7 +52,7 @@ fn killed_at_any_moment_a_study_ends_with_the_same_records() {
             let arguments = [study, &["--out", folder.path().to_str().unwrap()]].concat();
             loop {
                 let mut running = start(&arguments);
-                std::thread::sleep(lasts.mul_f64(stream.random_range(0.0..0.4)));
+                std::thread::sleep(lasts.mul_f64(stream.random_range(0.0..0.25)));
                 let ended = running.try_wait().unwrap();
                 running.kill().unwrap();
                 running.wait().unwrap();
