@@ -86,7 +86,10 @@ fn an_interrupt_ends_it_at_once_and_leaves_the_journal_whole() {
     let study = STUDIES[1];
     let folder = tempfile::tempdir().unwrap();
     let arguments = [study, &["--out", folder.path().to_str().unwrap()]].concat();
-    let mut running = start(&arguments);
+    // As from a terminal: what a shell starts in the background ignores interrupts, and its children with it.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=INT", env!("CARGO_BIN_EXE_sparsewidth")]).args(&arguments);
+    let mut running = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let journal = folder.path().join("journal.jsonl");
     let tasks = || std::fs::read_to_string(&journal).map_or(0, |text| text.lines().count());
     let begin = Instant::now();
