@@ -112,7 +112,7 @@ fn moment_expansion(bencher: Bencher, connectivity: f64) {
     });
 }
 
-/// A thousand masks a pair.
+/// A thousand masks per pair.
 #[divan::bench(args = [0.24, 0.012])]
 fn sampled_masks(bencher: Bencher, connectivity: f64) {
     let connectivity = Connectivity::new(connectivity).expect("in range");
@@ -122,7 +122,7 @@ fn sampled_masks(bencher: Bencher, connectivity: f64) {
     });
 }
 
-/// Pairs per second to the tolerance that belongs to the weights an input.
+/// Pairs per second to the tolerance that belongs to the weights per row.
 #[divan::bench(args = [(188.0, 1e-8), (30.0, 1e-8), (8.0, 1e-6), (0.5, 1e-5)])]
 fn quadrature(bencher: Bencher, (weights, tolerance): (f64, f64)) {
     let connectivity = Connectivity::new(weights / 784.0).expect("in range");

@@ -1,4 +1,4 @@
-//! An epoch of protocol A (2,048 training samples, then 10,000 test samples) on one thread: `cargo bench --bench training`.
+//! An epoch of the paper's experiment with perceptrons (2,048 training samples, then 10,000 test samples) on one thread: `cargo bench --bench training`.
 //!
 //! The baseline is a dense network of the same width, the least that a masked dense implementation costs;
 //! `benches/peers/training.py` is the same in PyTorch.

@@ -3,7 +3,7 @@
 
     scripts/check_rust_version.py
 
-Exit code 1 and a line a crate where one asks for more.
+Exit code 1 and a line per crate where one asks for more.
 """
 import json
 import subprocess

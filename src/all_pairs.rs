@@ -115,7 +115,7 @@ struct Tile<'a> {
 }
 
 /// The distances of all pairs `(x_i, y_j)`, `i` over the rows of `x` and `j` over those of `y`, for each network `(p, n)`;
-/// of all pairs `i < j` of `x` where there is no `y`. Shapes `(N, d)` and `(M, d)`.
+/// of all pairs `i < j` of `x` where there is no `y`. Shapes `(N, d)` and `(M, d)`. One [`PairDistances`] per network, in their order.
 ///
 /// `progress` is called with the share that is done, from any thread.
 ///

@@ -37,7 +37,7 @@ pub enum Error {
     },
 }
 
-/// A result, with the library's [`Error`] unless told.
+/// A result, by default with the library's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {

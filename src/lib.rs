@@ -3,19 +3,19 @@
 //!
 //! Given the same number of weights, is a wider, sparser network better? Golubeva, Neyshabur and Gur-Ari ("Are wider nets
 //! better given the same number of parameters?", ICLR 2021, [arXiv 2010.14495](https://arxiv.org/abs/2010.14495)) found that
-//! it is, up to a point, and gave a reason: at initialisation, what counts is how far the network's Gaussian-process kernel
-//! is from that of an infinitely wide one.
+//! it is, up to a point, and proposed a reason: what counts is how far, at initialisation, the network's Gaussian-process kernel
+//! is from that of an infinitely wide one. This crate computes that distance, and lets you check how far it goes with the test error.
 //!
 //! # The theory on one page
 //!
-//! The network is `f(x) = (n d)^(-1/2) v^T [u x]_+`: inputs `x` in `R^d`, hidden width `n`, no biases. Each entry of `u`
-//! exists with probability `p`, the connectivity, and is then drawn from `N(0, 1/p)`. Its kernel and the kernel of the dense
+//! The network is `f(x) = (n d)^(-1/2) v^T [u x]_+`: inputs `x` in `R^d`, hidden width `n`, no biases, `[a]_+ = max(a, 0)`. Each
+//! entry of `u` exists with probability `p`, the connectivity, and is then drawn from `N(0, 1/p)`; `u_i` is row `i`. Its kernel and the kernel of the dense
 //! network of infinite width are
 //!
 //! `Theta(x, y) = 1/(n d) sum_i [u_i.x]_+ [u_i.y]_+`  and  `Theta_inf(x, y) = K_1(x, y) / d`,
 //!
-//! with the arc-cosine moments `K_l(x, y) = E_{w ~ N(0, I)} [ (w.x)^l (w.y)^l H(w.x) H(w.y) ]`. Averaged over masks they
-//! become `K~_l(x, y) = p^(-l) sum_s p^|s| (1-p)^(d-|s|) K_l(x_s, y_s)`, and Theorem 1 of the paper is exact:
+//! with the arc-cosine moments `K_l(x, y) = E_{w ~ N(0, I)} [ (w.x)^l (w.y)^l H(w.x) H(w.y) ]`, `H` the step
+//! function. Averaged over masks `s`, with `x_s` the input with the entries where `s = 0` set to zero, they become `K~_l(x, y) = p^(-l) sum_s p^|s| (1-p)^(d-|s|) K_l(x_s, y_s)`, and Theorem 1 of the paper is exact:
 //!
 //! `E[(Theta - Theta_inf)^2] = (K~_1 - K_1)^2 / d^2  +  (K~_2 - K~_1^2) / (d^2 n)`, that is bias^2 + variance / n.
 //!
@@ -31,7 +31,7 @@
 //! | [`data`] | inputs: MNIST, `.npy`, Gaussian; their normalisation |
 //! | [`gram`] | a pair of inputs and its Gram triple `(A, B, C)`, all that a kernel sees of it |
 //! | [`arccos`] | `K_1` and `K_2` |
-//! | [`masked`] | `K~_1` and `K~_2`: one method a file, behind one trait |
+//! | [`masked`] | `K~_1` and `K~_2`, by several methods behind one trait |
 //! | [`theorem`] | Theorem 1 |
 //! | [`bottleneck`] | the same for a network whose first matrix is a product of two |
 //! | [`all_pairs`] | Theorem 1 by the moment expansion, for all pairs of two sets |

@@ -8,7 +8,7 @@
 //! the bias of Eq. (4) gives every mask the same random sign, which cancels in the true average over masks, so for
 //! Gaussian inputs it is larger than the exact bias by orders of magnitude (bias^2 3.7e-4 against 1.3e-8 at `d = 784`,
 //! `p = 0.1`, `n p = 8`); and the diagonal form is that of masks
-//! with exactly `d p` entries a row, while Bernoulli masks fluctuate in size. Use [`crate::masked`] for the exact values.
+//! with exactly `d p` entries per row, while Bernoulli masks fluctuate in size. Use [`crate::masked`] for the exact values.
 
 use std::f64::consts::PI;
 
@@ -39,7 +39,9 @@ pub fn diagonal(dimension: usize, width: usize, connectivity: Connectivity) -> D
     Distance { bias_squared: 0.0, variance: 1.25 + 3.0 / (dimension as f64 * connectivity.get()), width }
 }
 
-/// The connectivity that minimises Eq. (4) at a fixed number `n p` of nonzero weights an input: `p* ~ sqrt(n p / (4 d))`.
+/// The connectivity that minimises Eq. (4) at a fixed number `n p` of nonzero weights per input, as published:
+/// `p* ~ sqrt(n p / (4 d))`. It is so to leading order in `sqrt(p)` and without the factor `1 - 1/pi^2`: at `d = 784`, `n p = 8` it is
+/// the connectivity of width 158, while Eq. (4) itself is least at 170.
 ///
 /// `weights_per_input` is `n p`, positive. The result is not clamped: above 1 it says that the budget is beyond the
 /// regime of the formula.

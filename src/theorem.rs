@@ -68,8 +68,9 @@ pub fn theorem_1(moments: &MaskedMoments, dimension: usize, width: usize) -> (Di
     (distance, error)
 }
 
-/// Theorem 1 for rows that are alike but not independent: `covariance` is that of `sigma^2 E[K_1]` given each row's mask, between two
-/// rows; the variance is then `(K~_2 - K~_1^2 + (n - 1) covariance) / d^2`. See [`crate::masked::FixedCount`].
+/// Theorem 1 for rows that are alike but not independent. `covariance` is that between two rows `i` and `k`, of `[u_i.x]_+ [u_i.y]_+`
+/// and `[u_k.x]_+ [u_k.y]_+`; the variance is then `(K~_2 - K~_1^2 + (n - 1) covariance) / d^2`. `dimension` is `d` and `width` is
+/// `n`. See [`crate::masked::FixedCount`] and [`crate::bottleneck`].
 pub fn theorem_1_of_rows(
     moments: &MaskedMoments,
     covariance: Estimate,

@@ -184,7 +184,7 @@ fn pair_of(values: &Array2<f64>, index: usize) -> Pair<'_> {
     Pair::new(values.row((7919 * index + 13) % rows), values.row((104_729 * index + 7) % rows)).unwrap()
 }
 
-/// The tolerance asked for at each number of weights an input, `d p`.
+/// The tolerance asked for at each number of weights per row, `d p`.
 const TOLERANCES: [(f64, f64); 5] = [(188.0, 1e-8), (30.0, 1e-8), (8.0, 1e-6), (2.0, 1e-6), (0.5, 1e-5)];
 
 #[test]
@@ -215,7 +215,7 @@ fn within_its_bound_of_a_finer_rule_on_real_pairs() {
 
 #[test]
 fn agrees_with_sampled_masks_on_real_pairs() {
-    // Ten million masks a pair leave a relative standard error of 2e-5 to 1e-3; 12 values within 4 of them: a false alarm in
+    // Ten million masks per pair leave a relative standard error of 2e-5 to 1e-3; 12 values within 4 of them: a false alarm in
     // 1,300 seeds, and this one is fixed.
     for (name, values) in data() {
         for weights in [30.0, 2.0] {

@@ -52,7 +52,7 @@ fn optimum_and_verify_write_what_they_print() {
     let report: Value = serde_json::from_str(&optimum).unwrap();
     assert_eq!(report["optima"].as_array().unwrap().len(), 4);
 
-    let grid = ["--widths", "4,16", "--weights-a-row", "5,20", "--initialisations", "2000"];
+    let grid = ["--widths", "4,16", "--weights-per-row", "5,20", "--initialisations", "2000"];
     let threads = |threads: &str| {
         run(&[&["verify", "--data", "gaussian:40,30", "--threads", threads, "--json", "--quiet"], &grid[..]].concat())
     };

@@ -81,7 +81,7 @@ fn distances_are_near_those_of_an_independent_computation() {
 #[test]
 fn the_moment_expansion_holds_where_many_entries_share_the_norm() {
     // Against Theorem 1, exact to a tenth of a percent. Under
-    // the global normalisation the expansion is close down to nine weights an input; under pixel normalisation a few huge
+    // the global normalisation the expansion is close down to nine weights per row; under pixel normalisation a few huge
     // entries break it, which its documentation says.
     let records = distances(|spec| {
         spec.pairs = 2000;

@@ -1,4 +1,4 @@
-//! Protocol A of the paper on the embedded MNIST images, with fixed seeds.
+//! The paper's experiment with perceptrons on the embedded MNIST images, with fixed seeds.
 
 use sparsewidth::data::DataSource;
 use sparsewidth::sampled::Device;
@@ -7,7 +7,7 @@ use sparsewidth::study::{Record, StudySpec, TrainingStudySpec, paper_networks};
 
 #[test]
 fn trained_accuracies_are_those_of_the_paper() {
-    // Three runs a width. Over ten runs the standard deviation between runs is 0.2 to 0.4 points, so a mean of three is
+    // Three runs per width. Over ten runs the standard deviation between runs is 0.2 to 0.4 points, so a mean of three is
     // within half a point of the truth; the bands below are wider by that.
     let widths = [8, 128, 216, 512, 635];
     let mut networks = paper_networks(6352, 784, false).unwrap();

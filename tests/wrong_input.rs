@@ -265,7 +265,7 @@ fn numbers() {
     refused(&["optimum", "--data", "gaussian:8", "--normalisation", "unit"], &["unit", "global"]);
     refused(&["verify", "--initialisations", "10"], &["initialisations = 10", "from 1000"]);
     refused(&["verify", "--widths", "0"], &["width = 0"]);
-    refused(&["verify", "--weights-a-row", "0.5"], &["weights-a-row = 0.5"]);
+    refused(&["verify", "--weights-per-row", "0.5"], &["weights-per-row = 0.5"]);
     refused(&["verify", "--pairs", "0"], &["pairs = 0"]);
     refused(&["verify", "--normalisation", "pixel"], &["--data"]);
     refused(&["distance", "--reference", "dense:0"], &["dense:0", "analytic"]);
@@ -436,5 +436,8 @@ fn folders_and_journals() {
     refused(&["figure", "--from", &files.path("damaged")], &["records.jsonl", "line 1 is corrupt"]);
     files.bytes("void/records.jsonl", b"");
     refused(&["figure", "--from", &files.path("void")], &["holds no record"]);
-    refused(&["figure", "--from", &out, "--out", &files.path("not there")], &["not there", "not a folder"]);
+    refused(
+        &["figure", "--from", &out, "--out", &format!("{out}/records.jsonl/deeper")],
+        &["records.jsonl/deeper", "cannot be"],
+    );
 }

@@ -1,6 +1,6 @@
-"""One epoch of protocol A (2,048 training samples, then 10,000 test samples), as one would write it in PyTorch, for comparison.
+"""One epoch of the paper's experiment with perceptrons (2,048 training samples, then 10,000 test samples), as one would write it in PyTorch, for comparison.
 
-`python benches/peers/training.py [--threads 1]`: seconds an epoch of the sparse family by dense weights with a mask, and by
+`python benches/peers/training.py [--threads 1]`: seconds per epoch of the sparse family by dense weights with a mask, and by
 compressed sparse rows whose gradient is taken on the weights that exist; and of the dense family. The embedded images.
 
 `python benches/peers/training.py --runs 10 --widths 8,128,216`: instead, the best test accuracy of whole trainings, 300 epochs, to

@@ -41,7 +41,7 @@ impl LayerShape {
         self.shape.first().copied().unwrap_or(0)
     }
 
-    /// Weights an output: inputs times the kernel.
+    /// Weights per output: inputs times the kernel.
     pub fn fan_in(&self) -> usize {
         self.shape.iter().skip(1).fold(1, |all, size| all.saturating_mul(*size))
     }

@@ -76,9 +76,9 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
                 continue;
             }
             common.say(&format!(
-                "Distance, {} over pairs, {} normalisation\n\n{table}\n",
+                "Distance, {} over pairs, {}\n\n{table}\n",
                 statistic.name(),
-                normalisation.name()
+                normalisation.title()
             ))?;
             if let (Some(folder), Some(chart)) = (&args.out, distance_chart(&records, normalisation, statistic)) {
                 let name = format!("distance-{}-{}", normalisation.name(), statistic.name());
@@ -95,7 +95,7 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
             ("Pairs of an input with itself, mean distance", diagonal_table(&records, normalisation)),
         ] {
             if !table.is_empty() {
-                common.say(&format!("{title}, {} normalisation\n\n{table}\n", normalisation.name()))?;
+                common.say(&format!("{title}, {}\n\n{table}\n", normalisation.title()))?;
             }
         }
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use sparsewidth::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS, paper_learning_rate};
 use sparsewidth::data::{CLASSES, Normalisation};
-use sparsewidth::files::write_atomically;
+use sparsewidth::files::{make_folder, write_atomically};
 use sparsewidth::report::{
     Statistic, accuracy_chart, curves_chart, distance_chart, parts_chart, read_records, summary, write_chart,
 };
@@ -21,7 +21,7 @@ use super::options::{ImagesOption, NormalisationOption, SamplingOptions};
 use super::output::{json_lines, print};
 use super::train::TrainingOptions;
 
-/// Runs a network in the quick protocol and in the paper's.
+/// Runs per network in the quick protocol and in the paper's.
 const QUICK_RUNS: usize = 5;
 const PAPER_RUNS: usize = 10;
 
@@ -69,7 +69,7 @@ pub struct FigureArgs {
     /// Normalisation for training; distances are taken under pixel and global whichever it is
     #[arg(long, value_enum, default_value_t = NormalisationOption::Pixel)]
     normalisation: NormalisationOption,
-    /// Runs a network [default: 5, or 10 in the paper's protocol]
+    /// Runs per network [default: 5, or 10 in the paper's protocol]
     #[arg(long, value_name = "N")]
     seeds: Option<usize>,
     /// Learning rates from a file, the rates.toml of `sparsewidth tune` [default: the authors']
@@ -96,9 +96,7 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
             print(&json_lines(&records)?)?;
         }
         let folder = args.out.as_deref().unwrap_or(from);
-        if !folder.is_dir() {
-            return Err(Error::file(folder, "is not a folder that exists", "make it, or leave --out away"));
-        }
+        make_folder(folder)?;
         return draw(folder, &records, common);
     }
     let folder = args.out.clone().unwrap_or_else(|| "figure".into());
@@ -197,7 +195,7 @@ fn left_out(records: &[Record]) -> String {
                     missing.push(format!("{} of the paper's {paper} {name}", paper - done));
                 }
             };
-            fewer("runs a network", done, training.runs);
+            fewer("runs per network", done, training.runs);
             fewer("epochs", first.epochs, training.epochs);
             fewer("training samples", first.samples, training.samples);
             if (first.mask, first.law, first.batch) != (training.mask, training.law, training.batch)

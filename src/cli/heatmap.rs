@@ -38,13 +38,13 @@ pub struct HeatmapArgs {
     /// Passes over the training samples
     #[arg(long, default_value_t = 300, value_name = "N")]
     epochs: usize,
-    /// Samples a step
+    /// Samples per step
     #[arg(long, default_value_t = 100, value_name = "N")]
     batch: usize,
     /// Learning rate of all networks
     #[arg(long, default_value_t = 0.1, value_name = "RATE")]
     learning_rate: f64,
-    /// Runs a cell
+    /// Runs per cell
     #[arg(long, default_value_t = 1, value_name = "N")]
     runs: usize,
     /// Normalisation, by the statistics of the training samples

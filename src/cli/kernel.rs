@@ -17,7 +17,7 @@ use sparsewidth::{Error, Result, paper};
 use super::Common;
 use super::output::{json_lines, print};
 
-/// Prints one JSON object a pair, on a line of its own.
+/// Prints one JSON object per pair, each on its own line.
 #[derive(Args)]
 pub struct KernelArgs {
     /// A .npy file: a vector (d,), or a matrix (N, d) whose rows are the first of each pair
@@ -38,7 +38,7 @@ pub struct KernelArgs {
     /// Relative error that the quadrature is to reach; its bound says whether it did
     #[arg(long, default_value_t = 1e-6, value_name = "ERROR")]
     tolerance: f64,
-    /// Masks a pair, where masks are sampled
+    /// Masks per pair, where masks are sampled
     #[arg(long, default_value_t = 100_000, value_name = "N")]
     masks: usize,
 }

@@ -23,7 +23,7 @@ use sparsewidth::sampled::Device;
 use sparsewidth::study::Shard;
 use sparsewidth::{Error, Result};
 
-/// Kernels of sparse, finite-width ReLU networks, and the test errors that they predict.
+/// Kernels of sparse, finite-width ReLU networks, and the test errors of trained ones.
 ///
 /// Given the same number of weights, is a wider, sparser network better? `sparsewidth figure` draws the answer on MNIST.
 #[derive(Parser)]
@@ -90,17 +90,17 @@ struct Common {
     threads: Option<usize>,
     /// Device for sampled kernels over all pairs: NVIDIA GPUs where there are any (auto), or one of the two for sure; all else is
     /// computed on the CPU
-    #[arg(long, global = true, value_enum, default_value_t = DeviceOption::Auto)]
+    #[arg(long, global = true, help_heading = "Kernels over all pairs", value_enum, default_value_t = DeviceOption::Auto)]
     device: DeviceOption,
     /// Precision of features and kernels over all pairs; their sums over pairs are in double precision
-    #[arg(long, global = true, value_enum, default_value_t = PrecisionOption::F32)]
+    #[arg(long, global = true, help_heading = "Kernels over all pairs", value_enum, default_value_t = PrecisionOption::F32)]
     precision: PrecisionOption,
     /// Megabytes that sampled kernels over all pairs may take on the CPU beside the inputs; results do not depend on it
-    #[arg(long, global = true, default_value_t = 1024, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, global = true, help_heading = "Kernels over all pairs", default_value_t = 1024, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..))]
     memory: u32,
     /// Do a share of a study's tasks, the I-th of N, and keep the journal for `sparsewidth merge`: figure, distance, train, tune, heatmap,
     /// widen
-    #[arg(long, global = true, value_name = "I/N")]
+    #[arg(long, global = true, help_heading = "Many machines", value_name = "I/N")]
     shard: Option<Shard>,
     /// Print the records as JSON lines on standard output, and everything else on standard error
     #[arg(long, global = true)]

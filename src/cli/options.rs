@@ -112,7 +112,7 @@ pub struct SamplingOptions {
     /// Relative error to which Theorem 1's masked moments are computed, pair by pair
     #[arg(long, default_value_t = 1e-4, value_name = "ERROR")]
     pub tolerance: f64,
-    /// Masks a pair, where that error is out of reach and masks are sampled instead
+    /// Masks per pair, where that error is out of reach and masks are sampled instead
     #[arg(long, default_value_t = 1_000, value_name = "N")]
     pub masks: usize,
     /// Masks of sampled networks; the theory is about Bernoulli masks

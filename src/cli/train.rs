@@ -31,7 +31,7 @@ pub struct TrainArgs {
     rates: Option<PathBuf>,
     #[command(flatten)]
     training: TrainingOptions,
-    /// Runs a network, each with its own initialisation and order of samples
+    /// Runs per network, each with its own initialisation and order of samples
     #[arg(long, default_value_t = 3, value_name = "N")]
     runs: usize,
     /// Normalisation, by the statistics of the training samples
@@ -111,7 +111,7 @@ pub struct TrainingOptions {
     /// Passes over the training samples
     #[arg(long, default_value_t = 300, value_name = "N")]
     epochs: usize,
-    /// Samples a step
+    /// Samples per step
     #[arg(long, default_value_t = 256, value_name = "N")]
     batch: usize,
     /// Masks of trained networks
@@ -120,7 +120,7 @@ pub struct TrainingOptions {
     /// Initial weights of trained networks
     #[arg(long, value_enum, default_value_t = LawOption::Uniform)]
     training_law: LawOption,
-    /// What steps of trained networks go along
+    /// Which variable training updates: w, or W = w / sqrt(fan-in)
     #[arg(long, value_enum, default_value_t = ParametrisationOption::NeuralTangent)]
     parametrisation: ParametrisationOption,
     /// Give every layer biases, which no budget counts
@@ -140,7 +140,7 @@ impl TrainingOptions {
     }
 }
 
-/// What steps go along.
+/// Which variable gradient descent updates.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ParametrisationOption {
     /// w in output = w input / sqrt(fan-in)

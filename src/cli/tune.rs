@@ -15,7 +15,7 @@ use super::options::{ImagesOption, NormalisationOption};
 use super::output::{json_lines, print};
 use super::train::{BudgetOptions, TrainingOptions};
 
-/// Validation samples unless told: of the many that a folder has beside the training subset, or of the embedded ones.
+/// Validation samples by default: of the many that a folder has beside the training subset, or of the embedded ones.
 const VALIDATION: usize = 10_000;
 const EMBEDDED_VALIDATION: usize = 512;
 
@@ -32,7 +32,7 @@ pub struct TuneArgs {
     search: SearchOptions,
     #[command(flatten)]
     training: TrainingOptions,
-    /// Runs a rate, at the few rates of the last stage
+    /// Runs per rate, at the few rates of the last stage
     #[arg(long, default_value_t = 3, value_name = "N")]
     runs: usize,
     /// Normalisation, by the statistics of the training samples
@@ -98,13 +98,13 @@ impl SearchOptions {
         let samples =
             records.iter().find_map(|record| record.training()).map_or((0, 0), |run| (run.samples, run.test_samples));
         let comment = format!(
-            "Learning rates by `sparsewidth tune` {}: {} training and {} validation samples of {}, {} normalisation, {} epochs, seed {}.\n\
+            "Learning rates by `sparsewidth tune` {}: {} training and {} validation samples of {}, {}, {} epochs, seed {}.\n\
          Read by `sparsewidth train --rates` and `sparsewidth figure --rates`.",
             env!("CARGO_PKG_VERSION"),
             samples.0,
             samples.1,
             spec.data,
-            spec.training.normalisation.name(),
+            spec.training.normalisation.title(),
             spec.training.epochs,
             spec.seed
         );

@@ -43,12 +43,12 @@ pub struct WidenArgs {
     rates: Option<PathBuf>,
     #[command(flatten)]
     search: SearchOptions,
-    /// Runs a rate, at the few rates of the last stage of the search
+    /// Runs per rate, at the few rates of the last stage of the search
     #[arg(long, default_value_t = 2, value_name = "N")]
     tuning_runs: usize,
     #[command(flatten)]
     training: TrainingOptions,
-    /// Runs a network, each with its own initialisation and order of samples
+    /// Runs per network, each with its own initialisation and order of samples
     #[arg(long, default_value_t = 10, value_name = "N")]
     runs: usize,
     /// Normalisation, of training and of kernels

@@ -1,4 +1,15 @@
 //! Inputs: MNIST (embedded or from a folder), `.npy` files and synthetic Gaussian data, and their normalisation.
+//!
+//! ```
+//! use sparsewidth::data::{DataSource, Normalisation};
+//! // The embedded test images, each pixel shifted and scaled to mean 0 and variance 1 over them.
+//! let images = DataSource::Embedded.inputs(0)?.normalised(Normalisation::Pixel)?;
+//! assert_eq!(images.dim(), (10_000, 784));
+//! // What `--data gaussian:12,100` means.
+//! let vectors = "gaussian:12,100".parse::<DataSource>()?.inputs(0)?;
+//! assert_eq!(vectors.values.dim(), (100, 12));
+//! # Ok::<(), sparsewidth::Error>(())
+//! ```
 
 pub mod idx;
 mod mnist;

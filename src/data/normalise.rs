@@ -27,6 +27,15 @@ impl Normalisation {
             Self::None => "none",
         }
     }
+
+    /// What it is, for titles and tables.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Pixel => "pixel normalisation",
+            Self::Global => "global normalisation",
+            Self::None => "no normalisation",
+        }
+    }
 }
 
 /// An affine map of each input entry: `(x - shift_j) * factor_j`.

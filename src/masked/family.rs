@@ -1,14 +1,5 @@
 //! Theorem 1 for masks of a fixed count: over each row, or over the whole layer.
 //!
-//! Given its size, such a mask is uniform over the masks of that size, as a Bernoulli mask is; so all that differs is the law of the
-//! size. Among `m` of the `d` entries of a row (those where `x` and `y` are not both zero) the mask keeps a hypergeometric number:
-//! `k = round(p d)` of `d` are kept for a constant fan-in, `round(p n d)` of `n d` for an exact count over `n` rows. With `kappa_l(j)`
-//! the mean of `K_l(x_s, y_s)` over the masks of size `j`, `K~_l = sigma^(2l) E[kappa_l(|s|)]`.
-//!
-//! Rows of a constant fan-in are independent. Those of an exact count are not: what one row has more, the others have less, so that
-//! `Var Theta = (K~_2 - K~_1^2 + (n - 1) Cov) / (n d^2)` with `Cov` the covariance of `sigma^2 kappa_1` between two rows.
-//!
-//! Source: ours.
 
 use super::sampling::Sampling;
 use super::{Estimate, MaskedMoments, Method, ROUNDING, Uncertainty, closed_form};
@@ -20,7 +11,37 @@ use crate::gram::{Gram, Pair};
 /// Entries up to which all masks are summed, size by size.
 const MOST_ENTRIES: usize = 20;
 
-/// Masks that keep a fixed count.
+/// Theorem 1 for masks that keep a fixed number of weights: in each row, or over the whole layer.
+///
+/// Given its size, such a mask is uniform over the masks of that size, as a Bernoulli mask is; so all that differs is the law of the
+/// size. Among `m` of the `d` entries of a row (those where `x` and `y` are not both zero) the mask `s` keeps a hypergeometric number
+/// `|s|`: of the `d` entries of a row `k = round(p d)` are kept for a constant fan-in, and of the `n d` entries of a layer
+/// `round(p n d)` for an exact count over `n` rows. With `kappa_l(j)` the mean of `K_l(x_s, y_s)` over the masks of size `j`,
+///
+/// `K~_l = sigma^(2l) E[kappa_l(|s|)]`,
+///
+/// `sigma^2 = d / k` for a constant fan-in and `1/p` for an exact count, as layers are drawn ([`crate::network::LayerLaw`]).
+///
+/// Rows of a constant fan-in are independent. Those of an exact count are not: what one row has more, the others have less, so that
+///
+/// `Var Theta = (K~_2 - K~_1^2 + (n - 1) Cov) / (n d^2)`,
+///
+/// with `Cov` the covariance of `sigma^2 kappa_1(|s|)` between two rows; it is negative.
+///
+/// Source: ours.
+///
+/// ```
+/// use ndarray::array;
+/// use sparsewidth::{connectivity::Connectivity, gram::Pair, theorem::theorem_1_of_rows};
+/// use sparsewidth::masked::{FixedCount, Sampling};
+/// let (x, y) = (array![1.0, 2.0, 0.5, -1.0], array![0.3, -1.0, 2.0, 0.4]);
+/// let pair = Pair::new(x.view(), y.view())?;
+/// // Two weights in each of 100 rows. So few entries are summed mask by mask; beyond twenty, masks are sampled.
+/// let (moments, covariance) = FixedCount::Row.moments(&pair, Connectivity::new(0.5)?, &Sampling::new(1_000, 0)?)?;
+/// let (distance, _) = theorem_1_of_rows(&moments, covariance, 4, 100);
+/// assert!(covariance.value == 0.0 && distance.total() > 0.0);
+/// # Ok::<(), sparsewidth::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FixedCount {
     /// In each row: rows are independent.
@@ -48,7 +69,7 @@ impl FixedCount {
     ///
     /// Between the rows of an exact count the covariance is exact where masks are summed. Where they are sampled it is that of the
     /// part of `kappa_1` that is linear in the size, `Cov(kappa_1, |s|)^2 / Var(|s|)^2` times the covariance of the sizes; for wide
-    /// layers the rest is smaller by a factor of the width, and its error is not told.
+    /// layers the rest is smaller by a factor of the width, and is not in the error.
     ///
     /// # Errors
     /// None for pairs that are what [`Pair::new`] takes.

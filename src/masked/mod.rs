@@ -1,7 +1,7 @@
 //! The masked moments `K~_1` and `K~_2` of Theorem 1: arc-cosine moments averaged over random masks.
 //!
 //! `K~_l(x, y) = sigma^(2l) sum_{s in {0,1}^d} p^|s| (1-p)^(d-|s|) K_l(x_s, y_s)`, with `sigma^2 = 1/p` and `x_s` the
-//! input `x` with the entries where `s = 0` set to zero (arXiv 2010.14495, Theorem 1). One method a file, behind
+//! input `x` with the entries where `s = 0` set to zero (arXiv 2010.14495, Theorem 1). The methods, behind
 //! [`MaskedKernel`]:
 //!
 //! | method | cost | error |

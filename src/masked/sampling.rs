@@ -19,7 +19,7 @@ use crate::random::{Purpose, Stream};
 /// sizes are joined until a stratum holds sixteen masks. The error is the standard error of the stratified mean.
 #[derive(Clone, Copy, Debug)]
 pub struct Sampling {
-    /// Masks a pair, at least 32.
+    /// Masks per pair, at least 32.
     pub masks: usize,
     /// The seed; the same seed draws the same masks.
     pub seed: u64,
@@ -30,7 +30,7 @@ pub struct Sampling {
 impl Sampling {
     /// The fewest masks that a stratified standard error can be trusted with.
     pub const MIN_MASKS: usize = 32;
-    /// The most masks a pair: minutes to hours of work.
+    /// The most masks per pair: minutes to hours of work.
     pub const MAX_MASKS: usize = 1_000_000_000;
 
     /// Checks the number of masks.

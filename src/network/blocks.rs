@@ -156,7 +156,7 @@ fn halve(filled: &[u8], features: usize, order: &mut [usize]) {
     halve(filled, features, high);
 }
 
-/// Inputs of a layer for one block of samples: one row a feature; or, where there are `places`, a blank row and those of the features
+/// Inputs of a layer for one block of samples: one row per feature; or, where there are `places`, a blank row and those of the features
 /// that are not blank, each at its place.
 #[derive(Clone, Copy)]
 pub(super) struct Input<'a> {
@@ -183,7 +183,7 @@ impl Input<'_> {
         }
     }
 
-    /// One row a feature, blank or not.
+    /// One row per feature, blank or not.
     pub fn whole(&self) -> Cow<'_, [Row]> {
         match self.places {
             None => Cow::Borrowed(self.rows),
@@ -245,7 +245,7 @@ impl Room {
     }
 }
 
-/// Samples in *blocks*: matrices of one row a feature and 64 samples a row, so that a weight meets whole rows of contiguous samples
+/// Samples in *blocks*: matrices of one row per feature and 64 samples per row, so that a weight meets whole rows of contiguous samples
 /// while the block stays in a second-level cache. What is left of the last block is of no meaning.
 #[derive(Clone, Debug)]
 pub struct Blocks {

@@ -1,8 +1,4 @@
 //! Drawing sparse layers: which weights exist, and their values.
-//!
-//! Every entry of a layer has a Philox block of its own, at the counter (column, row, initialisation, layer). Its first two
-//! words are the entry's *key*, which decides whether the weight exists; the other two make its value. So a network is the
-//! same whatever computes it, and nested: at a lower connectivity the same seed keeps a subset of the weights.
 
 use std::f64::consts::PI;
 use std::ops::Range;
@@ -35,6 +31,15 @@ impl MaskFamily {
             Self::ConstantFanIn => "constant_fan_in",
         }
     }
+
+    /// What it is, for titles and tables.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Bernoulli => "Bernoulli",
+            Self::ExactCount => "exact-count",
+            Self::ConstantFanIn => "constant-fan-in",
+        }
+    }
 }
 
 /// The law of the weights that exist, at `sigma = 1/sqrt(p)`.
@@ -60,6 +65,14 @@ impl WeightLaw {
     pub fn name(self) -> &'static str {
         match self {
             Self::Gaussian => "gaussian",
+            Self::Uniform => "uniform",
+        }
+    }
+
+    /// What it is, for titles and tables.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Gaussian => "Gaussian",
             Self::Uniform => "uniform",
         }
     }
@@ -159,6 +172,25 @@ impl SparseRows {
 }
 
 /// A layer whose masks are decided and whose rows can be drawn in any order.
+///
+/// Every entry has a Philox block of its own, at the counter (column, row, initialisation, layer). Its first two words are the entry's
+/// *key*, which decides whether the weight exists; the other two make its value. So a network is the same whatever computes it, and
+/// nested: at a lower connectivity the same seed keeps a subset of the weights.
+///
+/// ```
+/// use sparsewidth::connectivity::Connectivity;
+/// use sparsewidth::network::{DrawnLayer, LayerId, LayerLaw, MaskFamily, WeightLaw};
+/// let law = LayerLaw {
+///     rows: 10,
+///     columns: 784,
+///     connectivity: Connectivity::new(0.1)?,
+///     mask: MaskFamily::ExactCount,
+///     law: WeightLaw::Gaussian,
+/// };
+/// let weights = DrawnLayer::new(law, LayerId { seed: 0, initialisation: 0, layer: 0 }).all_rows();
+/// assert_eq!(weights.len(), 784);
+/// # Ok::<(), sparsewidth::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct DrawnLayer {
     law: LayerLaw,

@@ -1,4 +1,4 @@
-//! One linear layer: `output = w input / sqrt(fan-in) + bias`.
+//! One linear layer.
 
 use ndarray::{Array2, aview1};
 use rand::RngExt;
@@ -47,8 +47,8 @@ impl Weights {
     }
 }
 
-/// What a step of gradient descent goes along. Networks begin alike in both: weights of standard deviation
-/// `1/sqrt(fan-in p)`, times that of their law.
+/// Which variable gradient descent updates. Networks begin alike in both: weights `W` of standard deviation `1/sqrt(fan-in p)`, times
+/// that of their law.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Parametrisation {
@@ -66,9 +66,18 @@ impl Parametrisation {
             Self::Standard => "standard",
         }
     }
+
+    /// What it is, for titles and tables.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::NeuralTangent => "neural tangent",
+            Self::Standard => "standard",
+        }
+    }
 }
 
-/// A layer of a network. Weights that do not exist are not stored, or stay 0.
+/// A linear layer: `output = w input / sqrt(fan-in) + bias`, with `w` of shape `(outputs, inputs)` and the fan-in the number of
+/// inputs. Weights that do not exist are not stored, or stay 0.
 #[derive(Clone, Debug)]
 pub struct Layer {
     weights: Weights,
@@ -83,7 +92,7 @@ pub struct Layer {
 
 impl Layer {
     /// Draws a layer; a dense one (`p = 1`) is stored as a matrix. Biases, where there are to be any, are uniform on
-    /// `(-1/sqrt(fan-in), 1/sqrt(fan-in))`, as in PyTorch, and steps go along them as they are in either parametrisation.
+    /// `(-1/sqrt(fan-in), 1/sqrt(fan-in))`, as in PyTorch; they are updated as they are in either parametrisation.
     pub fn draw(law: LayerLaw, id: LayerId, parametrisation: Parametrisation, biased: bool) -> Self {
         let drawn = DrawnLayer::new(law, id).all_rows();
         let (weights, mask) = Weights::new(drawn, (law.rows, law.columns));
@@ -132,7 +141,7 @@ impl Layer {
         }
     }
 
-    /// What its steps go along.
+    /// Which variable its steps update.
     pub fn parametrisation(&self) -> Parametrisation {
         self.parametrisation
     }
@@ -188,7 +197,7 @@ impl Layer {
         (0..self.outputs).map(|i| start(i) + self.biases.get(i).map_or(0.0, |bias| bias / self.factor())).collect()
     }
 
-    /// `output = (w input + starts) / sqrt(fan-in)` for a block, one row an input, one row an output; of it the positive part, if it
+    /// `output = (w input + starts) / sqrt(fan-in)` for a block, one row per input, one row per output; of it the positive part, if it
     /// is to be `rectified`.
     pub(super) fn forward(&self, input: Input, starts: &[f32], output: &mut [Row], rectified: bool) -> Result<()> {
         let (factor, least) = (self.factor(), if rectified { 0.0 } else { f32::NEG_INFINITY });

@@ -90,7 +90,7 @@ pub struct MlpLaw {
     pub mask: MaskFamily,
     /// Their values.
     pub law: WeightLaw,
-    /// What steps go along.
+    /// Which variable gradient descent updates.
     pub parametrisation: Parametrisation,
     /// Whether every layer has biases.
     pub biases: bool,

@@ -1,6 +1,6 @@
 //! Networks: drawing sparse layers, and training multilayer perceptrons that store only the weights that exist.
 //!
-//! Samples and activations come in [`Blocks`] of 64, matrices of one row a feature and one column a sample, so that a weight meets
+//! Samples and activations come in [`Blocks`] of 64, matrices of one row per feature and one column per sample, so that a weight meets
 //! whole rows of contiguous samples, whichever weights exist.
 
 mod blocks;

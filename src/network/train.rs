@@ -60,7 +60,7 @@ pub struct TrainingSpec {
     pub learning_rate: f64,
     /// Passes over the training samples, at least 1.
     pub epochs: usize,
-    /// Samples a step, at least 1; the last step of an epoch takes what is left.
+    /// Samples per step, at least 1; the last step of an epoch takes what is left.
     pub batch: usize,
     /// The user's seed.
     pub seed: u64,
@@ -119,10 +119,36 @@ impl Curve {
     }
 }
 
-/// Trains one network on one thread, the same bits each time.
+/// Trains one network by plain stochastic gradient descent on the cross-entropy, on one thread, the same bits each time.
 ///
 /// # Errors
 /// Where the sizes of data and network do not fit, or a number is out of range.
+///
+/// ```
+/// use sparsewidth::connectivity::Connectivity;
+/// use sparsewidth::data::{DataSource, Normalisation, Normaliser};
+/// use sparsewidth::network::{Activation, MaskFamily, MlpLaw, Parametrisation, Samples, TrainingData, TrainingSpec, WeightLaw, train};
+///
+/// let mnist = DataSource::Embedded.labelled()?;
+/// let normaliser = Normaliser::fit(Normalisation::Pixel, &mnist.training.images.mapv(f64::from), true)?;
+/// let data = TrainingData::new(
+///     (Samples::of_images(mnist.training.images, &normaliser), mnist.training.labels),
+///     (&Samples::of_images(mnist.test.images, &normaliser), mnist.test.labels),
+/// )?;
+/// // One in twenty of the weights to 128 hidden units, and a dense last layer: two epochs.
+/// let network = MlpLaw {
+///     sizes: vec![784, 128, 10],
+///     connectivities: vec![Connectivity::new(0.05)?, Connectivity::DENSE],
+///     mask: MaskFamily::ExactCount,
+///     law: WeightLaw::Uniform,
+///     parametrisation: Parametrisation::NeuralTangent,
+///     biases: false,
+///     between: vec![Activation::Relu],
+/// };
+/// let run = train(&data, &TrainingSpec { network, learning_rate: 260.0, epochs: 2, batch: 256, seed: 0, run: 0 })?;
+/// assert!(run.final_accuracy > 0.5);
+/// # Ok::<(), sparsewidth::Error>(())
+/// ```
 pub fn train(data: &TrainingData, spec: &TrainingSpec) -> Result<TrainingRun> {
     for (name, value) in [("epochs", spec.epochs), ("batch", spec.batch)] {
         if value == 0 {

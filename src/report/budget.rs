@@ -8,9 +8,9 @@ use super::picture::Picture;
 use super::table::Table;
 use crate::budget::Architecture;
 
-/// A row a layer: its shape, its weights, how many it keeps, its connectivity and the mean number of weights an output; and their sums.
+/// A row per layer: its shape, its weights, how many it keeps, its connectivity and the mean number of weights per output; and their sums.
 pub fn budget_table(network: &Architecture, kept: &[u64]) -> Table {
-    let mut table = Table::new(&["layer", "shape", "weights", "kept", "connectivity", "weights an output"]);
+    let mut table = Table::new(&["layer", "shape", "weights", "kept", "connectivity", "weights per output"]);
     let connectivity = |kept: u64, all: u64| format!("{:.4}", kept as f64 / all as f64);
     for (layer, kept) in network.layers.iter().zip(kept) {
         let sizes: Vec<String> = layer.shape.iter().map(usize::to_string).collect();

@@ -3,7 +3,7 @@
 use super::Statistic;
 use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 use crate::data::Normalisation;
-use crate::network::{Activation, MaskFamily, WeightLaw};
+use crate::network::{Activation, MaskFamily};
 use crate::statistics::{confidence_95, mean, t_quantile_95};
 use crate::study::{DistanceMethod, DistanceRecord, Family, Record, TrainingRecord};
 
@@ -98,21 +98,6 @@ pub(super) fn statistic_of(record: &DistanceRecord, statistic: Statistic) -> Opt
     }
 }
 
-fn mask_title(mask: MaskFamily) -> &'static str {
-    match mask {
-        MaskFamily::Bernoulli => "Bernoulli",
-        MaskFamily::ExactCount => "exact-count",
-        MaskFamily::ConstantFanIn => "constant-fan-in",
-    }
-}
-
-fn law_title(law: WeightLaw) -> &'static str {
-    match law {
-        WeightLaw::Gaussian => "Gaussian",
-        WeightLaw::Uniform => "uniform",
-    }
-}
-
 pub(super) fn accuracy_points(widths: &[(usize, Vec<f64>)], value: impl Fn(f64) -> f64) -> Vec<ChartPoint> {
     let point = |(width, runs): &(usize, Vec<f64>)| {
         let center = mean(runs);
@@ -175,12 +160,12 @@ pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
     }
     Some(Chart {
         title: format!(
-            "Accuracy on {} samples, {} training samples, {} masks, {} weights, {} normalisation",
+            "Accuracy on {} samples, {} training samples, {} masks, {} weights, {}",
             evaluated(run),
             run.samples,
-            mask_title(run.mask),
-            law_title(run.law),
-            run.normalisation.name()
+            run.mask.title(),
+            run.law.title(),
+            run.normalisation.title()
         ),
         x_label: "width".into(),
         x_ticks,
@@ -230,11 +215,7 @@ pub fn curves_chart(records: &[Record]) -> Option<Chart> {
         .collect();
     x_ticks.push(epochs as f64);
     Some(Chart {
-        title: format!(
-            "Cross-entropy, {} training samples, {} normalisation",
-            first.samples,
-            first.normalisation.name()
-        ),
+        title: format!("Cross-entropy, {} training samples, {}", first.samples, first.normalisation.title()),
         x_label: "epoch".into(),
         x_ticks,
         y_label: "mean cross-entropy (mean over runs)".into(),
@@ -274,10 +255,7 @@ pub fn parts_chart(records: &[Record], normalisation: Normalisation) -> Option<C
     x_ticks.sort_by(f64::total_cmp);
     x_ticks.dedup();
     (!series.is_empty()).then(|| Chart {
-        title: format!(
-            "Distance of the sparse limit (bias^2), and from it (variance / n), {} normalisation",
-            normalisation.name()
-        ),
+        title: format!("The two parts of the distance: bias^2 and variance / n, {}", normalisation.title()),
         x_label: "width".into(),
         x_ticks,
         y_label: "mean over pairs".into(),
@@ -349,7 +327,7 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
     let right_label = match records.iter().find_map(Record::training) {
         Some(run) if !sparse.is_empty() => {
             series.push(ChartSeries {
-                label: format!("test error ({} normalisation)", run.normalisation.name()),
+                label: format!("test error ({})", run.normalisation.title()),
                 style: 5,
                 line: Line::Solid,
                 marked: true,
@@ -362,15 +340,10 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
     };
     x_ticks.sort_by(f64::total_cmp);
     x_ticks.dedup();
-    let networks = sampled.map_or(String::new(), |record| {
-        format!(", {} masks, {} weights", mask_title(record.mask), law_title(record.law))
-    });
+    let networks = sampled
+        .map_or(String::new(), |record| format!(", {} masks, {} weights", record.mask.title(), record.law.title()));
     Some(Chart {
-        title: format!(
-            "Kernel distance, {} over pairs, {} normalisation{networks}",
-            statistic.name(),
-            normalisation.name()
-        ),
+        title: format!("Kernel distance, {} over pairs, {}{networks}", statistic.name(), normalisation.title()),
         x_label: "width".into(),
         x_ticks,
         y_label: "mean squared distance to the infinite-width kernel".into(),

@@ -14,7 +14,7 @@ use crate::study::{Family, Record, TrainingRecord};
 /// The name of the file that holds all records of a study, and from which pictures are redrawn.
 pub const RECORDS: &str = "records.jsonl";
 
-/// Writes `records.jsonl`; and where there are such records `distance.csv`, `training.csv`, and `curves.csv`, a line an epoch of each run.
+/// Writes `records.jsonl`; and where there are such records `distance.csv`, `training.csv`, and `curves.csv`, a line per epoch of each run.
 ///
 /// # Errors
 /// See [`write_atomically`].

@@ -10,7 +10,7 @@ pub fn optimum_table(report: &OptimumReport) -> Table {
         "minimum under",
         "width",
         "connectivity",
-        "weights a row",
+        "weights per row",
         "its distance",
         "within 5 %",
         "exact distance there",
@@ -66,11 +66,11 @@ pub fn optimum_chart(report: &OptimumReport) -> Chart {
     let spec = &report.spec;
     Chart {
         title: format!(
-            "Kernel distance at {} weights, {} over {} pairs, {} normalisation",
+            "Kernel distance at {} weights, {} over {} pairs, {}",
             spec.weights,
             if spec.median { "median" } else { "mean" },
             spec.pairs,
-            spec.normalisation.name()
+            spec.normalisation.title()
         ),
         x_label: "width".into(),
         x_ticks,

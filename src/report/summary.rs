@@ -33,7 +33,7 @@ fn methods_of(records: &[Record], normalisation: Normalisation) -> Vec<DistanceM
     DistanceMethod::ALL.into_iter().filter(|method| !distances(records, normalisation, *method).is_empty()).collect()
 }
 
-/// Distances under one normalisation: a row a method, a column a width; the mean or median over pairs, the mean with half its
+/// Distances under one normalisation: a row per method, a column per width; the mean or median over pairs, the mean with half its
 /// 95 % interval where it is estimated, or a question mark where the draws do not tell it.
 pub fn distance_table(records: &[Record], normalisation: Normalisation, statistic: Statistic) -> Table {
     let mut methods = methods_of(records, normalisation);
@@ -115,7 +115,7 @@ fn table_by_network(
     Table::new(&heads.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// Training runs: a row a network, accuracies as means over runs with half their 95 % intervals.
+/// Training runs: a row per network, accuracies as means over runs with half their 95 % intervals.
 pub fn training_table(records: &[Record]) -> Table {
     let mut table = Table::new(&[
         "network",
@@ -138,7 +138,7 @@ pub fn training_table(records: &[Record]) -> Table {
                 trained_name(first),
                 format!("{:.3e}", first.connectivity.get()),
                 format!("{:.0}", mean(&values(&|run| run.weights as f64))),
-                first.learning_rate.to_string(),
+                four_digits(first.learning_rate),
                 runs.len().to_string(),
                 with_interval(&values(&|run| run.best_accuracy)),
                 with_interval(&values(&|run| run.final_accuracy)),
@@ -147,6 +147,11 @@ pub fn training_table(records: &[Record]) -> Table {
         }
     }
     table
+}
+
+/// A number for a table, rounded to four digits.
+pub(super) fn four_digits(value: f64) -> String {
+    format!("{value:.3e}").parse().map_or_else(|_| value.to_string(), |rounded: f64| rounded.to_string())
 }
 
 fn with_interval(values: &[f64]) -> String {
@@ -175,10 +180,10 @@ pub fn summary(records: &[Record], left_out: &str, seed: u64) -> String {
         );
     }
     for normalisation in normalisations(records) {
-        let name = normalisation.name();
+        let name = normalisation.title();
         let _ = writeln!(
             text,
-            "## Distance, {name} normalisation\n\nMean over pairs; ± half the 95 % interval on these pairs, over initialisations, or the error bound of Theorem 1; ± ? where a long tail leaves it unknown.\n\n{}",
+            "## Distance, {name}\n\nMean over pairs; ± half the 95 % interval on these pairs, over initialisations, or the error bound of Theorem 1; ± ? where a long tail leaves it unknown.\n\n{}",
             distance_table(records, normalisation, Statistic::Mean)
         );
         let _ = writeln!(
@@ -204,8 +209,8 @@ pub(super) fn provenance(records: &[Record], text: &mut String) {
             record.checksum,
             record.pairs,
             record.samples,
-            record.mask.name(),
-            record.law.name(),
+            record.mask.title(),
+            record.law.title(),
             record.weight_variance,
             record.reference,
             record.seed,
@@ -215,16 +220,16 @@ pub(super) fn provenance(records: &[Record], text: &mut String) {
     if let Some(run) = records.iter().find_map(Record::training) {
         let _ = writeln!(
             text,
-            "Training on {} samples of {} (SHA-256 {}), {} test samples, {} normalisation, {} masks, {} weights, {} \
+            "Training on {} samples of {} (SHA-256 {}), {} test samples, {}, {} masks, {} weights, {} \
              parametrisation, {} biases, {} epochs, batch {}, plain SGD, seed {}. sparsewidth {}.\n",
             run.samples,
             run.data,
             run.checksum,
             run.test_samples,
-            run.normalisation.name(),
-            run.mask.name(),
-            run.law.name(),
-            run.parametrisation.name(),
+            run.normalisation.title(),
+            run.mask.title(),
+            run.law.title(),
+            run.parametrisation.title(),
             if run.biases { "with" } else { "no" },
             run.epochs,
             run.batch,
@@ -257,7 +262,7 @@ fn agreement(records: &[Record], normalisation: Normalisation, text: &mut String
         let _ = writeln!(
             text,
             "Sampled networks against Theorem 1 on the same pairs. Theorem 1 is about Gaussian weights, the \
-             analytic reference, and the masks that its method names, Bernoulli unless told. Under one seed a wider network holds the rows and masks of the narrower ones, so the \
+             analytic reference, and the masks that its method names, Bernoulli by default. Under one seed a wider network holds the rows and masks of the narrower ones, so the \
              differences at several widths are correlated; the standard errors come from few \
              initialisations each. No ratio is given where next to no weight is left: the tail of the distance is then so long that \
              its standard error comes out too small.\n\n{table}"
@@ -279,13 +284,15 @@ fn minima(records: &[Record], normalisation: Normalisation, text: &mut String) {
     let _ = writeln!(text, "Where the distance is least, among these widths:\n\n{table}");
 }
 
-fn correlations(records: &[Record], seed: u64, text: &mut String) {
+/// Spearman's rank correlation of distance and mean test error over the widths of the sparse family, with its 95 % bootstrap interval
+/// (10,000 resamples of the widths, and of the runs within them): a row per method, a column per normalisation and statistic over pairs.
+/// None with fewer than three trained widths, or without distances.
+pub fn correlation_table(records: &[Record], seed: u64) -> Option<Table> {
     let accuracies = accuracies(records, Family::Sparse);
     let normalisations = normalisations(records);
     if accuracies.len() < 3 || normalisations.is_empty() {
-        return;
+        return None;
     }
-    let of_training = records.iter().find_map(Record::training).map_or("", |run| run.normalisation.name());
     let columns: Vec<(Normalisation, Statistic)> = normalisations
         .iter()
         .flat_map(|normalisation| [Statistic::Mean, Statistic::Median].map(|statistic| (*normalisation, statistic)))
@@ -320,12 +327,18 @@ fn correlations(records: &[Record], seed: u64, text: &mut String) {
         };
         table.row(std::iter::once(method.title().to_string()).chain(columns.iter().map(cell)).collect());
     }
+    Some(table)
+}
+
+fn correlations(records: &[Record], seed: u64, text: &mut String) {
+    let Some(table) = correlation_table(records, seed) else { return };
+    let of_training = records.iter().find_map(Record::training).map_or("", |run| run.normalisation.title());
     let _ = writeln!(
         text,
         "## Does the distance predict the test error?\n\nSpearman's rank correlation of distance and mean test error over {} widths of \
          the sparse family, with the 95 % bootstrap interval (widths resampled, and runs within them; {RESAMPLES} resamples). 1: the \
          order by distance is the order by test error. A column is a normalisation under which the distance is taken, and whether its \
-         mean or median over pairs; the networks were trained under {of_training} normalisation throughout.\n\n{table}",
-        accuracies.len()
+         mean or median over pairs; the networks were trained under {of_training} throughout.\n\n{table}",
+        accuracies(records, Family::Sparse).len()
     );
 }

@@ -1,6 +1,7 @@
 //! The search for learning rates, as a table and a picture.
 
 use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
+use super::summary::four_digits;
 use super::table::Table;
 use crate::study::{TrainedNetwork, Tried, TuneReport};
 
@@ -9,7 +10,7 @@ fn name(network: &TrainedNetwork) -> String {
     format!("{} {}{before}", network.family.title(), network.width)
 }
 
-/// A row a network: its best rate and what that came to.
+/// A row per network: its best rate and what that came to.
 pub fn tune_table(report: &TuneReport) -> Table {
     let mut table = Table::new(&["network", "connectivity", "rate", "validation error", "runs", "rates tried", "note"]);
     for tuned in &report.tuned {
@@ -25,7 +26,7 @@ pub fn tune_table(report: &TuneReport) -> Table {
         table.row(vec![
             name(&network),
             format!("{:.3e}", network.connectivity.get()),
-            network.learning_rate.to_string(),
+            four_digits(network.learning_rate),
             error,
             tuned.best.runs.to_string(),
             rates.len().to_string(),
@@ -66,8 +67,8 @@ pub fn tune_chart(report: &TuneReport) -> Chart {
     x_ticks.dedup();
     Chart {
         title: format!(
-            "Learning rates: validation error, {} normalisation, {} epochs",
-            report.spec.training.normalisation.name(),
+            "Learning rates: validation error, {}, {} epochs",
+            report.spec.training.normalisation.title(),
             report.spec.training.epochs
         ),
         x_label: "learning rate".into(),

@@ -13,7 +13,7 @@ fn name(data: &DataSource, normalisation: Normalisation) -> String {
     }
 }
 
-/// A row a cell: theory, estimate ± standard error and z score of mean, variance and distance.
+/// A row per cell: theory, estimate ± standard error and z score of mean, variance and distance.
 pub fn verify_table(report: &VerifyReport) -> Table {
     let mut heads = vec!["data".to_string(), "d p".into(), "n".into()];
     for quantity in Quantity::ALL {
@@ -54,7 +54,7 @@ pub fn verify_tests(report: &VerifyReport) -> Table {
     table
 }
 
-/// Eq. (4) beside Theorem 1 over the weights a row, at `n p = 8`.
+/// Eq. (4) beside Theorem 1 over the weights per row, at `n p = 8`.
 pub fn paper_table(report: &VerifyReport) -> Table {
     let mut table = Table::new(&[
         "data",
@@ -73,7 +73,7 @@ pub fn paper_table(report: &VerifyReport) -> Table {
     for point in &report.paper {
         let mut row = vec![
             name(&point.data, point.normalisation),
-            format!("{:.0}", point.weights_a_row),
+            format!("{:.0}", point.weights_per_row),
             point.width.to_string(),
         ];
         let total = |(bias, variance): (f64, f64)| bias + variance;
@@ -115,7 +115,7 @@ fn series_of(report: &VerifyReport, x: impl Fn(&Cell) -> f64, y: impl Fn(&Cell, 
     Quantity::ALL.into_iter().enumerate().map(|(place, q)| points(place, q.title().into(), of(place))).collect()
 }
 
-/// The z scores of every cell against its number of weights a row.
+/// The z scores of every cell against its number of weights per row.
 pub fn verify_scores_chart(report: &VerifyReport) -> Chart {
     let row = |cell: &Cell| cell.connectivity.get() * cell.dimension as f64;
     let mut x_ticks: Vec<f64> = report.cells.iter().map(|cell| row(cell).round()).collect();
@@ -123,7 +123,7 @@ pub fn verify_scores_chart(report: &VerifyReport) -> Chart {
     x_ticks.dedup();
     Chart {
         title: format!("Sampled networks against Theorem 1, {} cells", report.cells.len()),
-        x_label: "weights a row, d p".into(),
+        x_label: "weights per row, d p".into(),
         x_ticks,
         y_label: "deviation in standard errors".into(),
         y_scale: Scale::Linear,
@@ -172,7 +172,7 @@ pub fn verify_values_chart(report: &VerifyReport) -> Chart {
     }
 }
 
-/// Bias^2 of Eq. (4) and of Theorem 1 over the weights a row, at `n p = 8`.
+/// Bias^2 of Eq. (4) and of Theorem 1 over the weights per row, at `n p = 8`.
 pub fn paper_chart(report: &VerifyReport) -> Chart {
     let mut names: Vec<String> = report.paper.iter().map(|point| name(&point.data, point.normalisation)).collect();
     names.dedup();
@@ -185,7 +185,7 @@ pub fn paper_chart(report: &VerifyReport) -> Chart {
         points: report
             .paper
             .iter()
-            .filter_map(|point| Some(ChartPoint { x: point.weights_a_row, y: of(point)?, interval: None }))
+            .filter_map(|point| Some(ChartPoint { x: point.weights_per_row, y: of(point)?, interval: None }))
             .collect(),
     };
     let mut series = Vec::new();
@@ -203,12 +203,12 @@ pub fn paper_chart(report: &VerifyReport) -> Chart {
             series.push(line(style, format!("Eq. (4), d = {}", first.dimension), Line::Dashed, &paper));
         }
     }
-    let mut x_ticks: Vec<f64> = report.paper.iter().map(|point| point.weights_a_row.round()).collect();
+    let mut x_ticks: Vec<f64> = report.paper.iter().map(|point| point.weights_per_row.round()).collect();
     x_ticks.sort_by(f64::total_cmp);
     x_ticks.dedup();
     Chart {
         title: "Kernel distance at n p = 8, mean over pairs: Eq. (4) and Theorem 1".into(),
-        x_label: "weights a row, d p".into(),
+        x_label: "weights per row, d p".into(),
         x_ticks,
         y_label: "mean squared distance to the infinite-width kernel".into(),
         y_scale: Scale::Logarithmic,

@@ -45,9 +45,9 @@ pub fn widen_chart(records: &[Record]) -> Option<Chart> {
     }
     (!series.is_empty()).then(|| Chart {
         title: format!(
-            "Ways to widen at a fixed number of weights: {} training samples, {} normalisation",
+            "Ways to widen at a fixed number of weights: {} training samples, {}",
             run.samples,
-            run.normalisation.name()
+            run.normalisation.title()
         ),
         x_label: "width of the last hidden layer".into(),
         x_ticks,
@@ -82,7 +82,7 @@ pub fn widen_distance_chart(records: &[Record]) -> Option<Chart> {
     }
     let first = records.iter().find_map(Record::distance)?;
     (!series.is_empty()).then(|| Chart {
-        title: format!("Kernel distance at initialisation, {} normalisation", first.normalisation.name()),
+        title: format!("Kernel distance at initialisation, {}", first.normalisation.title()),
         x_label: "width of the last hidden layer".into(),
         x_ticks: ticks(&series),
         y_label: "mean squared distance / mean squared infinite-width kernel".into(),

@@ -8,6 +8,27 @@ use crate::sampled::{PairedInputs, sampled_kernels};
 use crate::statistics::mean;
 
 /// Squared distances and moments of `Theta` over several initialisations, for each pair.
+///
+/// ```
+/// use ndarray::array;
+/// use sparsewidth::{arccos::arc_cosine, connectivity::Connectivity, gram::Pair};
+/// use sparsewidth::masked::{Enumerate, MaskedKernel};
+/// use sparsewidth::network::{LayerLaw, MaskFamily, WeightLaw};
+/// use sparsewidth::sampled::{PairedInputs, SampledDistances};
+/// use sparsewidth::theorem::{infinite_width_kernel, theorem_1};
+///
+/// // 2,000 networks of width 50 at connectivity 1/2, and one pair of inputs.
+/// let inputs = array![[1.0, 2.0, 0.5, -1.0], [0.3, -1.0, 2.0, 0.4]];
+/// let pair = Pair::new(inputs.row(0), inputs.row(1))?;
+/// let p = Connectivity::new(0.5)?;
+/// let law = LayerLaw { rows: 50, columns: 4, connectivity: p, mask: MaskFamily::Bernoulli, law: WeightLaw::Gaussian };
+/// let reference = vec![infinite_width_kernel(arc_cosine(pair.gram()).k1, 4)];
+/// let drawn = SampledDistances::draw(&PairedInputs::new(inputs.view(), &[(0, 1)])?, None, law, 0, 2_000, reference)?;
+///
+/// let (exact, _) = theorem_1(&Enumerate::default().moments(&pair, p)?, 4, 50);
+/// assert!((drawn.by_pair()[0] / exact.total() - 1.0).abs() < 0.2);
+/// # Ok::<(), sparsewidth::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct SampledDistances {
     /// One value a pair, that `Theta` is compared to.

@@ -9,7 +9,7 @@ use crate::network::SparseRows;
 /// Samples that one pass over a row's weights keeps in registers.
 const REGISTERS: usize = 64;
 
-/// `output[i, :] = sum_j W_ij input[j, :]` for each row `i`: feature-major, `batch` samples a row.
+/// `output[i, :] = sum_j W_ij input[j, :]` for each row `i`: feature-major, `batch` samples per row.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 pub fn sparse_product(weights: &SparseRows, input: &[f32], output: &mut [f32], batch: usize) {
     for (i, output) in output.chunks_exact_mut(batch).enumerate() {

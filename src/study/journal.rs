@@ -1,8 +1,4 @@
 //! The journal: what a study has found so far, so that it can go on where it was interrupted.
-//!
-//! `journal.jsonl` in the output folder holds a header with the program's version, the spec and the checksum of the data,
-//! then one line a finished task. A line counts once its newline is written, so a program killed in the middle of a line
-//! loses that task only. A journal of another version, spec or data is refused, and says what differs.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -92,7 +88,11 @@ pub(super) fn read_whole(folder: &Path) -> Result<WholeJournal> {
     Ok(journal)
 }
 
-/// An open journal, held by one program at a time.
+/// An open journal, held by one program at a time: what a study has found so far.
+///
+/// `journal.jsonl` in the output folder holds a header with the program's version, the spec and the checksum of the data, then one
+/// line per finished task. A line counts once its newline is written, so a program killed in the middle of a line loses that task
+/// only. A journal of another version, spec or data is refused, with what differs.
 pub struct Journal {
     path: PathBuf,
     file: File,

@@ -1,4 +1,38 @@
 //! Studies: a spec in, records out, through a journal that survives interruption.
+//!
+//! | spec | what it does | what comes out |
+//! |---|---|---|
+//! | [`StudySpec`] | distances ([`DistanceSpec`]) and training runs ([`TrainingStudySpec`]) | a [`Record`] per network and method, or run |
+//! | [`TuneSpec`] | the learning rate of each network, on validation samples | [`TuneReport`] |
+//! | [`OptimumSpec`] | the width that minimises the distance at a budget | [`OptimumReport`] |
+//! | [`VerifySpec`] | Theorem 1 against drawn networks | [`VerifyReport`] |
+//!
+//! The first two keep a journal ([`Journal`]) where they are given a folder, go on where they were interrupted, and can be shared out
+//! among machines ([`Shard`], [`merge`]). Records depend on the spec alone, not on threads, order or interruptions.
+//!
+//! ```
+//! use sparsewidth::data::{DataSource, Normalisation};
+//! use sparsewidth::report::{Statistic, distance_table};
+//! use sparsewidth::sampled::Device;
+//! use sparsewidth::study::{DistanceMethod, DistanceSpec, SparseWidth, StudySpec};
+//!
+//! // 400 weights, 20 inputs and 2 outputs, at three widths.
+//! let study = StudySpec {
+//!     data: DataSource::Gaussian { dimension: 20, samples: 100 },
+//!     seed: 0,
+//!     distance: Some(DistanceSpec {
+//!         normalisations: vec![Normalisation::None],
+//!         methods: vec![DistanceMethod::Theorem1, DistanceMethod::Sampled],
+//!         pairs: 50,
+//!         ..DistanceSpec::paper(SparseWidth::at_budget(400, 20, 2, &[20, 50, 100])?)
+//!     }),
+//!     training: None,
+//! };
+//! let records = study.run(None, &Device::CPU, &|_| {})?;
+//! assert_eq!(records.len(), 6);
+//! println!("{}", distance_table(&records, Normalisation::None, Statistic::Mean));
+//! # Ok::<(), sparsewidth::Error>(())
+//! ```
 
 mod distance;
 mod journal;

@@ -46,7 +46,8 @@ pub enum OptimumMethod {
     Moments,
     /// Eq. (4) of the paper at the network's own connectivity.
     Paper,
-    /// The paper's formula `p* = sqrt(n p / 4 d)`, at the even `n p` of the budget.
+    /// The width `n p / p*` of the paper's `p* = sqrt(n p / 4 d)`, at `n p = weights / (d + outputs)`; the connectivity is that which the
+    /// budget leaves at this width, lower than `p*` as the last layer is dense.
     PaperFormula,
 }
 
@@ -60,7 +61,7 @@ impl OptimumMethod {
             Self::Theorem1 => "Theorem 1",
             Self::Moments => "moment expansion",
             Self::Paper => "Eq. (4), own p",
-            Self::PaperFormula => "p* = sqrt(n p / 4 d)",
+            Self::PaperFormula => "width of p* = sqrt(n p / 4 d)",
         }
     }
 }
@@ -205,8 +206,7 @@ impl OptimumSpec {
         })
     }
 
-    /// The least and the largest width that the budget admits: a dense first layer, and one weight an input-to-hidden row at
-    /// the least.
+    /// The least and the largest width that the budget admits: a dense first layer, and on average one weight per row of it.
     fn widths(&self, dimension: usize) -> Result<(usize, usize)> {
         let least = self.weights.div_ceil(dimension.saturating_add(self.outputs)).max(1);
         // (weights - outputs n) / n >= 1 leaves one weight a row.

@@ -26,7 +26,7 @@ pub struct LearningRate {
     pub connectivity: Connectivity,
     /// The connectivity of its last layer.
     pub last_connectivity: Connectivity,
-    /// What its steps go along: a rate means little in another parametrisation.
+    /// Which variable gradient descent updates: a rate means little in another parametrisation.
     pub parametrisation: Parametrisation,
     /// Whether it has biases.
     pub biases: bool,
@@ -102,7 +102,7 @@ impl LearningRates {
         Ok(Self { path: path.into(), ..read })
     }
 
-    /// The rate of a network, whichever rate it has now, in a parametrisation, with biases or without.
+    /// The rate that the file has for a network, in a parametrisation, with biases or without; the `learning_rate` in `network` is ignored.
     ///
     /// # Errors
     /// Where there is none.

@@ -97,7 +97,7 @@ pub struct DistanceRecord {
     pub reference: String,
     /// Number of pairs; 0 for formulas that take no inputs.
     pub pairs: usize,
-    /// Initialisations where networks are sampled, masks a pair where masks are (for any pair); 0 where nothing is.
+    /// Initialisations where networks are sampled, masks per pair where masks are (for any pair); 0 where nothing is.
     pub samples: usize,
     /// Seed.
     pub seed: u64,
@@ -203,7 +203,7 @@ pub struct TrainingRecord {
     pub weights: usize,
     /// Whether every layer has biases.
     pub biases: bool,
-    /// What steps go along.
+    /// Which variable gradient descent updates.
     pub parametrisation: Parametrisation,
     /// Masks.
     pub mask: MaskFamily,
@@ -213,7 +213,7 @@ pub struct TrainingRecord {
     pub learning_rate: f64,
     /// Passes over the training samples.
     pub epochs: usize,
-    /// Samples a step.
+    /// Samples per step.
     pub batch: usize,
     /// Seed.
     pub seed: u64,

@@ -12,7 +12,7 @@ use super::{Record, tasks_of};
 use crate::error::{Error, Result};
 use crate::files::{make_folder, write_atomically};
 
-/// A share of a study's tasks: of every `count` of them the one numbered `number`, in the order of the spec. Written `number/count`.
+/// A share of a study's tasks, written `number/count`: task `i`, from 0 in the order of the spec, belongs to share `i mod count + 1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
     /// From 1 to `count`.

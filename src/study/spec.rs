@@ -201,7 +201,7 @@ impl DistanceMethod {
         Self::Paper,
         Self::PaperEven,
     ];
-    /// Those that a study takes unless told: all but those over all pairs and for other masks.
+    /// Those that a study takes by default: all but those over all pairs and for other masks.
     pub const USUAL: [Self; 5] = [Self::Sampled, Self::Theorem1, Self::Moments, Self::Paper, Self::PaperEven];
 
     /// Whether networks are drawn.
@@ -322,7 +322,7 @@ pub struct DistanceSpec {
     pub initialisations: usize,
     /// The relative error of the masked moments to which Theorem 1 is evaluated, pair by pair.
     pub tolerance: f64,
-    /// Masks a pair, where the quadrature misses that tolerance.
+    /// Masks per pair, where the quadrature misses that tolerance.
     pub masks: usize,
     /// Masks of sampled networks; the theory's are Bernoulli.
     pub mask: MaskFamily,

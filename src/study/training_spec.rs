@@ -114,8 +114,8 @@ impl TrainedNetwork {
 pub enum EvaluationSet {
     /// The test set.
     Test,
-    /// So many training samples that are not trained on: of those outside of the training subset; or, where these are too few, of the
-    /// subset itself, which is then trained on without them.
+    /// This many training samples, held out: from outside the training subset, or, where too few are left there, from the subset, which
+    /// shrinks by them.
     Validation(usize),
 }
 
@@ -130,19 +130,19 @@ pub struct TrainingStudySpec {
     pub evaluation: EvaluationSet,
     /// The networks.
     pub networks: Vec<TrainedNetwork>,
-    /// Runs a network, each with its own initialisation and order of samples.
+    /// Runs per network, each with its own initialisation and order of samples.
     pub runs: usize,
     /// The number of the first of them.
     pub first_run: u32,
     /// Passes over the training samples.
     pub epochs: usize,
-    /// Samples a step.
+    /// Samples per step.
     pub batch: usize,
     /// Which weights exist.
     pub mask: MaskFamily,
     /// Their initial values.
     pub law: WeightLaw,
-    /// What steps go along.
+    /// Which variable gradient descent updates.
     pub parametrisation: Parametrisation,
     /// Whether every layer has biases.
     pub biases: bool,
@@ -214,7 +214,7 @@ impl TrainingStudySpec {
 /// The first run of a search for learning rates: its initialisations are none that a study from run 0 on trains.
 pub(super) const FIRST_TUNING_RUN: u32 = 1 << 30;
 
-/// The most training samples that a study takes, and so all of them.
+/// The upper limit of [`TrainingStudySpec::samples`]; give it to train on all there are.
 pub const MOST_SAMPLES: usize = 1_000_000_000;
 
 /// The networks of the paper's MLP figure at a budget, with the authors' learning rates: the sparse family (its first width

@@ -24,15 +24,15 @@ use crate::theorem::{Distance, error_of_square, infinite_width_kernel, theorem_1
 pub struct VerifySpec {
     /// Inputs and their normalisation.
     pub data: Vec<(DataSource, Normalisation)>,
-    /// Expected weights a row, `d p`; one that exceeds `d` is left out, and `d` itself, a dense row, is always there.
-    pub weights_a_row: Vec<f64>,
+    /// Expected weights per row, `d p`; one that exceeds `d` is left out, and `d` itself, a dense row, is always there.
+    pub weights_per_row: Vec<f64>,
     /// Widths `n`.
     pub widths: Vec<usize>,
-    /// Random pairs of inputs a cell, which count alike.
+    /// Random pairs of inputs per cell, which count alike.
     pub pairs: usize,
     /// The masks of the drawn networks and of the theory.
     pub mask: MaskFamily,
-    /// Initialisations a cell, at least 1,000: the statistics are to be normal.
+    /// Initialisations per cell, at least 1,000: the statistics are to be normal.
     pub initialisations: usize,
     /// The relative error of the exact masked moments.
     pub tolerance: f64,
@@ -45,9 +45,9 @@ pub struct VerifySpec {
 pub struct Check {
     /// Theorem 1, mean over the pairs.
     pub theory: f64,
-    /// From drawn networks: the same times the mean over pairs and initialisations of the ratio of the estimate to theory.
+    /// From drawn networks: theory times the mean ratio of estimate to theory, over pairs and initialisations.
     pub estimate: f64,
-    /// Its standard error, from the initialisations; what is not known of the theory is at most a tenth of it.
+    /// Its standard error, from the initialisations; the numerical error of the theory is at most a tenth of it.
     pub standard_error: f64,
 }
 
@@ -106,13 +106,13 @@ pub struct Cell {
 pub struct Tests {
     /// The quantity.
     pub quantity: Quantity,
-    /// That their sum of squares is chi-square.
+    /// The p-value of their sum of squares, which is chi-square under the theorem.
     pub chi_square: f64,
-    /// That they are standard normal, by Kolmogorov and Smirnov.
+    /// The p-value of their distribution, standard normal under the theorem, by Kolmogorov and Smirnov.
     pub kolmogorov_smirnov: f64,
 }
 
-/// Eq. (4) beside Theorem 1 at one number of weights a row and `n p = 8`: means over pairs.
+/// Eq. (4) beside Theorem 1 at one number of weights per row and `n p = 8`: means over pairs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PaperPoint {
     /// The inputs.
@@ -122,7 +122,7 @@ pub struct PaperPoint {
     /// Input dimension `d`.
     pub dimension: usize,
     /// `d p`.
-    pub weights_a_row: f64,
+    pub weights_per_row: f64,
     /// Width `n = 8 / p`.
     pub width: usize,
     /// Bias^2 and variance / n by Theorem 1.
@@ -154,18 +154,19 @@ impl VerifyReport {
     /// The chance that a true theorem is rejected, over all tests.
     pub const FAMILY_WISE: f64 = 1e-6;
 
-    /// Whether any test has a p-value below [`VerifyReport::FAMILY_WISE`] over the number of tests.
-    pub fn rejects(tests: &[Tests]) -> bool {
+    /// The quantities that are rejected: of which a test has a p-value below [`VerifyReport::FAMILY_WISE`] over the number of tests.
+    pub fn rejected(tests: &[Tests]) -> Vec<Quantity> {
         let each = Self::FAMILY_WISE / (2 * tests.len()) as f64;
-        // A p-value that is not a number is no acceptance.
-        tests.iter().any(|tests| !(tests.chi_square >= each && tests.kolmogorov_smirnov >= each))
+        // So does a p-value that is not a number.
+        let fails = |tests: &&Tests| !(tests.chi_square >= each && tests.kolmogorov_smirnov >= each);
+        tests.iter().filter(fails).map(|tests| tests.quantity).collect()
     }
 }
 
 /// The least `K_1 / |x||y|` that is compared with drawn networks: rounding is 1e-8 of it.
 const LEAST_KERNEL: f64 = 1e-6;
 
-/// Masks a pair, where the quadrature misses its tolerance.
+/// Masks per pair, where the quadrature misses its tolerance.
 const MASKS: usize = 1_000_000;
 /// The same for masks of a fixed count, always: as many as leave theory well below the error of the estimates.
 const FIXED_COUNT_MASKS: usize = 4_000_000;
@@ -177,7 +178,7 @@ const MOST_UNKNOWN: f64 = 0.1;
 const PAPER_PAIRS: usize = 200;
 
 impl VerifySpec {
-    /// Gaussian inputs of dimension 12, 100 and 784 and MNIST in both normalisations, 4, 16, 100 and `d` weights a row, widths 8
+    /// Gaussian inputs of dimension 12, 100 and 784 and MNIST in both normalisations, 4, 16, 100 and `d` weights per row, widths 8
     /// and 64, 16 pairs, Bernoulli masks, 10,000 initialisations.
     pub fn usual(seed: u64) -> Self {
         let gaussian = |dimension| (DataSource::Gaussian { dimension, samples: 64 }, Normalisation::None);
@@ -190,7 +191,7 @@ impl VerifySpec {
                 images(Normalisation::Pixel),
                 images(Normalisation::Global),
             ],
-            weights_a_row: vec![4.0, 16.0, 100.0],
+            weights_per_row: vec![4.0, 16.0, 100.0],
             widths: vec![8, 64],
             pairs: 16,
             mask: MaskFamily::Bernoulli,
@@ -229,7 +230,7 @@ impl VerifySpec {
                 return Err(Error::value("data", data, problem, "give other inputs, or more pairs"));
             }
             let sampled = PairedInputs::new(values.view(), &chosen)?;
-            let rows = self.weights_a_row.iter().copied().filter(|row| *row < d as f64).chain([d as f64]);
+            let rows = self.weights_per_row.iter().copied().filter(|row| *row < d as f64).chain([d as f64]);
             let rows: Vec<f64> = rows.collect();
             for (index, row) in rows.iter().enumerate() {
                 let connectivity = Connectivity::new((row / d as f64).min(1.0))?;
@@ -329,10 +330,10 @@ impl VerifySpec {
         for width in &self.widths {
             range("width", *width, 1, 1_000_000)?;
         }
-        match self.weights_a_row.iter().find(|row| row.is_nan() || **row < 1.0) {
+        match self.weights_per_row.iter().find(|row| row.is_nan() || **row < 1.0) {
             Some(row) => {
                 let problem = "fewer than one weight a row leaves a tail too long for these statistics";
-                Err(Error::value("weights-a-row", row, problem, "give numbers of at least 1"))
+                Err(Error::value("weights-per-row", row, problem, "give numbers of at least 1"))
             }
             None => Ok(()),
         }
@@ -439,7 +440,7 @@ fn paper_point(
         data: data.clone(),
         normalisation,
         dimension: d,
-        weights_a_row: p * d as f64,
+        weights_per_row: p * d as f64,
         width,
         exact: (mean(&bias), mean(&variance)),
         paper: parts(paper::off_diagonal(d, width, connectivity)),
@@ -472,7 +473,7 @@ mod tests_of_the_tests {
     fn a_small_grid_accepts_the_theorem_and_rejects_a_wrong_one() {
         let spec = VerifySpec {
             data: vec![(DataSource::Gaussian { dimension: 30, samples: 40 }, Normalisation::None)],
-            weights_a_row: vec![3.0, 6.0, 12.0, 20.0],
+            weights_per_row: vec![3.0, 6.0, 12.0, 20.0],
             widths: vec![4, 16, 64],
             pairs: 12,
             mask: MaskFamily::Bernoulli,
@@ -483,8 +484,8 @@ mod tests_of_the_tests {
         let report = spec.run(&|_| {}).unwrap();
         assert_eq!(report.cells.len(), 15);
         // A false alarm in a million seeds; this one is fixed.
-        assert!(!VerifyReport::rejects(&report.tests), "{:?}", report.tests);
-        assert!(VerifyReport::rejects(&report.power), "{:?}", report.power);
+        assert!(VerifyReport::rejected(&report.tests).is_empty(), "{:?}", report.tests);
+        assert!(!VerifyReport::rejected(&report.power).is_empty(), "{:?}", report.power);
         for (place, tests) in report.tests.iter().enumerate() {
             let sum: f64 = report.cells.iter().map(|cell| cell.checks[place].z(1.0).powi(2)).sum();
             // Five to thirty over fifteen degrees of freedom holds 98 % of all seeds.
@@ -498,7 +499,7 @@ mod tests_of_the_tests {
             let spec = VerifySpec {
                 // Few enough entries for the sum over masks, and counts that round.
                 data: vec![(DataSource::Gaussian { dimension: 14, samples: 40 }, Normalisation::None)],
-                weights_a_row: vec![2.3, 4.6, 9.1],
+                weights_per_row: vec![2.3, 4.6, 9.1],
                 widths: vec![3, 7, 20],
                 pairs: 8,
                 mask,
@@ -508,8 +509,8 @@ mod tests_of_the_tests {
             };
             let report = spec.run(&|_| {}).unwrap();
             // A false alarm in a million seeds; these are fixed.
-            assert!(!VerifyReport::rejects(&report.tests), "{mask:?}: {:?}", report.tests);
-            assert!(VerifyReport::rejects(&report.power), "{mask:?}: {:?}", report.power);
+            assert!(VerifyReport::rejected(&report.tests).is_empty(), "{mask:?}: {:?}", report.tests);
+            assert!(!VerifyReport::rejected(&report.power).is_empty(), "{mask:?}: {:?}", report.power);
         }
     }
 
@@ -523,7 +524,7 @@ mod tests_of_the_tests {
         assert!(refused(&|spec| spec.initialisations = 10));
         assert!(refused(&|spec| spec.pairs = 0));
         assert!(refused(&|spec| spec.widths = vec![0]));
-        assert!(refused(&|spec| spec.weights_a_row = vec![0.1]));
+        assert!(refused(&|spec| spec.weights_per_row = vec![0.1]));
         assert!(refused(&|spec| spec.data.clear()));
     }
 }

@@ -24,15 +24,17 @@ use crate::gram::{Gram, Pair};
 ///
 /// # Where the integral comes from
 ///
-/// One row `u` of the sparse layer sees the inputs as `P = u.x` and `Q = u.y`, and `K~_l = E[P_+^l Q_+^l]`. The Fourier
-/// transform of a ramp `P_+^l` is `l! (i s)^(-l-1)`, and the characteristic function of `(P, Q)` is a product over entries,
-/// `Psi(s, t) = prod_j [1 - p + p exp(-(s x_j + t y_j)^2 / 2p)]`. In polar coordinates of the plane of `(s, t)`, stretched so
-/// that the dense network's `(P, Q)` is isotropic, the radius leaves a logarithm and the angle a rational kernel:
+/// One row `u` of the sparse layer sees the inputs as `P = u.x` and `Q = u.y`, and `K~_l = E[P_+^l Q_+^l]`, where `[P]_+ = max(P, 0)`.
+/// The Fourier transform of a ramp `P_+^l` is `l! (i a)^(-l-1)`, and the characteristic function of `(P, Q)` is a product over
+/// entries, `Psi(a, b) = prod_j [1 - p + p exp(-(a x_j + b y_j)^2 / 2p)]`. In polar coordinates of the plane of `(a, b)`, stretched
+/// so that the dense network's `(P, Q)` is isotropic, the radius leaves a logarithm and the angle a rational kernel:
 ///
 /// `K~_l = T_l + ((|x||y|)^l (sin t)^(2l+1) / 8 pi^2) int_0^pi E_s[h_s^l ln h_s](f) / (sin f sin(t - f))^(l+1) df`
 ///
-/// - `t` is the angle between `x` and `y`; `h_s(f) = (1/p) sum_j s_j z_j(f)^2` is the variance of the row's projection on the
-///   direction `f` once its mask is drawn, and 1 on average over masks, for every `f`;
+/// - `t` is the angle between `x` and `y`, and the direction `f` sees entry `j` as `z_j(f) = xi_j cos f + eta_j sin f`, where
+///   `x_j = |x| xi_j` and `y_j = |y| (xi_j cos t + eta_j sin t)`;
+/// - `s` is the mask of the row, and `h_s(f) = (1/p) sum_j s_j z_j(f)^2` the variance of the row's projection on the direction `f`
+///   once its mask is drawn: 1 on average over masks, for every `f`;
 /// - the integral is a finite part (Hadamard) at its poles. Polynomials in `h` of degree `l` have no part in it;
 /// - `T_l` is the average over masks of the Taylor polynomial of order `l` of `K_l` at the Gram triple `(A, B, C)`: it is `K_1`
 ///   for `l = 1`, and the moment expansion ([`super::Moments`]) for `l = 2`. So `K~_1 - K_1`, the bias, is the integral alone,
@@ -45,7 +47,7 @@ use crate::gram::{Gram, Pair};
 ///   most of a direction is conditioned on; where eight entries or fewer are left, their masks are summed one by one.
 /// - *Radius*: `E_s[h^l ln h]` is an integral of the Laplace transform `prod_j [1 - p + p exp(-lambda z_j^2)]` over `ln lambda`;
 ///   the trapezoidal rule in half octaves is right to 1e-13 whatever the masks, and doublings replace the exponentials. What a
-///   group of parallel entries contributes is a function of one variable, tabulated once a pair.
+///   group of parallel entries contributes is a function of one variable, tabulated once per pair.
 /// - *Angle*: equally spaced directions and their Fourier coefficients, filtered; directions double until the error bound is
 ///   below the tolerance. Convergence is exponential where many entries share a mask, algebraic where few do.
 ///
@@ -54,8 +56,8 @@ use crate::gram::{Gram, Pair};
 /// It adds what rounding and the cut-off of `lambda` can do at most to an estimate of the error of the last number of
 /// directions: from what it changed against half of them, against the other half, and against lower cut-offs of the filter,
 /// with factors chosen so that none of 17,000 results (MNIST and Gaussian pairs, `d p` from 0.05 to 188) exceeds it, nor any of
-/// 60,000 at dimensions 3 to 14 with dominant entries and `p` from 1e-8 to 0.3. Beside a required entry it is raised while the
-/// directions do not reach the frequency `1 / sin t`.
+/// 60,000 at dimensions 3 to 14 with dominant entries and `p` from 1e-8 to 0.3. Beside an entry that was conditioned on to be in the
+/// mask it is raised while the directions do not reach the frequency `1 / sin t`.
 ///
 /// `terms` of the result counts the nodes, directions times values of `lambda`, and the masks that are summed one by one.
 ///
