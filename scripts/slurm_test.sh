@@ -73,5 +73,12 @@ for file in records.jsonl training.csv curves.csv heatmap-relu.svg heatmap-linea
     cmp "$work/joined/$file" "$work/whole/$file"
 done
 while squeue -h -j "$wrong" 2>/dev/null | grep -q .; do sleep 1; done
-[ ! -e "$work/wrong" ] && grep -q "say with COUNT" "$work"/job-*.log
+if [ -e "$work/wrong" ]; then
+    echo "a part of the shares was done without their count" >&2
+    exit 1
+fi
+grep -q "say with COUNT" "$work"/job-*.log
+# Submitted again, it finds the shares joined.
+sbatch --wait "${logs[@]}" examples/slurm/join.sh "${study[@]}"
+cmp "$work/joined/records.jsonl" "$work/whole/records.jsonl"
 echo "Slurm $(sinfo --version | cut -d' ' -f2): three shares of an array, joined, are the whole study."

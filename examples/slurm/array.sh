@@ -11,6 +11,7 @@
 #SBATCH --requeue
 set -euo pipefail
 
+: "${SLURM_ARRAY_TASK_ID:?submit it as an array, with sbatch --array=1-N}"
 if [ -z "${COUNT:-}" ] && [ "$SLURM_ARRAY_TASK_MIN/$SLURM_ARRAY_TASK_COUNT" != "1/$SLURM_ARRAY_TASK_MAX" ]; then
     echo "These are not shares 1 to N: say with COUNT into how many the study is divided." >&2
     exit 2

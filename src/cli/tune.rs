@@ -64,11 +64,16 @@ pub fn run(args: TuneArgs, common: &Common) -> Result<()> {
     let networks = args.budget.networks(&data, &args.widths, |_| Ok(1.0))?;
     let training = args.training.spec(networks, args.runs, args.normalisation);
     let Some(report) = args.search.search(data, training, &args.out, common)? else { return Ok(()) };
+    say_rates(&report, &args.out, common)
+}
+
+/// Prints what a search found, and where it is kept.
+pub fn say_rates(report: &TuneReport, folder: &Path, common: &Common) -> Result<()> {
     if common.json {
-        print(&json_lines(std::slice::from_ref(&report))?)?;
+        print(&json_lines(std::slice::from_ref(report))?)?;
     }
-    common.say(&tune_table(&report).to_string())?;
-    common.note(&format!("{}: rates.toml, tune (.svg, .png), tune.json, training.csv, curves.csv", args.out.display()));
+    common.say(&tune_table(report).to_string())?;
+    common.note(&format!("{}: rates.toml, tune (.svg, .png), tune.json, training.csv, curves.csv", folder.display()));
     Ok(())
 }
 
@@ -91,6 +96,9 @@ impl SearchOptions {
         bar.finish_and_clear();
         let (report, records) = found?;
         if !shard.is_whole() {
+            if common.json {
+                print(&json_lines(&records)?)?;
+            }
             common.note_shard(folder, records.len());
             return Ok(None);
         }

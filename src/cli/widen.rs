@@ -8,7 +8,7 @@ use sparsewidth::data::CLASSES;
 use sparsewidth::files::write_atomically;
 use sparsewidth::report::{widen_chart, widen_distance_chart, widen_summary, write_chart};
 use sparsewidth::study::{
-    DistanceMethod, DistanceSpec, Family, JOURNAL, LearningRates, SparseWidth, StudySpec, TrainedNetwork,
+    DistanceMethod, DistanceSpec, Family, JOURNAL, LearningRates, Shard, SparseWidth, StudySpec, TrainedNetwork,
     widened_networks,
 };
 use sparsewidth::{Error, Result};
@@ -16,7 +16,7 @@ use sparsewidth::{Error, Result};
 use super::Common;
 use super::options::{ImagesOption, NormalisationOption};
 use super::train::TrainingOptions;
-use super::tune::SearchOptions;
+use super::tune::{SearchOptions, say_rates};
 
 /// The paper's widths at which more than two weights are left.
 const WIDTHS: [usize; 6] = [8, 32, 128, 216, 328, 512];
@@ -38,9 +38,13 @@ pub struct WidenArgs {
     /// hold, as one matrix of that rank [default: (d + 10) times 8, the paper's]
     #[arg(long, value_name = "N")]
     weights: Option<usize>,
-    /// Learning rates from a file, the tune/rates.toml of an earlier comparison [default: they are searched first]
+    /// Learning rates from a file, the rates.toml of an earlier search [default: they are searched first]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["lowest", "highest", "validation", "tuning_runs"])]
     rates: Option<PathBuf>,
+    /// Search the learning rates, and do no more; --rates with the rates.toml of this goes on. A comparison is divided into shards in
+    /// these two steps
+    #[arg(long, conflicts_with = "rates")]
+    search_only: bool,
     #[command(flatten)]
     search: SearchOptions,
     /// Runs per rate, at the few rates of the last stage of the search
@@ -124,20 +128,28 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
     };
     // What is wrong with the study should come out before the search.
     study(networks.clone()).check()?;
-    let search_folder = args.out.join("tune");
+    if args.rates.is_none() && !args.search_only && !common.shard(Some(&args.out))?.is_whole() {
+        let problem = "the learning rates of all networks are needed before a share of them is trained";
+        let remedy = "divide the search with --search-only, merge it, then divide the rest with --rates";
+        return Err(Error::value("--shard", common.shard.unwrap_or(Shard::WHOLE), problem, remedy));
+    }
+    let search_folder = if args.search_only { args.out.clone() } else { args.out.join("tune") };
     let mut at_end = Vec::new();
     let rates = match &args.rates {
         Some(path) => LearningRates::read(path)?,
         None => {
             let journal = args.out.join(JOURNAL);
             if journal.exists() && !search_folder.join(JOURNAL).exists() {
-                let problem = "belongs to a comparison at given learning rates, not to one that searches them";
+                let problem = "belongs to a search alone, or to a comparison at given learning rates";
                 return Err(Error::file(&journal, problem, "give --rates, or another folder with --out"));
             }
             common.note("Searching learning rates on validation samples:");
             let search = spec(networks.clone(), args.tuning_runs);
             let found = args.search.search(data.clone(), search, &search_folder, common)?;
             let Some(report) = found else { return Ok(()) };
+            if args.search_only {
+                return say_rates(&report, &args.out, common);
+            }
             at_end.extend(report.tuned.iter().filter(|tuned| tuned.at_end).map(|tuned| tuned.best.network.name()));
             report.rates()
         }
