@@ -1,9 +1,18 @@
-//! Writing files whole or not at all.
+//! Reading files whole, and writing them whole or not at all.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{Error as IoError, Read, Write};
 use std::path::Path;
 
+use tempfile::{Builder, NamedTempFile};
+
 use crate::error::{Error, Result};
+
+/// How the name of a file begins that is not yet whole.
+const UNFINISHED: &str = ".sparsewidth-unfinished-";
+
+/// The most bytes that are read of what has no length of its own, such as a pipe: 1 GiB.
+const MOST_BYTES: u64 = 1 << 30;
 
 /// Writes a file by way of a temporary one beside it, so that it is never seen half written.
 ///
@@ -12,21 +21,28 @@ use crate::error::{Error, Result};
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let failure = |error: &dyn std::fmt::Display| Error::failure(format!("writing {}", path.display()), error);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| {
-        Error::file(folder, format!("cannot be written ({error})"), "give another folder with --out")
-    })?;
+    let mut file = unfinished(folder).map_err(|error| unwritable(folder, &error))?;
     file.write_all(bytes).map_err(|error| failure(&error))?;
-    // Temporary files are private; results are not.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let readable = std::fs::Permissions::from_mode(0o644);
-        file.as_file().set_permissions(readable).map_err(|error| failure(&error))?;
-    }
     // So that a journal that tells of this file does not survive it.
     file.as_file().sync_all().map_err(|error| failure(&error))?;
     file.persist(path).map_err(|error| failure(&error))?;
     Ok(())
+}
+
+fn unfinished(folder: &Path) -> std::io::Result<NamedTempFile> {
+    let mut builder = Builder::new();
+    builder.prefix(UNFINISHED);
+    // Temporary files are private; results are as private as the user's other files.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
+fn unwritable(folder: &Path, error: &IoError) -> Error {
+    Error::file(folder, format!("cannot be written ({error})"), "give another folder with --out")
 }
 
 /// Makes a folder, and those that it lies in, where it does not exist.
@@ -34,6 +50,55 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// Where it cannot be made.
 pub fn make_folder(folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder)
-        .map_err(|error| Error::file(folder, format!("cannot be made ({error})"), "give another folder with --out"))
+    let problem = match std::fs::create_dir_all(folder) {
+        Ok(()) => return Ok(()),
+        Err(_) if folder.exists() => "is a file, not a folder".into(),
+        Err(error) => format!("cannot be made ({error})"),
+    };
+    Err(Error::file(folder, problem, "give another folder with --out"))
+}
+
+/// Makes a folder, and tries whether it can be written: before work whose results are to go there.
+///
+/// # Errors
+/// Where it cannot be made or written.
+pub fn make_writable_folder(folder: &Path) -> Result<()> {
+    make_folder(folder)?;
+    unfinished(folder).map(drop).map_err(|error| unwritable(folder, &error))
+}
+
+/// Removes what a program that was killed while it wrote has left in a folder, where anything can be removed.
+pub(crate) fn remove_unfinished(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            // It does no harm where it is.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// The bytes of a file; of a pipe or device, which may have no end, at most 1 GiB.
+///
+/// # Errors
+/// Where it cannot be read, or a pipe holds more.
+pub(crate) fn read_whole(path: &Path) -> std::io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let mut bytes = Vec::new();
+    if file.metadata()?.is_file() {
+        (&file).read_to_end(&mut bytes)?;
+    } else {
+        file.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > MOST_BYTES {
+            return Err(IoError::other("it is no plain file, and has more than 1 GiB"));
+        }
+    }
+    Ok(bytes)
+}
+
+/// The text of such a file.
+///
+/// # Errors
+/// As [`read_whole`], and where it is not UTF-8.
+pub(crate) fn read_text(path: &Path) -> std::io::Result<String> {
+    String::from_utf8(read_whole(path)?).map_err(|_| IoError::other("it is not text in UTF-8"))
 }

@@ -2,6 +2,7 @@
 
 mod cli;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -10,7 +11,8 @@ fn main() -> ExitCode {
     match cli::run(cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            // Where standard error is closed there is still the exit code.
+            let _ = writeln!(std::io::stderr(), "error: {error}");
             ExitCode::from(if error.is_input() { 2 } else { 1 })
         }
     }

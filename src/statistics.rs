@@ -37,6 +37,8 @@ pub fn confidence_95(values: &[f64]) -> Option<f64> {
 
 /// The factor from a standard error with `degrees` degrees of freedom to half a 95 % confidence interval; none at 0.
 pub fn t_quantile_95(degrees: usize) -> Option<f64> {
+    // Beyond, the quantile is that of the normal law to 3e-7 of it, and its inversion slow.
+    let degrees = degrees.min(10_000_000);
     StudentsT::new(0.0, 1.0, degrees as f64).ok().map(|t| t.inverse_cdf(0.975))
 }
 

@@ -1,6 +1,8 @@
 //! The program and its GPUs: what it says where there is none, and the way to one, through a driver whose devices are the host
 //! (`tests/driver`; `scripts/driver_tests.sh` builds it, fetches NVRTC, and runs this).
 
+mod program;
+
 use std::path::Path;
 use std::process::Output;
 
@@ -30,7 +32,7 @@ fn libraries() -> Option<(String, String)> {
     let told = |name: &str| std::env::var(name).ok();
     let found = told("SPARSEWIDTH_DRIVER").zip(told("SPARSEWIDTH_NVRTC"));
     if found.is_none() {
-        eprintln!("SKIPPED: run scripts/driver_tests.sh for these");
+        program::skipped("run scripts/driver_tests.sh for these");
     }
     found
 }

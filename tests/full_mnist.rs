@@ -1,5 +1,7 @@
 //! Against the full MNIST files, where they are: in the folder that SPARSEWIDTH_MNIST names, or `../shared/data/mnist`.
 
+mod program;
+
 use std::path::PathBuf;
 
 use sparsewidth::data::{Mnist, SUBSET_SEED, SUBSET_SIZE};
@@ -9,7 +11,7 @@ fn the_embedded_images_are_a_subset_of_the_files() {
     let folder = std::env::var_os("SPARSEWIDTH_MNIST")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data/mnist"), PathBuf::from);
     if !folder.is_dir() {
-        eprintln!("SKIPPED: no full MNIST in {}; name its folder in SPARSEWIDTH_MNIST", folder.display());
+        program::skipped(&format!("no full MNIST in {}; name its folder in SPARSEWIDTH_MNIST", folder.display()));
         return;
     }
     let (full, embedded) = (Mnist::from_folder(&folder).unwrap(), Mnist::embedded().unwrap());

@@ -1,5 +1,7 @@
 //! Kernels over all pairs stay within the memory that they say they take. Alone in its file: the peak is the process's.
 
+mod program;
+
 use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::DataSource;
 use sparsewidth::network::{LayerLaw, MaskFamily, WeightLaw};
@@ -32,7 +34,7 @@ fn a_sweep_takes_no_more_than_it_says() {
         network(2, 0.1, MaskFamily::Bernoulli, 1000),
     ];
     let Some(before) = peak() else {
-        eprintln!("SKIPPED: this system does not tell a process's peak memory");
+        program::skipped("this system does not tell a process's peak memory");
         return;
     };
     for megabytes in [90, 250] {

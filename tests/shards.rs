@@ -24,12 +24,21 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
 
 #[test]
 fn shards_join_to_the_whole() {
-    let studies: [&[&str]; 5] = [
+    let widen =
+        ["widen", "--ways", "sparse,linear-bottleneck", "--widths", "8,32", "--epochs", "2", "--samples", "200"];
+    let search = [&widen[..], &["--search-only", "--lowest", "8", "--highest", "32", "--tuning-runs", "1"]].concat();
+    let rates = tempfile::tempdir().unwrap();
+    done(&[&search[..], &["--out", &rates.path().display().to_string()]].concat());
+    let file = rates.path().join("rates.toml").display().to_string();
+    let rest = [&widen[..], &["--rates", &file, "--runs", "2", "--pairs", "20", "--initialisations", "3"]].concat();
+    let studies: [&[&str]; 7] = [
         &["figure", "--seeds", "1", "--epochs", "2", "--samples", "200", "--pairs", "50", "--reference", "dense:50"],
         &["distance", "--data", "gaussian:30,60", "--methods", "sampled,sampled_all,moments_all", "--pairs", "40"],
         &["train", "--widths", "8,32,128", "--epochs", "2", "--runs", "2", "--samples", "200", "--keep-weights"],
         &["heatmap", "--widths", "5,40", "--last", "1,0.5", "--epochs", "1", "--samples", "200"],
         &["tune", "--widths", "8,32,128", "--lowest", "16", "--highest", "64", "--epochs", "3", "--samples", "200"],
+        &search,
+        &rest,
     ];
     for study in studies {
         let folder = tempfile::tempdir().unwrap();
@@ -46,8 +55,9 @@ fn shards_join_to_the_whole() {
         let folders: Vec<&str> = shards.iter().map(String::as_str).collect();
         let text = done(&[&["merge", "--out", &joined], &folders[..]].concat());
         // How many runs a search takes is not known before.
-        assert_eq!(text.contains("every task is done"), study[0] != "tune", "{text}");
-        if study[0] != "tune" {
+        let is_search = study[0] == "tune" || study.contains(&"--search-only");
+        assert_eq!(text.contains("every task is done"), !is_search, "{text}");
+        if !is_search {
             let records = |folder: &str| read(Path::new(folder), "records.jsonl");
             assert!(records(&joined) == records(&whole), "{study:?}: records differ");
         }
@@ -105,10 +115,39 @@ fn what_does_not_belong_together_is_not_joined() {
     assert!(text.contains("2 records; tasks missing: 1, the first distance/none/paper/16"), "{text}");
     assert!(!Path::new(&at("half/records.jsonl")).exists());
 
+    // A journal that ends before its weights, other weights of one run, and what is no weights of the study.
+    let kept = ["train", "--widths", "8,32", "--epochs", "1", "--samples", "100", "--runs", "1", "--keep-weights"];
+    for (name, share) in [("w1", "1/2"), ("w2", "2/2"), ("w3", "2/2")] {
+        done(&[&kept[..], &["--out", &at(name), "--shard", share]].concat());
+    }
+    let weights = |name: &str| {
+        let mut files = std::fs::read_dir(at(name)).unwrap().map(|file| file.unwrap().path());
+        files.find(|path| path.extension().is_some_and(|kind| kind == "safetensors")).unwrap()
+    };
+    std::fs::write(weights("w3/weights"), "others").unwrap();
+    refuse("out", &["w1", "w2", "w3"], &["w3/weights", "other weights than", "w2"]);
+    std::fs::create_dir(at("w2/weights/folder")).unwrap();
+    std::fs::write(at("w2/weights/.sparsewidth-unfinished-x"), "").unwrap();
+    std::fs::remove_file(weights("w1/weights")).unwrap();
+    let text = done(&merge("kept", &["w1", "w2"]).iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(text.contains("tasks missing: 1, the first training/sparse-8"), "{text}");
+    let names: Vec<_> = std::fs::read_dir(at("kept/weights")).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(names, [weights("w2/weights").file_name().unwrap()]);
+
+    // What another study has left is not written over.
+    std::fs::create_dir(at("used")).unwrap();
+    std::fs::write(at("used/records.jsonl"), "of another study").unwrap();
+    refused(
+        &merge("used", &["one", "two"]).iter().map(String::as_str).collect::<Vec<_>>(),
+        &["used/records.jsonl", "exists already"],
+    );
+    assert!(!Path::new(&at("used/journal.jsonl")).exists());
+
     for text in ["0/2", "3/2", "half"] {
         refused(&[&study[..], &["--out", &at("new"), "--shard", text]].concat(), &[text, "3/8"]);
     }
     refused(&[&study[..], &["--shard", "1/2"]].concat(), &["--shard", "--out"]);
+    refused(&["widen", "--shard", "1/2", "--out", &at("new")], &["--shard = 1/2", "--search-only", "--rates"]);
     refused(&["verify", "--shard", "1/2"], &["--shard", "leave it out"]);
     refused(&["merge", "--out", &at("new")], &["DIR"]);
 }

@@ -272,6 +272,14 @@ fn numbers() {
     refused(&["distance", "--reference", "wide"], &["wide", "analytic"]);
     refused(&["distance", "--data", "gaussian:0"], &["gaussian:0", "gaussian:784"]);
     refused(&["distance", "--data", "gaussian:many"], &["gaussian:many"]);
+    refused(&["distance", "--data", "gaussian:5,1"], &["gaussian:5,1", "samples at least 2"]);
+    refused(&["distance", "--data", ""], &["names no data", "gaussian:D"]);
+    refused(&["distance", "--data", "Cargo.toml"], &["Cargo.toml", "no folder, and no .npy file"]);
+    // Told before 2 GB of them are drawn.
+    let many = "gaussian:1000,200000";
+    refused(&["distance", "--data", many, "--normalisation", "global", "--widths", "8"], &["pixel or none"]);
+    refused(&["optimum", "--data", many, "--normalisation", "global"], &["pixel or none"]);
+    refused(&["verify", "--data", many, "--normalisation", "global"], &["pixel or none"]);
     refused(&["distance", "--normalisation", "unit"], &["unit", "pixel"]);
     refused(&["distance", "--seed", "x"], &["--seed"]);
     refused(&["distance", "--widths", "8,8"], &["networks = 8:1", "given twice"]);
@@ -288,6 +296,10 @@ fn numbers() {
     }
     refused(&["distance", "--networks", "1000000000000:1e-9"], &["width = 1000000000000"]);
     refused(&["train", "--widths", "1000000000000", "--dense", "--learning-rate", "1"], &["width = 1000000000000"]);
+    refused(
+        &["train", "--widths", "3000000", "--dense", "--learning-rate", "1"],
+        &["width = 3000000", "GB in training"],
+    );
     refused(&["distance", "--reference", "dense:1000000000000"], &["dense:1000000000000"]);
     refused(&["data", "--data", "gaussian:2147483648,2147483648"], &["gaussian:2147483648", "at most"]);
     refused(&["data", "--threads", "0"], &["--threads = 0"]);
@@ -376,7 +388,10 @@ fn numbers() {
     budget("mlp:784-216-10", &["--weights", "2000", "--rule", "smallest-first"], &["smallest-first", "erk"]);
     budget("mlp:784-216-10", &["--weights", "2000", "--masks"], &["--out"]);
     budget("mlp:784-216-10", &["--weights", "2000", "--positions", "channels"], &["--masks"]);
-    budget("mlp:70000-70000-10", &["--weights", "1000", "--masks", "--out", "/tmp"], &["masks.npz", "bytes", "fewer"]);
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out").display().to_string();
+    budget("mlp:70000-70000-10", &["--weights", "1000", "--masks", "--out", &out], &["masks.npz", "bytes", "fewer"]);
+    assert!(!Path::new(&out).exists());
     budget("nowhere.toml", &["--weights", "2000"], &["nowhere.toml", "cannot be read"]);
     budget("mlp:784-216-10", &[], &["--weights"]);
     refused(&["fugure"], &["fugure", "figure"]);
@@ -392,8 +407,8 @@ fn folders_and_journals() {
     let with_out = |out: &str, seed: &str, words: &[&str]| {
         refused(&[&quick[..], &["--out", out, "--seed", seed]].concat(), words);
     };
-    with_out(&inside, "1", &["file/out", "cannot be written", "--out"]);
-    refused(&["figure", "--out", &inside], &["file/out", "cannot be written"]);
+    with_out(&inside, "1", &["file/out", "cannot be made", "--out"]);
+    refused(&["figure", "--out", &inside], &["file/out", "cannot be made"]);
 
     let out = files.path("study");
     assert!(sparsewidth(&[&quick[..], &["--out", &out, "--seed", "1"]].concat()).status.success());
@@ -426,11 +441,25 @@ fn folders_and_journals() {
     refused(&["train", "--widths", "8", "--rates", &none, "--learning-rate", "1"], &["--rates", "--learning-rate"]);
     refused(&["evaluate", &files.path("no.safetensors")], &["no.safetensors", "cannot be read"]);
     refused(&["evaluate", &text], &["rates.toml", "no whole safetensors file", "--keep-weights"]);
+    // Without an end.
+    if Path::new("/dev/zero").exists() {
+        refused(&["evaluate", "/dev/zero"], &["/dev/zero", "more than 1 GiB"]);
+    }
+    // Told before the work: nothing is made for what is refused, and a folder that takes nothing is no surprise at the end.
+    let (left, file) = (files.path("left"), files.bytes("plain", b""));
+    for command in ["optimum", "verify"] {
+        refused(&[command, "--pairs", "0", "--out", &left], &["pairs = 0"]);
+        refused(&[command, "--tolerance", "0", "--out", &left], &["tolerance = 0"]);
+        refused(&[command, "--out", &file], &["plain", "is a file, not a folder", "--out"]);
+        refused(&[command, "--out", "/proc"], &["/proc", "cannot be written", "--out"]);
+    }
+    assert!(!Path::new(&left).exists());
 
     refused(&["figure", "--from", &out, "--out", "/proc"], &["/proc", "cannot be written", "--out"]);
     refused(&["figure", "--from", &out, "--protocol", "paper"], &["--from", "--protocol"]);
     refused(&["figure", "--from", &out, "--device", "cuda"], &["--from", "--device"]);
     refused(&["figure", "--from", &out, "--memory", "5"], &["--from", "--memory"]);
+    refused(&["figure", "--from", &out, "--shard", "1/2"], &["--from", "--shard"]);
     refused(&["figure", "--from", &files.path("nowhere")], &["nowhere/records.jsonl", "cannot be read"]);
     files.bytes("damaged/records.jsonl", b"{\"kind\":\"distance\"}\n");
     refused(&["figure", "--from", &files.path("damaged")], &["records.jsonl", "line 1 is corrupt"]);

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::files::read_text;
 
 /// The most weights of an architecture: positions are numbered exactly in double precision.
 const MOST_WEIGHTS: u64 = 1 << 52;
@@ -142,7 +143,7 @@ impl Architecture {
         struct Shapes {
             layer: Vec<LayerShape>,
         }
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let text = read_text(path).map_err(|error| {
             Error::file(path, format!("cannot be read ({error})"), "check the path and its permissions")
         })?;
         let remedy = "write tables [[layer]] with name = \"...\" and shape = [outputs, inputs]";

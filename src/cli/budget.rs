@@ -64,10 +64,11 @@ pub fn run(args: BudgetArgs, common: &Common) -> Result<()> {
     let kept: Vec<u64> =
         network.layers.iter().zip(&divided).map(|(layer, kept)| positions.kept(layer, *kept)).collect();
     if let Some(folder) = &args.out {
+        // What is too large for masks is refused before there is a folder.
+        let masks = args.masks.then(|| masks_npz(&network.layers, &kept, positions, common.seed)).transpose()?;
         make_folder(folder)?;
         write_chart(folder, "budget", &budget_chart(&network, &args.rule.to_string(), &kept))?;
-        if args.masks {
-            let masks = masks_npz(&network.layers, &kept, positions, common.seed)?;
+        if let Some(masks) = masks {
             write_atomically(&folder.join("masks.npz"), &masks)?;
         }
     }

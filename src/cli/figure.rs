@@ -26,7 +26,7 @@ const QUICK_RUNS: usize = 5;
 const PAPER_RUNS: usize = 10;
 
 /// Options that only computing heeds.
-const COMPUTING: [&str; 23] = [
+const COMPUTING: [&str; 24] = [
     "seed",
     "protocol",
     "data",
@@ -42,6 +42,7 @@ const COMPUTING: [&str; 23] = [
     "device",
     "precision",
     "memory",
+    "shard",
     "samples",
     "epochs",
     "batch",
@@ -92,11 +93,11 @@ enum Protocol {
 pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     if let Some(from) = &args.from {
         let records = read_records(from)?;
+        let folder = args.out.as_deref().unwrap_or(from);
+        make_folder(folder)?;
         if common.json {
             print(&json_lines(&records)?)?;
         }
-        let folder = args.out.as_deref().unwrap_or(from);
-        make_folder(folder)?;
         return draw(folder, &records, common);
     }
     let folder = args.out.clone().unwrap_or_else(|| "figure".into());

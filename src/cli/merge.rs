@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sparsewidth::Result;
-use sparsewidth::report::write_records;
+use sparsewidth::report::{RECORDS, write_records};
 use sparsewidth::study::merge;
+use sparsewidth::{Error, Result};
 
 use super::Common;
 use super::output::{json_lines, print};
@@ -22,6 +22,11 @@ pub struct MergeArgs {
 }
 
 pub fn run(args: MergeArgs, common: &Common) -> Result<()> {
+    // A study goes on in a folder of its own records; a merged one has none yet.
+    let records = args.out.join(RECORDS);
+    if records.exists() {
+        return Err(Error::file(&records, "exists already", "give a new folder with --out"));
+    }
     let merged = merge(&args.folders, &args.out)?;
     if let Some(records) = &merged.records {
         write_records(&args.out, records)?;

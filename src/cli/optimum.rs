@@ -6,7 +6,7 @@ use clap::Args;
 use sparsewidth::Result;
 use sparsewidth::budget::PAPER_BASE_WIDTH;
 use sparsewidth::data::{CLASSES, DataSource, Normalisation};
-use sparsewidth::files::{make_folder, write_atomically};
+use sparsewidth::files::{make_writable_folder, write_atomically};
 use sparsewidth::report::{optimum_chart, optimum_table, write_chart};
 use sparsewidth::study::OptimumSpec;
 
@@ -62,8 +62,9 @@ pub fn run(args: OptimumArgs, common: &Common) -> Result<()> {
         tolerance: args.tolerance,
         seed: common.seed,
     };
+    spec.check()?;
     if let Some(folder) = &args.out {
-        make_folder(folder)?;
+        make_writable_folder(folder)?;
     }
     let bar = common.bar(1);
     let report = spec.run(&|done, expected| {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sparsewidth::data::{DataSource, Normalisation};
-use sparsewidth::files::{make_folder, write_atomically};
+use sparsewidth::files::{make_writable_folder, write_atomically};
 use sparsewidth::report::{
     paper_chart, paper_table, verify_scores_chart, verify_table, verify_tests, verify_values_chart, write_chart,
 };
@@ -62,8 +62,9 @@ pub fn run(args: VerifyArgs, common: &Common) -> Result<()> {
         let usual = if images { Normalisation::Pixel } else { Normalisation::None };
         spec.data = vec![(data, args.normalisation.map_or(usual, Normalisation::from))];
     }
+    spec.check()?;
     if let Some(folder) = &args.out {
-        make_folder(folder)?;
+        make_writable_folder(folder)?;
     }
     let bar = common.bar(1_000);
     let report = spec.run(&|share| bar.set_position((share * 1_000.0) as u64))?;

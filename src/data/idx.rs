@@ -10,6 +10,7 @@ use flate2::{Compression, GzBuilder, read::MultiGzDecoder};
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
 use crate::error::{Error, Result};
+use crate::files::read_whole;
 
 /// The first two bytes of a gzip stream.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -21,7 +22,7 @@ const MOST_UNPACKED: u64 = 1 << 30;
 /// # Errors
 /// Where the file cannot be read, or its gzip stream is damaged or holds more than 1 GiB.
 pub fn read_unpacked(path: &Path) -> Result<Vec<u8>> {
-    let bytes = std::fs::read(path).map_err(|error| {
+    let bytes = read_whole(path).map_err(|error| {
         Error::file(path, format!("cannot be read ({error})"), "check the path and its permissions")
     })?;
     unpack(bytes, path)

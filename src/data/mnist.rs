@@ -89,11 +89,9 @@ impl Mnist {
     /// or labels beyond 9.
     pub fn from_folder(folder: &Path) -> Result<Self> {
         if !folder.is_dir() {
-            return Err(Error::file(
-                folder,
-                "is not a folder that exists",
-                "give the folder with the four MNIST files",
-            ));
+            let problem =
+                if folder.exists() { "is no folder, and no .npy file" } else { "is not a folder that exists" };
+            return Err(Error::file(folder, problem, "give the folder with the four MNIST files"));
         }
         let load = |part: &str| {
             let images = find(folder, &format!("{part}-images-idx3-ubyte"))?;

@@ -32,8 +32,8 @@ pub use npy::read_npy;
 use crate::error::{Error, Result};
 use crate::random::{Purpose, Stream};
 
-/// The most synthetic entries: 8 GB in double precision.
-const MAX_ENTRIES: usize = 1_000_000_000;
+/// The most synthetic entries: 2 GB in double precision, and as much again while they are normalised.
+const MAX_ENTRIES: usize = 250_000_000;
 
 /// Where inputs come from, as `--data` spells it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,20 +60,28 @@ impl FromStr for DataSource {
     fn from_str(text: &str) -> Result<Self> {
         if let Some(sizes) = text.strip_prefix("gaussian:") {
             let (dimension, samples) = sizes.split_once(',').unwrap_or((sizes, "10000"));
-            let size = |text: &str| text.trim().parse::<usize>().ok().filter(|size| (1..=MAX_ENTRIES).contains(size));
-            return match (size(dimension), size(samples)) {
+            let size = |text: &str, least| {
+                text.trim().parse::<usize>().ok().filter(|size| (least..=MAX_ENTRIES).contains(size))
+            };
+            return match (size(dimension, 1), size(samples, 2)) {
                 (Some(dimension), Some(samples)) if dimension * samples <= MAX_ENTRIES => {
                     Ok(Self::Gaussian { dimension, samples })
                 }
                 _ => Err(Error::value(
                     "data",
                     text,
-                    format!("dimension and number of samples must be at least 1, their product at most {MAX_ENTRIES}"),
+                    format!(
+                        "the dimension must be at least 1, the samples at least 2, their product at most {MAX_ENTRIES}"
+                    ),
                     "write for instance gaussian:784 or gaussian:784,1000",
                 )),
             };
         }
         Ok(match text {
+            "" => {
+                let problem = "names no data";
+                return Err(Error::value("data", "", problem, "use mnist, a folder, a .npy file or gaussian:D"));
+            }
             "mnist" => Self::Embedded,
             _ if text.ends_with(".npy") => Self::Npy(text.into()),
             _ => Self::Folder(text.into()),
@@ -138,10 +146,15 @@ impl DataSource {
             Self::Npy(_) | Self::Gaussian { .. } => Err(Error::value(
                 "data",
                 self,
-                "training needs images with labels",
+                "images with labels are needed here",
                 "use mnist (embedded) or a folder with the four MNIST files",
             )),
         }
+    }
+
+    /// Refuses a normalisation that is not for these inputs, before they are read or drawn.
+    pub(crate) fn check(&self, normalisation: Normalisation) -> Result<()> {
+        normalisation.check(matches!(self, Self::Embedded | Self::Folder(_)))
     }
 
     /// The inputs on which distances are taken: the test images, the rows of the `.npy` file, or the Gaussian vectors of

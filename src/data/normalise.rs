@@ -36,6 +36,15 @@ impl Normalisation {
             Self::None => "no normalisation",
         }
     }
+
+    /// Refuses one that is not for the values: `bytes` or others.
+    pub(crate) fn check(self, bytes: bool) -> Result<()> {
+        if bytes || self != Self::Global {
+            return Ok(());
+        }
+        let problem = "its constants are those of MNIST's pixels, 0 to 255";
+        Err(Error::value("normalisation", self.name(), problem, "use pixel or none for other inputs"))
+    }
 }
 
 /// An affine map of each input entry: `(x - shift_j) * factor_j`.
@@ -53,15 +62,10 @@ impl Normaliser {
     /// # Errors
     /// [`Normalisation::Global`] of values that are not bytes; [`Normalisation::Pixel`] of values whose variance overflows.
     pub fn fit(normalisation: Normalisation, values: &Array2<f64>, bytes: bool) -> Result<Self> {
+        normalisation.check(bytes)?;
         let d = values.ncols();
         match normalisation {
             Normalisation::None => Ok(Self { shift: Array1::zeros(d), factor: Array1::ones(d) }),
-            Normalisation::Global if !bytes => Err(Error::value(
-                "normalisation",
-                "global",
-                "its constants are those of MNIST's pixels, 0 to 255",
-                "use pixel or none for other inputs",
-            )),
             Normalisation::Global => Ok(Self {
                 shift: Array1::from_elem(d, 255.0 * 0.1307),
                 factor: Array1::from_elem(d, 1.0 / (255.0 * 0.3081)),

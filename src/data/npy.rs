@@ -8,6 +8,7 @@ use std::path::Path;
 use ndarray::{Array2, ShapeBuilder};
 
 use crate::error::{Error, Result};
+use crate::files::read_whole;
 use crate::gram::LARGEST_ENTRY;
 
 /// How every file begins.
@@ -21,7 +22,7 @@ const LONGEST_HEADER: usize = 10_000;
 /// A file that is missing or malformed, of another type or number of dimensions, empty, or with an entry that is not finite
 /// or beyond what kernels can take ([`LARGEST_ENTRY`]).
 pub fn read_npy(path: &Path) -> Result<Array2<f64>> {
-    let bytes = std::fs::read(path).map_err(|error| {
+    let bytes = read_whole(path).map_err(|error| {
         Error::file(path, format!("cannot be read ({error})"), "check the path and its permissions")
     })?;
     let matrix = parse(&bytes).map_err(|(problem, remedy)| Error::file(path, problem, remedy))?;

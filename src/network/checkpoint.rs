@@ -14,6 +14,7 @@ use super::layer::{Layer, Parametrisation};
 use super::mlp::{Activation, Evaluation, Mlp};
 use crate::data::{Labelled, Normaliser};
 use crate::error::{Error, Result};
+use crate::files::read_whole;
 
 /// What a file without remedy of its own is met with.
 const REMEDY: &str = "give a file that `sparsewidth train --keep-weights` wrote";
@@ -85,7 +86,7 @@ impl Checkpoint {
     /// # Errors
     /// Where it cannot be read, or is no such file.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|error| {
+        let bytes = read_whole(path).map_err(|error| {
             Error::file(path, format!("cannot be read ({error})"), "check the path and its permissions")
         })?;
         Self::parse(&bytes).map_err(|problem| Error::file(path, problem, REMEDY))

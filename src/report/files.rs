@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::picture::Picture;
 use crate::connectivity::Connectivity;
 use crate::error::{Error, Result};
-use crate::files::write_atomically;
+use crate::files::{read_text, write_atomically};
 use crate::network::{Activation, Curve, LayerBefore};
 use crate::study::{Family, Record, TrainingRecord};
 
@@ -87,8 +87,7 @@ fn write_csv<T: Serialize>(path: &Path, records: impl Iterator<Item = T>) -> Res
 pub fn read_records(folder: &Path) -> Result<Vec<Record>> {
     let path = folder.join(RECORDS);
     let remedy = "give the output folder of a finished study, or run the study again";
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| Error::file(&path, format!("cannot be read ({error})"), remedy))?;
+    let text = read_text(&path).map_err(|error| Error::file(&path, format!("cannot be read ({error})"), remedy))?;
     let records: Vec<Record> = text
         .lines()
         .enumerate()

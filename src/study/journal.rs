@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::record::Record;
 use crate::error::{Error, Result};
+use crate::files::{make_folder, remove_unfinished};
 
 /// The name of the journal in an output folder.
 pub const JOURNAL: &str = "journal.jsonl";
@@ -61,7 +62,7 @@ impl WholeJournal {
 ///
 /// # Errors
 /// Where there is none, another program is writing it, or a line is corrupt.
-pub(super) fn read_whole(folder: &Path) -> Result<WholeJournal> {
+pub(super) fn read_journal(folder: &Path) -> Result<WholeJournal> {
     let path = folder.join(JOURNAL);
     let remedy = "give the output folder of a study";
     let unreadable = |error: std::io::Error| Error::file(&path, format!("cannot be read ({error})"), remedy);
@@ -108,22 +109,11 @@ impl Journal {
     /// Where the folder cannot be written, another program holds the journal, a whole line of it cannot be read, or it
     /// belongs to another study.
     pub fn open(folder: &Path, spec: &impl Serialize, checksum: &str) -> Result<Self> {
-        let unwritable = |error: std::io::Error| {
-            Error::file(folder, format!("cannot be written ({error})"), "give another folder with --out")
-        };
-        std::fs::create_dir_all(folder).map_err(unwritable)?;
+        let unwritable = |error| unwritable(folder, error);
         let path = folder.join(JOURNAL);
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(unwritable)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let problem = "another program is writing it";
-                return Err(Error::file(&path, problem, "wait for it, or give another folder with --out"));
-            }
-            // Some file systems have no locks; two programs at once are then the user's to avoid.
-            Err(TryLockError::Error(_)) => {}
-        }
+        let mut file = open_locked(folder)?;
+        // Nobody else writes here now.
+        remove_unfinished(folder);
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(|error| {
             Error::file(&path, format!("cannot be read ({error})"), "give another folder with --out")
@@ -185,6 +175,56 @@ impl Journal {
     }
 }
 
+fn unwritable(folder: &Path, error: std::io::Error) -> Error {
+    Error::file(folder, format!("cannot be written ({error})"), "give another folder with --out")
+}
+
+/// Opens the journal of a folder, which is made where it does not exist, and keeps others from it until the file is dropped.
+fn open_locked(folder: &Path) -> Result<File> {
+    make_folder(folder)?;
+    let path = folder.join(JOURNAL);
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let file = options.open(&path).map_err(|error| unwritable(folder, error))?;
+    // Some file systems have no locks; two programs at once are then the user's to avoid.
+    if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) || is_replaced(&file) {
+        let problem = "another program is writing it";
+        return Err(Error::file(&path, problem, "wait for it, or give another folder with --out"));
+    }
+    Ok(file)
+}
+
+/// Whether a file that was opened a moment ago is no longer in its folder: `merge` has put a joined journal in its place.
+fn is_replaced(file: &File) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        file.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        false
+    }
+}
+
+/// Whether the journal of a folder has anything in it.
+pub(super) fn is_begun(folder: &Path) -> bool {
+    folder.join(JOURNAL).metadata().is_ok_and(|metadata| metadata.len() > 0)
+}
+
+/// Takes hold of a folder whose journal is not begun, until the file is dropped.
+///
+/// # Errors
+/// Where it is, another program holds it, or the folder cannot be written.
+pub(super) fn claim(folder: &Path) -> Result<File> {
+    let file = open_locked(folder)?;
+    if is_begun(folder) {
+        return Err(Error::file(&folder.join(JOURNAL), "exists already", "give a new folder with --out"));
+    }
+    Ok(file)
+}
+
 fn line(value: &impl Serialize, path: &Path) -> Result<Vec<u8>> {
     let mut bytes =
         serde_json::to_vec(value).map_err(|error| Error::failure(format!("writing {}", path.display()), error))?;
@@ -226,7 +266,7 @@ fn read(path: &Path, bytes: &[u8], expected: &Header) -> Result<HashMap<String, 
 
 fn difference(found: &Header, expected: &Header) -> Option<String> {
     let differs = |name: &str, found: &dyn std::fmt::Display, expected: &dyn std::fmt::Display| {
-        Some(format!("its {name} is {found}, this one's is {expected}"))
+        Some(format!("its {name} is {}, this one's is {}", shortened(found), shortened(expected)))
     };
     if found.sparsewidth_journal != expected.sparsewidth_journal {
         differs("format", &found.sparsewidth_journal, &expected.sparsewidth_journal)
@@ -241,6 +281,9 @@ fn difference(found: &Header, expected: &Header) -> Option<String> {
     }
 }
 
+/// The longest value of a spec that is told whole, in characters.
+const LONG: usize = 100;
+
 /// The first place at which two specs differ, with what stands there.
 fn first_difference(found: &Value, expected: &Value, name: &str) -> Option<(String, Value, Value)> {
     match (found, expected) {
@@ -249,12 +292,31 @@ fn first_difference(found: &Value, expected: &Value, name: &str) -> Option<(Stri
             let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
             first_difference(&at(left), &at(right), &name)
         }),
+        // Short lists are told whole.
+        (Value::Array(left), Value::Array(right))
+            if [found, expected].iter().any(|list| list.to_string().len() > LONG) =>
+        {
+            if left.len() != right.len() {
+                let length = |list: &[Value]| Value::from(list.len());
+                return Some((format!("number of {name}"), length(left), length(right)));
+            }
+            let mut pairs = left.iter().zip(right).enumerate();
+            pairs.find_map(|(index, (left, right))| first_difference(left, right, &format!("{name}[{index}]")))
+        }
         _ => (found != expected).then(|| (name.into(), found.clone(), expected.clone())),
     }
 }
 
+/// The beginning of a text that is long.
+fn shortened(text: &dyn std::fmt::Display) -> String {
+    let text = text.to_string();
+    if text.chars().count() <= LONG { text } else { text.chars().take(LONG).chain("...".chars()).collect() }
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::data::DataSource;
     use crate::study::StudySpec;
@@ -277,6 +339,29 @@ mod tests {
         assert!(message(folder.path(), 2).contains("its seed is 1, this one's is 2"));
         let other_data = Journal::open(folder.path(), &spec(1), "def").err().unwrap().to_string();
         assert!(other_data.contains("data checksum"), "{other_data}");
+    }
+
+    #[test]
+    fn what_differs_is_told_in_few_words() {
+        let message = |found: Value, expected: Value| {
+            let header = |spec| Header { sparsewidth_journal: 1, version: "1".into(), checksum: "c".into(), spec };
+            difference(&header(found), &header(expected)).unwrap()
+        };
+        let networks = |widths: &[usize]| {
+            let networks: Vec<Value> =
+                widths.iter().map(|width| json!({"width": width, "name": "x".repeat(200)})).collect();
+            json!({"training": {"networks": networks}})
+        };
+        assert_eq!(
+            message(json!({"widths": [1, 2]}), json!({"widths": [1]})),
+            "its widths is [1,2], this one's is [1]"
+        );
+        let longer = message(networks(&[1, 2, 3]), networks(&[1, 2]));
+        assert_eq!(longer, "its number of training.networks is 3, this one's is 2");
+        let other = message(networks(&[1, 2]), networks(&[1, 4]));
+        assert_eq!(other, "its training.networks[1].width is 2, this one's is 4");
+        let long = message(json!({"data": "a".repeat(5000)}), json!({"data": "b"}));
+        assert!(long.len() < 200 && long.contains("..."), "{long}");
     }
 
     #[test]

@@ -70,7 +70,7 @@ pub use widen::widened_networks;
 
 use crate::data::Normalisation;
 use crate::error::{Error, Result};
-use crate::files::make_folder;
+use crate::files::{make_folder, remove_unfinished};
 use crate::network::MaskFamily;
 use crate::sampled::Device;
 use training::{PreparedTraining, weights_path};
@@ -233,6 +233,7 @@ impl StudySpec {
         let ledger = Ledger::new(folder, self, &checksums, progress)?;
         if let Some(folder) = weights {
             make_folder(&folder.join(WEIGHTS))?;
+            remove_unfinished(&folder.join(WEIGHTS));
         }
 
         let tasks: Vec<Task> = (0..).zip(self.tasks()).filter_map(|(i, task)| shard.holds(i).then_some(task)).collect();

@@ -125,20 +125,26 @@ pub struct OptimumReport {
 const SCAN: usize = 20;
 
 impl OptimumSpec {
+    /// Refuses settings that are out of range; [`OptimumSpec::run`] does so first of all.
+    ///
+    /// # Errors
+    /// Where it finds any.
+    pub fn check(&self) -> Result<()> {
+        if !(1..=1_000_000).contains(&self.pairs) {
+            let remedy = "give a number in that range";
+            return Err(Error::value("pairs", self.pairs, "must be from 1 to 1,000,000", remedy));
+        }
+        Quadrature::new(self.tolerance)?;
+        self.data.check(self.normalisation)
+    }
+
     /// Scans the widths that the budget admits, then narrows down each minimum to one width.
     ///
     /// # Errors
     /// Where the data cannot be read or normalised or its kernels vanish, the budget admits no width, or a setting is out of
     /// range.
     pub fn run(&self, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<OptimumReport> {
-        if !(1..=1_000_000).contains(&self.pairs) {
-            return Err(Error::value(
-                "pairs",
-                self.pairs,
-                "must be from 1 to 1,000,000",
-                "give a number in that range",
-            ));
-        }
+        self.check()?;
         let inputs = self.data.inputs(self.seed)?;
         let values = inputs.normalised(self.normalisation)?;
         let pairs = PairedInputs::random_pairs(values.nrows(), self.pairs, self.seed)?;

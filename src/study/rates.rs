@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::training_spec::{Family, TrainedNetwork};
 use crate::connectivity::Connectivity;
 use crate::error::{Error, Result};
+use crate::files::read_text;
 use crate::network::{Activation, LayerBefore, Parametrisation, check_learning_rate};
 
 /// The learning rate found for one network.
@@ -85,7 +86,7 @@ impl LearningRates {
     /// # Errors
     /// Where it cannot be read, is no such file, has two rates of one network, or one that is not positive.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let text = read_text(path).map_err(|error| {
             Error::file(path, format!("cannot be read ({error})"), "check the path and its permissions")
         })?;
         let remedy = "give a rates.toml that `sparsewidth tune` wrote";

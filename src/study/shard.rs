@@ -5,12 +5,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::journal::{JOURNAL, read_whole};
+use super::journal::{JOURNAL, claim, is_begun, read_journal};
 use super::spec::{MOST_TASKS, StudySpec};
-use super::training::WEIGHTS;
-use super::{Record, tasks_of};
+use super::training::{WEIGHTS, weights_path};
+use super::{Record, Task, tasks_of};
 use crate::error::{Error, Result};
-use crate::files::{make_folder, write_atomically};
+use crate::files::{make_folder, read_whole, remove_unfinished, write_atomically};
 
 /// A share of a study's tasks, written `number/count`: task `i`, from 0 in the order of the spec, belongs to share `i mod count + 1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,20 +74,20 @@ pub struct Merged {
 ///
 /// # Errors
 /// Where a folder has no journal, the journals are of different studies, or of one of more tasks than any has, a task has different
-/// records, or `out` holds a journal already.
+/// records or weights, or `out` holds a journal already.
 pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Merged> {
     let path = out.join(JOURNAL);
-    if path.exists() {
+    if is_begun(out) {
         return Err(Error::file(&path, "exists already", "give a new folder with --out"));
     }
     let (first, others) = folders.split_first().ok_or_else(|| {
         Error::value("folders", 0, "there is nothing to join", "give the output folders of the shards")
     })?;
-    let mut joined = read_whole(first)?;
+    let mut joined = read_journal(first)?;
     let mut places: HashMap<String, usize> =
         joined.entries.iter().enumerate().map(|(place, (task, _))| (task.clone(), place)).collect();
     for folder in others {
-        let other = read_whole(folder)?;
+        let other = read_journal(folder)?;
         if let Some(difference) = other.difference(&joined) {
             let problem = format!("belongs to another study than {}: {difference}", first.display());
             return Err(Error::file(&folder.join(JOURNAL), problem, "join shards of one study"));
@@ -115,7 +115,8 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Merged> {
     let order: Option<Vec<String>> = spec.as_ref().map(tasks_of);
     let ranks: HashMap<&String, usize> = order.iter().flatten().zip(0..).collect();
     joined.entries.sort_by_cached_key(|(task, _)| (ranks.get(task).copied(), task.clone()));
-    let done: HashSet<&String> = joined.entries.iter().map(|(task, _)| task).collect();
+    let mut done: HashSet<&String> = joined.entries.iter().map(|(task, _)| task).collect();
+    let weights = spec.as_ref().map_or(Ok(Vec::new()), |spec| kept_weights(spec, folders, &mut done))?;
     let missing: Option<Vec<String>> =
         order.as_ref().map(|order| order.iter().filter(|task| !done.contains(task)).cloned().collect());
     let records = missing
@@ -123,31 +124,55 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Merged> {
         .filter(|missing| missing.is_empty())
         .map(|_| joined.entries.iter().map(|(_, record)| record.clone()).collect());
 
-    make_folder(out)?;
-    for folder in folders {
-        copy_weights(folder, out)?;
+    let bytes = joined.to_bytes(&path)?;
+    let held = claim(out)?;
+    if !weights.is_empty() {
+        make_folder(&out.join(WEIGHTS))?;
+        remove_unfinished(&out.join(WEIGHTS));
+    }
+    for from in weights {
+        let to = out.join(WEIGHTS).join(from.file_name().unwrap_or_default());
+        write_atomically(&to, &read_weights(&from)?)?;
     }
     // Last: who finds the journal finds the weights that it speaks of.
-    write_atomically(&path, &joined.to_bytes(&path)?)?;
+    write_atomically(&path, &bytes)?;
+    drop(held);
     Ok(Merged { done: joined.entries.len(), missing, records })
 }
 
-/// Copies the kept weights of a folder, where it has any.
-fn copy_weights(folder: &Path, out: &Path) -> Result<()> {
-    let from = folder.join(WEIGHTS);
-    if !from.is_dir() {
-        return Ok(());
+/// The files of the weights of the runs that are `done`, where a study keeps them. A run whose file is in none of the folders is taken out
+/// of `done`: the study's command would do it again.
+fn kept_weights(spec: &StudySpec, folders: &[PathBuf], done: &mut HashSet<&String>) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    if !spec.training.as_ref().is_some_and(|training| training.keep_weights) {
+        return Ok(files);
     }
-    let unreadable = |path: &Path, error: std::io::Error| {
-        Error::file(path, format!("cannot be read ({error})"), "check the path and its permissions")
-    };
-    make_folder(&out.join(WEIGHTS))?;
-    for file in std::fs::read_dir(&from).map_err(|error| unreadable(&from, error))? {
-        let file = file.map_err(|error| unreadable(&from, error))?;
-        let bytes = std::fs::read(file.path()).map_err(|error| unreadable(&file.path(), error))?;
-        write_atomically(&out.join(WEIGHTS).join(file.file_name()), &bytes)?;
+    for task in spec.tasks() {
+        let (Task::Training { network, run }, name) = (task, task.name()) else { continue };
+        if !done.contains(&name) {
+            continue;
+        }
+        let paths = folders.iter().map(|folder| weights_path(folder, &network, run));
+        let found: Vec<PathBuf> = paths.filter(|path| path.is_file()).collect();
+        let Some((first, others)) = found.split_first() else {
+            done.remove(&name);
+            continue;
+        };
+        let bytes = if others.is_empty() { Vec::new() } else { read_weights(first)? };
+        for other in others {
+            if read_weights(other)? != bytes {
+                let problem = format!("holds other weights than {}", first.display());
+                return Err(Error::file(other, problem, "delete the one that is wrong"));
+            }
+        }
+        files.push(first.clone());
     }
-    Ok(())
+    Ok(files)
+}
+
+fn read_weights(path: &Path) -> Result<Vec<u8>> {
+    read_whole(path)
+        .map_err(|error| Error::file(path, format!("cannot be read ({error})"), "check the path and its permissions"))
 }
 
 #[cfg(test)]

@@ -59,6 +59,7 @@ impl StudySpec {
     pub fn check(&self) -> Result<()> {
         if let Some(spec) = &self.distance {
             spec.check(self.seed)?;
+            spec.normalisations.iter().try_for_each(|normalisation| self.data.check(*normalisation))?;
         }
         if let Some(spec) = &self.training {
             spec.check()?;

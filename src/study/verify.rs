@@ -315,7 +315,13 @@ impl VerifySpec {
         pairs.par_iter().enumerate().map(of_pair).collect()
     }
 
-    fn check(&self) -> Result<()> {
+    /// Refuses settings that are out of range; [`VerifySpec::run`] does so first of all.
+    ///
+    /// # Errors
+    /// Where it finds any.
+    pub fn check(&self) -> Result<()> {
+        Quadrature::new(self.tolerance)?;
+        self.data.iter().try_for_each(|(data, normalisation)| data.check(*normalisation))?;
         let range = |name: &str, value: usize, least: usize, most: usize| {
             if (least..=most).contains(&value) {
                 return Ok(());
@@ -332,7 +338,7 @@ impl VerifySpec {
         }
         match self.weights_per_row.iter().find(|row| row.is_nan() || **row < 1.0) {
             Some(row) => {
-                let problem = "fewer than one weight a row leaves a tail too long for these statistics";
+                let problem = "fewer than one weight per row leaves a tail too long for these statistics";
                 Err(Error::value("weights-per-row", row, problem, "give numbers of at least 1"))
             }
             None => Ok(()),

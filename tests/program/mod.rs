@@ -1,6 +1,7 @@
 //! Running the program.
 #![allow(dead_code)]
 
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -35,6 +36,11 @@ pub fn refused(arguments: &[&str], words: &[&str]) {
     for word in words {
         assert!(error.contains(word), "{arguments:?}: no {word:?} in {error}");
     }
+}
+
+/// Says loudly what was not tried, past what the test runner keeps to itself.
+pub fn skipped(what: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {what}");
 }
 
 /// A file of an output folder.
