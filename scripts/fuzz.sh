@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
-# Fuzzes each reader of files for SECONDS (600 unless said), from the seeds in fuzz/seeds. Needs cargo-fuzz (cargo install --locked
-# cargo-fuzz), but no nightly compiler. The first input that fails ends it, and is kept under fuzz/artifacts.
+# Fuzzes each reader of files, or one, for SECONDS (600 by default), from the seeds in fuzz/seeds:
+#
+#   scripts/fuzz.sh [SECONDS [TARGET]]
+#
+# Needs cargo-fuzz (cargo install --locked cargo-fuzz), but no nightly compiler. The first input that fails ends it, and is kept under
+# fuzz/artifacts.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,7 +21,7 @@ trap 'rm -rf "$TMPDIR"' EXIT
 # Journals begin with the version of the program, and are refused by any other.
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
-for target in idx npy toml journal checkpoint; do
+for target in ${2:-idx npy toml journal records checkpoint}; do
     printf '\n-- %s, %s s\n' "$target" "$seconds"
     corpus=fuzz/corpus/$target
     mkdir -p "$corpus"

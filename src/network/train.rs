@@ -130,9 +130,9 @@ impl Curve {
 /// use sparsewidth::network::{Activation, MaskFamily, MlpLaw, Parametrisation, Samples, TrainingData, TrainingSpec, WeightLaw, train};
 ///
 /// let mnist = DataSource::Embedded.labelled()?;
-/// let normaliser = Normaliser::fit(Normalisation::Pixel, &mnist.training.images.mapv(f64::from), true)?;
+/// let normaliser = Normaliser::fit(Normalisation::Pixel, &mnist.train.images.mapv(f64::from), true)?;
 /// let data = TrainingData::new(
-///     (Samples::of_images(mnist.training.images, &normaliser), mnist.training.labels),
+///     (Samples::of_images(mnist.train.images, &normaliser), mnist.train.labels),
 ///     (&Samples::of_images(mnist.test.images, &normaliser), mnist.test.labels),
 /// )?;
 /// // One in twenty of the weights to 128 hidden units, and a dense last layer: two epochs.
