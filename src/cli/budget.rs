@@ -51,7 +51,7 @@ struct Layer<'a> {
     weights: u64,
     kept: u64,
     connectivity: f64,
-    weights_an_output: f64,
+    weights_per_output: f64,
 }
 
 pub fn run(args: BudgetArgs, common: &Common) -> Result<()> {
@@ -80,7 +80,7 @@ pub fn run(args: BudgetArgs, common: &Common) -> Result<()> {
                 weights: layer.weights(),
                 kept: *kept,
                 connectivity: *kept as f64 / layer.weights() as f64,
-                weights_an_output: *kept as f64 / layer.outputs() as f64,
+                weights_per_output: *kept as f64 / layer.outputs() as f64,
             })
             .collect();
         print(&json_lines(&layers)?)?;

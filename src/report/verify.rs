@@ -42,7 +42,11 @@ pub fn verify_tests(report: &VerifyReport) -> Table {
     let wrong = format!("wrong by {:.0} %", 100.0 * (VerifyReport::POWER_FACTOR - 1.0));
     for (theorem, tests) in [("as it is", &report.tests), (wrong.as_str(), &report.power)] {
         for test in tests {
-            let p = |value: f64| if value < 1e-4 { format!("{value:.0e}") } else { format!("{value:.4}") };
+            let p = |value: f64| match value {
+                0.0 => "< 1e-300".into(),
+                _ if value < 1e-4 => format!("{value:.0e}"),
+                _ => format!("{value:.4}"),
+            };
             table.row(vec![
                 theorem.into(),
                 test.quantity.title().into(),
