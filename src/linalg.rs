@@ -125,7 +125,7 @@ pub fn cholesky_solve(matrix: ArrayView2<f64>, right_side: ArrayView1<f64>) -> R
             "right_side",
             right_side.len(),
             format!("the matrix has {} rows", matrix.nrows()),
-            "give one entry a row",
+            "give one entry per row",
         ));
     }
     let factors = view(matrix).llt(Side::Lower).map_err(|error| {

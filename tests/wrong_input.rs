@@ -359,6 +359,8 @@ fn numbers() {
         refused(&[&["widen", "--out", &out], more].concat(), words);
         assert!(!Path::new(&out).exists(), "{more:?} left something behind");
     };
+    widen(&["--bottlenecks", "3,3"], &["bottlenecks = 3", "given twice"]);
+    refused(&["distance", "--outputs", "18446744073709551615"], &["outputs = 18446744073709551615", "smaller"]);
     widen(&["--ways", "dense"], &["dense", "linear-bottleneck"]);
     widen(&["--widths", "636"], &["weights = 6352", "too small", "width 636"]);
     widen(&["--ways", "deep-sparse", "--widths", "0"], &["width = 0"]);

@@ -37,7 +37,7 @@ pub fn first_layer_connectivity(
 /// The same beside a last layer of connectivity `q`, which keeps `round(q outputs width)` weights.
 ///
 /// # Errors
-/// Where the width is 0, the last layer takes the whole budget, or the budget exceeds what is left.
+/// Where the width is 0 or the outputs exceed 10^9, the last layer takes the whole budget, or the budget exceeds what is left.
 pub fn first_layer_connectivity_beside(
     weights: usize,
     dimension: usize,
@@ -47,6 +47,12 @@ pub fn first_layer_connectivity_beside(
 ) -> Result<Connectivity> {
     if width == 0 {
         return Err(Error::value("width", 0, "a network needs at least one hidden unit", "give a positive width"));
+    }
+    // Beyond, a budget can no longer be told from its neighbours.
+    const MOST_OUTPUTS: usize = 1_000_000_000;
+    if outputs > MOST_OUTPUTS {
+        let problem = format!("is beyond the largest that a network takes, {MOST_OUTPUTS}");
+        return Err(Error::value("outputs", outputs, problem, "give a smaller number"));
     }
     let first = dimension as f64 * width as f64;
     let last = (last_connectivity.get() * (outputs as f64 * width as f64)).round();

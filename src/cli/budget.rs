@@ -24,7 +24,7 @@ pub struct BudgetArgs {
     /// largest-first (the paper's), proportional, last-dense, last:SHARE (what the last layer keeps, the others by largest-first), or erk
     #[arg(long, default_value = "largest-first", value_name = "RULE")]
     rule: Rule,
-    /// Draw masks as well, as masks.npz: a boolean array a layer, of its name and shape
+    /// Draw masks as well, as masks.npz: a boolean array per layer, of its name and shape
     #[arg(long, requires = "out")]
     masks: bool,
     /// Over what their positions are uniform

@@ -85,7 +85,7 @@ struct Common {
     /// Seed of everything random: the same seed gives the same records, bit for bit on one kind of processor
     #[arg(long, global = true, default_value_t = 0, value_name = "N")]
     seed: u64,
-    /// Threads to use [default: one a core]; results do not depend on it
+    /// Threads to use [default: one per core]; results do not depend on it
     #[arg(long, global = true, value_name = "N")]
     threads: Option<usize>,
     /// Device for sampled kernels over all pairs: NVIDIA GPUs where there are any (auto), or one of the two for sure; all else is

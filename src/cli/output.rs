@@ -22,7 +22,7 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
-/// Values as JSON, one a line.
+/// Values as JSON, one per line.
 pub fn json_lines<T: Serialize>(values: &[T]) -> Result<String> {
     let mut text = String::new();
     for value in values {

@@ -11,6 +11,8 @@ use super::output::print;
 use super::{Cli, Common};
 
 const NAME: &str = "sparsewidth";
+/// What a manual page is of.
+const SOURCE: &str = concat!("sparsewidth ", env!("CARGO_PKG_VERSION"));
 
 #[derive(Args)]
 pub struct CompletionsArgs {
@@ -26,7 +28,7 @@ pub fn completions(args: &CompletionsArgs) -> Result<()> {
 
 #[derive(Args)]
 pub struct ManArgs {
-    /// Folder for a page a command, sparsewidth.1, sparsewidth-figure.1, ... [default: the first page, on standard output]
+    /// Folder for a page per command, sparsewidth.1, sparsewidth-figure.1, ... [default: the first page, on standard output]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -34,7 +36,7 @@ pub struct ManArgs {
 pub fn man(args: &ManArgs, common: &Common) -> Result<()> {
     let page = |command: clap::Command| -> Result<Vec<u8>> {
         let mut page = Vec::new();
-        let written = clap_mangen::Man::new(command).render(&mut page);
+        let written = clap_mangen::Man::new(command).source(SOURCE).render(&mut page);
         written.map_err(|error| Error::failure("writing a manual page", error))?;
         Ok(page)
     };
@@ -49,6 +51,6 @@ pub fn man(args: &ManArgs, common: &Common) -> Result<()> {
         write_atomically(&folder.join(format!("{name}.1")), &page(command.clone())?)?;
     }
     write_atomically(&folder.join(format!("{NAME}.1")), &page(program)?)?;
-    common.note(&format!("{}: {NAME}.1 and a page a command", folder.display()));
+    common.note(&format!("{}: {NAME}.1 and a page per command", folder.display()));
     Ok(())
 }

@@ -16,7 +16,7 @@ pub struct Labelled {
     pub images: Array2<u8>,
     /// Rows and columns of one image.
     pub shape: (usize, usize),
-    /// One label a sample.
+    /// One label per sample.
     pub labels: Vec<u8>,
     /// SHA-256 of the unpacked image file and label file, one after the other, as hexadecimal.
     pub checksum: String,

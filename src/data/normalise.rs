@@ -96,7 +96,7 @@ impl Normaliser {
         }
     }
 
-    /// The map of given shifts and factors, one each an entry.
+    /// The map of given shifts and factors, one of each per entry.
     pub(crate) fn from_maps(shift: Array1<f64>, factor: Array1<f64>) -> Self {
         Self { shift, factor }
     }

@@ -83,7 +83,7 @@ pub struct Layer {
     weights: Weights,
     /// 1 where a weight exists and 0 elsewhere, shape `(outputs, inputs)`, where zeros are stored for those that do not.
     mask: Option<Array2<f32>>,
-    /// One an output, or none.
+    /// One per output, or none.
     biases: Vec<f32>,
     parametrisation: Parametrisation,
     inputs: usize,
@@ -146,7 +146,7 @@ impl Layer {
         self.parametrisation
     }
 
-    /// The biases, one an output, or none.
+    /// The biases, one per output, or none.
     pub fn biases(&self) -> &[f32] {
         &self.biases
     }

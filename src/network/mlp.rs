@@ -121,7 +121,7 @@ impl Mlp {
             return Err(Error::value(
                 "sizes",
                 format!("{:?} with {layers} connectivities and {} activations", law.sizes, law.between.len()),
-                "a network needs sizes of at least 1, one connectivity a layer, and one activation between two layers",
+                "a network needs sizes of at least 1, one connectivity per layer, and one activation between two layers",
                 "give inputs, hidden widths and outputs",
             ));
         }
@@ -227,7 +227,7 @@ impl Mlp {
         if labels.len() != samples || labels.iter().any(|label| usize::from(*label) >= outputs) {
             let found = format!("{} from 0 to {}", labels.len(), labels.iter().max().unwrap_or(&0));
             let problem = format!("there are {samples} samples and {outputs} outputs");
-            return Err(Error::value("labels", found, problem, "give one a sample, below the number of outputs"));
+            return Err(Error::value("labels", found, problem, "give one per sample, below the number of outputs"));
         }
         Ok(())
     }

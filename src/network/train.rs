@@ -22,7 +22,7 @@ impl TrainingData {
     /// Takes samples with a label each, for training and for the test.
     ///
     /// # Errors
-    /// Where there are none, or not one label a sample.
+    /// Where there are none, or not one label per sample.
     pub fn new((samples, labels): (Samples, Vec<u8>), (test, test_labels): (&Samples, Vec<u8>)) -> Result<Self> {
         for (name, samples, labels) in [("labels", &samples, &labels), ("test_labels", test, &test_labels)] {
             if samples.is_empty() || samples.len() != labels.len() {
@@ -89,7 +89,7 @@ pub struct TrainingRun {
     pub network: Mlp,
 }
 
-/// A number an epoch of each kind.
+/// One number of each kind per epoch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
     /// The mean cross-entropy over the epoch's batches, each before its step.

@@ -19,7 +19,7 @@ impl Table {
         self.rows.len() < 2
     }
 
-    /// Adds a row, one cell a column.
+    /// Adds a row, one cell per column.
     pub fn row(&mut self, cells: Vec<String>) {
         self.rows.push(cells);
     }

@@ -22,7 +22,7 @@ const WAYS: [(Family, usize, &str); 4] = [
 /// The least distance of two ticks on the logarithmic axis.
 const NEAR: f64 = 0.2;
 
-/// Mean best test accuracy against width with 95 % intervals over runs, a line a way, and the level of the dense base network; none
+/// Mean best test accuracy against width with 95 % intervals over runs, a line per way, and the level of the dense base network; none
 /// without training records.
 pub fn widen_chart(records: &[Record]) -> Option<Chart> {
     let run = records.iter().find_map(Record::training)?;
@@ -59,7 +59,7 @@ pub fn widen_chart(records: &[Record]) -> Option<Chart> {
     })
 }
 
-/// Kernel distance at initialisation against width, relative to the mean square of the infinite-width kernel, a colour a way: of drawn
+/// Kernel distance at initialisation against width, relative to the mean square of the infinite-width kernel, a colour per way: of drawn
 /// networks with 95 % intervals over initialisations, and by theory, dashed, where there is one. None without such records.
 pub fn widen_distance_chart(records: &[Record]) -> Option<Chart> {
     let mut series = Vec::new();

@@ -31,13 +31,13 @@ use crate::statistics::mean;
 /// ```
 #[derive(Clone, Debug)]
 pub struct SampledDistances {
-    /// One value a pair, that `Theta` is compared to.
+    /// One value per pair, that `Theta` is compared to.
     reference: Vec<f64>,
     width: usize,
     by_initialisation: Vec<f64>,
-    /// Sums of squared distances, a pair.
+    /// Sums of squared distances, per pair.
     squares: Vec<f64>,
-    /// Mean of `Theta` and sum of its squared deviations, a pair.
+    /// Mean of `Theta` and sum of its squared deviations, per pair.
     moments: Vec<(f64, f64)>,
 }
 
@@ -49,7 +49,7 @@ impl SampledDistances {
     const TOGETHER: usize = 32;
 
     /// Draws `initialisations` hidden layers, each after a layer of its own where there is one `before` it, and compares their kernels
-    /// with `reference`, one value a pair.
+    /// with `reference`, one value per pair.
     ///
     /// # Errors
     /// See [`sampled_kernels`].

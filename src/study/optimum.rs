@@ -215,7 +215,7 @@ impl OptimumSpec {
     /// The least and the largest width that the budget admits: a dense first layer, and on average one weight per row of it.
     fn widths(&self, dimension: usize) -> Result<(usize, usize)> {
         let least = self.weights.div_ceil(dimension.saturating_add(self.outputs)).max(1);
-        // (weights - outputs n) / n >= 1 leaves one weight a row.
+        // (weights - outputs n) / n >= 1 leaves one weight per row.
         let most = self.weights / self.outputs.saturating_add(1);
         if most <= least {
             let problem = format!("leaves no choice of the width at {dimension} inputs and {} outputs", self.outputs);

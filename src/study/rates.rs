@@ -41,7 +41,7 @@ pub struct LearningRate {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LearningRates {
-    /// One a network.
+    /// One per network.
     pub rate: Vec<LearningRate>,
     /// The file that they were read from.
     #[serde(skip)]

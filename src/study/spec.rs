@@ -118,7 +118,7 @@ pub struct SparseWidth {
 }
 
 impl SparseWidth {
-    /// The networks of a weight budget, one a width, with a dense last layer of `outputs` outputs (0: no last layer).
+    /// The networks of a weight budget, one per width, with a dense last layer of `outputs` outputs (0: no last layer).
     ///
     /// # Errors
     /// Where the budget does not fit a width, see [`first_layer_connectivity`].

@@ -345,7 +345,7 @@ impl VerifySpec {
         }
     }
 
-    /// Each initialisation gives one number a quantity: the mean over pairs of its ratio to theory.
+    /// Each initialisation gives one number per quantity: the mean over pairs of its ratio to theory.
     fn cell(
         &self,
         inputs: &PairedInputs,

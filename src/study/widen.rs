@@ -1,6 +1,6 @@
 //! Networks widened at a fixed budget, in the ways that the paper compares.
 
-use super::spec::SparseWidth;
+use super::spec::{SparseWidth, check_distinct};
 use super::training_spec::{Family, TrainedNetwork};
 use crate::budget::{first_layer_connectivity, linear_bottleneck_width, nonlinear_bottleneck_width};
 use crate::connectivity::Connectivity;
@@ -43,6 +43,7 @@ pub fn widened_networks(
         nearest.dedup_by_key(|network| network.width);
         if nearest.is_empty() { of(1).map(|network| vec![network]) } else { Ok(nearest) }
     };
+    check_distinct("bottlenecks", bottlenecks, usize::to_string)?;
     if widths.contains(&0) {
         return Err(Error::value("width", 0, "a network needs at least one hidden unit", "give positive widths"));
     }

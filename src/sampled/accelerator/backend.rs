@@ -53,7 +53,7 @@ impl<'a, A: Accelerator> OnDevice<'a, A> {
             let [seed, third, fourth, columns, end_key, end_place, first_row] = entries_of(drawn, chunk);
             let arguments =
                 [U32s(&buffer), U64(to as u64), seed, third, fourth, columns, end_key, end_place, first_row];
-            // SAFETY: the kernel's arguments; one block a row, each with a place in the buffer.
+            // SAFETY: the kernel's arguments; one block per row, each with a place in the buffer.
             unsafe { self.device.launch(Kernel::CountWeights, (*rows, 1), &arguments)? };
             to += rows;
         }
@@ -85,7 +85,7 @@ impl<'a, A: Accelerator> OnDevice<'a, A> {
         let arguments = [
             to_columns, to_values, places, seed, third, fourth, columns, end_key, end_place, first_row, gaussian, sigma,
         ];
-        // SAFETY: the kernel's arguments; one block a row, which writes as many weights as were counted.
+        // SAFETY: the kernel's arguments; one block per row, which writes as many weights as were counted.
         unsafe { device.launch(Kernel::DrawWeights, (counts.len(), 1), &arguments)? };
         Ok(weights)
     }
@@ -127,7 +127,7 @@ impl<'a, A: Accelerator> OnDevice<'a, A> {
         let (at, stride, rows) = (F32s(&weights), U64(padded as u64), rows as u32);
         let arguments =
             [at, stride, U32(rows), seed, third, fourth, columns, end_key, end_place, first_row, gaussian, sigma];
-        // SAFETY: the kernel's arguments; one block a row of the transposed weights.
+        // SAFETY: the kernel's arguments; one block per row of the transposed weights.
         unsafe { device.launch(Kernel::DrawDense, (law.columns, 1), &arguments)? };
         let features = device.zeros(rows as usize * tiles.stride())?;
         let arguments = [
@@ -207,7 +207,7 @@ impl<A: Accelerator> Backend for OnDevice<'_, A> {
         let (dimension, stride) = (U32(self.dimension as u32), U64(self.stride as u64));
         let (inputs, norms) = (F32s(&self.inputs), F64s(&self.norms));
         let arguments = [F32s(&limits), inputs, stride, dimension, norms, U32s(&numbers)];
-        // SAFETY: the kernel's arguments; one block a pair of tiles of the padded inputs.
+        // SAFETY: the kernel's arguments; one block per pair of tiles of the padded inputs.
         unsafe { device.launch(Kernel::Limits, (pairs.len(), 1), &arguments)? };
         let places = flat(&|tile| used.partition_point(|other| *other < tile));
         let tiles: Vec<u32> = used.iter().map(|tile| *tile as u32).collect();
@@ -244,7 +244,7 @@ impl<A: Accelerator> Backend for OnDevice<'_, A> {
                     U32(u32::from(first)),
                     U32(u32::from(last)),
                 ];
-                // SAFETY: the kernel's arguments; one block a pair of tiles, grams as large as the limits where they are used.
+                // SAFETY: the kernel's arguments; one block per pair of tiles, grams as large as the limits where they are used.
                 unsafe { device.launch(Kernel::SquaredDistances, (pairs.len(), 1), &arguments)? };
                 if last {
                     sums.push(buffer);

@@ -158,7 +158,7 @@ mod on_the_host {
         assert_eq!(run(&[host(), host(), host()]), whole);
         let bytes = |memory: usize| layout(&inputs, &draws, memory / 10 * SHARE).map(|layout| layout.bytes);
         let mut tried = 0;
-        // From all tiles at once to one a block, whole draws at once to one a batch.
+        // From all tiles at once to one per block, whole draws at once to one per batch.
         for megabytes in [40, 20, 12, 10, 8] {
             let device = Host::new(megabytes << 20, 1 << 30);
             let Ok(bytes) = bytes(device.free) else { continue };
