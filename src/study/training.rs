@@ -31,7 +31,7 @@ impl<'a> PreparedTraining<'a> {
     /// Loads the data, draws the subset of training samples, and normalises both sets by its statistics.
     pub fn new(source: &DataSource, spec: &'a TrainingStudySpec) -> Result<Self> {
         let (training, test) = sets(source.labelled()?, spec)?;
-        spec.check_memory(training.images.ncols())?;
+        spec.check_memory(training.images.nrows(), training.images.ncols())?;
         let normaliser = Normaliser::fit(spec.normalisation, &training.images.mapv(f64::from), true)?;
         let images = Samples::of_images(test.images, &normaliser);
         let samples = (Samples::of_images(training.images, &normaliser), training.labels);

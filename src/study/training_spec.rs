@@ -215,15 +215,15 @@ impl TrainingStudySpec {
 const MOST_BYTES: f64 = (1u64 << 34) as f64;
 
 impl TrainingStudySpec {
-    /// Refuses networks that no memory holds, on inputs of some dimension.
-    pub(super) fn check_memory(&self, dimension: usize) -> Result<()> {
+    /// Refuses networks that no memory holds, trained on so many samples of some dimension.
+    pub(super) fn check_memory(&self, samples: usize, dimension: usize) -> Result<()> {
         for network in &self.networks {
             let (sizes, connectivities, _) = network.layers(dimension, CLASSES);
             let layers = sizes.windows(2).zip(connectivities);
             let weights: f64 = layers.map(|(ends, p)| ends[0] as f64 * ends[1] as f64 * p.get()).sum();
             let units: f64 = sizes[1..].iter().map(|units| *units as f64).sum();
             // A weight has its column, its value and its gradient; a unit its output and its gradient, for each sample of a step.
-            let bytes = 12.0 * weights + 8.0 * units * self.batch.clamp(64, self.samples.max(64)) as f64;
+            let bytes = 12.0 * weights + 8.0 * units * self.batch.min(samples) as f64;
             if bytes > MOST_BYTES {
                 let problem = format!(
                     "its {weights:.0} weights and their activations take {:.0} GB in training, {:.0} are the most",
