@@ -1,9 +1,9 @@
 //! The distance of every pair of two sets of inputs by the moment expansion, as matrix products.
 //!
-//! What the expansion ([`crate::masked::Moments`]) takes of a pair are sums over entries of products of powers: `x.y`,
+//! What the expansion ([`Moments`](crate::masked::Moments)) takes of a pair are sums over entries of products of powers: `x.y`,
 //! `sum x^2 y^2`, `sum x^3 y`, `sum x y^3`, and `sum x^4`, `sum y^4` of each input. Over two sets the first four are matrix
 //! products of elementwise powers, made tile by tile, so that no `N x N` matrix is ever held: means are added up, and quantiles
-//! come from histograms ([`crate::statistics::LogHistogram`]).
+//! come from histograms ([`LogHistogram`]).
 
 use std::f64::consts::PI;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -46,7 +46,7 @@ impl Distribution {
     }
 }
 
-/// The distances of all pairs at one width, see [`crate::theorem::Distance`].
+/// The distances of all pairs at one width, see [`Distance`](crate::theorem::Distance).
 #[derive(Clone, Debug, Default)]
 pub struct PairDistances {
     /// `bias^2 + variance / n`.
@@ -120,7 +120,7 @@ struct Tile<'a> {
 /// `progress` is called with the share that is done, from any thread.
 ///
 /// # Errors
-/// Where the shapes do not match, an input is not one that [`crate::gram::Pair::new`] takes, a width is zero, or there is no
+/// Where the shapes do not match, an input is not one that [`Pair::new`](crate::gram::Pair::new) takes, a width is zero, or there is no
 /// pair.
 ///
 /// ```

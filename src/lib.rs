@@ -9,13 +9,14 @@
 //! # The theory on one page
 //!
 //! The network is `f(x) = (n d)^(-1/2) v^T [u x]_+`: inputs `x` in `R^d`, hidden width `n`, no biases, `[a]_+ = max(a, 0)`. Each
-//! entry of `u` exists with probability `p`, the connectivity, and is then drawn from `N(0, 1/p)`; `u_i` is row `i`. Its kernel and the kernel of the dense
-//! network of infinite width are
+//! entry of `u` exists with probability `p`, the connectivity, and is then drawn from `N(0, 1/p)`; `u_i` is row `i`. Its kernel and
+//! the kernel of the dense network of infinite width are
 //!
 //! `Theta(x, y) = 1/(n d) sum_i [u_i.x]_+ [u_i.y]_+`  and  `Theta_inf(x, y) = K_1(x, y) / d`,
 //!
-//! with the arc-cosine moments `K_l(x, y) = E_{w ~ N(0, I)} [ (w.x)^l (w.y)^l H(w.x) H(w.y) ]`, `H` the step
-//! function. Averaged over masks `s`, with `x_s` the input with the entries where `s = 0` set to zero, they become `K~_l(x, y) = p^(-l) sum_s p^|s| (1-p)^(d-|s|) K_l(x_s, y_s)`, and Theorem 1 of the paper is exact:
+//! with the arc-cosine moments `K_l(x, y) = E_{w ~ N(0, I)} [ (w.x)^l (w.y)^l H(w.x) H(w.y) ]`, `H` the step function. Averaged over
+//! masks `s`, with `x_s` the input with the entries where `s = 0` set to zero, they become
+//! `K~_l(x, y) = p^(-l) sum_s p^|s| (1-p)^(d-|s|) K_l(x_s, y_s)`, and Theorem 1 of the paper is exact:
 //!
 //! `E[(Theta - Theta_inf)^2] = (K~_1 - K_1)^2 / d^2  +  (K~_2 - K~_1^2) / (d^2 n)`, that is bias^2 + variance / n.
 //!
@@ -26,7 +27,7 @@
 //!
 //! Data flows one way, from inputs to records to pictures:
 //!
-//! | | |
+//! | module | what it holds |
 //! |---|---|
 //! | [`data`] | inputs: MNIST, `.npy`, Gaussian; their normalisation |
 //! | [`gram`] | a pair of inputs and its Gram triple `(A, B, C)`, all that a kernel sees of it |

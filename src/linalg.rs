@@ -148,7 +148,7 @@ pub mod lapack {
 
     use crate::error::{Error, Result};
 
-    /// See [`super::symmetric_eigenvalues`].
+    /// See [`symmetric_eigenvalues`](super::symmetric_eigenvalues).
     ///
     /// # Errors
     /// Where LAPACK reports one.
@@ -161,7 +161,7 @@ pub mod lapack {
         Ok(eigenvalues)
     }
 
-    /// See [`super::cholesky_solve`].
+    /// See [`cholesky_solve`](super::cholesky_solve).
     ///
     /// # Errors
     /// Where LAPACK reports one.

@@ -8,7 +8,7 @@
 //! the bias of Eq. (4) gives every mask the same random sign, which cancels in the true average over masks, so for
 //! Gaussian inputs it is larger than the exact bias by orders of magnitude (bias^2 3.7e-4 against 1.3e-8 at `d = 784`,
 //! `p = 0.1`, `n p = 8`); and the diagonal form is that of masks
-//! with exactly `d p` entries per row, while Bernoulli masks fluctuate in size. Use [`crate::masked`] for the exact values.
+//! with exactly `d p` entries per row, while Bernoulli masks fluctuate in size. Use [`masked`](crate::masked) for the exact values.
 
 use std::f64::consts::PI;
 

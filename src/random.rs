@@ -16,7 +16,7 @@ pub enum Purpose {
     /// Masks and weights of a layer: counter (column, row, initialisation, layer). The same whether the layer's kernel is
     /// sampled or the layer is trained, so run `r` of a training begins at the network of initialisation `r`.
     Layer = 0,
-    /// Masks drawn by [`crate::masked::Sampling`].
+    /// Masks drawn by [`Sampling`](crate::masked::Sampling).
     MaskSampling = 1,
     /// Random pairs of inputs.
     Pairs = 2,

@@ -7,7 +7,7 @@
 //!
 //! `E[(Theta - Theta_inf)^2] = (K~_1 - K_1)^2 / d^2  +  (K~_2 - K~_1^2) / (d^2 n)`
 //!
-//! that is, bias^2 + variance / n, with the masked moments `K~_l` of [`crate::masked`].
+//! that is, bias^2 + variance / n, with the masked moments `K~_l` of [`masked`](crate::masked).
 
 use crate::masked::{Estimate, MaskedMoments, Uncertainty};
 
@@ -70,7 +70,7 @@ pub fn theorem_1(moments: &MaskedMoments, dimension: usize, width: usize) -> (Di
 
 /// Theorem 1 for rows that are alike but not independent. `covariance` is that between two rows `i` and `k`, of `[u_i.x]_+ [u_i.y]_+`
 /// and `[u_k.x]_+ [u_k.y]_+`; the variance is then `(K~_2 - K~_1^2 + (n - 1) covariance) / d^2`. `dimension` is `d` and `width` is
-/// `n`. See [`crate::masked::FixedCount`] and [`crate::bottleneck`].
+/// `n`. See [`FixedCount`](crate::masked::FixedCount) and [`bottleneck`](crate::bottleneck).
 pub fn theorem_1_of_rows(
     moments: &MaskedMoments,
     covariance: Estimate,

@@ -20,7 +20,7 @@ const MOST_ENTRIES: usize = 20;
 ///
 /// `K~_l = sigma^(2l) E[kappa_l(|s|)]`,
 ///
-/// `sigma^2 = d / k` for a constant fan-in and `1/p` for an exact count, as layers are drawn ([`crate::network::LayerLaw`]).
+/// `sigma^2 = d / k` for a constant fan-in and `1/p` for an exact count, as layers are drawn ([`LayerLaw`](crate::network::LayerLaw)).
 ///
 /// Rows of a constant fan-in are independent. Those of an exact count are not: what one row has more, the others have less, so that
 ///
@@ -64,8 +64,8 @@ impl FixedCount {
     }
 
     /// The masked moments of a pair, and the covariance of `sigma^2 kappa_1` between two rows, for
-    /// [`crate::theorem::theorem_1_of_rows`]; by the sum over masks up to 20 entries that are not both zero, else by masks sampled as
-    /// [`Sampling`] says.
+    /// [`theorem_1_of_rows`](crate::theorem::theorem_1_of_rows); by the sum over masks up to 20 entries that are not both zero, else by
+    /// masks sampled as [`Sampling`] says.
     ///
     /// Between the rows of an exact count the covariance is exact where masks are summed. Where they are sampled it is that of the
     /// part of `kappa_1` that is linear in the size, `Cov(kappa_1, |s|)^2 / Var(|s|)^2` times the covariance of the sizes; for wide

@@ -30,7 +30,7 @@ impl PairedInputs {
     /// Takes inputs of shape `(samples, d)` and pairs of their row numbers. Only rows that occur in a pair are copied.
     ///
     /// # Errors
-    /// Where there is no pair, a row number is too large, or an input is not what [`crate::gram::Pair::new`] takes.
+    /// Where there is no pair, a row number is too large, or an input is not what [`Pair::new`](crate::gram::Pair::new) takes.
     pub fn new(inputs: ArrayView2<f64>, pairs: &[(usize, usize)]) -> Result<Self> {
         let mut used: Vec<usize> = pairs.iter().flat_map(|(i, j)| [*i, *j]).collect();
         used.sort_unstable();

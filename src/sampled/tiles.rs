@@ -26,7 +26,7 @@ impl TiledInputs {
     /// Takes inputs of shape `(samples, d)`.
     ///
     /// # Errors
-    /// Where there are fewer than two inputs, one is not what [`crate::gram::Pair::new`] takes, or one is shorter than another by
+    /// Where there are fewer than two inputs, one is not what [`Pair::new`](crate::gram::Pair::new) takes, or one is shorter than another by
     /// a factor of more than 1e9.
     pub fn new(inputs: ArrayView2<f64>) -> Result<Self> {
         let (samples, dimension) = inputs.dim();

@@ -176,9 +176,9 @@ pub enum DistanceMethod {
     Sampled,
     /// The same over all pairs of the inputs, not a random few.
     SampledAll,
-    /// Theorem 1, its masked moments by the best method at hand ([`crate::masked::Auto`]).
+    /// Theorem 1, its masked moments by the best method at hand ([`Auto`](crate::masked::Auto)).
     Theorem1,
-    /// The same for the masks of the drawn networks, where these have a fixed count ([`crate::masked::FixedCount`]).
+    /// The same for the masks of the drawn networks, where these have a fixed count ([`FixedCount`](crate::masked::FixedCount)).
     Theorem1Masks,
     /// Theorem 1 with the moment expansion.
     Moments,
@@ -211,7 +211,7 @@ impl DistanceMethod {
     }
 
     /// Whether it applies to a network. Behind a layer before the hidden one networks are sampled; there is theory as well
-    /// ([`crate::bottleneck`]) where that layer is linear and every weight exists.
+    /// ([`bottleneck`](crate::bottleneck)) where that layer is linear and every weight exists.
     pub fn serves(self, network: &SparseWidth) -> bool {
         match (self, network.before) {
             (_, None) | (Self::Sampled, _) => true,

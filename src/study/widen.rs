@@ -10,10 +10,10 @@ use crate::network::{Activation, LayerBefore};
 
 /// The networks of one way to widen at a weight budget, by width, each with the rate 1.
 ///
-/// The last layer is dense in all of them. Sparse networks have the widths given. A bottleneck leaves no choice of width beside its
-/// own: those of `bottlenecks` are taken, or where none are given, the ones whose width is nearest to each of `widths`. Of a linear
-/// bottleneck the first matrix counts by its rank ([`crate::budget::product_weights`]), so that at full rank it has the weights of the
-/// matrix that was split.
+/// The last layer is dense in all of them. Sparse networks have the widths given. A bottleneck leaves no choice of width beside its own:
+/// those of `bottlenecks` are taken, or where none are given, the ones whose width is nearest to each of `widths`. Of a linear bottleneck
+/// the first matrix counts by its rank ([`product_weights`](crate::budget::product_weights)), so that at full rank it has the weights of
+/// the matrix that was split.
 ///
 /// # Errors
 /// Where the budget does not fit a width or a bottleneck, or no network is left.
