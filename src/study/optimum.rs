@@ -47,7 +47,7 @@ pub enum OptimumMethod {
     /// Eq. (4) of the paper at the network's own connectivity.
     Paper,
     /// The width `n p / p*` of the paper's `p* = sqrt(n p / 4 d)`, at `n p = weights / (d + outputs)`; the connectivity is that which the
-    /// budget leaves at this width, lower than `p*` as the last layer is dense.
+    /// budget leaves at this width, lower than `p*` where there is a last layer.
     PaperFormula,
 }
 
