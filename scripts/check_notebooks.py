@@ -16,6 +16,18 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 HEAD = "#![allow(unused)]\nfn main() -> Result<(), Box<dyn std::error::Error>> {\n"
 TAIL = "Ok(())\n}\n"
+# With the project's profile, so that in its target directory nothing is compiled twice.
+PACKAGE = """[package]
+name = "notebooks"
+version = "0.0.0"
+edition = "2024"
+publish = false
+
+[workspace]
+
+[profile.release]
+strip = "symbols"
+"""
 
 
 def cells(notebook: Path) -> list[str]:
@@ -52,7 +64,7 @@ def write_package(folder: Path, notebooks: list[Path]) -> None:
         # An unchanged program is not compiled again.
         if not file.exists() or file.read_text(encoding="utf-8") != code:
             file.write_text(code, encoding="utf-8")
-    manifest = '[package]\nname = "notebooks"\nversion = "0.0.0"\nedition = "2024"\npublish = false\n\n[workspace]\n\n[dependencies]\n'
+    manifest = f"{PACKAGE}\n[dependencies]\n"
     (folder / "Cargo.toml").write_text(manifest + "".join(f"{line}\n" for line in sorted(wanted)), encoding="utf-8")
     # The project's own versions, where it names them.
     (folder / "Cargo.lock").write_bytes((ROOT / "Cargo.lock").read_bytes())

@@ -41,7 +41,8 @@ fn unfinished(folder: &Path) -> std::io::Result<NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
-fn unwritable(folder: &Path, error: &IoError) -> Error {
+/// Says that a folder cannot be written.
+pub(crate) fn unwritable(folder: &Path, error: &IoError) -> Error {
     Error::file(folder, format!("cannot be written ({error})"), "give another folder with --out")
 }
 

@@ -79,6 +79,9 @@ impl Command {
     }
 }
 
+/// Where the help has the options of kernels over all pairs.
+const ALL_PAIRS: &str = "Kernels over all pairs";
+
 /// What every command takes.
 #[derive(Args)]
 struct Common {
@@ -90,13 +93,13 @@ struct Common {
     threads: Option<usize>,
     /// Device for sampled kernels over all pairs: NVIDIA GPUs where there are any (auto), or one of the two for sure; all else is
     /// computed on the CPU
-    #[arg(long, global = true, help_heading = "Kernels over all pairs", value_enum, default_value_t = DeviceOption::Auto)]
+    #[arg(long, global = true, help_heading = ALL_PAIRS, value_enum, default_value_t = DeviceOption::Auto)]
     device: DeviceOption,
     /// Precision of features and kernels over all pairs; their sums over pairs are in double precision
-    #[arg(long, global = true, help_heading = "Kernels over all pairs", value_enum, default_value_t = PrecisionOption::F32)]
+    #[arg(long, global = true, help_heading = ALL_PAIRS, value_enum, default_value_t = PrecisionOption::F32)]
     precision: PrecisionOption,
     /// Megabytes that sampled kernels over all pairs may take on the CPU beside the inputs; results do not depend on it
-    #[arg(long, global = true, help_heading = "Kernels over all pairs", default_value_t = 1024, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, global = true, help_heading = ALL_PAIRS, default_value_t = 1024, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..))]
     memory: u32,
     /// Do a share of a study's tasks, the I-th of N, and keep the journal for `sparsewidth merge`: figure, distance, train, tune, heatmap,
     /// widen

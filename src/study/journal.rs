@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::record::Record;
 use crate::error::{Error, Result};
-use crate::files::{make_folder, remove_unfinished};
+use crate::files::{make_folder, remove_unfinished, unwritable};
 
 /// The name of the journal in an output folder.
 pub const JOURNAL: &str = "journal.jsonl";
@@ -109,7 +109,6 @@ impl Journal {
     /// Where the folder cannot be written, another program holds the journal, a whole line of it cannot be read, or it
     /// belongs to another study.
     pub fn open(folder: &Path, spec: &impl Serialize, checksum: &str) -> Result<Self> {
-        let unwritable = |error| unwritable(folder, error);
         let path = folder.join(JOURNAL);
         let mut file = open_locked(folder)?;
         // Nobody else writes here now.
@@ -133,7 +132,7 @@ impl Journal {
         }
         let done = read(&path, &bytes[..whole], &header)?;
         let mut journal = Self { path, file, length: whole as u64, done };
-        journal.truncate().map_err(unwritable)?;
+        journal.truncate().map_err(|error| unwritable(folder, &error))?;
         if whole == 0 {
             journal.write(&begun)?;
         }
@@ -175,17 +174,13 @@ impl Journal {
     }
 }
 
-fn unwritable(folder: &Path, error: std::io::Error) -> Error {
-    Error::file(folder, format!("cannot be written ({error})"), "give another folder with --out")
-}
-
 /// Opens the journal of a folder, which is made where it does not exist, and keeps others from it until the file is dropped.
 fn open_locked(folder: &Path) -> Result<File> {
     make_folder(folder)?;
     let path = folder.join(JOURNAL);
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    let file = options.open(&path).map_err(|error| unwritable(folder, error))?;
+    let file = options.open(&path).map_err(|error| unwritable(folder, &error))?;
     // Some file systems have no locks; two programs at once are then the user's to avoid.
     if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) || is_replaced(&file) {
         let problem = "another program is writing it";
