@@ -50,7 +50,7 @@ def program(notebook: Path) -> tuple[str, list[str]]:
 
 
 def write_package(folder: Path, notebooks: list[Path]) -> None:
-    """A package with one binary a notebook. Paths in dependencies are relative to the notebooks."""
+    """A package with one binary per notebook. Paths in dependencies are relative to the notebooks."""
     sources = folder / "src" / "bin"
     sources.mkdir(parents=True, exist_ok=True)
     for old in sources.glob("*.rs"):

@@ -21,7 +21,7 @@ evcxr_jupyter --install >/dev/null
 export EVCXR_TMPDIR=$tools/evcxr
 mkdir -p "$EVCXR_TMPDIR"
 
-# Seconds a cell. The first one that runs compiles the library and all that it needs, which takes minutes once.
+# Seconds per cell. The first one that runs compiles the library and all that it needs, which takes minutes once.
 CELL_TIMEOUT=${CELL_TIMEOUT:-900}
 
 [ $# -gt 0 ] || set -- notebooks/*.ipynb

@@ -1,8 +1,9 @@
 //! Reading files whole, and writing them whole or not at all.
 
-use std::fs::File;
+use std::fs::{DirEntry, File};
 use std::io::{Error as IoError, Read, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use tempfile::{Builder, NamedTempFile};
 
@@ -10,6 +11,9 @@ use crate::error::{Error, Result};
 
 /// How the name of a file begins that is not yet whole.
 const UNFINISHED: &str = ".sparsewidth-unfinished-";
+
+/// The age at which such a file is nobody's any more: none takes so long to write.
+const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// The most bytes that are read of what has no length of its own, such as a pipe: 1 GiB.
 const MOST_BYTES: u64 = 1 << 30;
@@ -68,10 +72,15 @@ pub fn make_writable_folder(folder: &Path) -> Result<()> {
     unfinished(folder).map(drop).map_err(|error| unwritable(folder, &error))
 }
 
-/// Removes what a program that was killed while it wrote has left in a folder, where anything can be removed.
+/// Removes what programs that were killed while they wrote have left in a folder, where anything can be removed. What is younger than an
+/// hour stays: another program may be writing it.
 pub(crate) fn remove_unfinished(folder: &Path) {
+    let is_old = |entry: &DirEntry| {
+        let modified = entry.metadata().and_then(|metadata| metadata.modified());
+        modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > ABANDONED))
+    };
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) && is_old(&entry) {
             // It does no harm where it is.
             let _ = std::fs::remove_file(entry.path());
         }

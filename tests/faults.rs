@@ -4,7 +4,7 @@ mod program;
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use program::{command, done, read, refused, skipped};
 use rand::RngExt;
@@ -113,10 +113,15 @@ fn what_a_kill_leaves_half_written_is_removed() {
     let strays =
         [".sparsewidth-unfinished-a1b2", "weights/.sparsewidth-unfinished-c3d4"].map(|name| folder.path().join(name));
     std::fs::create_dir(folder.path().join("weights")).unwrap();
-    strays.iter().for_each(|stray| std::fs::write(stray, "half").unwrap());
-    std::fs::write(folder.path().join(".mine"), "").unwrap();
+    let kept = [".mine", ".sparsewidth-unfinished-young"].map(|name| folder.path().join(name));
+    strays.iter().chain(&kept).for_each(|file| std::fs::write(file, "half").unwrap());
+    // All but one older than an hour, from which on nobody can be writing them any more.
+    let yesterday = SystemTime::now() - Duration::from_secs(86_400);
+    for file in strays.iter().chain(&kept[..1]) {
+        std::fs::File::options().write(true).open(file).unwrap().set_modified(yesterday).unwrap();
+    }
     done(&arguments);
-    assert!(strays.iter().all(|stray| !stray.exists()) && folder.path().join(".mine").exists());
+    assert!(strays.iter().all(|stray| !stray.exists()) && kept.iter().all(|file| file.exists()));
 }
 
 /// An error that cannot be told still has its exit code, and no panic.
@@ -130,6 +135,24 @@ fn a_standard_error_that_takes_nothing_is_no_panic() {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let status = command(arguments).stdout(Stdio::null()).stderr(full).status().unwrap();
         assert_eq!(status.code(), Some(2), "{arguments:?}");
+    }
+}
+
+/// Programs that only write what a finished study came to do not disturb each other.
+#[test]
+fn a_finished_study_can_be_run_by_several_programs_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let study = ["distance", "--data", "gaussian:5,20", "--widths", "8", "--pairs", "10", "--methods", "paper"];
+    let arguments = [&study[..], &["--out", folder.path().to_str().unwrap()]].concat();
+    done(&arguments);
+    for _ in 0..10 {
+        let running: Vec<Child> =
+            (0..3).map(|_| command(&arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()).collect();
+        for child in running {
+            let output = child.wait_with_output().unwrap();
+            let error = String::from_utf8(output.stderr).unwrap();
+            assert!(output.status.success() || error.contains("another program is writing it"), "{error}");
+        }
     }
 }
 

@@ -32,7 +32,7 @@ pub struct OptimumArgs {
     /// Random pairs of inputs
     #[arg(long, default_value_t = 1_000, value_name = "N")]
     pairs: usize,
-    /// Minimise the median over pairs instead of the mean, which few pairs can rule
+    /// Minimise the median over pairs instead of the mean, which few pairs can dominate
     #[arg(long)]
     median: bool,
     /// Relative error to which Theorem 1's masked moments are computed, pair by pair

@@ -75,11 +75,12 @@ pub fn run(args: VerifyArgs, common: &Common) -> Result<()> {
         |quantities: &[Quantity]| quantities.iter().map(|quantity| quantity.title()).collect::<Vec<_>>().join(", ");
     let power = VerifyReport::rejected(&report.power);
     let verdict = format!(
-        "Theorem 1 is {} at a family-wise level of {:e}. Predictions wrong by 2 % would {}.",
+        "Theorem 1 is {} at a family-wise level of {:e}. Predictions wrong by {:.0} % would {}.",
         if rejected.is_empty() { "not rejected".into() } else { format!("rejected (by: {})", by(&rejected)) },
         VerifyReport::FAMILY_WISE,
+        100.0 * (VerifyReport::POWER_FACTOR - 1.0),
         if power.is_empty() {
-            "not be either: these draws have too little power".into()
+            "not be: these draws have too little power".into()
         } else {
             format!("be (by: {})", by(&power))
         },

@@ -41,8 +41,8 @@ pub struct WidenArgs {
     /// Learning rates from a file, the rates.toml of an earlier search [default: they are searched first]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["lowest", "highest", "validation", "tuning_runs"])]
     rates: Option<PathBuf>,
-    /// Search the learning rates, and do no more; --rates with the rates.toml of this goes on. A comparison is divided into shards in
-    /// these two steps
+    /// Search the learning rates, and do no more; --rates with the rates.toml of this goes on, in another folder. A comparison is divided
+    /// into shards in these two steps
     #[arg(long, conflicts_with = "rates")]
     search_only: bool,
     #[command(flatten)]
@@ -139,9 +139,12 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
         Some(path) => LearningRates::read(path)?,
         None => {
             let journal = args.out.join(JOURNAL);
-            if journal.exists() && !search_folder.join(JOURNAL).exists() {
+            // One that a merge has left empty is nobody's.
+            let is_begun = journal.metadata().is_ok_and(|file| file.len() > 0);
+            if is_begun && !args.search_only && !search_folder.join(JOURNAL).exists() {
                 let problem = "belongs to a search alone, or to a comparison at given learning rates";
-                return Err(Error::file(&journal, problem, "give --rates, or another folder with --out"));
+                let remedy = "give another folder with --out, and to go on from a search its rates.toml with --rates";
+                return Err(Error::file(&journal, problem, remedy));
             }
             common.note("Searching learning rates on validation samples:");
             let search = spec(networks.clone(), args.tuning_runs);

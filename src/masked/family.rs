@@ -26,7 +26,7 @@ const MOST_ENTRIES: usize = 20;
 ///
 /// `Var Theta = (K~_2 - K~_1^2 + (n - 1) Cov) / (n d^2)`,
 ///
-/// with `Cov` the covariance of `sigma^2 kappa_1(|s|)` between two rows; it is negative.
+/// with `Cov` the covariance of `sigma^2 kappa_1(|s|)` between two rows, negative where `kappa_1` grows with the size.
 ///
 /// Source: ours.
 ///

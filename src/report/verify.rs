@@ -199,7 +199,7 @@ pub fn paper_chart(report: &VerifyReport) -> Chart {
         let exact = |point: &PaperPoint| here(point).then_some(point.exact.0 + point.exact.1);
         let paper = |point: &PaperPoint| here(point).then_some(point.paper.0 + point.paper.1);
         series.push(line(index, format!("Theorem 1, {of}"), Line::Solid, &exact));
-        // Eq. (4) takes no inputs: one curve a dimension.
+        // Eq. (4) takes no inputs: one curve per dimension.
         let Some(first) = report.paper.iter().find(|point| here(point)) else { continue };
         if !dimensions.contains(&first.dimension) {
             dimensions.push(first.dimension);

@@ -111,7 +111,6 @@ impl Journal {
     pub fn open(folder: &Path, spec: &impl Serialize, checksum: &str) -> Result<Self> {
         let path = folder.join(JOURNAL);
         let mut file = open_locked(folder)?;
-        // Nobody else writes here now.
         remove_unfinished(folder);
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(|error| {

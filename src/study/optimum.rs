@@ -115,7 +115,7 @@ pub struct OptimumReport {
     pub checksum: String,
     /// Version of the program.
     pub version: String,
-    /// A minimum a theory; none of a theory that has distances below zero.
+    /// A minimum per theory; none of a theory that has distances below zero.
     pub optima: Vec<Optimum>,
     /// All points that were evaluated, by width.
     pub curve: Vec<CurvePoint>,

@@ -222,11 +222,12 @@ impl TrainingStudySpec {
             let layers = sizes.windows(2).zip(connectivities);
             let weights: f64 = layers.map(|(ends, p)| ends[0] as f64 * ends[1] as f64 * p.get()).sum();
             let units: f64 = sizes[1..].iter().map(|units| *units as f64).sum();
-            // A weight has its column, its value and its gradient; a unit its output and its gradient, for each sample of a step.
-            let bytes = 12.0 * weights + 8.0 * units * self.batch.min(samples) as f64;
+            // A weight has its column and value, twice while it is drawn, and its gradient; a unit its output and its gradient for each
+            // sample of a step, which are whole blocks of 64.
+            let bytes = 20.0 * weights + 8.0 * units * self.batch.min(samples).max(64) as f64;
             if bytes > MOST_BYTES {
                 let problem = format!(
-                    "its {weights:.0} weights and their activations take {:.0} GB in training, {:.0} are the most",
+                    "its {weights:.0} weights and their activations take {:.0} GB in training, {:.0} are the most of one network",
                     bytes / 1e9,
                     MOST_BYTES / 1e9
                 );

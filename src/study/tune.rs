@@ -49,7 +49,7 @@ pub struct Tried {
     pub network: TrainedNetwork,
     /// The stage, from 0.
     pub stage: usize,
-    /// Epochs a run.
+    /// Epochs per run.
     pub epochs: usize,
     /// Runs.
     pub runs: usize,
