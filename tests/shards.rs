@@ -30,6 +30,12 @@ fn shards_join_to_the_whole() {
     let rates = tempfile::tempdir().unwrap();
     done(&[&search[..], &["--out", &rates.path().display().to_string()]].concat());
     let file = rates.path().join("rates.toml").display().to_string();
+    // The folder of the search is its own.
+    let searched = rates.path().display().to_string();
+    refused(
+        &[&widen[..], &["--out", &searched]].concat(),
+        &["journal.jsonl", "search alone", "another folder", "rates.toml with --rates"],
+    );
     let rest = [&widen[..], &["--rates", &file, "--runs", "2", "--pairs", "20", "--initialisations", "3"]].concat();
     let studies: [&[&str]; 7] = [
         &["figure", "--seeds", "1", "--epochs", "2", "--samples", "200", "--pairs", "50", "--reference", "dense:50"],
