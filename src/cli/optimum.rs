@@ -7,7 +7,7 @@ use sparsewidth::Result;
 use sparsewidth::budget::PAPER_BASE_WIDTH;
 use sparsewidth::data::{CLASSES, DataSource, Normalisation};
 use sparsewidth::files::{make_writable_folder, write_atomically};
-use sparsewidth::report::{optimum_chart, optimum_table, write_chart};
+use sparsewidth::report::{optimum_chart, optimum_note, optimum_table, write_chart};
 use sparsewidth::study::OptimumSpec;
 
 use super::Common;
@@ -80,5 +80,9 @@ pub fn run(args: OptimumArgs, common: &Common) -> Result<()> {
     if common.json {
         print(&json)?;
     }
-    common.say(&optimum_table(&report).to_string())
+    common.say(&optimum_table(&report).to_string())?;
+    if let Some(note) = optimum_note(&report) {
+        common.note(&note);
+    }
+    Ok(())
 }

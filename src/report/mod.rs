@@ -24,7 +24,7 @@ pub use chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 pub use figure::{accuracy_chart, curves_chart, distance_chart, parts_chart};
 pub use files::{RECORDS, read_records, write_chart, write_records};
 pub use heat_map::{HeatMap, heat_map};
-pub use optimum::{optimum_chart, optimum_table};
+pub use optimum::{optimum_chart, optimum_note, optimum_table};
 pub use picture::Picture;
 pub use summary::{correlation_table, diagonal_table, distance_table, parts_table, summary, training_table};
 pub use table::Table;
