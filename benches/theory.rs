@@ -28,12 +28,13 @@
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use ndarray::Array2;
+use ndarray::{Array2, s};
 use sparsewidth::all_pairs::all_pairs;
 use sparsewidth::arccos::arc_cosine;
 use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::{DataSource, Normalisation};
 use sparsewidth::gram::{Gram, Pair};
+use sparsewidth::linalg::product;
 use sparsewidth::masked::{Enumerate, MaskedKernel, Moments, Quadrature, Sampling};
 
 fn main() {
@@ -141,10 +142,45 @@ fn quadrature(bencher: Bencher, (weights, tolerance): (f64, f64)) {
         });
 }
 
+/// Rows of the inputs of the next two.
+const ROWS: usize = 1920;
+
+fn rows(dimension: usize) -> Array2<f64> {
+    DataSource::Gaussian { dimension, samples: ROWS }.inputs(1).expect("Gaussian inputs need no file").values
+}
+
+fn networks(count: i32) -> Vec<(Connectivity, usize)> {
+    (1..=count).map(|n| (Connectivity::new(0.5f64.powi(n)).expect("in range"), 8 << n)).collect()
+}
+
+/// Pairs per second, by dimension and number of networks.
+#[divan::bench(args = [(64, 1), (64, 7), (784, 1), (784, 7)], sample_count = 5)]
+fn all_pairs_of_rows(bencher: Bencher, (dimension, count): (usize, i32)) {
+    let (inputs, networks) = (rows(dimension), networks(count));
+    bencher
+        .counter(ItemsCount::new(ROWS * (ROWS - 1) / 2))
+        .bench(|| all_pairs(inputs.view(), None, &networks, &|_| {}).expect("finite inputs"));
+}
+
+/// The matrix products of the same pairs alone, in the same tiles.
+#[divan::bench(args = [64, 784], sample_count = 5)]
+fn products_of_all_pairs(bencher: Bencher, dimension: usize) {
+    const TILE: usize = 192;
+    let powers = [1, 2, 3].map(|power| rows(dimension).mapv(|value| value.powi(power)));
+    let mut output = Array2::zeros((TILE, TILE));
+    bencher.counter(ItemsCount::new(ROWS * (ROWS - 1) / 2)).bench_local(|| {
+        for (i, j) in (0..ROWS / TILE).flat_map(|i| (i..ROWS / TILE).map(move |j| (i, j))) {
+            for (left, right) in [(0, 0), (1, 1), (2, 0), (0, 2)] {
+                let tile = |power: usize, place: usize| powers[power].slice(s![place * TILE..(place + 1) * TILE, ..]);
+                product(tile(left, i), tile(right, j).t(), 1.0, false, output.view_mut()).expect("shapes match");
+            }
+        }
+    });
+}
+
 /// All pairs of 10,000 images at seven widths, on one thread here.
 #[divan::bench(ignore, sample_count = 1)]
 fn all_pairs_of_images(bencher: Bencher) {
-    let images = images();
-    let networks: Vec<_> = (1..=7).map(|n| (Connectivity::new(0.5f64.powi(n)).expect("in range"), 8 << n)).collect();
+    let (images, networks) = (images(), networks(7));
     bencher.bench(|| all_pairs(images.view(), None, &networks, &|_| {}));
 }

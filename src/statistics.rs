@@ -1,5 +1,6 @@
 //! Means, quantiles, intervals and rank correlation.
 
+use multiversion::multiversion;
 use rand::RngExt;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
@@ -91,24 +92,35 @@ impl LogHistogram {
 
     /// Adds values.
     pub fn extend(&mut self, values: &[f64]) {
-        for value in values {
-            // The exponent and the leading bits of the mantissa, as one number, grow with the value.
-            let bin = if *value > 0.0 { (value.to_bits() >> Self::SHIFT).saturating_sub(Self::LOWEST) } else { 0 };
-            if bin == 0 {
-                self.zeros += 1;
+        const CHUNK: usize = 128;
+        let mut bins = [0; CHUNK];
+        for values in values.chunks(CHUNK) {
+            let bins = &mut bins[..values.len()];
+            let (zeros, lowest, highest) = bins_of(values, bins);
+            self.zeros += zeros;
+            if zeros == values.len() as u64 {
+                continue;
+            }
+            self.cover(lowest as usize);
+            self.cover(highest as usize);
+            if zeros == 0 {
+                for bin in bins {
+                    self.bins[*bin as usize - self.first] += 1;
+                }
             } else {
-                *self.slot(bin.min(Self::BINS) as usize) += 1;
+                for bin in bins.iter().filter(|bin| **bin > 0) {
+                    self.bins[*bin as usize - self.first] += 1;
+                }
             }
         }
         self.count += values.len() as u64;
     }
 
     #[inline]
-    fn slot(&mut self, bin: usize) -> &mut u64 {
+    fn cover(&mut self, bin: usize) {
         if bin < self.first || bin >= self.first + self.bins.len() {
             self.grow(bin);
         }
-        &mut self.bins[bin - self.first]
     }
 
     #[cold]
@@ -129,7 +141,8 @@ impl LogHistogram {
     /// Adds what another histogram holds.
     pub fn merge(&mut self, other: &Self) {
         for (bin, count) in other.bins.iter().enumerate().filter(|(_, count)| **count > 0) {
-            *self.slot(bin + other.first) += count;
+            self.cover(bin + other.first);
+            self.bins[bin + other.first - self.first] += count;
         }
         self.zeros += other.zeros;
         self.count += other.count;
@@ -157,6 +170,23 @@ impl LogHistogram {
         }
         f64::NAN
     }
+}
+
+/// The bin of each value, 0 of those that count as 0; returns how many these are, and the least and the largest bin of the others.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn bins_of(values: &[f64], bins: &mut [u32]) -> (u64, u32, u32) {
+    let (mut zeros, mut lowest, mut highest) = (0u32, u32::MAX, 0);
+    for (value, to) in values.iter().zip(bins) {
+        // The exponent and the leading bits of the mantissa, as one number, grow with the value.
+        let leading = (value.to_bits() >> LogHistogram::SHIFT) as u32;
+        let bin = leading.saturating_sub(LogHistogram::LOWEST as u32).min(LogHistogram::BINS as u32);
+        let bin = if *value > 0.0 { bin } else { 0 };
+        zeros += u32::from(bin == 0);
+        lowest = lowest.min(if bin == 0 { u32::MAX } else { bin });
+        highest = highest.max(bin);
+        *to = bin;
+    }
+    (u64::from(zeros), lowest, highest)
 }
 
 /// Spearman's rank correlation of two equally long lists, ties by mean ranks; none where either is constant or the lengths

@@ -197,7 +197,7 @@ impl DistanceInputs {
             DistanceMethod::Moments => self.theorem_1(spec, network, |_, pair| {
                 Ok((Moments.moments(pair, network.connectivity)?, Estimate::ZERO))
             })?,
-            DistanceMethod::MomentsAll => self.all_pairs(spec, network)?,
+            DistanceMethod::MomentsAll => self.all_pairs(spec, network, progress)?,
             DistanceMethod::Paper => self.paper(spec, network.width, network.connectivity),
             DistanceMethod::PaperEven => {
                 let even = network.even_connectivity.unwrap_or(network.connectivity);
@@ -384,12 +384,17 @@ impl DistanceInputs {
     }
 
     /// The moment expansion over all pairs of different inputs; for all networks of the study at once, whichever asks first.
-    fn all_pairs(&self, spec: &DistanceSpec, network: &SparseWidth) -> Result<Distances> {
+    fn all_pairs(
+        &self,
+        spec: &DistanceSpec,
+        network: &SparseWidth,
+        progress: &(dyn Fn(f64) + Sync),
+    ) -> Result<Distances> {
         let all = match self.all.get() {
             Some(all) => all,
             None => {
                 let networks: Vec<_> = spec.networks.iter().map(|other| (other.connectivity, other.width)).collect();
-                let found = all_pairs(self.values.view(), None, &networks, &|_| {})?;
+                let found = all_pairs(self.values.view(), None, &networks, progress)?;
                 self.all.get_or_init(|| found)
             }
         };
