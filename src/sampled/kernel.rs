@@ -107,6 +107,28 @@ impl PairedInputs {
         self.pairs.len()
     }
 
+    /// The places of up to `count` pairs, evenly spread over all.
+    pub(super) fn spread_pairs(&self, count: usize) -> Vec<usize> {
+        let (all, count) = (self.pairs.len(), count.min(self.pairs.len()));
+        (0..count).map(|index| (index as u128 * all as u128 / count as u128) as usize).collect()
+    }
+
+    /// Those pairs alone, with their inputs.
+    pub(super) fn some_pairs(&self, places: &[usize]) -> Self {
+        let pairs: Vec<(u32, u32)> = places.iter().map(|place| self.pairs[*place]).collect();
+        let mut used: Vec<usize> = pairs.iter().flat_map(|(i, j)| [*i as usize, *j as usize]).collect();
+        used.sort_unstable();
+        used.dedup();
+        let place = |row: u32| used.partition_point(|other| *other < row as usize) as u32;
+        Self {
+            features: Array2::from_shape_fn((self.dimension(), used.len()), |(feature, sample)| {
+                self.features[[feature, used[sample]]]
+            }),
+            scales: used.iter().map(|row| self.scales[*row]).collect(),
+            pairs: pairs.into_iter().map(|(i, j)| (place(i), place(j))).collect(),
+        }
+    }
+
     /// Random pairs of different rows among `samples`, uniform and independent.
     ///
     /// # Errors
@@ -170,6 +192,36 @@ pub fn sampled_kernels(inputs: &PairedInputs, law: LayerLaw, id: LayerId) -> Res
     Ok(sums)
 }
 
+/// The same of consecutive batches of `each` rows of one layer, as if each were a network: one list a batch.
+pub(super) fn batch_kernels(
+    inputs: &PairedInputs,
+    law: LayerLaw,
+    id: LayerId,
+    batches: usize,
+    each: usize,
+) -> Result<Vec<Vec<f64>>> {
+    inputs.check(law)?;
+    let drawn = DrawnLayer::new(law, id);
+    let count = each as f64 * law.columns as f64;
+    (0..batches)
+        .map(|batch| {
+            let mut sums = vec![0.0; inputs.pairs.len()];
+            let end = ((batch + 1) * each).min(law.rows);
+            for start in (batch * each..end).step_by(ROWS) {
+                let mut rows = drawn.rows(start..(start + ROWS).min(end));
+                rows.drop_empty_rows();
+                for features in hidden_features(&rows, law, &inputs.features)?.rows() {
+                    if let Some(features) = features.as_slice() {
+                        add_pair_products(features, &inputs.pairs, &mut sums);
+                    }
+                }
+            }
+            inputs.scale_sums(&mut sums, count);
+            Ok(sums)
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,6 +244,12 @@ mod tests {
             };
             let id = LayerId { seed: 2, initialisation: 1, layer: 0 };
             let found = sampled_kernels(&paired, law, id).unwrap();
+            // Three batches of the 150 rows, of two of the pairs.
+            let batches = batch_kernels(&paired.some_pairs(&paired.spread_pairs(2)), law, id, 3, 50).unwrap();
+            for (place, whole) in [(0, found[0]), (1, found[2])] {
+                let mean = batches.iter().map(|batch| batch[place]).sum::<f64>() / 3.0;
+                assert!((mean - whole).abs() <= 1e-12 * whole, "{mean} {whole}");
+            }
             let rows = DrawnLayer::new(law, id).all_rows();
             for ((i, j), found) in pairs.iter().zip(found) {
                 let unit = |row: usize, sample: usize| {
