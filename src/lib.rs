@@ -42,7 +42,7 @@
 //! | [`sampled`] | kernels of drawn networks |
 //! | [`study`] | specs in, records out, through a journal |
 //! | [`report`] | records in; tables, files and pictures out |
-//! | [`random`], [`statistics`], [`linalg`], [`files`] | what all of these need |
+//! | [`random`], [`statistics`], [`rank`], [`linalg`], [`files`] | what all of these need |
 //!
 //! # An example
 //!
@@ -83,6 +83,7 @@ pub mod masked;
 pub mod network;
 pub mod paper;
 pub mod random;
+pub mod rank;
 pub mod report;
 pub mod sampled;
 pub mod statistics;

@@ -1,10 +1,7 @@
-//! Means, quantiles, intervals and rank correlation.
+//! Means, quantiles, intervals and rank correlation; its interval is in [`rank`](crate::rank).
 
 use multiversion::multiversion;
-use rand::RngExt;
 use statrs::distribution::{ContinuousCDF, StudentsT};
-
-use crate::random::{Purpose, Stream};
 
 /// The arithmetic mean; NaN of nothing.
 pub fn mean(values: &[f64]) -> f64 {
@@ -213,7 +210,7 @@ pub fn spearman(first: &[f64], second: &[f64]) -> Option<f64> {
     (one > 0.0 && other > 0.0).then(|| both / (one * other).sqrt())
 }
 
-fn ranks(values: &[f64]) -> Vec<f64> {
+pub(crate) fn ranks(values: &[f64]) -> Vec<f64> {
     values
         .iter()
         .map(|value| {
@@ -222,32 +219,6 @@ fn ranks(values: &[f64]) -> Vec<f64> {
             below as f64 + (equal as f64 + 1.0) / 2.0
         })
         .collect()
-}
-
-/// The 95 % percentile interval of Spearman's correlation over points, by bootstrap: each resample draws points with
-/// replacement, and within a drawn point its second coordinate as the mean of a resample of its runs. Resamples on which
-/// the correlation is undefined are passed over. None where fewer than three points are given.
-///
-/// With a handful of points such an interval is coarse; it shows how little they say.
-pub fn spearman_interval(points: &[(f64, Vec<f64>)], resamples: usize, seed: u64) -> Option<(f64, f64)> {
-    if points.len() < 3 || points.iter().any(|(_, runs)| runs.is_empty()) {
-        return None;
-    }
-    let mut stream = Stream::new(seed, Purpose::Bootstrap, 0, 0);
-    let mut correlations = Vec::with_capacity(resamples);
-    for _ in 0..resamples {
-        let (mut first, mut second) = (Vec::new(), Vec::new());
-        for _ in points {
-            let (value, runs) = &points[stream.random_range(0..points.len())];
-            first.push(*value);
-            second.push(
-                (0..runs.len()).map(|_| runs[stream.random_range(0..runs.len())]).sum::<f64>() / runs.len() as f64,
-            );
-        }
-        correlations.extend(spearman(&first, &second));
-    }
-    correlations.sort_by(f64::total_cmp);
-    (!correlations.is_empty()).then(|| (quantile(&correlations, 0.025), quantile(&correlations, 0.975)))
 }
 
 #[cfg(test)]
@@ -302,12 +273,5 @@ mod tests {
         assert!((found - 4.5 / 22.5f64.sqrt()).abs() < 1e-15);
         assert_eq!(spearman(&[3.0, 2.0, 1.0], &[1.0, 2.0, 3.0]), Some(-1.0));
         assert_eq!(spearman(&[1.0], &[1.0, 2.0]), None);
-    }
-
-    #[test]
-    fn bootstrap_of_a_perfect_correlation() {
-        let points: Vec<(f64, Vec<f64>)> = (0..7).map(|i| (f64::from(i), vec![f64::from(i); 3])).collect();
-        assert_eq!(spearman_interval(&points, 1000, 1), Some((1.0, 1.0)));
-        assert_eq!(spearman_interval(&points[..2], 1000, 1), None);
     }
 }

@@ -77,13 +77,19 @@ pub(super) fn repeats_widths(records: &[Record]) -> bool {
     })
 }
 
-/// A statistic of a distance with its 95 % interval: of the mean on the pairs taken, from the error of sampling networks or
-/// masks where that can be trusted, or its error bound where nothing was sampled; of the median over all pairs of the data.
+/// A statistic of a distance with its 95 % interval: of the mean on the pairs taken, from the law of sampled networks or the error of
+/// sampling masks where that can be trusted, or its error bound where nothing was sampled; of the median over all pairs of the data. A
+/// median of sampled networks is the one freed of its bias, where the record has it.
 ///
 /// None where the record does not have it.
 pub(super) fn statistic_of(record: &DistanceRecord, statistic: Statistic) -> Option<(f64, Option<(f64, f64)>)> {
     match statistic {
-        Statistic::Median => record.median.map(|median| (median, record.median_low.zip(record.median_high))),
+        Statistic::Median => record.median.map(|median| {
+            // Older records of sampled networks have an interval of the choice of pairs alone.
+            let complete = !record.method.draws_networks() || record.median_corrected.is_some();
+            let interval = record.median_low.zip(record.median_high).filter(|_| complete);
+            (record.median_corrected.unwrap_or(median), interval)
+        }),
         Statistic::Mean => {
             let error = record.mean_error_samples.filter(|_| record.has_reliable_error());
             // Where nothing was sampled the error is a bound already.
@@ -93,8 +99,19 @@ pub(super) fn statistic_of(record: &DistanceRecord, statistic: Statistic) -> Opt
                 _ => t_quantile_95(1000),
             };
             let reach = error.zip(factor).map(|(error, factor)| error * factor);
-            Some((record.mean, reach.map(|reach| (record.mean - reach, record.mean + reach))))
+            let around = reach.map(|reach| (record.mean - reach, record.mean + reach));
+            Some((record.mean, record.mean_low.zip(record.mean_high).or(around)))
         }
+    }
+}
+
+/// A number with its interval: `±` where that is symmetric.
+pub(super) fn with_ends(value: f64, (low, high): (f64, f64)) -> String {
+    let (below, above) = (value - low, high - value);
+    if (below - above).abs() <= 0.01 * (below + above) {
+        format!("{value:.2e} ± {above:.0e}")
+    } else {
+        format!("{value:.2e} [{low:.1e}, {high:.1e}]")
     }
 }
 

@@ -3,14 +3,12 @@
 use std::fmt::Write;
 
 use super::Statistic;
-use super::figure::{accuracies, distances, repeats_widths, statistic_of, trained_name, trained_networks};
+use super::figure::{accuracies, distances, repeats_widths, statistic_of, trained_name, trained_networks, with_ends};
 use super::table::Table;
 use crate::data::Normalisation;
-use crate::statistics::{confidence_95, mean, spearman, spearman_interval};
+use crate::rank::RankLaw;
+use crate::statistics::{confidence_95, mean, spearman};
 use crate::study::{DistanceMethod, DistanceRecord, Family, Record, TrainingRecord};
-
-/// Resamples of the bootstrap interval of a rank correlation.
-pub(super) const RESAMPLES: usize = 10_000;
 
 /// The normalisations that occur in distance records, in their order.
 fn normalisations(records: &[Record]) -> Vec<Normalisation> {
@@ -33,8 +31,8 @@ fn methods_of(records: &[Record], normalisation: Normalisation) -> Vec<DistanceM
     DistanceMethod::ALL.into_iter().filter(|method| !distances(records, normalisation, *method).is_empty()).collect()
 }
 
-/// Distances under one normalisation: a row per method, a column per width; the mean or median over pairs, the mean with half its
-/// 95 % interval where it is estimated, or a question mark where the draws do not tell it.
+/// Distances under one normalisation: a row per method, a column per width; the mean or median over pairs, the mean with its 95 %
+/// interval where it is estimated, or a question mark where the draws do not tell it.
 pub fn distance_table(records: &[Record], normalisation: Normalisation, statistic: Statistic) -> Table {
     let mut methods = methods_of(records, normalisation);
     methods.retain(|method| {
@@ -49,7 +47,7 @@ pub fn distance_table(records: &[Record], normalisation: Normalisation, statisti
                 continue;
             };
             row.push(match interval.filter(|_| statistic == Statistic::Mean) {
-                Some((_, high)) => format!("{value:.2e} ± {:.0e}", high - value),
+                Some(ends) => with_ends(value, ends),
                 None if record.mean_error_samples.is_some() && statistic == Statistic::Mean => {
                     format!("{value:.2e} ± ?")
                 }
@@ -183,12 +181,12 @@ pub fn summary(records: &[Record], left_out: &str, seed: u64) -> String {
         let name = normalisation.title();
         let _ = writeln!(
             text,
-            "## Distance, {name}\n\nMean over pairs; ± half the 95 % interval on these pairs, over initialisations, or the error bound of Theorem 1; ± ? where a long tail leaves it unknown.\n\n{}",
+            "## Distance, {name}\n\nMean over pairs; of drawn networks with the 95 % interval on these pairs, over initialisations; ± the error bound of Theorem 1; ± ? where a long tail leaves it unknown.\n\n{}",
             distance_table(records, normalisation, Statistic::Mean)
         );
         let _ = writeln!(
             text,
-            "Median over pairs (of sampled networks: of each pair's mean over few initialisations, which lies low).\n\n{}",
+            "Median over pairs (of sampled networks: of each pair's mean over few initialisations, freed of its bias).\n\n{}",
             distance_table(records, normalisation, Statistic::Median)
         );
         agreement(records, normalisation, &mut text);
@@ -284,9 +282,9 @@ fn minima(records: &[Record], normalisation: Normalisation, text: &mut String) {
     let _ = writeln!(text, "Where the distance is least, among these widths:\n\n{table}");
 }
 
-/// Spearman's rank correlation of distance and mean test error over the widths of the sparse family, with its 95 % bootstrap interval
-/// (10,000 resamples of the widths, and of the runs within them): a row per method, a column per normalisation and statistic over pairs.
-/// None with fewer than three trained widths, or without distances.
+/// Spearman's rank correlation of distance and mean test error over the widths of the sparse family, with its 95 % interval
+/// ([`RankLaw`]): a row per method, a column per normalisation and statistic over pairs. None with fewer than three trained widths, or
+/// without distances.
 pub fn correlation_table(records: &[Record], seed: u64) -> Option<Table> {
     let accuracies = accuracies(records, Family::Sparse);
     let normalisations = normalisations(records);
@@ -304,30 +302,36 @@ pub fn correlation_table(records: &[Record], seed: u64) -> Option<Table> {
     let recorded = |method: &DistanceMethod| {
         normalisations.iter().any(|normalisation| !distances(records, *normalisation, *method).is_empty())
     };
+    let mut laws = Vec::new();
     for method in DistanceMethod::ALL.into_iter().filter(recorded) {
-        let cell = |(normalisation, statistic): &(Normalisation, Statistic)| {
-            let points: Vec<(f64, Vec<f64>)> = distances(records, *normalisation, method)
+        let mut cell = |(normalisation, statistic): &(Normalisation, Statistic)| {
+            let points: Vec<(f64, f64)> = distances(records, *normalisation, method)
                 .iter()
                 .filter_map(|record| {
                     let (_, runs) = accuracies.iter().find(|(width, _)| *width == record.width)?;
-                    let errors = runs.iter().map(|accuracy| 1.0 - accuracy).collect();
-                    Some((statistic_of(record, *statistic)?.0, errors))
+                    let errors: Vec<f64> = runs.iter().map(|accuracy| 1.0 - accuracy).collect();
+                    Some((statistic_of(record, *statistic)?.0, mean(&errors)))
                 })
                 .collect();
-            if points.is_empty() {
-                return "-".into();
-            }
-            let (first, second): (Vec<f64>, Vec<f64>) =
-                points.iter().map(|(distance, errors)| (*distance, mean(errors))).unzip();
-            match (spearman(&first, &second), spearman_interval(&points, RESAMPLES, seed)) {
-                (Some(value), Some((low, high))) => format!("{value:.2} [{low:.2}, {high:.2}]"),
-                (Some(value), None) => format!("{value:.2}"),
-                (None, _) => "undefined".into(),
-            }
+            if points.is_empty() { "-".into() } else { rank_correlation(&points, &mut laws, seed) }
         };
-        table.row(std::iter::once(method.title().to_string()).chain(columns.iter().map(cell)).collect());
+        table.row(std::iter::once(method.title().to_string()).chain(columns.iter().map(&mut cell)).collect());
     }
     Some(table)
+}
+
+/// Spearman's rank correlation of some points with its interval; the laws that it takes are kept for others of as many points.
+pub(super) fn rank_correlation(points: &[(f64, f64)], laws: &mut Vec<(usize, Option<RankLaw>)>, seed: u64) -> String {
+    let (first, second): (Vec<f64>, Vec<f64>) = points.iter().copied().unzip();
+    let Some(value) = spearman(&first, &second) else { return "undefined".into() };
+    if laws.iter().all(|(count, _)| *count != points.len()) {
+        laws.push((points.len(), RankLaw::new(points.len(), seed)));
+    }
+    let law = laws.iter().find(|(count, _)| *count == points.len()).and_then(|(_, law)| law.as_ref());
+    match law.map(|law| law.interval(value)) {
+        Some((low, high)) => format!("{value:.2} [{low:.2}, {high:.2}]"),
+        None => format!("{value:.2}"),
+    }
 }
 
 fn correlations(records: &[Record], seed: u64, text: &mut String) {
@@ -336,7 +340,8 @@ fn correlations(records: &[Record], seed: u64, text: &mut String) {
     let _ = writeln!(
         text,
         "## Does the distance predict the test error?\n\nSpearman's rank correlation of distance and mean test error over {} widths of \
-         the sparse family, with the 95 % bootstrap interval (widths resampled, and runs within them; {RESAMPLES} resamples). 1: the \
+         the sparse family, with its 95 % interval (these widths as a sample of many, whose ranks go together as those of normal \
+         numbers do). 1: the \
          order by distance is the order by test error. A column is a normalisation under which the distance is taken, and whether its \
          mean or median over pairs; the networks were trained under {of_training} throughout.\n\n{table}",
         accuracies(records, Family::Sparse).len()

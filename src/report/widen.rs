@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use super::Statistic;
 use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
-use super::figure::{accuracies, accuracy_points, evaluated, statistic_of, trained_name, trained_networks};
-use super::summary::{RESAMPLES, provenance, training_table};
+use super::figure::{accuracies, accuracy_points, evaluated, statistic_of, trained_name, trained_networks, with_ends};
+use super::summary::{provenance, rank_correlation, training_table};
 use super::table::Table;
 use crate::network::Activation;
-use crate::statistics::{confidence_95, mean, spearman, spearman_interval, standard_error, t_quantile_95};
+use crate::statistics::{confidence_95, mean, standard_error, t_quantile_95};
 use crate::study::{DistanceMethod, DistanceRecord, Family, Record, TrainingRecord};
 
 /// The ways, with the style of each and what the paper found of it on ResNet-18 (arXiv 2010.14495, Section 2).
@@ -147,7 +147,7 @@ fn distances(records: &[Record], seed: u64, text: &mut String) {
             table.row(vec![
                 trained_name(runs[0]),
                 match interval {
-                    Some((_, high)) => format!("{sampled:.2e} ± {:.0e}", high - sampled),
+                    Some(ends) => with_ends(sampled, ends),
                     None => format!("{sampled:.2e}"),
                 },
                 of(DistanceMethod::Theorem1).map_or("-".into(), |(value, _)| format!("{value:.2e}")),
@@ -162,20 +162,18 @@ fn distances(records: &[Record], seed: u64, text: &mut String) {
     let _ = writeln!(
         text,
         "## Kernel distance at initialisation\n\nMean squared distance to the infinite-width kernel over the mean square of that kernel, \
-         ± half the 95 % interval over initialisations: of one hidden layer, or of two where a ReLU layer comes before. Masks and weights \
+         with its 95 % interval over initialisations: of one hidden layer, or of two where a ReLU layer comes before. Masks and weights \
          are the theory's, Bernoulli and Gaussian; theory is Theorem 1, and its form for a linear bottleneck, which is unbiased at any rank \
          but keeps a variance that no width removes.\n\n{table}"
     );
-    let (first, second): (Vec<f64>, Vec<f64>) =
-        points.iter().map(|(distance, errors)| (*distance, mean(errors))).unzip();
-    if let (Some(value), Some((low, high))) = (spearman(&first, &second), spearman_interval(&points, RESAMPLES, seed)) {
-        let _ = writeln!(
-            text,
-            "Spearman's rank correlation of that distance and the mean test error over all {} networks: {value:.2} [{low:.2}, {high:.2}] \
-             (95 % bootstrap interval: networks resampled, and runs within them).",
-            points.len()
-        );
-    }
+    let points: Vec<(f64, f64)> = points.iter().map(|(distance, errors)| (*distance, mean(errors))).collect();
+    let _ = writeln!(
+        text,
+        "Spearman's rank correlation of that distance and the mean test error over all {} networks: {} (95 % interval: these networks \
+         as a sample of many, whose ranks go together as those of normal numbers do).",
+        points.len(),
+        rank_correlation(&points, &mut Vec::new(), seed)
+    );
 }
 
 /// The runs of each network of a family.

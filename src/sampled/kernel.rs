@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayView2};
 use rand::RngExt;
 use rayon::prelude::*;
 
-use super::features::{hidden_features, linear_features, scale_of};
+use super::features::{hidden_features, linear_features, scale_of_row};
 use super::vector::add_pair_products;
 use crate::error::{Error, Result};
 use crate::gram::check_inputs;
@@ -19,10 +19,10 @@ const HELD_SUMS: usize = 1 << 24;
 /// Inputs in single precision, feature-major, and the pairs among them.
 #[derive(Clone, Debug)]
 pub struct PairedInputs {
-    /// Shape `(d, samples)`, divided by `scale`.
+    /// Shape `(d, samples)`, each input divided by its scale.
     features: Array2<f32>,
-    /// A power of two near the largest entry, so that single precision suits inputs of any scale.
-    scale: f64,
+    /// A power of two near the largest entry of each input: in single precision inputs of any scales, side by side.
+    scales: Vec<f64>,
     pairs: Vec<(u32, u32)>,
 }
 
@@ -50,11 +50,11 @@ impl PairedInputs {
         let place = |row: usize| used.partition_point(|other| *other < row) as u32;
         let pairs = pairs.iter().map(|(i, j)| (place(*i), place(*j))).collect();
         check_inputs("inputs", inputs)?;
-        let scale = scale_of(inputs);
+        let scales: Vec<f64> = used.iter().map(|row| scale_of_row(inputs.row(*row))).collect();
         let features = Array2::from_shape_fn((inputs.ncols(), used.len()), |(feature, sample)| {
-            (inputs[[used[sample], feature]] / scale) as f32
+            (inputs[[used[sample], feature]] / scales[sample]) as f32
         });
-        Ok(Self { features, scale, pairs })
+        Ok(Self { features, scales, pairs })
     }
 
     /// The input dimension `d`.
@@ -90,6 +90,13 @@ impl PairedInputs {
         ))
     }
 
+    /// From sums of products of scaled features to means over `count`.
+    fn scale_sums(&self, sums: &mut [f64], count: f64) {
+        for (sum, (first, second)) in sums.iter_mut().zip(&self.pairs) {
+            *sum *= self.scales[*first as usize] * self.scales[*second as usize] / count;
+        }
+    }
+
     /// The number of different inputs in pairs.
     pub fn samples(&self) -> usize {
         self.features.ncols()
@@ -98,6 +105,28 @@ impl PairedInputs {
     /// The number of pairs.
     pub fn pairs(&self) -> usize {
         self.pairs.len()
+    }
+
+    /// The places of up to `count` pairs, evenly spread over all.
+    pub(super) fn spread_pairs(&self, count: usize) -> Vec<usize> {
+        let (all, count) = (self.pairs.len(), count.min(self.pairs.len()));
+        (0..count).map(|index| (index as u128 * all as u128 / count as u128) as usize).collect()
+    }
+
+    /// Those pairs alone, with their inputs.
+    pub(super) fn some_pairs(&self, places: &[usize]) -> Self {
+        let pairs: Vec<(u32, u32)> = places.iter().map(|place| self.pairs[*place]).collect();
+        let mut used: Vec<usize> = pairs.iter().flat_map(|(i, j)| [*i as usize, *j as usize]).collect();
+        used.sort_unstable();
+        used.dedup();
+        let place = |row: u32| used.partition_point(|other| *other < row as usize) as u32;
+        Self {
+            features: Array2::from_shape_fn((self.dimension(), used.len()), |(feature, sample)| {
+                self.features[[feature, used[sample]]]
+            }),
+            scales: used.iter().map(|row| self.scales[*row]).collect(),
+            pairs: pairs.into_iter().map(|(i, j)| (place(i), place(j))).collect(),
+        }
     }
 
     /// Random pairs of different rows among `samples`, uniform and independent.
@@ -159,9 +188,38 @@ pub fn sampled_kernels(inputs: &PairedInputs, law: LayerLaw, id: LayerId) -> Res
             sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
         }
     }
-    let factor = inputs.scale * inputs.scale / (law.rows as f64 * law.columns as f64);
-    sums.iter_mut().for_each(|sum| *sum *= factor);
+    inputs.scale_sums(&mut sums, law.rows as f64 * law.columns as f64);
     Ok(sums)
+}
+
+/// The same of consecutive batches of `each` rows of one layer, as if each were a network: one list a batch.
+pub(super) fn batch_kernels(
+    inputs: &PairedInputs,
+    law: LayerLaw,
+    id: LayerId,
+    batches: usize,
+    each: usize,
+) -> Result<Vec<Vec<f64>>> {
+    inputs.check(law)?;
+    let drawn = DrawnLayer::new(law, id);
+    let count = each as f64 * law.columns as f64;
+    (0..batches)
+        .map(|batch| {
+            let mut sums = vec![0.0; inputs.pairs.len()];
+            let end = ((batch + 1) * each).min(law.rows);
+            for start in (batch * each..end).step_by(ROWS) {
+                let mut rows = drawn.rows(start..(start + ROWS).min(end));
+                rows.drop_empty_rows();
+                for features in hidden_features(&rows, law, &inputs.features)?.rows() {
+                    if let Some(features) = features.as_slice() {
+                        add_pair_products(features, &inputs.pairs, &mut sums);
+                    }
+                }
+            }
+            inputs.scale_sums(&mut sums, count);
+            Ok(sums)
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -186,6 +244,12 @@ mod tests {
             };
             let id = LayerId { seed: 2, initialisation: 1, layer: 0 };
             let found = sampled_kernels(&paired, law, id).unwrap();
+            // Three batches of the 150 rows, of two of the pairs.
+            let batches = batch_kernels(&paired.some_pairs(&paired.spread_pairs(2)), law, id, 3, 50).unwrap();
+            for (place, whole) in [(0, found[0]), (1, found[2])] {
+                let mean = batches.iter().map(|batch| batch[place]).sum::<f64>() / 3.0;
+                assert!((mean - whole).abs() <= 1e-12 * whole, "{mean} {whole}");
+            }
             let rows = DrawnLayer::new(law, id).all_rows();
             for ((i, j), found) in pairs.iter().zip(found) {
                 let unit = |row: usize, sample: usize| {
@@ -197,6 +261,38 @@ mod tests {
                 let expected = (0..150).map(|row| unit(row, *i) * unit(row, *j)).sum::<f64>() / (150.0 * 40.0);
                 // Single precision sums of at most 40 terms.
                 assert!((found - expected).abs() <= 1e-5 * expected + 1e-12, "p = {p}: {found} {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn inputs_of_scales_far_apart_stand_side_by_side() {
+        // From 1e-40 to 1e40, of which single precision holds neither relative to the other.
+        let plain = Array::from_shape_fn((4, 30), |(i, j)| ((i * 31 + j * 17) % 23) as f64 / 10.0 - 1.0);
+        let scales = [1e-40, 1.0, 3e20, 1e40];
+        let mut scaled = plain.clone();
+        scaled.rows_mut().into_iter().zip(scales).for_each(|(mut row, scale)| row *= scale);
+        let pairs = [(0, 1), (0, 3), (1, 2), (0, 0), (2, 3)];
+        let id = LayerId { seed: 5, initialisation: 0, layer: 0 };
+        for (p, before) in [(0.2, false), (1.0, false), (0.2, true)] {
+            let law = LayerLaw {
+                rows: 30,
+                columns: 30,
+                connectivity: Connectivity::new(p).unwrap(),
+                mask: MaskFamily::Bernoulli,
+                law: WeightLaw::Gaussian,
+            };
+            let kernels = |inputs: &Array2<f64>| {
+                let mut paired = PairedInputs::new(inputs.view(), &pairs).unwrap();
+                if before {
+                    paired = paired.after(law, LayerId { layer: 1, ..id }, Activation::Relu).unwrap();
+                }
+                sampled_kernels(&paired, law, id).unwrap()
+            };
+            for ((first, second), (plain, scaled)) in pairs.iter().zip(kernels(&plain).iter().zip(kernels(&scaled))) {
+                // The kernel is homogeneous; entries are rounded to single precision anew.
+                let expected = plain * scales[*first] * scales[*second];
+                assert!((scaled / expected - 1.0).abs() < 1e-5, "{first}, {second}, p = {p}: {scaled:e} {expected:e}");
             }
         }
     }

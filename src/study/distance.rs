@@ -6,7 +6,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use ndarray::{Array2, ArrayView1};
 use rayon::prelude::*;
 
-use super::record::DistanceRecord;
+use super::record::{DistanceRecord, draws_tell_error};
 use super::spec::{DistanceMethod, DistanceSpec, Reference, SparseWidth};
 use crate::all_pairs::{PairDistances, all_pairs};
 use crate::arccos::arc_cosine;
@@ -21,7 +21,8 @@ use crate::masked::{
 use crate::network::{Activation, LayerBefore, LayerId, LayerLaw, MaskFamily, WeightLaw};
 use crate::paper;
 use crate::sampled::{
-    AllPairsDistances, Device, PairedInputs, SampledDistances, SampledNetwork, Sweep, TiledInputs, sampled_kernels,
+    AllPairsDistances, Device, PairedInputs, SampledDistances, SampledNetwork, SamplingLaw, Sweep, TiledInputs,
+    sampled_kernels,
 };
 use crate::statistics::{mean, median_interval_95, quantile, root_sum_of_squares, sorted, standard_error};
 use crate::theorem::{Distance, error_of_square, infinite_width_kernel, theorem_1_of_rows};
@@ -86,6 +87,9 @@ struct Distances {
     samples: usize,
     /// The mean over pairs of an input with itself and its error, where those were taken.
     diagonal: Option<(f64, Option<f64>)>,
+    /// The 95 % interval of the mean, and the median freed of its bias, where networks are drawn.
+    mean_interval: Option<(f64, f64)>,
+    median_corrected: Option<f64>,
 }
 
 impl DistanceInputs {
@@ -252,6 +256,9 @@ impl DistanceInputs {
             diagonal: found.diagonal.map(|(mean, _)| mean),
             diagonal_error: found.diagonal.and_then(|(_, error)| error),
             reference_square,
+            mean_low: found.mean_interval.map(|ends| ends.0),
+            mean_high: found.mean_interval.map(|ends| ends.1),
+            median_corrected: found.median_corrected,
         })
     }
 
@@ -287,15 +294,28 @@ impl DistanceInputs {
         let columns = network.before.map_or(d, |before| before.width);
         let layer = law_of(spec, network.width, columns, network.connectivity);
         let initialisations = spec.draws(network, d);
-        let drawn = SampledDistances::draw(&self.sampled, before, layer, seed, initialisations, reference)?;
+        let drawn = SampledDistances::draw(&self.sampled, before, layer, seed, initialisations, reference.clone())?;
+        let mut spread = Spread::of_random_pairs(&drawn.by_pair());
+        let by_initialisation = drawn.by_initialisation();
+        let (mut mean_interval, mut median_corrected) = (None, None);
+        let of_pairs = spread.median_interval.take();
+        if tells_error(network, d, by_initialisation) {
+            let law = SamplingLaw::find(&self.sampled, before, layer, seed, initialisations, &reference)?;
+            mean_interval = law.mean_interval(spread.mean);
+            let median = spread.quartiles.zip(of_pairs).and_then(|(quartiles, ends)| law.median(quartiles[1], ends));
+            median_corrected = median.map(|(corrected, _)| corrected);
+            spread.median_interval = median.map(|(_, interval)| interval);
+        }
         Ok(Distances {
             connectivity: network.connectivity,
-            spread: Spread::of_random_pairs(&drawn.by_pair()),
+            spread,
             parts: drawn.bias_and_variance(),
             part_errors: [None; 2],
-            mean_error_samples: standard_error(drawn.by_initialisation()),
+            mean_error_samples: standard_error(by_initialisation),
             samples: initialisations,
             diagonal: None,
+            mean_interval,
+            median_corrected,
         })
     }
 
@@ -338,6 +358,8 @@ impl DistanceInputs {
             mean_error_samples: error(0, 1.0),
             samples: if sampled { spec.masks } else { 0 },
             diagonal: None,
+            mean_interval: None,
+            median_corrected: None,
         })
     }
 
@@ -366,6 +388,15 @@ impl DistanceInputs {
             }
         };
         let samples = self.values.nrows();
+        let mean_interval = if tells_error(network, self.dimension(), &found.off_diagonal) {
+            // Of the same networks, on some of the random pairs: relative to the distance it differs little from that over all pairs.
+            let layer = law_of(spec, network.width, self.dimension(), network.connectivity);
+            let reference = self.limits(spec, network)?;
+            let law = SamplingLaw::find(&self.sampled, None, layer, seed, found.off_diagonal.len(), &reference)?;
+            law.mean_interval(mean(&found.off_diagonal))
+        } else {
+            None
+        };
         Ok(Distances {
             connectivity: network.connectivity,
             spread: Spread {
@@ -380,6 +411,8 @@ impl DistanceInputs {
             mean_error_samples: standard_error(&found.off_diagonal),
             samples: found.off_diagonal.len(),
             diagonal: Some((mean(&found.diagonal), standard_error(&found.diagonal))),
+            mean_interval,
+            median_corrected: None,
         })
     }
 
@@ -414,6 +447,8 @@ impl DistanceInputs {
             mean_error_samples: None,
             samples: 0,
             diagonal: None,
+            mean_interval: None,
+            median_corrected: None,
         })
     }
 
@@ -435,12 +470,20 @@ impl DistanceInputs {
             mean_error_samples: None,
             samples: 0,
             diagonal: None,
+            mean_interval: None,
+            median_corrected: None,
         }
     }
 }
 
 fn law_of(spec: &DistanceSpec, rows: usize, columns: usize, connectivity: Connectivity) -> LayerLaw {
     LayerLaw { rows, columns, connectivity, mask: spec.mask, law: spec.law }
+}
+
+/// Whether the distances of drawn networks, one a network, tell how far their mean may be from the truth.
+fn tells_error(network: &SparseWidth, dimension: usize, distances: &[f64]) -> bool {
+    standard_error(distances)
+        .is_some_and(|error| draws_tell_error(network.weights(dimension), distances.len(), mean(distances), error))
 }
 
 /// Networks of a study from a place on, as they are drawn over all pairs together, or the one at that place.

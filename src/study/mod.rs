@@ -34,6 +34,7 @@
 //! # Ok::<(), sparsewidth::Error>(())
 //! ```
 
+mod checks;
 mod distance;
 mod journal;
 mod optimum;
@@ -55,6 +56,7 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 use serde::Serialize;
 
+pub use checks::{Check, Quantity, Tests};
 pub use distance::DistanceInputs;
 pub use journal::{JOURNAL, Journal};
 pub use optimum::{CurvePoint, Optimum, OptimumMethod, OptimumReport, OptimumSpec};
@@ -67,7 +69,7 @@ pub use training_spec::{
     EvaluationSet, Family, MOST_SAMPLES, TrainedNetwork, TrainingStudySpec, heat_map_networks, paper_networks,
 };
 pub use tune::{Tried, TuneReport, TuneSpec, Tuned};
-pub use verify::{Cell, Check, PaperPoint, Quantity, Tests, VerifyReport, VerifySpec};
+pub use verify::{Cell, PaperPoint, VerifyReport, VerifySpec};
 pub use widen::widened_networks;
 
 use crate::data::Normalisation;

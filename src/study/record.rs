@@ -49,6 +49,9 @@ impl Record {
                     record.variance_error,
                     record.diagonal,
                     record.diagonal_error,
+                    record.mean_low,
+                    record.mean_high,
+                    record.median_corrected,
                 ];
                 let finite = errors
                     .iter()
@@ -114,7 +117,8 @@ pub struct DistanceRecord {
     /// Median over pairs. Of sampled networks: of each pair's mean over few initialisations, which is biased downwards; none
     /// over all pairs.
     pub median: Option<f64>,
-    /// Lower end of the median's 95 % confidence interval over all pairs of the data, from the order statistics of these.
+    /// Lower end of the median's 95 % confidence interval over all pairs of the data: from the order statistics of these, and of sampled
+    /// networks from their law as well, around `median_corrected`.
     pub median_low: Option<f64>,
     /// Its upper end.
     pub median_high: Option<f64>,
@@ -139,6 +143,16 @@ pub struct DistanceRecord {
     /// a unit for distances of networks whose limits differ.
     #[serde(default)]
     pub reference_square: Option<f64>,
+    /// Lower end of the 95 % confidence interval of the mean on these very pairs, where networks are sampled and their draws tell it
+    /// ([`SamplingLaw`](crate::sampled::SamplingLaw)).
+    #[serde(default)]
+    pub mean_low: Option<f64>,
+    /// Its upper end.
+    #[serde(default)]
+    pub mean_high: Option<f64>,
+    /// `median` of sampled networks, freed of its bias.
+    #[serde(default)]
+    pub median_corrected: Option<f64>,
 }
 
 impl DistanceRecord {
@@ -152,9 +166,13 @@ impl DistanceRecord {
         }
         let Self { width, before, connectivity, .. } = *self;
         let network = SparseWidth { width, before, connectivity, even_connectivity: None };
-        let weights = network.weights(self.dimension) * self.samples as f64;
-        weights >= 1000.0 && error * (self.samples as f64).sqrt() <= 3.0 * self.mean
+        draws_tell_error(network.weights(self.dimension), self.samples, self.mean, error)
     }
+}
+
+/// See [`DistanceRecord::has_reliable_error`]; `weights` are those expected in a network.
+pub(super) fn draws_tell_error(weights: f64, samples: usize, mean: f64, error: f64) -> bool {
+    weights * samples as f64 >= 1000.0 && error * (samples as f64).sqrt() <= 3.0 * mean
 }
 
 impl TrainingRecord {
