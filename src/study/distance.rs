@@ -60,17 +60,23 @@ struct Spread {
     mean_error: Option<f64>,
     median_interval: Option<(f64, f64)>,
     quartiles: Option<[f64; 3]>,
+    /// The largest relative error of the quartiles, where they come from a histogram.
+    resolution: Option<f64>,
 }
 
 impl Spread {
-    fn of_random_pairs(distances: &[f64]) -> Self {
+    /// Of distances pair by pair, of some or all pairs of the data.
+    fn of_pairs(distances: &[f64], pairs_of_data: Option<usize>) -> Self {
         let ordered = sorted(distances);
+        let quartiles = [0.25, 0.5, 0.75].map(|level| quantile(&ordered, level));
+        let takes_all = pairs_of_data == Some(distances.len());
         Self {
             pairs: distances.len(),
             mean: mean(distances),
-            mean_error: standard_error(distances),
-            median_interval: Some(median_interval_95(&ordered)),
-            quartiles: Some([0.25, 0.5, 0.75].map(|level| quantile(&ordered, level))),
+            mean_error: if takes_all { Some(0.0) } else { standard_error(distances) },
+            median_interval: Some(if takes_all { (quartiles[1], quartiles[1]) } else { median_interval_95(&ordered) }),
+            quartiles: Some(quartiles),
+            resolution: None,
         }
     }
 }
@@ -143,6 +149,10 @@ impl DistanceInputs {
     /// The normalisation of the inputs.
     pub fn normalisation(&self) -> Normalisation {
         self.normalisation
+    }
+
+    fn pairs_of_data(&self) -> Option<usize> {
+        PairedInputs::all_pairs(self.values.nrows())
     }
 
     /// The input dimension `d`.
@@ -252,6 +262,8 @@ impl DistanceInputs {
             diagonal: found.diagonal.map(|(mean, _)| mean),
             diagonal_error: found.diagonal.and_then(|(_, error)| error),
             reference_square,
+            pairs_of_data: self.pairs_of_data().filter(|_| spread.pairs > 0),
+            quantile_resolution: spread.resolution,
         })
     }
 
@@ -290,7 +302,7 @@ impl DistanceInputs {
         let drawn = SampledDistances::draw(&self.sampled, before, layer, seed, initialisations, reference)?;
         Ok(Distances {
             connectivity: network.connectivity,
-            spread: Spread::of_random_pairs(&drawn.by_pair()),
+            spread: Spread::of_pairs(&drawn.by_pair(), self.pairs_of_data()),
             parts: drawn.bias_and_variance(),
             part_errors: [None; 2],
             mean_error_samples: standard_error(drawn.by_initialisation()),
@@ -332,7 +344,7 @@ impl DistanceInputs {
         let sampled = found.iter().any(|(moments, ..)| moments.method == Method::Sampling);
         Ok(Distances {
             connectivity: network.connectivity,
-            spread: Spread::of_random_pairs(&by_pair),
+            spread: Spread::of_pairs(&by_pair, self.pairs_of_data()),
             parts: Some((v2 * bias_squared, v2 * variance)),
             part_errors: [error(1, d2), error(2, d2)],
             mean_error_samples: error(0, 1.0),
@@ -374,6 +386,7 @@ impl DistanceInputs {
                 mean_error: None,
                 median_interval: None,
                 quartiles: None,
+                resolution: None,
             },
             parts: None,
             part_errors: [None; 2],
@@ -403,6 +416,7 @@ impl DistanceInputs {
                 mean_error: None,
                 median_interval: None,
                 quartiles: Some([0.25, 0.5, 0.75].map(|level| v2 * found.distance.quantile(level))),
+                resolution: found.distance.resolution(),
             },
             parts: Some((v2 * found.bias_squared.mean(), v2 * found.variance.mean())),
             part_errors: [None; 2],
@@ -424,6 +438,7 @@ impl DistanceInputs {
                 mean_error: None,
                 median_interval: None,
                 quartiles: Some([v2 * distance.total(); 3]),
+                resolution: None,
             },
             parts: Some((v2 * distance.bias_squared, v2 * distance.variance)),
             part_errors: [None; 2],
