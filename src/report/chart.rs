@@ -201,7 +201,7 @@ impl Picture for Chart {
 
 fn line_width(level: u32) -> u32 {
     // Beyond, it would be a band.
-    LINE + WIDER * level.min(3)
+    LINE + WIDER * level.min(2)
 }
 
 /// The colour of a style: after one round of the palette paler, so that no two of sixteen are alike.
@@ -218,7 +218,7 @@ where
     DB: DrawingBackend,
     C: Clone + 'static,
 {
-    let size = (4 + 2 * level.min(3)) * factor;
+    let size = (4 + 2 * level.min(2)) * factor;
     match marker % 4 {
         0 => Circle::new(at, size, colour(style).filled()).into_dyn(),
         1 => TriangleMarker::new(at, size + factor, colour(style).filled()).into_dyn(),

@@ -22,7 +22,7 @@ const MOST_BEYOND: usize = 12;
 pub(super) const USUAL_ROWS: u32 = 4;
 
 /// Lines nearer to each other than this, in pixels, are one to the eye.
-const HIDES: f64 = 2.0;
+const HIDES: f64 = 1.5;
 /// About the height of the axes, in pixels.
 const HEIGHT: f64 = 460.0;
 /// The axes of a chart, what is drawn of its series, and the words around it.
@@ -195,14 +195,14 @@ fn levels(lines: &[Vec<Vec<(f64, f64)>>]) -> Vec<u32> {
                 let passes = |at: (f64, f64)| height(&lines[*other], at.0).is_some_and(|y| (y - at.1).abs() <= reach);
                 passes(from) && passes(middle) && passes(to)
             };
-            length += own;
+            length += to.0 - from.0;
             let others: Vec<usize> = (index + 1..lines.len()).filter(below).collect();
             if let Some(highest) = others.iter().map(|other| levels[*other]).max() {
-                hidden += own;
+                hidden += to.0 - from.0;
                 level = level.max(highest + 1);
             }
         }
-        // A line that shows for half of its length can be followed.
+        // A line that shows over half of its abscissas can be followed: a steep part has few.
         if hidden > 0.0 && hidden >= 0.5 * length {
             levels[index] = level;
         }
