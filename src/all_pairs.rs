@@ -3,7 +3,7 @@
 //! What the expansion ([`Moments`](crate::masked::Moments)) takes of a pair are sums over entries of products of powers: `x.y`,
 //! `sum x^2 y^2`, `sum x^3 y`, `sum x y^3`, and `sum x^4`, `sum y^4` of each input. Over two sets the first four are matrix
 //! products of elementwise powers, made tile by tile, so that no `N x N` matrix is ever held: means are added up, and quantiles
-//! come from histograms ([`LogHistogram`]).
+//! come from histograms where pairs are many ([`LogHistogram`]).
 //!
 //! The products take `4 d` multiply-adds a pair, which is the limit from some hundred entries on; beside them a pair takes about 60
 //! operations, and 25 more a network.
@@ -25,7 +25,7 @@ use crate::statistics::LogHistogram;
 /// Inputs of a tile's rows and columns. Four products of this size and their factors stay in a second-level cache.
 const TILE: usize = 192;
 
-/// A mean over pairs with the histogram of the values.
+/// A mean over pairs with their values, as a histogram where those are many.
 #[derive(Clone, Debug, Default)]
 pub struct Distribution {
     sum: f64,
@@ -38,9 +38,14 @@ impl Distribution {
         self.sum / self.histogram.count() as f64
     }
 
-    /// The quantile at `level`, to a relative [`LogHistogram::RESOLUTION`].
+    /// The quantile at `level`: exact of few pairs, otherwise with the relative error that [`Distribution::resolution`] gives.
     pub fn quantile(&self, level: f64) -> f64 {
         self.histogram.quantile(level)
+    }
+
+    /// The largest relative error of a quantile; none where they are exact.
+    pub fn resolution(&self) -> Option<f64> {
+        (!self.histogram.is_exact()).then_some(LogHistogram::RESOLUTION)
     }
 
     fn merge(&mut self, other: &Self) {

@@ -7,7 +7,7 @@ use sparsewidth::Result;
 use sparsewidth::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS};
 use sparsewidth::data::{CLASSES, DataSource, Normalisation};
 use sparsewidth::report::{
-    Statistic, diagonal_table, distance_chart, distance_table, parts_chart, parts_table, write_chart,
+    Statistic, diagonal_table, distance_chart, distance_table, distance_words, parts_chart, parts_table, write_chart,
 };
 use sparsewidth::study::{DistanceMethod, DistanceSpec, SparseWidth, StudySpec};
 
@@ -75,11 +75,9 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
             if table.is_empty() {
                 continue;
             }
-            common.say(&format!(
-                "Distance, {} over pairs, {}\n\n{table}\n",
-                statistic.name(),
-                normalisation.title()
-            ))?;
+            let words = distance_words(&records, normalisation, statistic);
+            let name = statistic.name();
+            common.say(&format!("Distance, {name} over pairs, {}\n\n{table}\n{words}\n\n", normalisation.title()))?;
             if let (Some(folder), Some(chart)) = (&args.out, distance_chart(&records, normalisation, statistic)) {
                 let name = format!("distance-{}-{}", normalisation.name(), statistic.name());
                 write_chart(folder, &name, &chart)?;

@@ -29,7 +29,7 @@ pub struct OptimumArgs {
     /// for other data]
     #[arg(long, value_name = "N")]
     outputs: Option<usize>,
-    /// Random pairs of inputs
+    /// Random pairs of inputs; where the data has no more pairs, each of these once
     #[arg(long, default_value_t = 1_000, value_name = "N")]
     pairs: usize,
     /// Minimise the median over pairs instead of the mean, which few pairs can dominate

@@ -103,7 +103,7 @@ pub struct ImagesOption {
 /// How kernels are sampled and averaged.
 #[derive(Args)]
 pub struct SamplingOptions {
-    /// Random pairs of inputs
+    /// Random pairs of inputs; where the data has no more pairs, each of these once
     #[arg(long, default_value_t = 10_000, value_name = "N")]
     pub pairs: usize,
     /// Initialisations of each sampled network; more where that draws fewer than 20,000 weights in all (not over all pairs)

@@ -30,7 +30,7 @@ pub struct VerifyArgs {
     /// Hidden widths
     #[arg(long, value_delimiter = ',', default_values_t = [8, 64], value_name = "LIST")]
     widths: Vec<usize>,
-    /// Random pairs of inputs per cell
+    /// Random pairs of inputs per cell; where the data has no more pairs, each of these once
     #[arg(long, default_value_t = 16, value_name = "N")]
     pairs: usize,
     /// Masks of networks and theory; for those of a fixed count the theory samples masks, beyond 20 entries, which takes minutes
@@ -97,7 +97,7 @@ pub fn run(args: VerifyArgs, common: &Common) -> Result<()> {
         ),
     };
     let text = format!(
-        "# Theorem 1 against sampled networks\n\n{verdict}\n\n{}\nEach cell, {} masks, {} initialisations, {} pairs that count alike:\n\n{}",
+        "# Theorem 1 against sampled networks\n\n{verdict}\n\n{}\nEach cell, {} masks, {} initialisations, at most {} pairs, which count alike:\n\n{}",
         verify_tests(&report),
         report.spec.mask.title(),
         report.spec.initialisations,
@@ -107,7 +107,10 @@ pub fn run(args: VerifyArgs, common: &Common) -> Result<()> {
     let text = if report.paper.is_empty() {
         text
     } else {
-        format!("{text}\nEq. (4) beside Theorem 1 at n p = 8, means over 200 pairs:\n\n{}", paper_table(&report))
+        format!(
+            "{text}\nEq. (4) beside Theorem 1 at n p = 8, means over 200 pairs, or all that there are:\n\n{}",
+            paper_table(&report)
+        )
     };
     let json = json_lines(std::slice::from_ref(&report))?;
     if let Some(folder) = &args.out {

@@ -58,7 +58,7 @@ pub struct WidenArgs {
     /// Normalisation, of training and of kernels
     #[arg(long, value_enum, default_value_t = NormalisationOption::Pixel)]
     normalisation: NormalisationOption,
-    /// Random pairs of inputs for the kernel distance
+    /// Random pairs of inputs for the kernel distance; where the data has no more pairs, each of these once
     #[arg(long, default_value_t = 10_000, value_name = "N")]
     pairs: usize,
     /// Initialisations of each sampled network

@@ -104,6 +104,7 @@ pub fn read_records(folder: &Path) -> Result<Vec<Record>> {
 /// # Errors
 /// Where it cannot be drawn or written.
 pub fn write_chart(folder: &Path, name: &str, chart: &impl Picture) -> Result<()> {
-    write_atomically(&folder.join(format!("{name}.svg")), chart.svg()?.as_bytes())?;
-    write_atomically(&folder.join(format!("{name}.png")), &chart.png()?)
+    let (svg, png) = (chart.svg()?, chart.png()?);
+    write_atomically(&folder.join(format!("{name}.svg")), svg.as_bytes())?;
+    write_atomically(&folder.join(format!("{name}.png")), &png)
 }

@@ -93,7 +93,7 @@ pub fn optimum_chart(report: &OptimumReport) -> Chart {
             "Kernel distance at {} weights, {} over {} pairs, {}",
             spec.weights,
             if spec.median { "median" } else { "mean" },
-            spec.pairs,
+            if report.pairs > 0 { report.pairs } else { spec.pairs },
             spec.normalisation.title()
         ),
         x_label: "width".into(),
@@ -101,6 +101,7 @@ pub fn optimum_chart(report: &OptimumReport) -> Chart {
         y_label: "mean squared distance to the infinite-width kernel".into(),
         y_scale: Scale::Logarithmic,
         fenced: true,
+        note: String::new(),
         right_label: String::new(),
         series: vec![
             series(OptimumMethod::Theorem1, 1, Line::Solid, &|point| point.theorem1),

@@ -19,9 +19,6 @@ const WAYS: [(Family, usize, &str); 4] = [
     (Family::NonlinearBottleneck, 3, "does not help"),
 ];
 
-/// The least distance of two ticks on the logarithmic axis.
-const NEAR: f64 = 0.2;
-
 /// Mean best test accuracy against width with 95 % intervals over runs, a line per way, and the level of the dense base network; none
 /// without training records.
 pub fn widen_chart(records: &[Record]) -> Option<Chart> {
@@ -39,9 +36,11 @@ pub fn widen_chart(records: &[Record]) -> Option<Chart> {
         let level = mean(&base.iter().map(|run| run.best_accuracy).collect::<Vec<_>>());
         let abscissas = series.iter().flat_map(|series: &ChartSeries| series.points.iter().map(|point| point.x));
         let (first, last) = (abscissas.clone().fold(f64::INFINITY, f64::min), abscissas.fold(0.0, f64::max));
-        let points = [first, last].map(|x| ChartPoint { x, y: level, interval: None }).to_vec();
-        let label = format!("dense, width {}", base[0].width);
-        series.push(ChartSeries { label, style: 4, line: Line::Dashed, marked: false, right: false, points });
+        if first < last {
+            let points = [first, last].map(|x| ChartPoint { x, y: level, interval: None }).to_vec();
+            let label = format!("dense, width {}", base[0].width);
+            series.push(ChartSeries { label, style: 4, line: Line::Dashed, marked: false, right: false, points });
+        }
     }
     (!series.is_empty()).then(|| Chart {
         title: format!(
@@ -54,6 +53,7 @@ pub fn widen_chart(records: &[Record]) -> Option<Chart> {
         y_label: format!("best {} accuracy (mean, 95 % interval)", evaluated(run)),
         y_scale: Scale::Linear,
         fenced: true,
+        note: String::new(),
         right_label: String::new(),
         series,
     })
@@ -88,6 +88,7 @@ pub fn widen_distance_chart(records: &[Record]) -> Option<Chart> {
         y_label: "mean squared distance / mean squared infinite-width kernel".into(),
         y_scale: Scale::Logarithmic,
         fenced: true,
+        note: String::new(),
         right_label: String::new(),
         series,
     })
@@ -219,16 +220,9 @@ fn gain(runs: &[f64], base: &[f64]) -> String {
     }
 }
 
-/// The abscissas of some series, from the first series on, but for those too near another for their labels.
+/// The abscissas of some series.
 fn ticks(series: &[ChartSeries]) -> Vec<f64> {
-    let mut ticks: Vec<f64> = Vec::new();
-    for x in series.iter().flat_map(|series| series.points.iter().map(|point| point.x)) {
-        if ticks.iter().all(|tick| (x / tick).ln().abs() > NEAR) {
-            ticks.push(x);
-        }
-    }
-    ticks.sort_by(f64::total_cmp);
-    ticks
+    series.iter().flat_map(|series| series.points.iter().map(|point| point.x)).collect()
 }
 
 #[cfg(test)]

@@ -129,7 +129,15 @@ impl PairedInputs {
         }
     }
 
-    /// Random pairs of different rows among `samples`, uniform and independent.
+    /// The number of pairs of different rows among `samples`; none beyond what can be counted.
+    pub fn all_pairs(samples: usize) -> Option<usize> {
+        // One of the two is even.
+        let (first, second) = (samples, samples.saturating_sub(1));
+        if first % 2 == 0 { (first / 2).checked_mul(second) } else { first.checked_mul(second / 2) }
+    }
+
+    /// Random pairs of different rows among `samples`, uniform and independent; or each of the `samples (samples - 1) / 2` pairs once, in
+    /// order, where at least so many are asked for. A kernel is symmetric, so that a pair in either order is one pair.
     ///
     /// # Errors
     /// Where there are fewer than two samples, or no pair is asked for.
@@ -144,6 +152,11 @@ impl PairedInputs {
         }
         if count == 0 {
             return Err(Error::value("pairs", 0, "must be at least 1", "give a positive number"));
+        }
+        if Self::all_pairs(samples).is_some_and(|all| count >= all) {
+            return Ok((0..samples)
+                .flat_map(|first| (first + 1..samples).map(move |second| (first, second)))
+                .collect());
         }
         let mut stream = Stream::new(seed, Purpose::Pairs, 0, 0);
         Ok((0..count)
@@ -299,13 +312,26 @@ mod tests {
 
     #[test]
     fn random_pairs_are_of_different_rows() {
-        let pairs = PairedInputs::random_pairs(3, 600, 1).unwrap();
+        let pairs: Vec<_> = (0..300).flat_map(|seed| PairedInputs::random_pairs(3, 2, seed).unwrap()).collect();
         assert!(pairs.iter().all(|(i, j)| i != j && *i < 3 && *j < 3));
         // Six ordered pairs, 100 each expected; five standard deviations are 46.
         for pair in [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)] {
             let count = pairs.iter().filter(|other| **other == pair).count();
             assert!(count.abs_diff(100) < 46, "{pair:?}: {count}");
         }
+        // All but one of 4,950: some twice. All of them, and more: each once.
+        let distinct = |count: usize| {
+            let mut pairs = PairedInputs::random_pairs(100, count, 1).unwrap();
+            pairs.iter_mut().for_each(|pair| *pair = (pair.0.min(pair.1), pair.0.max(pair.1)));
+            let drawn = pairs.len();
+            pairs.sort_unstable();
+            pairs.dedup();
+            (drawn, pairs.len())
+        };
+        assert!(distinct(4_949).0 == 4_949 && distinct(4_949).1 < 4_900);
+        assert_eq!([4_950, 4_951, 1_000_000].map(distinct), [(4_950, 4_950); 3]);
+        assert_eq!([0, 1, 2, 3, 4].map(PairedInputs::all_pairs), [0, 0, 1, 3, 6].map(Some));
+        assert_eq!(PairedInputs::all_pairs(usize::MAX), None);
         assert!(PairedInputs::random_pairs(1, 1, 0).is_err() && PairedInputs::random_pairs(2, 0, 0).is_err());
     }
 }

@@ -61,17 +61,23 @@ struct Spread {
     mean_error: Option<f64>,
     median_interval: Option<(f64, f64)>,
     quartiles: Option<[f64; 3]>,
+    /// The largest relative error of the quartiles, where they come from a histogram.
+    resolution: Option<f64>,
 }
 
 impl Spread {
-    fn of_random_pairs(distances: &[f64]) -> Self {
+    /// Of distances pair by pair, of some or all pairs of the data.
+    fn of_pairs(distances: &[f64], pairs_of_data: Option<usize>) -> Self {
         let ordered = sorted(distances);
+        let quartiles = [0.25, 0.5, 0.75].map(|level| quantile(&ordered, level));
+        let takes_all = pairs_of_data == Some(distances.len());
         Self {
             pairs: distances.len(),
             mean: mean(distances),
-            mean_error: standard_error(distances),
-            median_interval: Some(median_interval_95(&ordered)),
-            quartiles: Some([0.25, 0.5, 0.75].map(|level| quantile(&ordered, level))),
+            mean_error: if takes_all { Some(0.0) } else { standard_error(distances) },
+            median_interval: Some(if takes_all { (quartiles[1], quartiles[1]) } else { median_interval_95(&ordered) }),
+            quartiles: Some(quartiles),
+            resolution: None,
         }
     }
 }
@@ -147,6 +153,10 @@ impl DistanceInputs {
     /// The normalisation of the inputs.
     pub fn normalisation(&self) -> Normalisation {
         self.normalisation
+    }
+
+    fn pairs_of_data(&self) -> Option<usize> {
+        PairedInputs::all_pairs(self.values.nrows())
     }
 
     /// The input dimension `d`.
@@ -259,6 +269,8 @@ impl DistanceInputs {
             mean_low: found.mean_interval.map(|ends| ends.0),
             mean_high: found.mean_interval.map(|ends| ends.1),
             median_corrected: found.median_corrected,
+            pairs_of_data: self.pairs_of_data().filter(|_| spread.pairs > 0),
+            quantile_resolution: spread.resolution,
         })
     }
 
@@ -295,7 +307,7 @@ impl DistanceInputs {
         let layer = law_of(spec, network.width, columns, network.connectivity);
         let initialisations = spec.draws(network, d);
         let drawn = SampledDistances::draw(&self.sampled, before, layer, seed, initialisations, reference.clone())?;
-        let mut spread = Spread::of_random_pairs(&drawn.by_pair());
+        let mut spread = Spread::of_pairs(&drawn.by_pair(), self.pairs_of_data());
         let by_initialisation = drawn.by_initialisation();
         let (mut mean_interval, mut median_corrected) = (None, None);
         let of_pairs = spread.median_interval.take();
@@ -352,7 +364,7 @@ impl DistanceInputs {
         let sampled = found.iter().any(|(moments, ..)| moments.method == Method::Sampling);
         Ok(Distances {
             connectivity: network.connectivity,
-            spread: Spread::of_random_pairs(&by_pair),
+            spread: Spread::of_pairs(&by_pair, self.pairs_of_data()),
             parts: Some((v2 * bias_squared, v2 * variance)),
             part_errors: [error(1, d2), error(2, d2)],
             mean_error_samples: error(0, 1.0),
@@ -405,6 +417,7 @@ impl DistanceInputs {
                 mean_error: None,
                 median_interval: None,
                 quartiles: None,
+                resolution: None,
             },
             parts: None,
             part_errors: [None; 2],
@@ -441,6 +454,7 @@ impl DistanceInputs {
                 mean_error: None,
                 median_interval: None,
                 quartiles: Some([0.25, 0.5, 0.75].map(|level| v2 * found.distance.quantile(level))),
+                resolution: found.distance.resolution(),
             },
             parts: Some((v2 * found.bias_squared.mean(), v2 * found.variance.mean())),
             part_errors: [None; 2],
@@ -464,6 +478,7 @@ impl DistanceInputs {
                 mean_error: None,
                 median_interval: None,
                 quartiles: Some([v2 * distance.total(); 3]),
+                resolution: None,
             },
             parts: Some((v2 * distance.bias_squared, v2 * distance.variance)),
             part_errors: [None; 2],

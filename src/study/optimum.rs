@@ -26,7 +26,7 @@ pub struct OptimumSpec {
     pub weights: usize,
     /// Outputs of the dense last layer that the budget pays for; 0 for the first layer alone.
     pub outputs: usize,
-    /// Random pairs of inputs.
+    /// Random pairs of inputs; where the data has no more pairs, each of these once.
     pub pairs: usize,
     /// Whether the median over pairs is minimised, not the mean.
     pub median: bool,
@@ -115,6 +115,9 @@ pub struct OptimumReport {
     pub spec: OptimumSpec,
     /// Input dimension `d`.
     pub dimension: usize,
+    /// Number of pairs; 0 in older reports.
+    #[serde(default)]
+    pub pairs: usize,
     /// SHA-256 of the data.
     pub checksum: String,
     /// Version of the program.
@@ -211,6 +214,7 @@ impl OptimumSpec {
         Ok(OptimumReport {
             spec: self.clone(),
             dimension,
+            pairs: search.pairs.len(),
             checksum: inputs.checksum.clone(),
             version: env!("CARGO_PKG_VERSION").into(),
             optima,

@@ -98,7 +98,7 @@ pub struct DistanceRecord {
     pub weight_variance: f64,
     /// Reference kernel: `analytic` or `dense:N`.
     pub reference: String,
-    /// Number of pairs; 0 for formulas that take no inputs.
+    /// Number of pairs, random ones or all; 0 for formulas that take no inputs.
     pub pairs: usize,
     /// Initialisations where networks are sampled, masks per pair where masks are (for any pair); 0 where nothing is.
     pub samples: usize,
@@ -110,7 +110,8 @@ pub struct DistanceRecord {
     pub precision: String,
     /// Mean over pairs. An unbiased estimate: where it is far below its standard error it can come out negative.
     pub mean: f64,
-    /// Standard error of the mean as an estimate over all pairs of the data.
+    /// Standard error of the mean as an estimate over all pairs of the data, beside `mean_error_samples`; 0 where all were taken one by
+    /// one, none where they were taken together.
     pub mean_error_pairs: Option<f64>,
     /// Standard error of the mean on these very pairs, from the initialisations or the masks; a bound where nothing is sampled.
     pub mean_error_samples: Option<f64>,
@@ -153,9 +154,21 @@ pub struct DistanceRecord {
     /// `median` of sampled networks, freed of its bias.
     #[serde(default)]
     pub median_corrected: Option<f64>,
+    /// Number of pairs of different inputs that the data has; none for formulas that take no inputs, and in older records.
+    #[serde(default)]
+    pub pairs_of_data: Option<usize>,
+    /// The largest relative error of median and quartiles where those come from a histogram; none where they are exact.
+    #[serde(default)]
+    pub quantile_resolution: Option<f64>,
 }
 
 impl DistanceRecord {
+    /// Whether its pairs are a random sample of those of the data: not all of them, nor none.
+    pub fn samples_pairs(&self) -> bool {
+        let takes_all = matches!(self.method, DistanceMethod::SampledAll | DistanceMethod::MomentsAll);
+        self.pairs > 0 && !takes_all && self.pairs_of_data != Some(self.pairs)
+    }
+
     /// Whether the standard error over samples can be trusted. Networks of next to no weights have a distance of so long a
     /// tail that it is mostly found in draws not made: told by fewer than 1,000 weights expected in all draws, or a
     /// coefficient of variation between draws above 3.

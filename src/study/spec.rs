@@ -316,7 +316,7 @@ pub struct DistanceSpec {
     pub networks: Vec<SparseWidth>,
     /// The methods.
     pub methods: Vec<DistanceMethod>,
-    /// Random pairs of different inputs.
+    /// Random pairs of different inputs; where the data has no more pairs, each of these once.
     pub pairs: usize,
     /// Initialisations of sampled networks; more where that draws fewer than [`DistanceSpec::LEAST_WEIGHTS`] weights in all, but
     /// not over all pairs.

@@ -26,7 +26,7 @@ pub struct VerifySpec {
     pub weights_per_row: Vec<f64>,
     /// Widths `n`.
     pub widths: Vec<usize>,
-    /// Random pairs of inputs per cell, which count alike.
+    /// Random pairs of inputs per cell, which count alike; where the data has no more pairs, each of these once.
     pub pairs: usize,
     /// The masks of the drawn networks and of the theory.
     pub mask: MaskFamily,
