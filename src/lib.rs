@@ -42,7 +42,7 @@
 //! | [`sampled`] | kernels of drawn networks |
 //! | [`study`] | specs in, records out, through a journal |
 //! | [`report`] | records in; tables, files and pictures out |
-//! | [`random`], [`statistics`], [`linalg`], [`files`] | what all of these need |
+//! | [`random`], [`statistics`], [`linalg`], [`files`], [`numbers`] | what all of these need |
 //!
 //! # An example
 //!
@@ -81,6 +81,7 @@ pub mod gram;
 pub mod linalg;
 pub mod masked;
 pub mod network;
+pub mod numbers;
 pub mod paper;
 pub mod random;
 pub mod report;
