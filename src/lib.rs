@@ -78,6 +78,7 @@ pub mod data;
 mod error;
 pub mod files;
 pub mod gram;
+mod kind;
 pub mod linalg;
 pub mod masked;
 pub mod network;
