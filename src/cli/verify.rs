@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use sparsewidth::data::{DataSource, Normalisation};
 use sparsewidth::files::{make_writable_folder, write_atomically};
+use sparsewidth::numbers::{count, listed_count, number, share};
 use sparsewidth::report::{
     paper_chart, paper_table, verify_scores_chart, verify_table, verify_tests, verify_values_chart, write_chart,
 };
@@ -14,36 +15,37 @@ use sparsewidth::{Error, Result};
 use super::Common;
 use super::options::{MaskOption, NormalisationOption};
 use super::output::{json_lines, print};
+use super::values::{path, source};
 
 #[derive(Args)]
 pub struct VerifyArgs {
     /// Inputs to verify on, instead of Gaussian ones of dimension 12, 100 and 784 and MNIST in both normalisations: `mnist`, a
     /// folder with the four MNIST files, a .npy file of shape (N, d), or gaussian:D[,N]
-    #[arg(long, value_name = "SOURCE")]
+    #[arg(long, value_name = "SOURCE", value_parser = source())]
     data: Option<DataSource>,
     /// Their normalisation [default: pixel for MNIST, none for other data]
     #[arg(long, value_enum, value_name = "NAME", requires = "data")]
     normalisation: Option<NormalisationOption>,
     /// Expected weights per row, d p; dense rows are always among them
-    #[arg(long, value_delimiter = ',', default_values_t = [4.0, 16.0, 100.0], value_name = "LIST")]
+    #[arg(long, value_delimiter = ',', default_values_t = [4.0, 16.0, 100.0], value_name = "LIST", value_parser = number)]
     weights_per_row: Vec<f64>,
     /// Hidden widths
-    #[arg(long, value_delimiter = ',', default_values_t = [8, 64], value_name = "LIST")]
+    #[arg(long, value_delimiter = ',', default_values_t = [8, 64], value_name = "LIST", value_parser = listed_count)]
     widths: Vec<usize>,
     /// Random pairs of inputs per cell
-    #[arg(long, default_value_t = 16, value_name = "N")]
+    #[arg(long, default_value_t = 16, value_name = "N", value_parser = count)]
     pairs: usize,
     /// Masks of networks and theory; for those of a fixed count the theory samples masks, beyond 20 entries, which takes minutes
     #[arg(long, value_enum, default_value_t = MaskOption::Bernoulli)]
     mask: MaskOption,
     /// Initialisations per cell, at least 1,000
-    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = count)]
     initialisations: usize,
     /// Relative error to which the exact masked moments are computed
-    #[arg(long, default_value_t = 1e-6, value_name = "ERROR")]
+    #[arg(long, default_value_t = 1e-6, value_name = "ERROR", value_parser = share)]
     tolerance: f64,
     /// Folder for verify.json, verify.md and the pictures
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: Option<PathBuf>,
 }
 
