@@ -303,6 +303,10 @@ fn defaults_suit_the_data() {
     .concat());
     assert!(text.contains("| 20 ") || text.contains(" 20 |"), "{text}");
 
+    let verify = ["verify", "--data", &data, "--widths", "8", "--initialisations", "1000", "--pairs", "2"];
+    let (_, notes) = run(&verify);
+    assert!(notes.contains("100 weights per row, of 16 inputs"), "{notes}");
+
     let (_, notes) = run(&["heatmap", "--data", &data, "--epochs", "1", "--out", &out("heatmap")]);
     assert!(notes.contains("widths 160,320,640, which 130 weights do not fit"), "{notes}");
     let search = ["--tuning-runs", "1", "--lowest", "1", "--highest", "2", "--runs", "1", "--epochs", "2"];

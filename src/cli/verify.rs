@@ -13,6 +13,7 @@ use sparsewidth::study::{Quantity, VerifyReport, VerifySpec};
 use sparsewidth::{Error, Result};
 
 use super::Common;
+use super::distance::dimension;
 use super::options::{MaskOption, NormalisationOption};
 use super::output::{json_lines, print};
 use super::values::{path, source};
@@ -49,6 +50,16 @@ pub struct VerifyArgs {
     out: Option<PathBuf>,
 }
 
+/// Says which rows are left out: those of more weights than there are inputs.
+fn say_left_out(dimension: usize, weights_per_row: &[f64], common: &Common) {
+    let beyond: Vec<String> =
+        weights_per_row.iter().filter(|row| **row > dimension as f64).map(f64::to_string).collect();
+    if !beyond.is_empty() {
+        let beyond = beyond.join(",");
+        common.note(&format!("Left out: {beyond} weights per row, of {dimension} inputs. Dense rows are verified."));
+    }
+}
+
 pub fn run(args: VerifyArgs, common: &Common) -> Result<()> {
     let mut spec = VerifySpec {
         weights_per_row: args.weights_per_row,
@@ -59,12 +70,16 @@ pub fn run(args: VerifyArgs, common: &Common) -> Result<()> {
         tolerance: args.tolerance,
         ..VerifySpec::usual(common.seed)
     };
+    let data = args.data.clone();
     if let Some(data) = args.data {
         let images = matches!(data, DataSource::Embedded | DataSource::Folder(_));
         let usual = if images { Normalisation::Pixel } else { Normalisation::None };
         spec.data = vec![(data, args.normalisation.map_or(usual, Normalisation::from))];
     }
     spec.check()?;
+    if let Some(data) = &data {
+        say_left_out(dimension(data)?, &spec.weights_per_row, common);
+    }
     if let Some(folder) = &args.out {
         make_writable_folder(folder)?;
     }
