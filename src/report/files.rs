@@ -87,7 +87,7 @@ fn write_csv<T: Serialize>(path: &Path, records: impl Iterator<Item = T>) -> Res
 pub fn read_records(folder: &Path) -> Result<Vec<Record>> {
     let path = folder.join(RECORDS);
     let remedy = "give the output folder of a finished study, or run the study again";
-    let text = read_text(&path).map_err(|error| Error::file(&path, format!("cannot be read ({error})"), remedy))?;
+    let text = read_text(&path, remedy)?;
     let records: Vec<Record> = text
         .lines()
         .enumerate()

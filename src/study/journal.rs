@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::record::Record;
 use crate::error::{Error, Result};
 use crate::files::{make_folder, remove_unfinished, unwritable};
+use crate::kind::{Kind, Wanted};
 
 /// The name of the journal in an output folder.
 pub const JOURNAL: &str = "journal.jsonl";
@@ -240,7 +241,13 @@ fn whole_lines(bytes: &[u8]) -> &[u8] {
 fn parse(path: &Path, bytes: &[u8]) -> Result<(Option<Header>, Vec<Entry>)> {
     let mut lines = bytes.split(|byte| *byte == b'\n').zip(1..).filter(|(line, _)| !line.is_empty());
     let Some((first, number)) = lines.next() else { return Ok((None, Vec::new())) };
-    let header = serde_json::from_slice(first).map_err(|error| corrupt(path, number, &error))?;
+    // An editor's byte-order mark harms nothing.
+    let first = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
+    let header =
+        serde_json::from_slice(first).map_err(|error| match Kind::of(first).filter(|kind| !kind.is_text()) {
+            Some(kind) => kind.refusal(path, Wanted::Text, "give another folder"),
+            None => corrupt(path, number, &error),
+        })?;
     let entry = |(line, number)| serde_json::from_slice(line).map_err(|error| corrupt(path, number, &error));
     Ok((Some(header), lines.map(entry).collect::<Result<_>>()?))
 }
