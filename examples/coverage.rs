@@ -147,7 +147,7 @@ fn distances(replicates: usize, only: Option<&str>) -> anyhow::Result<()> {
 
 /// The percentile interval over resampled points.
 fn bootstrap(points: &[(f64, f64)], stream: &mut Stream) -> Option<(f64, f64)> {
-    let mut found: Vec<f64> = (0..200)
+    let mut found: Vec<f64> = (0..400)
         .filter_map(|_| {
             let (x, y): (Vec<f64>, Vec<f64>) =
                 (0..points.len()).map(|_| points[stream.random_range(0..points.len())]).unzip();
@@ -161,9 +161,9 @@ fn bootstrap(points: &[(f64, f64)], stream: &mut Stream) -> Option<(f64, f64)> {
 fn ranks(replicates: usize) {
     println!("| points | correlation of the population | bootstrap | by the law of ranks |");
     println!("|--:|--:|--:|--:|");
-    for points in [5, 7, 12, 23] {
+    for points in [5, 7, 12, 23, 60] {
         let Some(law) = RankLaw::new(points, 0) else { continue };
-        for rho in [0.0, 0.5, 0.9, 0.95, 0.99] {
+        for rho in [0.0, 0.5, 0.8, 0.9, 0.95, 0.99] {
             let r = 2.0 * (std::f64::consts::PI * rho / 6.0).sin();
             let covered: Vec<(bool, bool)> = (0..replicates as u32)
                 .into_par_iter()

@@ -15,8 +15,6 @@ const LAST: f64 = 6.0;
 const MOST: usize = 50;
 /// Of few points the correlation takes few values; fewer than this and half of one's probability is too much to leave out.
 const COARSE: usize = 5;
-/// 5 %, less the standard error of a simulated one: what may reach it is admitted.
-const LEVEL: f64 = 0.05 - 0.0034;
 /// Relative differences of simulated probabilities that are taken for chance.
 const ALIKE: f64 = 1.1;
 
@@ -132,7 +130,7 @@ impl RankLaw {
             }
             place = law.partition_point(|value| *value <= law[place]);
         }
-        tail + other + if whole { 2.0 * half } else { 0.0 } >= LEVEL
+        tail + other + if whole { 2.0 * half } else { 0.0 } >= 0.05
     }
 }
 

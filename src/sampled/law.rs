@@ -209,15 +209,15 @@ mod tests {
         let trials = 300;
         let (mut covered, mut of_student, mut of_median, mut medians) = (0, 0, 0, 0.0);
         for trial in 0..trials {
-            // Ten networks of sixteen batches; half of the variance is shared by all pairs.
-            let drawn: Vec<Vec<f32>> = (0..160)
+            // Ten networks of eight batches; half of the variance is shared by all pairs.
+            let drawn: Vec<Vec<f32>> = (0..80)
                 .map(|_| {
                     let shared = normal();
-                    factors.iter().map(|f| (f * 8f64.sqrt() * (shared + normal())) as f32).collect()
+                    factors.iter().map(|f| (f * 2.0 * (shared + normal())) as f32).collect()
                 })
                 .collect();
             let kernels = |network: usize, pair: usize| {
-                drawn[16 * network..16 * network + 16].iter().map(|batch| f64::from(batch[pair])).sum::<f64>() / 16.0
+                drawn[8 * network..8 * network + 8].iter().map(|batch| f64::from(batch[pair])).sum::<f64>() / 8.0
             };
             let of_network =
                 |network: usize| (0..PAIRS).map(|pair| kernels(network, pair).powi(2)).sum::<f64>() / PAIRS as f64;
@@ -225,7 +225,7 @@ mod tests {
             let by_pair: Vec<f64> = (0..PAIRS)
                 .map(|pair| (0..10).map(|network| kernels(network, pair).powi(2)).sum::<f64>() / 10.0)
                 .collect();
-            let law = SamplingLaw::of_batches(&drawn, 16, 10, trial);
+            let law = SamplingLaw::of_batches(&drawn, 8, 10, trial);
             let holds = |(low, high): (f64, f64), truth: f64| usize::from(low <= truth && truth <= high);
             let found = mean(&by_network);
             covered += holds(law.mean_interval(found).unwrap(), mean_truth);
