@@ -39,7 +39,7 @@ impl Distance {
 /// `dimension` is `d`, `width` is `n`. Where the moments are estimates with a standard error `s`, their squares are
 /// corrected by `-s^2`, so that the distance is unbiased. The uncertainty of the total is
 /// `|d total / d K~_1| s_1 + |d total / d K~_2| s_2`, an upper bound whatever the correlation of the two; of first order where
-/// the moments have standard errors, with the squares of `s_1` as well where they have bounds.
+/// the moments have standard errors, with the squares of `s_1` as well where they have bounds or error estimates.
 ///
 /// ```
 /// use ndarray::array;
@@ -63,7 +63,7 @@ pub fn theorem_1(moments: &MaskedMoments, dimension: usize, width: usize) -> (Di
     let slope_1 = 2.0 * (shift.value - k1.value / n).abs() / d2;
     let slope_2 = 1.0 / (d2 * n);
     // The squares of the error of K~_1, in bias^2 and in the variance, count in a bound; they are not in an unbiased estimate.
-    let square = if let Uncertainty::Bound(_) = k1.error { (1.0 + 1.0 / n) / d2 } else { 0.0 };
+    let square = if let Uncertainty::StandardError(_) = k1.error { 0.0 } else { (1.0 + 1.0 / n) / d2 };
     let error = k1.error.combine(k2.error, |s1, s2| (slope_1 + square * s1) * s1 + slope_2 * s2);
     // The bias rounds with `K_1` as well.
     let alone = k1.error.size().unwrap_or(0.0);
@@ -95,6 +95,7 @@ pub(crate) fn error_of_square(estimate: Estimate) -> Uncertainty {
     let slope = 2.0 * estimate.value.abs();
     match estimate.error {
         Uncertainty::Bound(bound) => Uncertainty::Bound((slope + bound) * bound),
+        Uncertainty::ErrorEstimate(error) => Uncertainty::ErrorEstimate((slope + error) * error),
         Uncertainty::StandardError(error) => Uncertainty::StandardError(slope * error),
         Uncertainty::Unknown => Uncertainty::Unknown,
     }

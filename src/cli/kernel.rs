@@ -181,6 +181,7 @@ fn kernel_record(
     record.masked_k2_error = moments.k2.error.size();
     record.error_kind = match moments.k1.error {
         Uncertainty::Bound(_) => Some("bound"),
+        Uncertainty::ErrorEstimate(_) => Some("error_estimate"),
         Uncertainty::StandardError(_) => Some("standard_error"),
         Uncertainty::Unknown => None,
     };

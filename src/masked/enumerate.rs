@@ -43,7 +43,7 @@ impl MaskedKernel for Enumerate {
 impl Enumerate {
     /// The terms of the sum for this pair; as a floating-point number, since they can be many.
     pub fn terms(pair: &Pair) -> f64 {
-        terms(&groups(pair))
+        Groups::of_pair(pair).terms()
     }
 
     /// The same as [`MaskedKernel::moments`], with a report of every few hundred thousand terms that are done, from any thread.
@@ -59,21 +59,21 @@ impl Enumerate {
         if let Some(exact) = closed_form(pair, connectivity) {
             return Ok(exact);
         }
-        let groups = groups(pair);
-        let count = terms(&groups);
+        let groups = Groups::of_pair(pair);
+        let count = groups.terms();
         if count > self.max_terms as f64 {
             return Err(Error::value(
                 "method",
                 "enumerate",
                 format!(
                     "the sum over masks has {count:.1e} terms ({} distinct nonzero entries), more than {:.1e}",
-                    groups.len(),
+                    groups.0.len(),
                     self.max_terms as f64
                 ),
                 "use the method quadrature or auto, or sampling",
             ));
         }
-        let sum = sum_over_masks(&groups, connectivity, progress);
+        let sum = groups.sum_over_masks(Gram::default(), connectivity, progress);
         let p = connectivity.get();
         let (k1, k2) = (sum.k1 / p, sum.k2 / (p * p));
         let (scale_1, scale_2) = scales(pair, connectivity);
@@ -86,6 +86,9 @@ impl Enumerate {
         })
     }
 }
+
+/// Entries by their `(x_j, y_j)`: all masks of them.
+pub(super) struct Groups(Vec<Group>);
 
 /// Entries with the same `(x_j, y_j)` up to a common sign.
 struct Group {
@@ -100,30 +103,47 @@ struct State {
     weight: f64,
 }
 
-fn groups(pair: &Pair) -> Vec<Group> {
-    let mut entries: Vec<(f64, f64)> = pair
-        .x()
-        .iter()
-        .zip(pair.y())
-        .filter(|(x, y)| **x != 0.0 || **y != 0.0)
-        // A kernel sees products only: turn each entry so that x > 0, or x = 0 and y > 0 (adding 0.0 clears -0.0).
-        .map(|(x, y)| if *x < 0.0 || (*x == 0.0 && *y < 0.0) { (-x + 0.0, -y + 0.0) } else { (x + 0.0, y + 0.0) })
-        .collect();
-    entries.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    entries
-        .chunk_by(|a, b| a == b)
-        .map(|equal| {
+impl Groups {
+    pub(super) fn of(entries: impl Iterator<Item = (f64, f64)>) -> Self {
+        let mut entries: Vec<(f64, f64)> = entries
+            .filter(|(x, y)| *x != 0.0 || *y != 0.0)
+            // A kernel sees products only: turn each entry so that x > 0, or x = 0 and y > 0 (adding 0.0 clears -0.0).
+            .map(|(x, y)| if x < 0.0 || (x == 0.0 && y < 0.0) { (-x + 0.0, -y + 0.0) } else { (x + 0.0, y + 0.0) })
+            .collect();
+        entries.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        let group = |equal: &[(f64, f64)]| {
             let (x, y) = equal[0];
             Group { gram: Gram { a: x * x, b: y * y, c: x * y }, size: equal.len() as u32 }
-        })
-        .collect()
+        };
+        Self(entries.chunk_by(|a, b| a == b).map(group).collect())
+    }
+
+    fn of_pair(pair: &Pair) -> Self {
+        Self::of(pair.x().iter().zip(pair.y()).map(|(x, y)| (*x, *y)))
+    }
+
+    /// The terms of a sum over masks, as a floating-point number, since they can be many.
+    pub(super) fn terms(&self) -> f64 {
+        self.0.iter().map(|group| f64::from(group.size) + 1.0).product()
+    }
+
+    /// `E_s[K_l]` of the Gram triples of the masked entries and of those in every mask, which add up to `required`.
+    pub(super) fn sum_over_masks(
+        &self,
+        required: Gram,
+        connectivity: Connectivity,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> ArcCosine {
+        sum_over_masks(&self.0, required, connectivity, progress)
+    }
 }
 
-fn terms(groups: &[Group]) -> f64 {
-    groups.iter().map(|group| f64::from(group.size) + 1.0).product()
-}
-
-fn sum_over_masks(groups: &[Group], connectivity: Connectivity, progress: &(dyn Fn(u64) + Sync)) -> ArcCosine {
+fn sum_over_masks(
+    groups: &[Group],
+    required: Gram,
+    connectivity: Connectivity,
+    progress: &(dyn Fn(u64) + Sync),
+) -> ArcCosine {
     // Four arrays of this many numbers stay in a first-level cache.
     const INNER: usize = 1 << 9;
     const OUTER_CHUNK: u64 = 1 << 8;
@@ -145,7 +165,7 @@ fn sum_over_masks(groups: &[Group], connectivity: Connectivity, progress: &(dyn 
         .into_par_iter()
         .map(|chunk| {
             let range = chunk * OUTER_CHUNK..((chunk + 1) * OUTER_CHUNK).min(outer_terms);
-            let mut odometer = Odometer::at(&outer, range.start);
+            let mut odometer = Odometer::at(&outer, required, range.start);
             let terms = (range.end - range.start) * inner_terms;
             let sum = total(range.map(|_| {
                 let State { gram, weight } = odometer.next();
@@ -163,20 +183,20 @@ fn sum_over_masks(groups: &[Group], connectivity: Connectivity, progress: &(dyn 
 struct Odometer<'a> {
     outer: &'a [Vec<State>],
     digits: Vec<usize>,
-    /// What the groups from each on add up to, sums of at most as many terms as there are groups; nothing after the last.
+    /// What the groups from each on add up to, sums of at most as many terms as there are groups; what is in every mask after the last.
     from: Vec<State>,
 }
 
 impl<'a> Odometer<'a> {
-    fn at(outer: &'a [Vec<State>], mut index: u64) -> Self {
+    fn at(outer: &'a [Vec<State>], required: Gram, mut index: u64) -> Self {
         let digit = |states: &Vec<State>| {
             let digit = index % states.len() as u64;
             index /= states.len() as u64;
             digit as usize
         };
         let digits = outer.iter().map(digit).collect();
-        let nothing = State { gram: Gram::default(), weight: 1.0 };
-        let mut odometer = Self { outer, digits, from: vec![nothing; outer.len() + 1] };
+        let beyond = State { gram: required, weight: 1.0 };
+        let mut odometer = Self { outer, digits, from: vec![beyond; outer.len() + 1] };
         odometer.add_up(outer.len());
         odometer
     }
@@ -285,12 +305,12 @@ mod tests {
         let x = array![2.0, 2.0, -2.0, 0.0, 1.0, 3.0];
         let y = array![1.0, 1.0, -1.0, 0.0, -2.0, 0.5];
         let grouped = Pair::new(x.view(), y.view()).unwrap();
-        assert_eq!(groups(&grouped).iter().map(|group| group.size).collect::<Vec<_>>(), [1, 3, 1]);
+        assert_eq!(Groups::of_pair(&grouped).0.iter().map(|group| group.size).collect::<Vec<_>>(), [1, 3, 1]);
         let mut apart = x.clone();
         apart[1] = 2.0 * (1.0 + f64::EPSILON);
         apart[2] = -2.0 * (1.0 - f64::EPSILON);
         let apart = Pair::new(apart.view(), y.view()).unwrap();
-        assert_eq!(groups(&apart).len(), 5);
+        assert_eq!(Groups::of_pair(&apart).0.len(), 5);
         let method = Enumerate::default();
         let (one, other) = (method.moments(&grouped, p).unwrap(), method.moments(&apart, p).unwrap());
         assert!((one.k1.value / other.k1.value - 1.0).abs() < 1e-14);

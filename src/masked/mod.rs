@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | [`closed_form`]: `p = 1`, or parallel inputs | `O(d)` | a bound (rounding) |
 //! | [`Enumerate`]: the sum itself | `2^d` masks, fewer where entries are zero or equal | a bound (rounding) |
-//! | [`Quadrature`]: a double integral | a few thousand nodes times `d` | a bound, to the tolerance asked for |
+//! | [`Quadrature`]: a double integral | a few thousand nodes times `d` | an error estimate, to the tolerance asked for |
 //! | [`Sampling`]: masks drawn, kernel in closed form | masks times `d p` | a standard error |
 //! | [`Moments`]: second-order expansion in the mask's fluctuation | `O(d)` | unknown; small where many entries share the norm |
 //!
@@ -42,8 +42,10 @@ use crate::gram::Pair;
 /// How far a value may be from the truth.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Uncertainty {
-    /// The true value lies within this distance.
+    /// The true value lies within this distance, by proof.
     Bound(f64),
+    /// The true value lies within this distance by all that was tried, not by proof.
+    ErrorEstimate(f64),
     /// One standard deviation of an unbiased estimate.
     StandardError(f64),
     /// An approximation that does not know its own error.
@@ -51,10 +53,10 @@ pub enum Uncertainty {
 }
 
 impl Uncertainty {
-    /// The bound or standard error as a number, where there is one.
+    /// The bound, error estimate or standard error as a number, where there is one.
     pub fn size(self) -> Option<f64> {
         match self {
-            Self::Bound(size) | Self::StandardError(size) => Some(size),
+            Self::Bound(size) | Self::ErrorEstimate(size) | Self::StandardError(size) => Some(size),
             Self::Unknown => None,
         }
     }
@@ -63,19 +65,21 @@ impl Uncertainty {
     pub(crate) fn scaled(self, factor: f64) -> Self {
         match self {
             Self::Bound(size) => Self::Bound(size * factor),
+            Self::ErrorEstimate(size) => Self::ErrorEstimate(size * factor),
             Self::StandardError(size) => Self::StandardError(size * factor),
             Self::Unknown => Self::Unknown,
         }
     }
 
-    /// The uncertainty of a quantity that depends on two: statistical if either is, unknown if either is.
+    /// The uncertainty of a quantity that depends on two, of the less certain kind: unknown if either is, statistical if either
+    /// is, an estimate if either is.
     pub fn combine(self, other: Self, size: impl Fn(f64, f64) -> f64) -> Self {
+        let (Some(a), Some(b)) = (self.size(), other.size()) else { return Self::Unknown };
+        let size = size(a, b);
         match (self, other) {
-            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
-            (Self::Bound(a), Self::Bound(b)) => Self::Bound(size(a, b)),
-            (Self::Bound(a) | Self::StandardError(a), Self::Bound(b) | Self::StandardError(b)) => {
-                Self::StandardError(size(a, b))
-            }
+            (Self::StandardError(_), _) | (_, Self::StandardError(_)) => Self::StandardError(size),
+            (Self::ErrorEstimate(_), _) | (_, Self::ErrorEstimate(_)) => Self::ErrorEstimate(size),
+            _ => Self::Bound(size),
         }
     }
 }
@@ -95,6 +99,10 @@ impl Estimate {
 
     fn bounded(value: f64, bound: f64) -> Self {
         Self { value, error: Uncertainty::Bound(bound) }
+    }
+
+    fn estimated(value: f64, error: f64) -> Self {
+        Self { value, error: Uncertainty::ErrorEstimate(error) }
     }
 
     fn unbounded(value: f64) -> Self {
@@ -123,12 +131,12 @@ impl MaskedMoments {
         self.relative_error().is_some_and(|error| error <= tolerance)
     }
 
-    /// The larger of the relative errors of `K~_1` and `K~_2`: bounds, or three standard errors; none where unknown or beyond
+    /// The larger of the relative errors of `K~_1` and `K~_2`: bounds and estimates, or three standard errors; none where unknown or beyond
     /// double precision.
     fn relative_error(&self) -> Option<f64> {
         let relative = |estimate: Estimate| {
             let size = match estimate.error {
-                Uncertainty::Bound(bound) => bound,
+                Uncertainty::Bound(error) | Uncertainty::ErrorEstimate(error) => error,
                 Uncertainty::StandardError(error) => 3.0 * error,
                 Uncertainty::Unknown => return None,
             };
@@ -178,7 +186,7 @@ impl fmt::Display for Method {
 }
 
 /// The best method for a pair: the closed form, the sum over masks where it has at most 2^20 terms, else the quadrature; where
-/// that misses its tolerance also sampled masks, and the better of the two.
+/// that misses its tolerance by so much that sampled masks may be better also these, and the better of the two.
 #[derive(Clone, Copy, Debug)]
 pub struct Auto {
     /// Used where there are too many masks to sum.
@@ -201,6 +209,10 @@ impl MaskedKernel for Auto {
         }
         let integral = self.quadrature.moments(pair, connectivity)?;
         if integral.within(self.quadrature.tolerance()) {
+            return Ok(integral);
+        }
+        // Sampled masks leave a tenth of one over the root of their number at best, and take longer.
+        if integral.relative_error().is_some_and(|error| error * (self.sampling.masks as f64).sqrt() < 0.1) {
             return Ok(integral);
         }
         let sampled = self.sampling.moments(pair, connectivity)?;

@@ -4,7 +4,7 @@ use rand::{Rng, RngExt};
 use rayon::prelude::*;
 
 use super::enumerate::binomial;
-use super::{Estimate, MaskedKernel, MaskedMoments, Method, Uncertainty, closed_form};
+use super::{Estimate, MaskedKernel, MaskedMoments, Method, ROUNDING, Uncertainty, closed_form};
 use crate::arccos::{ArcCosine, arc_cosine};
 use crate::connectivity::Connectivity;
 use crate::error::{Error, Result};
@@ -125,14 +125,15 @@ impl Sampling {
             let squares = sum.squares.plus(sum.count - 1.0, sum.missed(stratum, &norms, mean_size));
             variance_of_mean = variance_of_mean.plus(weight * weight / (sum.count * (sum.count - 1.0)), squares);
         }
-        let estimate = |value: f64, variance: f64, unit: f64| Estimate {
+        // Of nearly opposite inputs every kernel is below its rounding, which masks drawn do not show.
+        let estimate = |value: f64, variance: f64, unit: f64, scale: f64| Estimate {
             value: value * unit,
-            error: Uncertainty::StandardError(variance.sqrt() * unit),
+            error: Uncertainty::StandardError((variance.sqrt() * unit).hypot(ROUNDING * scale)),
         };
-        let unit = gram.scale() * variance;
-        let k1 = estimate(mean.k1, variance_of_mean.k1, unit);
-        let k2 = estimate(mean.k2, variance_of_mean.k2, unit * unit);
-        let with_size = estimate(mean.with_size, variance_of_mean.with_size, unit);
+        let (scale, unit) = (gram.scale(), gram.scale() * variance);
+        let k1 = estimate(mean.k1, variance_of_mean.k1, unit, scale);
+        let k2 = estimate(mean.k2, variance_of_mean.k2, unit * unit, 1.5 * scale * unit);
+        let with_size = estimate(mean.with_size, variance_of_mean.with_size, unit, scale * m as f64);
         let shift = Estimate { value: k1.value - arc_cosine(gram).k1, error: k1.error };
         let terms = strata.iter().map(|stratum| stratum.masks as u64).sum();
         (MaskedMoments { k1, k2, shift, method: Method::Sampling, terms }, with_size)

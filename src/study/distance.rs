@@ -530,7 +530,7 @@ fn foreign(network: &SparseWidth) -> Error {
     Error::value("networks", network.width, "is not among those of the study", "give a network of the study")
 }
 
-/// The error of the mean of independent estimates: bounds add; pairs draw their masks independently, so the squares of their
+/// The error of the mean of independent estimates: bounds and error estimates add; pairs draw their masks independently, so the squares of their
 /// standard errors do. None where any is unknown.
 pub(super) fn error_of_mean(errors: impl ExactSizeIterator<Item = Uncertainty> + Clone) -> Option<f64> {
     let count = errors.len() as f64;
@@ -538,7 +538,7 @@ pub(super) fn error_of_mean(errors: impl ExactSizeIterator<Item = Uncertainty> +
     let mut standard_errors = Vec::new();
     for error in errors {
         match error {
-            Uncertainty::Bound(bound) => bounds += bound,
+            Uncertainty::Bound(bound) | Uncertainty::ErrorEstimate(bound) => bounds += bound,
             Uncertainty::StandardError(error) => standard_errors.push(error),
             Uncertainty::Unknown => return None,
         }

@@ -6,6 +6,17 @@ use std::sync::{Arc, OnceLock};
 use rustfft::num_complex::Complex64;
 use rustfft::{Fft, FftPlanner};
 
+/// Where the two poles of the functional are placed, as a pair, in steps `pi / N` from where they belong.
+///
+/// A mask whose inputs are nearly parallel leaves a kink in `G`, and the error of a rule is that of the kinks within some ten
+/// steps of a pole. At one place of the poles the difference of two rules can vanish by chance, or be made to; at eleven
+/// incommensurate places it cannot. For the kink of any single mask, whatever its place and width, the error of `N` directions is
+/// at most the largest of the changes from `N/2` at these places, times [`unresolved`].
+pub const PLACES: [f64; 11] = [0.0, 0.4, -0.4, 1.0, -1.0, 1.8, -1.8, 3.1, -3.1, 5.0, -5.0];
+
+/// The functional at each of [`PLACES`].
+pub type Values = [f64; PLACES.len()];
+
 /// The functional of one moment `l` (1 or 2) at one angle `t` between the inputs.
 ///
 /// `(sin t)^(2l+1) / (8 pi^2)` times the finite part of `int_0^pi G(f) / (sin f sin(t - f))^(l+1) df` is
@@ -21,16 +32,12 @@ pub struct Functional {
     sine: f64,
 }
 
-/// The functional of samples at equally spaced directions, and what tells of its error.
-#[derive(Clone, Copy)]
-pub struct Value {
-    pub value: f64,
-    /// The largest change of the value by a cut-off of the filter up to three tenths lower.
-    pub spread: f64,
-    /// The absolute sum of what the filter takes out.
-    pub beyond: f64,
-    /// The Euclidean norm of the weights of the samples, through which their rounding errors pass.
-    pub norm: f64,
+/// A functional as a rule for `N` directions: what each frequency weighs.
+pub struct Rule {
+    /// `w_l(m) exp(-i m t)` times the filter, for `m < N/2`.
+    weights: Vec<Complex64>,
+    /// What the filter leaves of each frequency.
+    filter: Vec<f64>,
 }
 
 impl Functional {
@@ -48,47 +55,120 @@ impl Functional {
         -bracket / (2.0 * PI)
     }
 
-    /// From samples at `f = (k + shift) pi / N`, `k = 0..N`, `N` a power of two.
+    /// An upper bound of the weight of a frequency, whatever the angle `m t`.
+    pub fn weight_at_most(&self, m: f64) -> f64 {
+        let ms = m * self.sine;
+        let bracket = if self.moment == 1 { ms + 1.0 } else { ms * ms + 3.0 + 3.0 * ms };
+        bracket / (2.0 * PI)
+    }
+
+    /// The rule for `count` directions, a power of two.
     ///
     /// Frequencies near `N/2` are taken out smoothly, by the filter `exp(-36 (2m/N)^12)`: where the samples have kinks, the
     /// sum converges at their rate everywhere but next to the poles `f = 0` and `f = t` (Gottlieb & Shu, "On the Gibbs
     /// phenomenon and its resolution", SIAM Review 1997).
-    pub fn of(&self, samples: &[f64], shift: f64) -> Value {
-        let count = samples.len();
-        let mut spectrum: Vec<Complex64> = samples.iter().map(|sample| Complex64::new(*sample, 0.0)).collect();
-        if let Some(transform) = transform(count) {
-            transform.process(&mut spectrum);
-        }
-        let half = count / 2;
+    pub fn rule(&self, count: usize) -> Rule {
         let angle = self.sine.atan2(self.cosine);
-        let scale = 2.0 / count as f64;
-        let mut sums = [0.0; CUTS.len()];
-        let (mut squares, mut beyond) = (0.0, 0.0);
-        for (m, coefficient) in spectrum.iter().enumerate().take(half).skip(self.moment + 1) {
-            let order = m as f64;
-            let weight = self.weight(m, (order * angle).sin_cos());
-            let turn = Complex64::cis(2.0 * PI * order * shift / count as f64 - order * angle);
-            let term = scale * weight * (coefficient * turn).re;
-            let frequency = (order / half as f64).powi(12);
-            for (sum, cut) in sums.iter_mut().zip(CUTS) {
-                *sum += (-36.0 * frequency / cut).exp() * term;
+        let half = count / 2;
+        let filter: Vec<f64> = (0..half).map(|m| (-36.0 * (m as f64 / half as f64).powi(12)).exp()).collect();
+        let weight = |(m, filter): (usize, &f64)| {
+            if m <= self.moment {
+                return Complex64::ZERO;
             }
-            beyond += (1.0 - (-36.0 * frequency).exp()) * term.abs();
-            squares += ((-36.0 * frequency).exp() * weight).powi(2);
-        }
-        let value = sums[0];
-        let spread = sums.iter().fold(0.0f64, |spread, sum| spread.max((sum - value).abs()));
-        Value { value, spread, beyond, norm: (squares * scale).sqrt() }
+            let (sine, cosine) = (m as f64 * angle).sin_cos();
+            self.weight(m, (sine, cosine)) * filter * Complex64::new(cosine, -sine)
+        };
+        Rule { weights: filter.iter().enumerate().map(weight).collect(), filter }
     }
 }
 
-/// Cut-offs of the filter relative to the highest frequency, 1, 0.9, 0.8 and 0.7, to the twelfth power.
-const CUTS: [f64; 4] = [1.0, 0.282_429_536_481, 0.068_719_476_736, 0.013_841_287_201];
+impl Rule {
+    /// The functional of a function with these coefficients, with the poles `places` times `step` from where they belong.
+    pub fn values(&self, of: &Spectrum, step: f64) -> Values {
+        let mut sums = [0.0; PLACES.len()];
+        let turns = PLACES.map(|place| Complex64::cis(-2.0 * place * step));
+        let mut turned = [Complex64::ONE; PLACES.len()];
+        for (weight, coefficient) in self.weights.iter().zip(&of.coefficients) {
+            let term = weight * coefficient;
+            for ((sum, turned), turn) in sums.iter_mut().zip(&mut turned).zip(turns) {
+                *sum += (term * *turned).re;
+                *turned *= turn;
+            }
+        }
+        sums
+    }
+
+    /// What the filter takes out, by the moduli of the coefficients: whatever the phases.
+    pub fn beyond(&self, functional: &Functional, of: &Spectrum) -> f64 {
+        let frequencies = self.filter.iter().zip(&of.coefficients).enumerate().skip(functional.moment + 1);
+        let term = |(m, (filter, coefficient)): (usize, (&f64, &Complex64))| {
+            (1.0 - filter) * functional.weight_at_most(m as f64) * coefficient.norm()
+        };
+        frequencies.map(term).sum()
+    }
+
+    /// The Euclidean norm of the weights of the samples, through which their rounding errors pass.
+    pub fn norm(&self) -> f64 {
+        let squares: f64 = self.weights.iter().map(Complex64::norm_sqr).sum();
+        (squares / self.weights.len() as f64).sqrt()
+    }
+}
+
+/// The Fourier coefficients `c_m` of a function of the direction, from `N` equally spaced samples:
+/// `G(f) = Re[c_0 / 2 + sum_m c_m exp(-2 i m f)]`, `0 < m < N/2`. The samples tell one phase of frequency `N/2` only, so that a rule does
+/// without it, and what it amounts to is missed.
+pub struct Spectrum {
+    coefficients: Vec<Complex64>,
+}
+
+impl Spectrum {
+    /// From samples at `f = (k + shift) pi / N`, `k = 0..N`, `N` a power of two.
+    pub fn new(samples: &[f64], shift: f64) -> Self {
+        let count = samples.len();
+        let mut coefficients: Vec<Complex64> = samples.iter().map(|sample| Complex64::new(*sample, 0.0)).collect();
+        transform(count).process(&mut coefficients);
+        coefficients.truncate(count / 2);
+        let (scale, turn) = (2.0 / count as f64, Complex64::cis(2.0 * PI * shift / count as f64));
+        let mut turned = Complex64::ONE;
+        for coefficient in &mut coefficients {
+            *coefficient *= scale * turned;
+            turned *= turn;
+        }
+        Self { coefficients }
+    }
+
+    /// The function in a direction between the samples.
+    pub fn at(&self, direction: f64) -> f64 {
+        let turn = Complex64::cis(-2.0 * direction);
+        let mut turned = Complex64::ONE;
+        let mut sum = Complex64::ZERO;
+        for coefficient in &self.coefficients {
+            sum += coefficient * turned;
+            turned *= turn;
+        }
+        (sum - 0.5 * self.coefficients[0]).re
+    }
+
+    /// How much of the function is in the middle of its frequencies, from an eighth of `N` on, and how much above five sixteenths, where the
+    /// filter takes out most: twice and once the norm of the coefficients.
+    pub fn bands(&self) -> [f64; 2] {
+        let half = self.coefficients.len();
+        let norm = |band: &[Complex64]| band.iter().map(Complex64::norm_sqr).sum::<f64>().sqrt();
+        let (middle, upper) = self.coefficients[half / 4..].split_at(5 * half / 8 - half / 4);
+        [2.0 * norm(middle), norm(upper)]
+    }
+}
+
+/// By how much more a rule of `count` directions may be wrong than it changed, where the directions do not reach the frequency
+/// `1 / sin t`: below it the weights grow like `(m sin t)^(2l+1)`, so that what is missing outweighs what is there.
+pub fn unresolved(count: usize, sine: f64) -> f64 {
+    (16.0 / (count as f64 * sine)).max(1.0)
+}
 
 /// The Fourier transform with `exp(+2 pi i m k / N)`, of a size up to 2^16; made once.
-fn transform(count: usize) -> Option<&'static Arc<dyn Fft<f64>>> {
+fn transform(count: usize) -> &'static Arc<dyn Fft<f64>> {
     const SIZES: usize = 17;
     static TRANSFORMS: [OnceLock<Arc<dyn Fft<f64>>>; SIZES] = [const { OnceLock::new() }; SIZES];
-    let slot = TRANSFORMS.get(count.trailing_zeros() as usize)?;
-    Some(slot.get_or_init(|| FftPlanner::new().plan_fft_inverse(count)))
+    let slot = TRANSFORMS.get(count.trailing_zeros() as usize).expect("at most 2^16 directions");
+    slot.get_or_init(|| FftPlanner::new().plan_fft_inverse(count))
 }
