@@ -300,6 +300,7 @@ impl Quadrature {
 
         let mut samples = Samples::equally_spaced(&radial, FEWEST / 2, 0.0);
         let mut count = FEWEST;
+        let initial = *best;
         let mut last_change = [f64::INFINITY; 2];
         loop {
             let between = Samples::equally_spaced(&radial, count / 2, 0.5);
@@ -343,10 +344,9 @@ impl Quadrature {
                     let unseen = unit[l] * BY_CHECK * weight * (missed.max(upper) - middle).max(0.0);
                     found[l].truncation = (by_change[l] + unseen).min(by_check) + cut_off[l];
                 }
-                for (best, found) in zip(best.iter_mut(), found) {
-                    if found.error() < best.error() {
-                        *best = found;
-                    }
+                // The last is told by most directions; an earlier one that claims less has seen less.
+                for ((best, found), initial) in zip(best.iter_mut(), found).zip(initial) {
+                    *best = if found.error() < initial.error() { found } else { initial };
                 }
                 if last || self.reached(best, others) {
                     return samples.nodes;
