@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use sparsewidth::data::DataSource;
+use sparsewidth::files::OutputFolder;
 use sparsewidth::report::write_records;
 use sparsewidth::study::{JOURNAL, Journal, Record, StudySpec, merge};
 use sparsewidth_fuzz::{assert_refusal, folder};
@@ -99,6 +100,6 @@ fn joined(shard: &Path) {
     assert_eq!((again.done, &again.missing, &again.records), (merged.done, &merged.missing, &merged.records));
     assert!(fs::read(two.join(JOURNAL)).expect("the joined journal") == bytes);
     if let Some(records) = &merged.records {
-        write_records(&two, records).expect("records can be written");
+        write_records(&OutputFolder::new(&two, "fuzz", &[]).expect("no names"), records).expect("records can be written");
     }
 }

@@ -11,6 +11,7 @@ use sparsewidth::study::{MOST_SAMPLES, StudySpec, TrainingStudySpec, heat_map_ne
 use sparsewidth::{Error, Result};
 
 use super::Common;
+use super::output::study_folder;
 use super::options::{ActivationOption, ImagesOption, LawOption, MaskOption, NormalisationOption};
 
 /// The width whose dense network sets the paper's budget for its heat map: 3,970 weights on MNIST.
@@ -78,12 +79,13 @@ pub fn run(args: HeatmapArgs, common: &Common) -> Result<()> {
         ..TrainingStudySpec::heat_map(networks, args.runs)
     };
     let study = StudySpec { data, seed: common.seed, distance: None, training: Some(training) };
-    let Some(records) = common.run_study(&study, Some(&args.out))? else { return Ok(()) };
+    let out = study_folder(&args.out, "heatmap", &["heatmap-relu", "heatmap-linear"], &[])?;
+    let Some(records) = common.run_study(&study, Some(&out))? else { return Ok(()) };
     for activation in activations {
         let map = heat_map(&records, activation, weights, &args.widths, &args.last)
             .ok_or_else(|| Error::failure("drawing the heat map", "no record of it"))?;
         let name = format!("heatmap-{}", activation.name());
-        write_chart(&args.out, &name, &map)?;
+        write_chart(&out, &name, &map)?;
         if let Some((row, column, accuracy)) = map.best() {
             let column = map.columns[column].replace('\n', ", width ");
             let row = &map.rows[row];

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use sparsewidth::report::write_records;
+use sparsewidth::files::{OutputFolder, make_writable_folder};
+use sparsewidth::report::{RECORD_FILES, chart_files, write_records};
 use sparsewidth::sampled::Device;
-use sparsewidth::study::{Progress, Record, Shard, StudySpec};
+use sparsewidth::study::{JOURNAL, Progress, Record, Shard, StudySpec};
 use sparsewidth::{Error, Result};
 
 use super::Common;
@@ -30,6 +31,22 @@ pub fn json_lines<T: Serialize>(values: &[T]) -> Result<String> {
         text.push('\n');
     }
     Ok(text)
+}
+
+/// The folder of a study that writes its records, some pictures and other files there.
+pub fn study_folder(path: &Path, writer: &'static str, pictures: &[&str], others: &[&str]) -> Result<OutputFolder> {
+    let mut names = chart_files(pictures);
+    names.extend(RECORD_FILES.iter().chain(others).map(|name| name.to_string()));
+    OutputFolder::of_study(path, writer, &names, JOURNAL)
+}
+
+/// The folder of a report that writes some pictures and other files there, made and tried before the work whose results go there.
+pub fn report_folder(path: &Path, writer: &'static str, pictures: &[&str], others: &[&str]) -> Result<OutputFolder> {
+    let mut names = chart_files(pictures);
+    names.extend(others.iter().map(|name| name.to_string()));
+    let folder = OutputFolder::new(path, writer, &names)?;
+    make_writable_folder(path)?;
+    Ok(folder)
 }
 
 impl Common {
@@ -86,7 +103,8 @@ impl Common {
 
     /// Runs a study with a progress bar, and writes its records: to the folder where one is given, and as JSON to standard
     /// output where that is asked for. None of a shard, whose records are in its journal only.
-    pub fn run_study(&self, spec: &StudySpec, folder: Option<&Path>) -> Result<Option<Vec<Record>>> {
+    pub fn run_study(&self, spec: &StudySpec, output: Option<&OutputFolder>) -> Result<Option<Vec<Record>>> {
+        let folder = output.map(OutputFolder::path);
         let shard = self.shard(folder)?;
         let device = self.open_device(spec.uses_device())?;
         let bar = self.bar(0);
@@ -102,8 +120,8 @@ impl Common {
             self.note_shard(folder, records.len());
             return Ok(None);
         }
-        if let Some(folder) = folder {
-            write_records(folder, &records)?;
+        if let Some(output) = output {
+            write_records(output, &records)?;
         }
         Ok(Some(records))
     }

@@ -6,13 +6,12 @@ use clap::Args;
 use sparsewidth::Result;
 use sparsewidth::budget::PAPER_WIDTHS;
 use sparsewidth::data::DataSource;
-use sparsewidth::files::write_atomically;
 use sparsewidth::report::{tune_chart, tune_table, write_chart, write_records};
 use sparsewidth::study::{EvaluationSet, TrainingStudySpec, TuneReport, TuneSpec};
 
 use super::Common;
 use super::options::{ImagesOption, NormalisationOption};
-use super::output::{json_lines, print};
+use super::output::{json_lines, print, study_folder};
 use super::train::{BudgetOptions, TrainingOptions};
 
 /// Validation samples by default: of the many that a folder has beside the training subset, or of the embedded ones.
@@ -90,8 +89,9 @@ impl SearchOptions {
         let evaluation = EvaluationSet::Validation(self.validation.unwrap_or(usual));
         let training = TrainingStudySpec { evaluation, ..training };
         let spec = TuneSpec { data, seed: common.seed, training, range: (self.lowest, self.highest) };
-        let bar = common.bar(0);
         let shard = common.shard(Some(folder))?;
+        let out = study_folder(folder, "tune", &["tune"], &["rates.toml", "tune.json"])?;
+        let bar = common.bar(0);
         let found = spec.run_shard(shard, Some(folder), &|progress| common.show(&bar, "", progress));
         bar.finish_and_clear();
         let (report, records) = found?;
@@ -117,10 +117,10 @@ impl SearchOptions {
             spec.seed
         );
         let json = json_lines(std::slice::from_ref(&report))?;
-        write_atomically(&folder.join("rates.toml"), report.rates().to_toml(&comment)?.as_bytes())?;
-        write_atomically(&folder.join("tune.json"), json.as_bytes())?;
-        write_records(folder, &records)?;
-        write_chart(folder, "tune", &tune_chart(&report))?;
+        out.write("rates.toml", report.rates().to_toml(&comment)?.as_bytes())?;
+        out.write("tune.json", json.as_bytes())?;
+        write_records(&out, &records)?;
+        write_chart(&out, "tune", &tune_chart(&report))?;
         Ok(Some(report))
     }
 }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use sparsewidth::budget::PAPER_BASE_WIDTH;
 use sparsewidth::data::CLASSES;
-use sparsewidth::files::write_atomically;
 use sparsewidth::report::{widen_chart, widen_distance_chart, widen_summary, write_chart};
 use sparsewidth::study::{
     DistanceMethod, DistanceSpec, Family, JOURNAL, LearningRates, Shard, SparseWidth, StudySpec, TrainedNetwork,
@@ -14,9 +13,12 @@ use sparsewidth::study::{
 use sparsewidth::{Error, Result};
 
 use super::Common;
+use super::output::study_folder;
 use super::options::{ImagesOption, NormalisationOption};
 use super::train::TrainingOptions;
 use super::tune::{SearchOptions, say_rates};
+
+const SUMMARY: &str = "summary.md";
 
 /// The paper's widths at which more than two weights are left.
 const WIDTHS: [usize; 6] = [8, 32, 128, 216, 328, 512];
@@ -133,6 +135,10 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
         let remedy = "divide the search with --search-only, merge it, then divide the rest with --rates";
         return Err(Error::value("--shard", common.shard.unwrap_or(Shard::WHOLE), problem, remedy));
     }
+    // Before the search: a search alone has files of its own there, which it looks at itself.
+    let out = (!args.search_only)
+        .then(|| study_folder(&args.out, "widen", &["widen", "widen-distance"], &[SUMMARY]))
+        .transpose()?;
     let search_folder = if args.search_only { args.out.clone() } else { args.out.join("tune") };
     let mut at_end = Vec::new();
     let rates = match &args.rates {
@@ -161,10 +167,11 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
         Ok(TrainedNetwork { learning_rate: args.training.rate(&rates, network)?, ..*network })
     };
     let study = study(networks.iter().map(with_rate).collect::<Result<_>>()?);
-    let Some(records) = common.run_study(&study, Some(&args.out))? else { return Ok(()) };
+    let Some(out) = out else { return Ok(()) };
+    let Some(records) = common.run_study(&study, Some(&out))? else { return Ok(()) };
     for (name, chart) in [("widen", widen_chart(&records)), ("widen-distance", widen_distance_chart(&records))] {
         if let Some(chart) = chart {
-            write_chart(&args.out, name, &chart)?;
+            write_chart(&out, name, &chart)?;
         }
     }
     let mut text = widen_summary(&records, common.seed);
@@ -174,7 +181,7 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
             at_end.join(", ")
         );
     }
-    write_atomically(&args.out.join("summary.md"), text.as_bytes())?;
+    out.write(SUMMARY, text.as_bytes())?;
     common.say(&text)?;
     common.note(&format!("{}: widen, widen-distance (.svg, .png), summary.md, training.csv", args.out.display()));
     Ok(())

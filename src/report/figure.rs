@@ -36,15 +36,24 @@ pub(super) fn trained_name(run: &TrainingRecord) -> String {
     name
 }
 
-/// The best accuracies of each run of one family, by width; none where a width has several networks, which it does not tell apart.
+/// The best accuracies of each run of one family that has one, by width, but for widths without any; none where a width has several
+/// networks, which it does not tell apart.
 pub(super) fn accuracies(records: &[Record], family: Family) -> Vec<(usize, Vec<f64>)> {
     let networks = trained_networks(records);
     let of_family = networks.iter().filter(|runs| runs[0].family == family);
-    let best = |run: &&TrainingRecord| run.best_accuracy;
     let mut widths: Vec<(usize, Vec<f64>)> =
-        of_family.map(|runs| (runs[0].width, runs.iter().map(best).collect())).collect();
+        of_family.map(|runs| (runs[0].width, best_accuracies(runs))).collect();
     widths.sort_by_key(|(width, _)| *width);
-    if widths.windows(2).any(|pair| pair[0].0 == pair[1].0) { Vec::new() } else { widths }
+    if widths.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+        return Vec::new();
+    }
+    widths.retain(|(_, accuracies)| !accuracies.is_empty());
+    widths
+}
+
+/// The best accuracies of the runs that have one: in which at least one epoch has finite losses.
+pub(super) fn best_accuracies(runs: &[&TrainingRecord]) -> Vec<f64> {
+    runs.iter().filter_map(|run| run.best_accuracy).collect()
 }
 
 /// What the evaluated samples of training records are called.

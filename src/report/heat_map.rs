@@ -28,7 +28,7 @@ pub struct HeatMap {
 }
 
 /// The mean best accuracy, in percent, of the networks of one activation at a budget, over some widths (and so overall connectivities)
-/// and connectivities of the last layer; cells without record are empty. None without any.
+/// and connectivities of the last layer; cells without a run of finite losses are empty. None without any record.
 pub fn heat_map(
     records: &[Record],
     activation: Activation,
@@ -49,7 +49,7 @@ pub fn heat_map(
     };
     let cell = |last: f64, width: usize| {
         let of = runs.iter().filter(|run| run.width == width && run.last_connectivity.get() == last);
-        let accuracies: Vec<f64> = of.map(|run| 100.0 * run.best_accuracy).collect();
+        let accuracies: Vec<f64> = of.filter_map(|run| run.best_accuracy).map(|accuracy| 100.0 * accuracy).collect();
         (!accuracies.is_empty()).then(|| mean(&accuracies))
     };
     let name = match activation {

@@ -22,7 +22,7 @@ mod widen;
 pub use budget::{BudgetChart, budget_chart, budget_table};
 pub use chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 pub use figure::{accuracy_chart, curves_chart, distance_chart, parts_chart};
-pub use files::{RECORDS, read_records, write_chart, write_records};
+pub use files::{RECORD_FILES, RECORDS, chart_files, read_records, write_chart, write_records};
 pub use heat_map::{HeatMap, heat_map};
 pub use optimum::{optimum_chart, optimum_table};
 pub use picture::Picture;

@@ -115,7 +115,8 @@ fn table_by_network(
     Table::new(&heads.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// Training runs: a row per network, accuracies as means over runs with half their 95 % intervals.
+/// Training runs: a row per network, accuracies as means over the runs that have one (not those that diverged before it) with half their
+/// 95 % intervals.
 pub fn training_table(records: &[Record]) -> Table {
     let mut table = Table::new(&[
         "network",
@@ -133,11 +134,13 @@ pub fn training_table(records: &[Record]) -> Table {
         of_family.sort_by_key(|runs| runs[0].width);
         for runs in of_family {
             let first = runs[0];
-            let values = |value: &dyn Fn(&TrainingRecord) -> f64| runs.iter().map(|run| value(run)).collect::<Vec<_>>();
+            let values = |value: &dyn Fn(&TrainingRecord) -> Option<f64>| {
+                runs.iter().filter_map(|run| value(run)).collect::<Vec<_>>()
+            };
             table.row(vec![
                 trained_name(first),
                 format!("{:.3e}", first.connectivity.get()),
-                format!("{:.0}", mean(&values(&|run| run.weights as f64))),
+                format!("{:.0}", mean(&values(&|run| Some(run.weights as f64)))),
                 four_digits(first.learning_rate),
                 runs.len().to_string(),
                 with_interval(&values(&|run| run.best_accuracy)),
@@ -156,6 +159,7 @@ pub(super) fn four_digits(value: f64) -> String {
 
 fn with_interval(values: &[f64]) -> String {
     match confidence_95(values) {
+        _ if values.is_empty() => "-".into(),
         Some(reach) => format!("{:.4} ± {reach:.4}", mean(values)),
         None => format!("{:.4}", mean(values)),
     }

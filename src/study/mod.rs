@@ -34,6 +34,7 @@
 //! # Ok::<(), sparsewidth::Error>(())
 //! ```
 
+mod belonging;
 mod distance;
 mod journal;
 mod optimum;

@@ -223,12 +223,13 @@ pub struct TrainingRecord {
     pub device: String,
     /// Precision of weights and activations.
     pub precision: String,
-    /// Best test accuracy after an epoch. Chosen on the test set, as in the paper, so it flatters every network a little.
-    pub best_accuracy: f64,
+    /// Best test accuracy after an epoch of finite losses; none where there is no such epoch. Chosen on the test set, as in the paper, so
+    /// it flatters every network a little.
+    pub best_accuracy: Option<f64>,
     /// That epoch.
-    pub best_epoch: usize,
-    /// Test accuracy after the last epoch.
-    pub final_accuracy: f64,
+    pub best_epoch: Option<usize>,
+    /// Test accuracy after the last epoch; none where the run diverged.
+    pub final_accuracy: Option<f64>,
     /// Mean cross-entropy over the last epoch; none where it was not finite.
     pub training_loss: Option<f64>,
     /// Whether the run diverged, and ended there.
