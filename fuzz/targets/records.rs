@@ -20,8 +20,13 @@ fuzz_target!(|bytes: &[u8]| {
         Ok(records) => records,
         Err(error) => return assert_refusal(&error, &path),
     };
-    write_records(&OutputFolder::new(folder(), "fuzz", &[]).expect("no names"), &records).expect("records that were read can be written");
-    assert_eq!(read_records(folder()).expect("what was written can be read"), records);
+    let written = folder().join("written");
+    if written.exists() {
+        std::fs::remove_dir_all(&written).expect("an old folder to remove");
+    }
+    let output = OutputFolder::new(&written, "fuzz", &[]).expect("no names");
+    write_records(&output, &records).expect("records that were read can be written");
+    assert_eq!(read_records(&written).expect("what was written can be read"), records);
 
     let mut text = summary(&records, "", 0) + &widen_summary(&records, 0) + &training_table(&records).to_string();
     draw(accuracy_chart(&records));

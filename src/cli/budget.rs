@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use sparsewidth::Result;
 use sparsewidth::budget::{Architecture, Positions, Rule, masks_npz};
-use sparsewidth::report::{budget_chart, budget_table, write_chart};
+use sparsewidth::report::{budget_chart, budget_table, empty_layers, write_chart};
 
 use super::Common;
 use super::output::{json_lines, print, report_folder};
@@ -85,6 +85,9 @@ pub fn run(args: BudgetArgs, common: &Common) -> Result<()> {
         print(&json_lines(&layers)?)?;
     }
     common.say(&budget_table(&network, &kept).to_string())?;
+    if let Some(empty) = empty_layers(&network, &kept) {
+        common.say(&format!("\n{empty}\n"))?;
+    }
     let left = args.weights - kept.iter().sum::<u64>();
     if left > 0 {
         common.note(&format!("{left} weights of the budget fill no whole kernel and are left out."));

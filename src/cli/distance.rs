@@ -8,13 +8,13 @@ use sparsewidth::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS};
 use sparsewidth::data::{CLASSES, DataSource, Normalisation};
 use sparsewidth::files::OutputFolder;
 use sparsewidth::report::{
-    Statistic, diagonal_table, distance_chart, distance_table, parts_chart, parts_table, write_chart,
+    Statistic, assumptions, diagonal_table, distance_chart, distance_table, parts_chart, parts_table, write_chart,
 };
 use sparsewidth::study::{DistanceMethod, DistanceSpec, SparseWidth, StudySpec};
 
 use super::Common;
-use super::output::study_folder;
 use super::options::{DataOption, NormalisationOption, SamplingOptions};
+use super::output::study_folder;
 
 #[derive(Args)]
 pub struct DistanceArgs {
@@ -89,6 +89,10 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
             } else if out.is_some() {
                 common.note("No picture: several networks have one width, so width alone does not tell them apart.");
             }
+        }
+        let said = assumptions(&records, normalisation);
+        if !said.is_empty() {
+            common.say(&said)?;
         }
         if let (Some(folder), Some(chart)) = (&out, parts_chart(&records, normalisation)) {
             write_chart(folder, &format!("distance-{}-parts", normalisation.name()), &chart)?;

@@ -7,7 +7,8 @@ use sparsewidth::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS, paper_learning_rate};
 use sparsewidth::data::{CLASSES, Normalisation};
 use sparsewidth::files::{OutputFolder, make_folder};
 use sparsewidth::report::{
-    RECORDS, Statistic, accuracy_chart, chart_files, curves_chart, distance_chart, parts_chart, read_records, summary, write_chart,
+    RECORDS, Statistic, accuracy_chart, chart_files, curves_chart, distance_chart, parts_chart, read_records, summary,
+    write_chart,
 };
 use sparsewidth::study::{
     DistanceMethod, DistanceSpec, Family, LearningRates, Record, Reference, SparseWidth, StudySpec, TrainingRecord,
@@ -172,7 +173,8 @@ fn refuse_searches(folder: &Path, records: &[Record]) -> Result<()> {
     if !records.iter().filter_map(Record::training).any(|run| run.validation) {
         return Ok(());
     }
-    let problem = "holds the runs of a search for learning rates, evaluated on validation samples: a figure is of test samples";
+    let problem =
+        "holds the runs of a search for learning rates, evaluated on validation samples: a figure is of test samples";
     Err(Error::file(&folder.join(RECORDS), problem, "give the output folder of a figure"))
 }
 

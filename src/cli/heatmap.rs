@@ -11,8 +11,8 @@ use sparsewidth::study::{MOST_SAMPLES, StudySpec, TrainingStudySpec, heat_map_ne
 use sparsewidth::{Error, Result};
 
 use super::Common;
-use super::output::study_folder;
 use super::options::{ActivationOption, ImagesOption, LawOption, MaskOption, NormalisationOption};
+use super::output::study_folder;
 
 /// The width whose dense network sets the paper's budget for its heat map: 3,970 weights on MNIST.
 const BASE_WIDTH: usize = 5;
@@ -91,6 +91,8 @@ pub fn run(args: HeatmapArgs, common: &Common) -> Result<()> {
             let row = &map.rows[row];
             common
                 .say(&format!("{name}: best {accuracy:.2} % at overall connectivity {column}, last layer {row}\n"))?;
+        } else {
+            common.say(&format!("{name}: every run diverged before the end of its first epoch\n"))?;
         }
     }
     common.note(&format!("{}: pictures (.svg, .png), training.csv, curves.csv", args.out.display()));

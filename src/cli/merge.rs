@@ -31,6 +31,7 @@ pub fn run(args: MergeArgs, common: &Common) -> Result<()> {
     let names: Vec<String> = RECORD_FILES.iter().map(|name| name.to_string()).collect();
     let out = OutputFolder::new(&args.out, MERGE, &names)?;
     let merged = merge(&args.folders, &args.out)?;
+    merged.remarks.iter().for_each(|remark| common.note(remark));
     if let Some(records) = &merged.records {
         write_records(&out, records)?;
         if common.json {

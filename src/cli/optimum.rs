@@ -6,7 +6,7 @@ use clap::Args;
 use sparsewidth::Result;
 use sparsewidth::budget::PAPER_BASE_WIDTH;
 use sparsewidth::data::{CLASSES, DataSource, Normalisation};
-use sparsewidth::report::{optimum_chart, optimum_table, write_chart};
+use sparsewidth::report::{optimum_assumptions, optimum_chart, optimum_table, write_chart};
 use sparsewidth::study::OptimumSpec;
 
 use super::Common;
@@ -78,5 +78,7 @@ pub fn run(args: OptimumArgs, common: &Common) -> Result<()> {
     if common.json {
         print(&json)?;
     }
-    common.say(&optimum_table(&report).to_string())
+    common.say(&optimum_table(&report).to_string())?;
+    let said = optimum_assumptions(&report);
+    if said.is_empty() { Ok(()) } else { common.say(&format!("\n{said}")) }
 }

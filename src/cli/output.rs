@@ -1,6 +1,6 @@
 //! Where results go: standard output, standard error, a progress bar.
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ use sparsewidth::study::{JOURNAL, Progress, Record, Shard, StudySpec};
 use sparsewidth::{Error, Result};
 
 use super::Common;
+use super::interrupt::{say_when_interrupted, this_command};
+use super::log::follow;
 
 /// Writes a result to standard output. A reader that has gone away (`| head`) ends it without complaint.
 pub fn print(text: &str) -> Result<()> {
@@ -68,13 +70,16 @@ impl Common {
         }
     }
 
-    /// A progress bar on standard error, hidden where that is no terminal or nothing should be said.
+    /// A progress bar on standard error: lines where that is no terminal, hidden where nothing should be said.
     pub fn bar(&self, length: u64) -> ProgressBar {
         let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(length) };
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} %  {elapsed} gone, {eta} left  {msg}") {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(500));
+        if !self.quiet && !std::io::stderr().is_terminal() {
+            follow(&bar);
+        }
         bar
     }
 
@@ -88,6 +93,7 @@ impl Common {
                     bar.suspend(|| self.note(&format!("All pairs: on {}.", place.replace("{}", &megabytes))));
                 }
             }
+            Progress::Remark { text } => bar.suspend(|| self.note(text)),
             Progress::Within { task, share } => bar.set_message(format!("{task}: {:.0} %", 100.0 * share)),
             Progress::Done { task, cost, resumed } => {
                 // What an earlier run did says nothing about the speed of this one.
@@ -107,6 +113,7 @@ impl Common {
         let folder = output.map(OutputFolder::path);
         let shard = self.shard(folder)?;
         let device = self.open_device(spec.uses_device())?;
+        self.say_how_to_go_on(folder);
         let bar = self.bar(0);
         let place = if matches!(device, Device::Cpu { .. }) { " beside the inputs" } else { "" };
         let place = format!("{}, at most {{}} MB{place}", device.name());
@@ -124,6 +131,24 @@ impl Common {
             write_records(output, &records)?;
         }
         Ok(Some(records))
+    }
+
+    /// Says from now on, where the program is interrupted, how the study goes on.
+    pub fn say_how_to_go_on(&self, folder: Option<&Path>) {
+        if self.quiet {
+            return;
+        }
+        say_when_interrupted(&match folder {
+            Some(folder) => format!(
+                "Interrupted. What is done is kept in {}; to go on:\n{}",
+                folder.join(JOURNAL).display(),
+                this_command()
+            ),
+            None => {
+                "Interrupted. Nothing is kept of a study without --out DIR, with which it would go on where it was."
+                    .into()
+            }
+        });
     }
 
     /// The share that was asked for, of a study that is journaled in a folder.

@@ -12,8 +12,8 @@ use sparsewidth::study::{Family, LearningRates, StudySpec, TrainedNetwork, Train
 use sparsewidth::{Error, Result};
 
 use super::Common;
-use super::output::study_folder;
 use super::options::{ActivationOption, ImagesOption, LawOption, MaskOption, NormalisationOption};
+use super::output::study_folder;
 
 #[derive(Args)]
 pub struct TrainArgs {

@@ -91,6 +91,7 @@ impl SearchOptions {
         let spec = TuneSpec { data, seed: common.seed, training, range: (self.lowest, self.highest) };
         let shard = common.shard(Some(folder))?;
         let out = study_folder(folder, "tune", &["tune"], &["rates.toml", "tune.json"])?;
+        common.say_how_to_go_on(Some(folder));
         let bar = common.bar(0);
         let found = spec.run_shard(shard, Some(folder), &|progress| common.show(&bar, "", progress));
         bar.finish_and_clear();

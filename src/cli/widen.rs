@@ -13,8 +13,8 @@ use sparsewidth::study::{
 use sparsewidth::{Error, Result};
 
 use super::Common;
-use super::output::study_folder;
 use super::options::{ImagesOption, NormalisationOption};
+use super::output::study_folder;
 use super::train::TrainingOptions;
 use super::tune::{SearchOptions, say_rates};
 
@@ -135,10 +135,7 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
         let remedy = "divide the search with --search-only, merge it, then divide the rest with --rates";
         return Err(Error::value("--shard", common.shard.unwrap_or(Shard::WHOLE), problem, remedy));
     }
-    // Before the search: a search alone has files of its own there, which it looks at itself.
-    let out = (!args.search_only)
-        .then(|| study_folder(&args.out, "widen", &["widen", "widen-distance"], &[SUMMARY]))
-        .transpose()?;
+    let out = || study_folder(&args.out, "widen", &["widen", "widen-distance"], &[SUMMARY]);
     let search_folder = if args.search_only { args.out.clone() } else { args.out.join("tune") };
     let mut at_end = Vec::new();
     let rates = match &args.rates {
@@ -151,6 +148,10 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
                 let problem = "belongs to a search alone, or to a comparison at given learning rates";
                 let remedy = "give another folder with --out, and to go on from a search its rates.toml with --rates";
                 return Err(Error::file(&journal, problem, remedy));
+            }
+            // Before the search; a search alone looks at its own files itself.
+            if !args.search_only {
+                out()?;
             }
             common.note("Searching learning rates on validation samples:");
             let search = spec(networks.clone(), args.tuning_runs);
@@ -167,7 +168,7 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
         Ok(TrainedNetwork { learning_rate: args.training.rate(&rates, network)?, ..*network })
     };
     let study = study(networks.iter().map(with_rate).collect::<Result<_>>()?);
-    let Some(out) = out else { return Ok(()) };
+    let out = out()?;
     let Some(records) = common.run_study(&study, Some(&out))? else { return Ok(()) };
     for (name, chart) in [("widen", widen_chart(&records)), ("widen-distance", widen_distance_chart(&records))] {
         if let Some(chart) = chart {

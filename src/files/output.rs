@@ -75,8 +75,8 @@ impl OutputFolder {
         let path = self.path.join(name);
         make_folder(path.parent().unwrap_or(&self.path))?;
         let mut listed = self.listed();
-        if !self.path.join(WRITTEN).exists() {
-            for name in &self.taken_over {
+        for name in &self.taken_over {
+            if !listed.iter().any(|written| written.file == *name) {
                 let old = self.read(name)?;
                 self.list(&mut listed, name, &old)?;
             }
@@ -128,11 +128,8 @@ impl OutputFolder {
         }
         let path = self.path.join(WRITTEN);
         let failure = |error: &dyn std::fmt::Display| Error::failure(format!("writing {}", path.display()), error);
-        let mut file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(|error| unwritable(&self.path, &error))?;
+        let mut file =
+            OpenOptions::new().create(true).append(true).open(&path).map_err(|error| unwritable(&self.path, &error))?;
         // In one piece, after a newline of its own: programs that write at once, or were cut off, do not mix their lines.
         let mut line = b"\n".to_vec();
         line.extend(serde_json::to_vec(&written).map_err(|error| failure(&error))?);

@@ -5,6 +5,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::blocks::{Batch, Blocks, Samples};
+use super::layer::Layer;
 use super::mlp::{Mlp, MlpLaw};
 use crate::error::{Error, Result};
 use crate::random::{Purpose, Stream};
@@ -73,6 +74,10 @@ pub struct TrainingSpec {
 pub struct TrainingRun {
     /// The number of weights that exist.
     pub weights: usize,
+    /// The same of each layer.
+    pub layer_weights: Vec<usize>,
+    /// Whether no input reaches an output, see [`Mlp::is_dead`].
+    pub dead: bool,
     /// The best test accuracy after an epoch whose losses are finite; none where no epoch's are. Of outputs that are not numbers the first
     /// class would be "predicted", which is no accuracy.
     pub best_accuracy: Option<f64>,
@@ -131,7 +136,7 @@ impl Curve {
 /// use sparsewidth::network::{Activation, MaskFamily, MlpLaw, Parametrisation, Samples, TrainingData, TrainingSpec, WeightLaw, train};
 ///
 /// let mnist = DataSource::Embedded.labelled()?;
-/// let normaliser = Normaliser::fit(Normalisation::Pixel, &mnist.train.images.mapv(f64::from), true)?;
+/// let normaliser = Normaliser::fit(Normalisation::Pixel, &mnist.train.images.mapv(f64::from), mnist.train.kind())?;
 /// let data = TrainingData::new(
 ///     (Samples::of_images(mnist.train.images, &normaliser), mnist.train.labels),
 ///     (&Samples::of_images(mnist.test.images, &normaliser), mnist.test.labels),
@@ -161,6 +166,8 @@ pub fn train(data: &TrainingData, spec: &TrainingSpec) -> Result<TrainingRun> {
     let network = Mlp::draw(&spec.network, spec.seed, spec.run)?;
     let mut run = TrainingRun {
         weights: network.weights(),
+        layer_weights: network.layers().iter().map(Layer::weights).collect(),
+        dead: network.is_dead(),
         best_accuracy: None,
         best_epoch: None,
         final_accuracy: None,

@@ -4,6 +4,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::figure::evaluated;
 use super::picture::Picture;
 use crate::data::CLASSES;
 use crate::network::Activation;
@@ -49,7 +50,8 @@ pub fn heat_map(
     };
     let cell = |last: f64, width: usize| {
         let of = runs.iter().filter(|run| run.width == width && run.last_connectivity.get() == last);
-        let accuracies: Vec<f64> = of.filter_map(|run| run.best_accuracy).map(|accuracy| 100.0 * accuracy).collect();
+        let accuracies: Vec<f64> =
+            of.filter_map(|run| run.finite_accuracy()).map(|accuracy| 100.0 * accuracy).collect();
         (!accuracies.is_empty()).then(|| mean(&accuracies))
     };
     let name = match activation {
@@ -58,8 +60,10 @@ pub fn heat_map(
     };
     Some(HeatMap {
         title: format!(
-            "Best test accuracy in %, {name}, {weights} weights, {} training samples, {} epochs",
-            first.samples, first.epochs
+            "Best {} accuracy in %, {name}, {weights} weights, {} training samples, {} epochs",
+            evaluated(first),
+            first.samples,
+            first.epochs
         ),
         x_label: "overall connectivity, and width".into(),
         y_label: "connectivity of the last layer".into(),

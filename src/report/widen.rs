@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use super::Statistic;
 use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
-use super::figure::{accuracies, accuracy_points, best_accuracies, evaluated, statistic_of, trained_name, trained_networks};
+use super::figure::{
+    accuracies, accuracy_points, best_accuracies, evaluated, statistic_of, trained_name, trained_networks,
+};
 use super::summary::{RESAMPLES, provenance, training_table};
 use super::table::Table;
 use crate::network::Activation;

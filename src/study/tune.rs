@@ -139,7 +139,8 @@ impl TuneSpec {
         }
         let range = self.rates()?;
         let prepared = PreparedTraining::new(&self.data, &training)?;
-        let ledger = Ledger::new(folder, self, &prepared.checksums(), progress)?;
+        let ledger = Ledger::new(folder, self, (&self.data, &prepared.checksums()[..]), progress)?;
+        prepared.remarks(&training).iter().for_each(|text| progress(Progress::Remark { text }));
         let stage_epochs = |stage: usize| match SHARES.get(stage) {
             Some(share) => ((training.epochs as f64 * share).ceil() as usize).max(1),
             None => training.epochs,
