@@ -15,9 +15,9 @@
 //!   the padding, take five to seven operations a node and vector: 0.03 us at one multiplication and one addition a cycle.
 //!   By profile the inner loops of the nodes are 44 % of the time, half of which is calls, sums across lanes and products;
 //!   the first node of a direction (power sums, the series of the exponential) is 16 %, the table 3 %.
-//! - `all_pairs` 6 s for the 5e7 pairs of 10,000 images at seven widths on two cores, 11 s for 10^4 by 10^4 (not run by default:
-//!   `cargo bench --bench theory -- --include-ignored all_pairs`). The four products of 784 take 3.1e11 multiply-adds for the
-//!   former, 3.3 s at 96e9 a second on two cores; the rest is the kernel of each pair (2 ns) and three histograms at seven widths.
+//! - `all_pairs_of_rows` against `products_of_all_pairs`, which is their limit: `4 d` multiply-adds a pair, at 784 entries 3,136. What
+//!   is beside them are some 60 operations a pair and 25 a network, and one histogram a network. (10,000 images at seven widths, not
+//!   run by default: `cargo bench --bench theory -- --include-ignored all_pairs_of_images`; 3.1e11 multiply-adds.)
 //! - `moment_expansion` 4.5 us a pair of 784 entries, against 2.2 us for `gram_triple`, which checks the entries and makes
 //!   one pass of three sums: eight more sums, about 40 operations an entry. At 16 operations a cycle they would take 0.6 us;
 //!   one pass instead of eight would come near it.
@@ -28,12 +28,13 @@
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use ndarray::Array2;
+use ndarray::{Array2, s};
 use sparsewidth::all_pairs::all_pairs;
 use sparsewidth::arccos::arc_cosine;
 use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::{DataSource, Normalisation};
 use sparsewidth::gram::{Gram, Pair};
+use sparsewidth::linalg::product;
 use sparsewidth::masked::{Enumerate, MaskedKernel, Moments, Quadrature, Sampling};
 
 fn main() {
@@ -141,10 +142,45 @@ fn quadrature(bencher: Bencher, (weights, tolerance): (f64, f64)) {
         });
 }
 
+/// Rows of the inputs of the next two.
+const ROWS: usize = 1920;
+
+fn rows(dimension: usize) -> Array2<f64> {
+    DataSource::Gaussian { dimension, samples: ROWS }.inputs(1).expect("Gaussian inputs need no file").values
+}
+
+fn networks(count: i32) -> Vec<(Connectivity, usize)> {
+    (1..=count).map(|n| (Connectivity::new(0.5f64.powi(n)).expect("in range"), 8 << n)).collect()
+}
+
+/// Pairs per second, by dimension and number of networks.
+#[divan::bench(args = [(64, 1), (64, 7), (784, 1), (784, 7)], sample_count = 5)]
+fn all_pairs_of_rows(bencher: Bencher, (dimension, count): (usize, i32)) {
+    let (inputs, networks) = (rows(dimension), networks(count));
+    bencher
+        .counter(ItemsCount::new(ROWS * (ROWS - 1) / 2))
+        .bench(|| all_pairs(inputs.view(), None, &networks, &|_| {}).expect("finite inputs"));
+}
+
+/// The matrix products of the same pairs alone, in the same tiles.
+#[divan::bench(args = [64, 784], sample_count = 5)]
+fn products_of_all_pairs(bencher: Bencher, dimension: usize) {
+    const TILE: usize = 192;
+    let powers = [1, 2, 3].map(|power| rows(dimension).mapv(|value| value.powi(power)));
+    let mut output = Array2::zeros((TILE, TILE));
+    bencher.counter(ItemsCount::new(ROWS * (ROWS - 1) / 2)).bench_local(|| {
+        for (i, j) in (0..ROWS / TILE).flat_map(|i| (i..ROWS / TILE).map(move |j| (i, j))) {
+            for (left, right) in [(0, 0), (1, 1), (2, 0), (0, 2)] {
+                let tile = |power: usize, place: usize| powers[power].slice(s![place * TILE..(place + 1) * TILE, ..]);
+                product(tile(left, i), tile(right, j).t(), 1.0, false, output.view_mut()).expect("shapes match");
+            }
+        }
+    });
+}
+
 /// All pairs of 10,000 images at seven widths, on one thread here.
 #[divan::bench(ignore, sample_count = 1)]
 fn all_pairs_of_images(bencher: Bencher) {
-    let images = images();
-    let networks: Vec<_> = (1..=7).map(|n| (Connectivity::new(0.5f64.powi(n)).expect("in range"), 8 << n)).collect();
+    let (images, networks) = (images(), networks(7));
     bencher.bench(|| all_pairs(images.view(), None, &networks, &|_| {}));
 }

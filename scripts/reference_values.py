@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes testdata/arccos.toml, testdata/masked.toml and testdata/bottleneck.toml: reference values by mpmath.
+"""Writes testdata/arccos.toml, masked.toml, fixed_counts.toml and bottleneck.toml: reference values by mpmath.
 
     pip install mpmath==1.3.0 && python3 scripts/reference_values.py
 
@@ -8,7 +8,8 @@ vector in the plane of x and y, at 60 digits, not from the closed form that the 
 
     E[(w.x)^l (w.y)^l H H] = |x|^l |y|^l (E r^(2l) / 2 pi) int cos(a)^l cos(a - t)^l da  over cos(a), cos(a - t) > 0,
 
-with r^2 chi-square of two degrees of freedom, E r^2 = 2, E r^4 = 8. The masked moments are the sum over all 2^d masks.
+with r^2 chi-square of two degrees of freedom, E r^2 = 2, E r^4 = 8. The masked moments are the sum over all 2^d masks; those of masks
+of a fixed count, and what two rows of them have in common, weight them by the numbers of ways to choose the rest.
 Inputs are exact binary floats, written so that they read back as the same floats.
 
 For a linear bottleneck E K_1(W)^2 comes from the law of the sample correlation in Hotelling's form (J. Roy. Statist. Soc. B 15, 1953),
@@ -17,6 +18,8 @@ with the hypergeometric function in place of the integral over the ratio of norm
 import itertools
 import pathlib
 import random
+
+from math import comb
 
 from mpmath import mp, mpf, acos, cos, gamma, hyp2f1, pi, quad, sin, sqrt
 
@@ -40,18 +43,47 @@ def arccos(x, y):
     return k1, k2
 
 
-def masked(x, y, p):
-    """(K~_1, K~_2, K~_1 - K_1) by the sum over masks."""
-    d, p = len(x), mpf(p)
+def masks_of(x, y):
+    """(size, K_1, K_2) of every mask."""
+    for s in itertools.product((0, 1), repeat=len(x)):
+        yield sum(s), *arccos([u * e for u, e in zip(x, s)], [v * e for v, e in zip(y, s)])
+
+
+def masked(kernels, d, p):
+    """(K~_1, K~_2, K~_1 - K_1) by the sum over masks; the last of these keeps every entry."""
+    p = mpf(p)
     k1 = k2 = mpf(0)
-    for s in itertools.product((0, 1), repeat=d):
-        size = sum(s)
+    for size, m1, m2 in kernels:
         weight = p**size * (1 - p) ** (d - size)
-        m1, m2 = arccos([u * e for u, e in zip(x, s)], [v * e for v, e in zip(y, s)])
         k1 += weight * m1
         k2 += weight * m2
     k1, k2 = k1 / p, k2 / p**2
-    return k1, k2, k1 - arccos(x, y)[0]
+    return k1, k2, k1 - kernels[-1][1]
+
+
+def by_size(x, y):
+    """The sums of K_1 and of K_2 over the masks of each size."""
+    sums = [[mpf(0), mpf(0)] for _ in range(len(x) + 1)]
+    for size, k1, k2 in masks_of(x, y):
+        sums[size][0] += k1
+        sums[size][1] += k2
+    return sums
+
+
+def fixed_count(sums, limit, dimension, rows, kept, sigma2):
+    """(K~_1, K~_2, K~_1 - K_1, covariance of two rows) where `kept` of `rows` times `dimension` entries are kept, uniformly."""
+    m, entries = len(sums) - 1, dimension * rows
+    ways = lambda rest, left: comb(rest, left) if left >= 0 else 0
+    mean = lambda l: sum(ways(entries - m, kept - j) * sums[j][l] for j in range(m + 1)) / comb(entries, kept)
+    k1, k2 = sigma2 * mean(0), sigma2**2 * mean(1)
+    covariance = mpf(0)
+    if rows > 1:
+        both = sum(
+            ways(entries - 2 * m, kept - i - j) * sums[i][0] * sums[j][0] for i in range(m + 1) for j in range(m + 1)
+        )
+        covariance = sigma2**2 * both / comb(entries, kept) - k1**2
+    shift = k1 - limit
+    return k1, k2, shift, covariance
 
 
 def bottleneck(t, rank):
@@ -128,13 +160,43 @@ def main():
     }
     lines = ["# K~_1, K~_2 and K~_1 - K_1 by mpmath at 60 digits, summed over all masks; made by scripts/reference_values.py.\n"]
     for name, (x, y) in masks.items():
+        kernels = list(masks_of([mpf(v) for v in x], [mpf(v) for v in y]))
         for p in (0.01, 0.2, 0.9, 1.0):
-            k1, k2, shift = masked([mpf(v) for v in x], [mpf(v) for v in y], p)
+            k1, k2, shift = masked(kernels, len(x), p)
             lines.append(
                 f'[[case]]\nname = "{name}, p = {p}"\nx = {vector(x)}\ny = {vector(y)}\nconnectivity = {p}\n'
                 f"masked_k1 = {text(k1)}\nmasked_k2 = {text(k2)}\nshift = {text(shift)}\n"
             )
     (HERE / "masked.toml").write_text("\n".join(lines))
+
+    g6 = normal(6)
+    fixed = {
+        "gaussian": (g6, normal(6)),
+        "parallel": ([1.0, -2.0, 0.5, 3.0], [0.5, -1.0, 0.25, 1.5]),
+        "opposite": ([1.0, -2.0, 0.5, 3.0], [-0.5, 1.0, -0.25, -1.5]),
+    }
+    for exponent in (2, 4, 6, 7, 8, 10, 12, 14):
+        fixed[f"opposite to 1e-{exponent}"] = (g6, [-0.3 * v for v in nearly(g6, 10.0**-exponent)])
+    lines = [
+        "# K~_1, K~_2, K~_1 - K_1 and the covariance of two rows, for masks of a fixed count in each row (rows = 0) or over a layer, by",
+        "# mpmath at 60 digits, summed over all masks; made by scripts/reference_values.py.\n",
+    ]
+    # Entries that are zero in both inputs are kept or not as well.
+    dimension = 8
+    for name, (x, y) in fixed.items():
+        sums = by_size([mpf(v) for v in x], [mpf(v) for v in y])
+        limit = sums[len(x)][0]
+        for rows, p in ((0, 0.26), (0, 0.51), (2, 0.3), (5, 0.6), (40, 0.11)):
+            kept = round(p * dimension * max(rows, 1))
+            sigma2 = mpf(dimension) / kept if rows == 0 else 1 / mpf(p)
+            k1, k2, shift, covariance = fixed_count(sums, limit, dimension, max(rows, 1), kept, sigma2)
+            padding = [0.0] * (dimension - len(x))
+            lines.append(
+                f'[[case]]\nname = "{name}, {rows} rows, p = {p}"\nx = {vector(x + padding)}\ny = {vector(y + padding)}\nrows = {rows}\n'
+                f"connectivity = {p}\nmasked_k1 = {text(k1)}\nmasked_k2 = {text(k2)}\nshift = {text(shift)}\n"
+                f"covariance = {text(covariance)}\n"
+            )
+    (HERE / "fixed_counts.toml").write_text("\n".join(lines))
 
     mp.dps = 30
     lines = ["# E K_1(W)^2 of unit vectors by mpmath at 30 digits; made by scripts/reference_values.py.\n"]

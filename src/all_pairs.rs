@@ -3,7 +3,10 @@
 //! What the expansion ([`Moments`](crate::masked::Moments)) takes of a pair are sums over entries of products of powers: `x.y`,
 //! `sum x^2 y^2`, `sum x^3 y`, `sum x y^3`, and `sum x^4`, `sum y^4` of each input. Over two sets the first four are matrix
 //! products of elementwise powers, made tile by tile, so that no `N x N` matrix is ever held: means are added up, and quantiles
-//! come from histograms ([`LogHistogram`]).
+//! come from histograms where pairs are many ([`LogHistogram`]).
+//!
+//! The products take `4 d` multiply-adds a pair, which is the limit from some hundred entries on; beside them a pair takes about 60
+//! operations, and 25 more a network.
 
 use std::f64::consts::PI;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,14 +18,14 @@ use rayon::prelude::*;
 use crate::arccos::unit_angles;
 use crate::connectivity::Connectivity;
 use crate::error::{Error, Result};
-use crate::gram::check_inputs;
+use crate::gram::{check_inputs, lane_sum};
 use crate::linalg::product;
 use crate::statistics::LogHistogram;
 
 /// Inputs of a tile's rows and columns. Four products of this size and their factors stay in a second-level cache.
 const TILE: usize = 192;
 
-/// A mean over pairs with the histogram of the values.
+/// A mean over pairs with their values, as a histogram where those are many.
 #[derive(Clone, Debug, Default)]
 pub struct Distribution {
     sum: f64,
@@ -35,14 +38,38 @@ impl Distribution {
         self.sum / self.histogram.count() as f64
     }
 
-    /// The quantile at `level`, to a relative [`LogHistogram::RESOLUTION`].
+    /// The quantile at `level`: exact of few pairs, otherwise with the relative error that [`Distribution::resolution`] gives.
     pub fn quantile(&self, level: f64) -> f64 {
         self.histogram.quantile(level)
+    }
+
+    /// The largest relative error of a quantile; none where they are exact.
+    pub fn resolution(&self) -> Option<f64> {
+        (!self.histogram.is_exact()).then_some(LogHistogram::RESOLUTION)
     }
 
     fn merge(&mut self, other: &Self) {
         self.sum += other.sum;
         self.histogram.merge(&other.histogram);
+    }
+}
+
+/// A mean over pairs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mean {
+    sum: f64,
+    count: u64,
+}
+
+impl Mean {
+    /// The mean; NaN over no pairs.
+    pub fn mean(&self) -> f64 {
+        self.sum / self.count as f64
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.sum += other.sum;
+        self.count += other.count;
     }
 }
 
@@ -52,9 +79,9 @@ pub struct PairDistances {
     /// `bias^2 + variance / n`.
     pub distance: Distribution,
     /// `bias^2`.
-    pub bias_squared: Distribution,
+    pub bias_squared: Mean,
     /// The variance of one hidden unit.
-    pub variance: Distribution,
+    pub variance: Mean,
 }
 
 impl PairDistances {
@@ -187,12 +214,14 @@ pub fn all_pairs(
 /// Room for one tile.
 #[derive(Default)]
 struct Work {
-    products: [Array2<f64>; 4],
+    /// `x.y`, `sum x^2 y^2` and `sum (x^3 y + x y^3)` of unit vectors.
+    products: [Array2<f64>; 3],
+    cosine: Vec<f64>,
     sine: Vec<f64>,
     phi: Vec<f64>,
     /// `K_1`, `K_2` and what they change by in units of `q`, of unit vectors.
     kernels: [Vec<f64>; 4],
-    values: [Vec<f64>; 3],
+    totals: Vec<f64>,
 }
 
 impl Work {
@@ -207,45 +236,43 @@ impl Work {
         let shape = (left.norms.len(), right.norms.len());
         let dimension = left.first.ncols() as f64;
         let factors = [
-            (left.first, right.first),
-            (left.second.view(), right.second.view()),
-            (left.third.view(), right.first),
-            (left.first, right.third.view()),
+            (0, left.first, right.first, false),
+            (1, left.second.view(), right.second.view(), false),
+            (2, left.third.view(), right.first, false),
+            (2, left.first, right.third.view(), true),
         ];
-        for (output, (left, right)) in self.products.iter_mut().zip(factors) {
+        for (output, left, right, accumulate) in factors {
+            let output = &mut self.products[output];
             if output.dim() != shape {
                 *output = Array2::zeros(shape);
             }
-            product(left, right.t(), 1.0, false, output.view_mut())?;
+            product(left, right.t(), 1.0, accumulate, output.view_mut())?;
         }
         for row in 0..shape.0 {
             let start = if diagonal { row + 1 } else { 0 };
-            let [cosine, squares, cubes_left, cubes_right] =
-                self.products.each_ref().map(|product| product.slice(s![row, start..]));
-            let cosine: Vec<f64> = cosine.iter().map(|cosine| cosine.clamp(-1.0, 1.0)).collect();
+            let [cosine, squares, cubes] = self.products.each_ref().map(|product| {
+                let row = product.row(row).to_slice().expect("standard layout by construction");
+                &row[start..]
+            });
             let count = cosine.len();
-            for room in [&mut self.sine, &mut self.phi].into_iter().chain(&mut self.kernels).chain(&mut self.values) {
+            let room = [&mut self.cosine, &mut self.sine, &mut self.phi, &mut self.totals];
+            for room in room.into_iter().chain(&mut self.kernels) {
                 room.resize(count, 0.0);
             }
-            unit_angles(&cosine, &mut self.sine, &mut self.phi);
-            let sums_of = [squares, cubes_left, cubes_right].map(|sums| sums.to_vec());
-            expansion(
-                &cosine,
-                &self.sine,
-                &self.phi,
-                &sums_of,
-                (left.fourth[row], &right.fourth[start..]),
-                &mut self.kernels,
-            );
+            for (to, cosine) in self.cosine.iter_mut().zip(cosine) {
+                *to = cosine.clamp(-1.0, 1.0);
+            }
+            unit_angles(&self.cosine, &mut self.sine, &mut self.phi);
+            let angles = [&*self.cosine, &self.sine, &self.phi];
+            expansion(angles, [squares, cubes], (left.fourth[row], &right.fourth[start..]), &mut self.kernels);
             for ((connectivity, width), sums) in networks.iter().zip(sums.iter_mut()) {
                 let scales = (left.norms[row] / dimension, &right.norms[start..]);
-                distances(&self.kernels, scales, (connectivity.excess(), *width as f64), &mut self.values);
-                for (values, to) in
-                    self.values.iter().zip([&mut sums.distance, &mut sums.bias_squared, &mut sums.variance])
-                {
-                    to.sum += values.iter().sum::<f64>();
-                    to.histogram.extend(values);
-                }
+                let factors = (connectivity.excess(), *width as f64);
+                let [total, bias_squared, variance] = distances(&self.kernels, scales, factors, &mut self.totals);
+                sums.distance.sum += total;
+                sums.distance.histogram.extend(&self.totals);
+                sums.bias_squared.merge(&Mean { sum: bias_squared, count: count as u64 });
+                sums.variance.merge(&Mean { sum: variance, count: count as u64 });
             }
         }
         Ok(())
@@ -255,28 +282,20 @@ impl Work {
 /// The expansion of unit vectors, from their sums: `K_1`, `K_2`, and what each changes by in units of `q`.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 fn expansion(
-    cosine: &[f64],
-    sine: &[f64],
-    phi: &[f64],
-    [squares, cubes_left, cubes_right]: &[Vec<f64>; 3],
+    [cosine, sine, phi]: [&[f64]; 3],
+    [squares, cubes]: [&[f64]; 2],
     (fourth_left, fourth_right): (f64, &[f64]),
     [k1, k2, change_1, change_2]: &mut [Vec<f64>; 4],
 ) {
     let count = cosine.len();
-    let (sine, phi, squares, cubes_left, cubes_right, fourth_right) = (
-        &sine[..count],
-        &phi[..count],
-        &squares[..count],
-        &cubes_left[..count],
-        &cubes_right[..count],
-        &fourth_right[..count],
-    );
+    let (sine, phi, squares, cubes, fourth_right) =
+        (&sine[..count], &phi[..count], &squares[..count], &cubes[..count], &fourth_right[..count]);
     let (k1, k2) = (&mut k1[..count], &mut k2[..count]);
     let (change_1, change_2) = (&mut change_1[..count], &mut change_2[..count]);
     for j in 0..count {
         let (c, s) = (cosine[j], sine[j]);
         let fourth = fourth_left + fourth_right[j];
-        let cubes = cubes_left[j] + cubes_right[j];
+        let cubes = cubes[j];
         k1[j] = ((s + phi[j] * c) / (2.0 * PI)).max(0.0);
         k2[j] = ((3.0 * s * c + phi[j] * (1.0 + 2.0 * c * c)) / (2.0 * PI)).max(0.0);
         // sum (uv - c (u^2 + v^2)/2)^2 - s^2 (u^2 - v^2)^2 / 4, multiplied out.
@@ -287,26 +306,51 @@ fn expansion(
     }
 }
 
-/// The distance of Theorem 1 and its parts, from the expansion of unit vectors.
+/// The distances of Theorem 1 from the expansion of unit vectors; returns the sums of them and of their two parts, in lanes, so that
+/// they are the same bits on every processor.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 fn distances(
     [k1, k2, change_1, change_2]: &[Vec<f64>; 4],
     (norm_left, norm_right): (f64, &[f64]),
     (q, width): (f64, f64),
-    [total, bias_squared, variance]: &mut [Vec<f64>; 3],
-) {
-    let count = k1.len();
-    let (k2, change_1, change_2, norm_right) =
-        (&k2[..count], &change_1[..count], &change_2[..count], &norm_right[..count]);
-    let (total, bias_squared, variance) = (&mut total[..count], &mut bias_squared[..count], &mut variance[..count]);
-    for j in 0..count {
-        let scale = norm_left * norm_right[j];
-        let shift = scale * (q * change_1[j]);
-        let mean = scale * k1[j] + shift;
-        bias_squared[j] = shift * shift;
-        variance[j] = scale * scale * (k2[j] + q * change_2[j]) - mean * mean;
-        total[j] = bias_squared[j] + variance[j] / width;
+    totals: &mut [f64],
+) -> [f64; 3] {
+    const LANES: usize = 16;
+    // Total, bias^2, variance.
+    let one = |k1: f64, k2: f64, change_1: f64, change_2: f64, norm_right: f64| {
+        let scale = norm_left * norm_right;
+        let shift = scale * (q * change_1);
+        let mean = scale * k1 + shift;
+        let bias_squared = shift * shift;
+        let variance = scale * scale * (k2 + q * change_2) - mean * mean;
+        [bias_squared + variance / width, bias_squared, variance]
+    };
+    let (k1, k1_rest) = k1.as_chunks::<LANES>();
+    let (k2, k2_rest) = k2.as_chunks::<LANES>();
+    let (change_1, change_1_rest) = change_1.as_chunks::<LANES>();
+    let (change_2, change_2_rest) = change_2.as_chunks::<LANES>();
+    let (norm_right, norm_rest) = norm_right.as_chunks::<LANES>();
+    let (totals, totals_rest) = totals.as_chunks_mut::<LANES>();
+    let mut sums = [[0.0; LANES]; 3];
+    for (((((k1, k2), change_1), change_2), norm), totals) in
+        k1.iter().zip(k2).zip(change_1).zip(change_2).zip(norm_right).zip(totals)
+    {
+        for lane in 0..LANES {
+            let [total, bias_squared, variance] = one(k1[lane], k2[lane], change_1[lane], change_2[lane], norm[lane]);
+            totals[lane] = total;
+            sums[0][lane] += total;
+            sums[1][lane] += bias_squared;
+            sums[2][lane] += variance;
+        }
     }
+    for (lane, to) in totals_rest.iter_mut().enumerate() {
+        let found = one(k1_rest[lane], k2_rest[lane], change_1_rest[lane], change_2_rest[lane], norm_rest[lane]);
+        *to = found[0];
+        for (sums, found) in sums.iter_mut().zip(found) {
+            sums[lane] += found;
+        }
+    }
+    sums.map(lane_sum)
 }
 
 #[cfg(test)]
@@ -334,14 +378,17 @@ mod tests {
     }
 
     fn compare(found: &PairDistances, expected: &[Vec<f64>; 3]) {
-        let parts = [&found.distance, &found.bias_squared, &found.variance];
-        for (part, expected) in parts.into_iter().zip(expected) {
+        let means = [found.distance.mean(), found.bias_squared.mean(), found.variance.mean()];
+        for (found_mean, expected) in means.into_iter().zip(expected) {
             assert_eq!(found.pairs(), expected.len() as u64);
             // Sums of products taken apart lose up to three digits where they cancel, in bias^2.
-            assert!((part.mean() / mean(expected) - 1.0).abs() < 1e-11, "{} {}", part.mean(), mean(expected));
+            assert!((found_mean / mean(expected) - 1.0).abs() < 1e-11, "{found_mean} {}", mean(expected));
+        }
+        {
+            let expected = &expected[0];
             let ordered = sorted(expected);
             for level in [0.05, 0.25, 0.5, 0.75, 0.95] {
-                let (value, exact) = (part.quantile(level), quantile(&ordered, level));
+                let (value, exact) = (found.distance.quantile(level), quantile(&ordered, level));
                 // The type of quantile differs by one order statistic; take the neighbours' range.
                 let reach = 1.0 / expected.len() as f64;
                 let (low, high) = (quantile(&ordered, level - reach), quantile(&ordered, level + reach));
@@ -392,7 +439,7 @@ mod tests {
             let found = all_pairs(x.view(), None, &[(Connectivity::new(0.1).unwrap(), 1)], &|_| {}).unwrap();
             let [_, bias_squared, variance] = one_by_one(&x, &[(0, 1)], &x, 0.1, 1);
             let kernel = arc_cosine(Pair::new(x.row(0), x.row(1)).unwrap().gram()).k1 / 40.0;
-            let apart = |found: &Distribution, exact: f64| (found.mean() - exact).abs();
+            let apart = |found: &Mean, exact: f64| (found.mean() - exact).abs();
             let bias = bias_squared[0].sqrt();
             let rounding = 1e-11 * kernel;
             let allowed = (2.0 * bias + rounding) * rounding + 1e-7 * bias_squared[0];

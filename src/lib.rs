@@ -42,7 +42,7 @@
 //! | [`sampled`] | kernels of drawn networks |
 //! | [`study`] | specs in, records out, through a journal |
 //! | [`report`] | records in; tables, files and pictures out |
-//! | [`random`], [`statistics`], [`linalg`], [`files`] | what all of these need |
+//! | [`random`], [`statistics`], [`rank`], [`linalg`], [`files`], [`numbers`] | what all of these need |
 //!
 //! # An example
 //!
@@ -78,11 +78,14 @@ pub mod data;
 mod error;
 pub mod files;
 pub mod gram;
+mod kind;
 pub mod linalg;
 pub mod masked;
 pub mod network;
+pub mod numbers;
 pub mod paper;
 pub mod random;
+pub mod rank;
 pub mod report;
 pub mod sampled;
 pub mod statistics;

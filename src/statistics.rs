@@ -1,9 +1,7 @@
-//! Means, quantiles, intervals and rank correlation.
+//! Means, quantiles, intervals and rank correlation; its interval is in [`rank`](crate::rank).
 
-use rand::RngExt;
+use multiversion::multiversion;
 use statrs::distribution::{ContinuousCDF, StudentsT};
-
-use crate::random::{Purpose, Stream};
 
 /// The arithmetic mean; NaN of nothing.
 pub fn mean(values: &[f64]) -> f64 {
@@ -66,13 +64,16 @@ pub fn sorted(values: &[f64]) -> Vec<f64> {
     values
 }
 
-/// A histogram of numbers in bins that grow in proportion: 256 an octave, over all of double precision.
+/// A histogram of numbers in bins that grow in proportion: 256 an octave, over all of double precision; up to
+/// [`LogHistogram::EXACT`] numbers are held as they are.
 ///
-/// Its size grows with the range of the values, not with their number (16 KB for every eight octaves, 4 MB for all). A quantile
-/// that it gives lies in the bin of the true one, so it is right to a relative [`LogHistogram::RESOLUTION`]; numbers below the
-/// normal range count as 0, negative ones and NaN too.
+/// Its size grows with the range of the values, not with their number (16 KB for every eight octaves, 4 MB for all). Of few numbers
+/// a quantile is exact. Of more it lies in the bin of the true one, so it is right to a relative [`LogHistogram::RESOLUTION`];
+/// numbers below the normal range count as 0 there, negative ones and NaN too.
 #[derive(Clone, Debug, Default)]
 pub struct LogHistogram {
+    /// All values, as long as they are few.
+    few: Vec<f64>,
     /// By bin, from `first` on; bins outside are empty.
     bins: Vec<u64>,
     first: usize,
@@ -83,6 +84,8 @@ pub struct LogHistogram {
 impl LogHistogram {
     /// The relative width of half a bin.
     pub const RESOLUTION: f64 = 1.0 / 512.0;
+    /// The most values that are held as they are: 512 KB of them.
+    pub const EXACT: usize = 1 << 16;
     const SHIFT: u32 = 52 - 8;
     /// The bin before that of the least normal number.
     const LOWEST: u64 = (1 << 8) - 1;
@@ -91,24 +94,53 @@ impl LogHistogram {
 
     /// Adds values.
     pub fn extend(&mut self, values: &[f64]) {
-        for value in values {
-            // The exponent and the leading bits of the mantissa, as one number, grow with the value.
-            let bin = if *value > 0.0 { (value.to_bits() >> Self::SHIFT).saturating_sub(Self::LOWEST) } else { 0 };
-            if bin == 0 {
-                self.zeros += 1;
+        let was_exact = self.is_exact();
+        self.count += values.len() as u64;
+        if self.is_exact() {
+            self.few.extend_from_slice(values);
+            return;
+        }
+        if was_exact {
+            let few = std::mem::take(&mut self.few);
+            self.bin(&few);
+        }
+        self.bin(values);
+    }
+
+    /// Whether it holds its values as they are.
+    pub fn is_exact(&self) -> bool {
+        self.count <= Self::EXACT as u64
+    }
+
+    fn bin(&mut self, values: &[f64]) {
+        const CHUNK: usize = 128;
+        let mut bins = [0; CHUNK];
+        for values in values.chunks(CHUNK) {
+            let bins = &mut bins[..values.len()];
+            let (zeros, lowest, highest) = bins_of(values, bins);
+            self.zeros += zeros;
+            if zeros == values.len() as u64 {
+                continue;
+            }
+            self.cover(lowest as usize);
+            self.cover(highest as usize);
+            if zeros == 0 {
+                for bin in bins {
+                    self.bins[*bin as usize - self.first] += 1;
+                }
             } else {
-                *self.slot(bin.min(Self::BINS) as usize) += 1;
+                for bin in bins.iter().filter(|bin| **bin > 0) {
+                    self.bins[*bin as usize - self.first] += 1;
+                }
             }
         }
-        self.count += values.len() as u64;
     }
 
     #[inline]
-    fn slot(&mut self, bin: usize) -> &mut u64 {
+    fn cover(&mut self, bin: usize) {
         if bin < self.first || bin >= self.first + self.bins.len() {
             self.grow(bin);
         }
-        &mut self.bins[bin - self.first]
     }
 
     #[cold]
@@ -128,8 +160,14 @@ impl LogHistogram {
 
     /// Adds what another histogram holds.
     pub fn merge(&mut self, other: &Self) {
+        if other.is_exact() {
+            return self.extend(&other.few);
+        }
+        let few = std::mem::take(&mut self.few);
+        self.bin(&few);
         for (bin, count) in other.bins.iter().enumerate().filter(|(_, count)| **count > 0) {
-            *self.slot(bin + other.first) += count;
+            self.cover(bin + other.first);
+            self.bins[bin + other.first - self.first] += count;
         }
         self.zeros += other.zeros;
         self.count += other.count;
@@ -140,9 +178,13 @@ impl LogHistogram {
         self.count
     }
 
-    /// The quantile at `level` in `[0, 1]`, the middle of the bin of that order statistic; NaN of nothing.
+    /// The quantile at `level` in `[0, 1]`: as of [`quantile`] while it is exact, otherwise the middle of the bin of the nearest order
+    /// statistic; NaN of nothing.
     pub fn quantile(&self, level: f64) -> f64 {
         let Some(last) = self.count.checked_sub(1) else { return f64::NAN };
+        if self.is_exact() {
+            return quantile(&sorted(&self.few), level);
+        }
         let place = (level.clamp(0.0, 1.0) * last as f64).round() as u64;
         let mut below = self.zeros;
         if place < below {
@@ -157,6 +199,23 @@ impl LogHistogram {
         }
         f64::NAN
     }
+}
+
+/// The bin of each value, 0 of those that count as 0; returns how many these are, and the least and the largest bin of the others.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn bins_of(values: &[f64], bins: &mut [u32]) -> (u64, u32, u32) {
+    let (mut zeros, mut lowest, mut highest) = (0u32, u32::MAX, 0);
+    for (value, to) in values.iter().zip(bins) {
+        // The exponent and the leading bits of the mantissa, as one number, grow with the value.
+        let leading = (value.to_bits() >> LogHistogram::SHIFT) as u32;
+        let bin = leading.saturating_sub(LogHistogram::LOWEST as u32).min(LogHistogram::BINS as u32);
+        let bin = if *value > 0.0 { bin } else { 0 };
+        zeros += u32::from(bin == 0);
+        lowest = lowest.min(if bin == 0 { u32::MAX } else { bin });
+        highest = highest.max(bin);
+        *to = bin;
+    }
+    (u64::from(zeros), lowest, highest)
 }
 
 /// Spearman's rank correlation of two equally long lists, ties by mean ranks; none where either is constant or the lengths
@@ -183,41 +242,16 @@ pub fn spearman(first: &[f64], second: &[f64]) -> Option<f64> {
     (one > 0.0 && other > 0.0).then(|| both / (one * other).sqrt())
 }
 
-fn ranks(values: &[f64]) -> Vec<f64> {
-    values
-        .iter()
-        .map(|value| {
-            let below = values.iter().filter(|other| *other < value).count();
-            let equal = values.iter().filter(|other| *other == value).count();
-            below as f64 + (equal as f64 + 1.0) / 2.0
-        })
-        .collect()
-}
-
-/// The 95 % percentile interval of Spearman's correlation over points, by bootstrap: each resample draws points with
-/// replacement, and within a drawn point its second coordinate as the mean of a resample of its runs. Resamples on which
-/// the correlation is undefined are passed over. None where fewer than three points are given.
-///
-/// With a handful of points such an interval is coarse; it shows how little they say.
-pub fn spearman_interval(points: &[(f64, Vec<f64>)], resamples: usize, seed: u64) -> Option<(f64, f64)> {
-    if points.len() < 3 || points.iter().any(|(_, runs)| runs.is_empty()) {
-        return None;
+pub(crate) fn ranks(values: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
+    let mut ranks = vec![0.0; values.len()];
+    let mut below = 0;
+    for equal in order.chunk_by(|a, b| values[*a] == values[*b]) {
+        equal.iter().for_each(|index| ranks[*index] = below as f64 + (equal.len() as f64 + 1.0) / 2.0);
+        below += equal.len();
     }
-    let mut stream = Stream::new(seed, Purpose::Bootstrap, 0, 0);
-    let mut correlations = Vec::with_capacity(resamples);
-    for _ in 0..resamples {
-        let (mut first, mut second) = (Vec::new(), Vec::new());
-        for _ in points {
-            let (value, runs) = &points[stream.random_range(0..points.len())];
-            first.push(*value);
-            second.push(
-                (0..runs.len()).map(|_| runs[stream.random_range(0..runs.len())]).sum::<f64>() / runs.len() as f64,
-            );
-        }
-        correlations.extend(spearman(&first, &second));
-    }
-    correlations.sort_by(f64::total_cmp);
-    (!correlations.is_empty()).then(|| (quantile(&correlations, 0.025), quantile(&correlations, 0.975)))
+    ranks
 }
 
 #[cfg(test)]
@@ -243,26 +277,56 @@ mod tests {
 
     #[test]
     fn histogram_quantiles_are_right_to_their_resolution() {
-        let values: Vec<f64> = (0..10_001).map(|i| 1e-9 * 1.01f64.powi(i % 5000) * f64::from(1 + i % 3)).collect();
+        let values: Vec<f64> = (0..70_001).map(|i| 1e-9 * 1.01f64.powi(i % 5000) * f64::from(1 + i % 3)).collect();
         let (mut whole, mut first, mut second) =
             (LogHistogram::default(), LogHistogram::default(), LogHistogram::default());
         whole.extend(&values);
         first.extend(&values[..77]);
         second.extend(&values[77..]);
+        assert!(first.is_exact() && !second.is_exact() && !whole.is_exact());
+        let few = first.clone();
         first.merge(&second);
+        second.merge(&few);
         let ordered = sorted(&values);
         for level in [0.0, 0.05, 0.5, 0.9, 1.0] {
-            let exact = ordered[(level * 10_000.0) as usize];
+            let exact = ordered[(level * 70_000.0) as usize];
             assert!((whole.quantile(level) / exact - 1.0).abs() <= LogHistogram::RESOLUTION, "{level}");
-            assert_eq!(whole.quantile(level), first.quantile(level));
+            assert_eq!([first.quantile(level), second.quantile(level)], [whole.quantile(level); 2]);
         }
         let mut odd = LogHistogram::default();
         assert!(odd.quantile(0.5).is_nan());
-        odd.extend(&[-1.0, f64::NAN, 0.0, 1e-300, 3.0, f64::INFINITY]);
-        assert_eq!((odd.count(), odd.quantile(0.4)), (6, 0.0));
+        // A fifth each but for what is not positive.
+        for value in [-1.0, f64::NAN, 0.0, 1e-300, 3.0, f64::INFINITY] {
+            odd.extend(&vec![value; 20_000]);
+        }
+        assert_eq!((odd.count(), odd.quantile(0.4)), (120_000, 0.0));
         assert!((odd.quantile(0.6) / 1e-300 - 1.0).abs() < LogHistogram::RESOLUTION);
         assert!((odd.quantile(0.8) / 3.0 - 1.0).abs() < LogHistogram::RESOLUTION);
         assert!((odd.quantile(1.0) / f64::MAX - 1.0).abs() < 2.0 * LogHistogram::RESOLUTION);
+    }
+
+    #[test]
+    fn quantiles_of_few_values_are_exact_and_the_first_that_are_too_many_are_binned() {
+        let values: Vec<f64> =
+            (0..LogHistogram::EXACT).map(|i| 1.0 + (i * 7919 % LogHistogram::EXACT) as f64 / 3.0).collect();
+        let (mut all, mut parts) = (LogHistogram::default(), LogHistogram::default());
+        all.extend(&values);
+        for part in values.chunks(1_000) {
+            let mut histogram = LogHistogram::default();
+            histogram.extend(part);
+            parts.merge(&histogram);
+        }
+        let ordered = sorted(&values);
+        for level in [0.0, 0.1, 0.25, 0.5, 1.0] {
+            assert_eq!([all.quantile(level), parts.quantile(level)], [quantile(&ordered, level); 2]);
+        }
+        assert!(all.is_exact());
+        all.extend(&[2.0]);
+        assert!(!all.is_exact() && all.count() == LogHistogram::EXACT as u64 + 1);
+        assert!((all.quantile(0.5) / quantile(&ordered, 0.5) - 1.0).abs() <= LogHistogram::RESOLUTION);
+        let mut odd = LogHistogram::default();
+        odd.extend(&[-1.0, 0.0, 2e-300, 3.0]);
+        assert_eq!([0.0, 0.5, 1.0].map(|level| odd.quantile(level)), [-1.0, 1e-300, 3.0]);
     }
 
     #[test]
@@ -270,14 +334,8 @@ mod tests {
         // Ranks 1, 2.5, 2.5, 4 and 1, 2, 3, 4: covariance 4.5, sums of squares 4.5 and 5.
         let found = spearman(&[1.0, 2.0, 2.0, 3.0], &[1.0, 2.0, 3.0, 4.0]).unwrap();
         assert!((found - 4.5 / 22.5f64.sqrt()).abs() < 1e-15);
+        assert_eq!(ranks(&[2.0, -0.0, 5.0, 2.0, 0.0, 2.0]), [4.0, 1.5, 6.0, 4.0, 1.5, 4.0]);
         assert_eq!(spearman(&[3.0, 2.0, 1.0], &[1.0, 2.0, 3.0]), Some(-1.0));
         assert_eq!(spearman(&[1.0], &[1.0, 2.0]), None);
-    }
-
-    #[test]
-    fn bootstrap_of_a_perfect_correlation() {
-        let points: Vec<(f64, Vec<f64>)> = (0..7).map(|i| (f64::from(i), vec![f64::from(i); 3])).collect();
-        assert_eq!(spearman_interval(&points, 1000, 1), Some((1.0, 1.0)));
-        assert_eq!(spearman_interval(&points[..2], 1000, 1), None);
     }
 }

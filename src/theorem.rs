@@ -65,6 +65,12 @@ pub fn theorem_1(moments: &MaskedMoments, dimension: usize, width: usize) -> (Di
     // The squares of the error of K~_1, in bias^2 and in the variance, count in a bound; they are not in an unbiased estimate.
     let square = if let Uncertainty::Bound(_) = k1.error { (1.0 + 1.0 / n) / d2 } else { 0.0 };
     let error = k1.error.combine(k2.error, |s1, s2| (slope_1 + square * s1) * s1 + slope_2 * s2);
+    // The bias rounds with `K_1` as well.
+    let alone = k1.error.size().unwrap_or(0.0);
+    let error = error.combine(shift.error, |error, s| {
+        let beyond = (s - alone).max(0.0);
+        error + (2.0 * shift.value.abs() + s + alone) * beyond / d2
+    });
     (distance, error)
 }
 

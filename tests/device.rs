@@ -52,7 +52,8 @@ fn a_device_that_nothing_uses_is_refused() {
     for arguments in [&["verify", "--device", "cuda"][..], &["distance", "--device", "cuda", "--methods", "paper"]] {
         let output = run(arguments, &[], folder.path(), &[]);
         assert_eq!(output.status.code(), Some(2));
-        assert!(text(&output.stderr).contains("nothing that this command was asked for is computed on a GPU"));
+        let message = text(&output.stderr);
+        assert!(message.contains("--device = cuda") && message.contains("all pairs"), "{message}");
     }
 }
 
@@ -70,6 +71,7 @@ fn the_way_to_a_gpu_and_back() {
         // Compiled before; three devices; memory that turns out not to suffice for all at once.
         ("auto", &[("DRIVER_DEVICES", "3")], "cuda:host 0,host 1,host 2"),
         ("cuda", &[("DRIVER_DEVICES", "1"), ("DRIVER_MEMORY", "4000000")], "cuda:host 0"),
+        ("cuda", &[("DRIVER_DEVICES", "1"), ("DRIVER_POOLS", "0")], "cuda:host 0"),
     ] {
         let found = records(&on(device, settings));
         assert_eq!(found.len(), cpu.len());
@@ -112,4 +114,137 @@ fn obstacles_are_told_apart() {
     let small = run(&arguments, &both, folder.path(), &[("DRIVER_MEMORY", "100000")]);
     assert_eq!(small.status.code(), Some(2));
     assert!(text(&small.stderr).contains("the sweep takes at least"), "{}", text(&small.stderr));
+}
+
+/// Libraries by the names of the driver and of NVRTC that are something else, lack a function each, or refuse in ways that cudarc
+/// panics at.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod wrong_libraries {
+    use super::*;
+
+    /// What a driver that finds one device needs to answer; of all else that is called nothing but the name.
+    const ONE_DEVICE: &str = "
+        int cuDriverGetVersion(int *version) { *version = 12040; return 0; }
+        int cuDeviceGetCount(int *count) { *count = 1; return 0; }
+        int cuDeviceGet(int *device, int ordinal) { *device = ordinal; return 0; }
+        int cuDeviceGetAttribute(int *value, int attribute, int device) { *value = 8; return 0; }
+        int cuDevicePrimaryCtxRetain(void **context, int device) { *context = context; return 0; }
+        int cuCtxGetCurrent(void **context) { *context = 0; return 0; }
+    ";
+
+    /// A page that was saved in place of a library.
+    const NO_LIBRARY: &str =
+        "<!DOCTYPE html><html><head><title>404: Not Found</title></head><body>There is nothing here.</body></html>";
+
+    /// What NVRTC needs where it refuses a program, has no log of that, and cannot destroy it.
+    const NO_LOG: &str = "
+        int nvrtcCreateProgram(void **program) { *program = program; return 0; }
+        int nvrtcCompileProgram(void) { return 6; }
+        int nvrtcGetProgramLogSize(void) { return 4; }
+        int nvrtcDestroyProgram(void) { return 4; }
+    ";
+
+    /// The functions that the driver of `tests/driver` has, which are all that is called.
+    fn driver_functions() -> Vec<&'static str> {
+        let lines = include_str!("driver/driver.cpp").lines();
+        lines.filter_map(|line| Some(line.strip_prefix("Status ")?.split_once('(')?.0)).collect()
+    }
+
+    const NVRTC_FUNCTIONS: [&str; 7] = [
+        "nvrtcCompileProgram",
+        "nvrtcCreateProgram",
+        "nvrtcDestroyProgram",
+        "nvrtcGetPTX",
+        "nvrtcGetPTXSize",
+        "nvrtcGetProgramLog",
+        "nvrtcGetProgramLogSize",
+    ];
+
+    /// A library with these functions, but for one that it lacks; those without a body of their own in `bodies` do nothing.
+    fn compile(file: &Path, bodies: &str, functions: &[&str], lacks: Option<&str>) {
+        let mut source = String::new();
+        for line in bodies.lines().filter(|line| lacks.is_none_or(|lacks| !line.contains(&format!("{lacks}(")))) {
+            source += &format!("{line}\n");
+        }
+        for function in functions.iter().filter(|function| Some(**function) != lacks) {
+            if !bodies.contains(&format!("{function}(")) {
+                source += &format!("int {function}(void) {{ return 0; }}\n");
+            }
+        }
+        let text = file.with_extension("c");
+        std::fs::write(&text, source).unwrap();
+        let done =
+            std::process::Command::new("cc").args(["-shared", "-fPIC", "-w", "-o"]).arg(file).arg(&text).status();
+        assert!(done.unwrap().success(), "{}", file.display());
+    }
+
+    /// With these libraries there is no GPU, which `cuda` refuses and `auto` says; neither panics.
+    fn none_for(libraries: &Path, words: &str) {
+        let cache = tempfile::tempdir().unwrap();
+        let folder = libraries.to_str().unwrap();
+        for device in ["cuda", "auto"] {
+            let data =
+                ["distance", "--data", "gaussian:4,10", "--networks", "3:0.5", "--methods", "sampled_all", "--json"];
+            let output = run(&[&data[..], &["--device", device]].concat(), &[folder], cache.path(), &[]);
+            let said = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(if device == "cuda" { 2 } else { 0 }), "{device}, {words}: {said}");
+            assert!(said.contains(words) && !said.contains("panicked"), "{device}, {words}: {said}");
+            if device == "auto" {
+                assert_eq!(records(&output)[0]["device"], "cpu");
+            }
+        }
+    }
+
+    #[test]
+    fn a_driver_that_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        for (content, words) in [("", "file too short"), (NO_LIBRARY, "invalid ELF header")] {
+            for name in ["libcuda.so", "libcuda.so.1"] {
+                std::fs::write(folder.path().join(name), content).unwrap();
+            }
+            let file = folder.path().join("libcuda.so");
+            none_for(folder.path(), &format!("(libcuda) cannot be loaded: {}: {words}", file.display()));
+        }
+        for name in ["libcuda.so", "libcuda.so.1"] {
+            compile(&folder.path().join(name), "", &[], None);
+        }
+        none_for(folder.path(), "(libcuda) lacks the function cuDriverGetVersion");
+    }
+
+    #[test]
+    fn a_driver_that_lacks_a_function() {
+        let functions = driver_functions();
+        assert!(functions.len() > 20, "{functions:?}");
+        for lacks in &functions {
+            let folder = tempfile::tempdir().unwrap();
+            compile(&folder.path().join("libcuda.so"), ONE_DEVICE, &functions, Some(lacks));
+            none_for(folder.path(), &format!("(libcuda) lacks the function {lacks}"));
+        }
+        // By the name that a driver has where there is no toolkit.
+        let folder = tempfile::tempdir().unwrap();
+        compile(&folder.path().join("libcuda.so.1"), ONE_DEVICE, &functions, Some("cuMemAllocAsync"));
+        if std::fs::exists("/usr/lib/x86_64-linux-gnu/libcuda.so").unwrap_or(false) {
+            program::skipped("this machine has a driver of its own");
+        } else {
+            none_for(folder.path(), "(libcuda) lacks the function cuMemAllocAsync");
+        }
+    }
+
+    #[test]
+    fn an_nvrtc_that_is_none_lacks_a_function_or_has_no_log() {
+        let folder = tempfile::tempdir().unwrap();
+        compile(&folder.path().join("libcuda.so"), ONE_DEVICE, &driver_functions(), None);
+        let nvrtc = folder.path().join("libnvrtc.so");
+        for (content, words) in [("", "file too short"), (NO_LIBRARY, "invalid ELF header")] {
+            std::fs::write(&nvrtc, content).unwrap();
+            let words = format!("which compiles the kernels, cannot be loaded: {}: {words}", nvrtc.display());
+            none_for(folder.path(), &words);
+        }
+        for lacks in NVRTC_FUNCTIONS {
+            compile(&nvrtc, "", &NVRTC_FUNCTIONS, Some(lacks));
+            none_for(folder.path(), &format!("which compiles the kernels, lacks the function {lacks}"));
+        }
+        compile(&nvrtc, NO_LOG, &NVRTC_FUNCTIONS, None);
+        none_for(folder.path(), "NVRTC refuses the kernels: NVRTC_ERROR_COMPILATION");
+    }
 }

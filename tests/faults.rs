@@ -2,7 +2,7 @@
 
 mod program;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -122,6 +122,116 @@ fn what_a_kill_leaves_half_written_is_removed() {
     }
     done(&arguments);
     assert!(strays.iter().all(|stray| !stray.exists()) && kept.iter().all(|file| file.exists()));
+}
+
+/// Everything below a folder, with the bytes of files.
+fn tree(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(tree(&path));
+            found.push((path, vec![]));
+        } else {
+            let bytes = std::fs::read(&path).unwrap();
+            found.push((path, bytes));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Every command with pictures, where the system's temporary folder is missing, a file, or takes nothing: the same files in the folder of
+/// its results, and none elsewhere.
+#[test]
+fn nothing_is_written_but_to_the_folder_of_the_results() {
+    let inputs = ["--data", "gaussian:20,30"];
+    let training = ["--widths", "8,16", "--epochs", "1", "--samples", "100"];
+    let commands: [(&[&str], &str); 7] = [
+        (
+            &[&["distance", "--widths", "8,16", "--pairs", "20", "--methods", "theorem1,paper"], &inputs[..]].concat(),
+            "distance-none-mean",
+        ),
+        (&[&["optimum", "--pairs", "1", "--tolerance", "0.1"], &inputs[..]].concat(), "optimum"),
+        (
+            &[
+                &["verify", "--widths", "8", "--weights-per-row", "10", "--initialisations", "1000", "--pairs", "2"],
+                &inputs[..],
+            ]
+            .concat(),
+            "verify-z",
+        ),
+        (&[&["tune", "--runs", "1", "--lowest", "16", "--highest", "32"], &training[..]].concat(), "tune"),
+        (
+            &[
+                "heatmap",
+                "--widths",
+                "5,10",
+                "--last",
+                "0.5",
+                "--epochs",
+                "1",
+                "--samples",
+                "100",
+                "--activations",
+                "relu",
+            ],
+            "heatmap-relu",
+        ),
+        (
+            &[
+                &[
+                    "widen",
+                    "--ways",
+                    "sparse",
+                    "--tuning-runs",
+                    "1",
+                    "--lowest",
+                    "16",
+                    "--highest",
+                    "32",
+                    "--validation",
+                    "100",
+                ][..],
+                &["--runs", "1", "--pairs", "20", "--initialisations", "2"],
+                &training,
+            ]
+            .concat(),
+            "widen",
+        ),
+        (&["budget", "--arch", "mlp:20-10-5", "--weights", "100"], "budget"),
+    ];
+    let missing = Path::new("/nowhere/at/all");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut places = vec![missing, file.path()];
+    if cfg!(target_os = "linux") {
+        // Of the system: not even root writes here.
+        places.push(Path::new("/proc"));
+    }
+    for (index, (arguments, picture)) in commands.into_iter().enumerate() {
+        let (usual, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let run = |place: &Path| {
+            let here = tempfile::tempdir().unwrap();
+            let mut command = command(arguments);
+            command.args(["--quiet", "--out", "results"]).current_dir(&here).env("HOME", home.path());
+            command.env_remove("XDG_CACHE_HOME").envs(["TMPDIR", "TMP", "TEMP"].map(|name| (name, place)));
+            let output = command.output().unwrap();
+            assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+            let written = std::fs::read_dir(&here).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
+            assert_eq!(written, ["results"], "{arguments:?}");
+            let results = here.path().join("results");
+            for kind in ["svg", "png"] {
+                assert!(!read(&results, &format!("{picture}.{kind}")).is_empty(), "{arguments:?}");
+            }
+            // The order of a journal is that in which threads were done.
+            let files = tree(&results).into_iter().filter(|(path, _)| !path.ends_with("journal.jsonl"));
+            files.map(|(path, bytes)| (path.strip_prefix(&results).unwrap().to_path_buf(), bytes)).collect::<Vec<_>>()
+        };
+        let expected = run(usual.path());
+        // One place for each command: they are drawn by one function.
+        assert!(run(places[index % places.len()]) == expected, "{arguments:?}");
+        assert!(tree(usual.path()).is_empty() && tree(home.path()).is_empty(), "{arguments:?}");
+    }
 }
 
 /// An error that cannot be told still has its exit code, and no panic.

@@ -9,8 +9,9 @@ use sparsewidth::bottleneck::LinearBottleneck;
 use sparsewidth::connectivity::Connectivity;
 use sparsewidth::gram::Pair;
 use sparsewidth::masked::{
-    Enumerate, Estimate, MaskedKernel, MaskedMoments, Method, Moments, Quadrature, Sampling, Uncertainty,
+    Enumerate, Estimate, FixedCount, MaskedKernel, MaskedMoments, Method, Moments, Quadrature, Sampling, Uncertainty,
 };
+use sparsewidth::theorem::theorem_1_of_rows;
 
 #[derive(Deserialize)]
 struct Cases<T> {
@@ -113,6 +114,51 @@ fn the_quadrature_stays_within_its_own_bound() {
             assert!((estimate.value - expected).abs() <= bound, "{name}: {estimate:?}, expected {expected}");
         }
     });
+}
+
+#[derive(Deserialize)]
+struct FixedCountCase {
+    name: String,
+    x: Vec<f64>,
+    y: Vec<f64>,
+    rows: usize,
+    connectivity: f64,
+    masked_k1: f64,
+    masked_k2: f64,
+    shift: f64,
+    covariance: f64,
+}
+
+#[test]
+fn fixed_counts_stay_within_their_own_bound() {
+    let cases = cases::<FixedCountCase>("fixed_counts.toml");
+    assert!(cases.len() >= 50);
+    for FixedCountCase { name, x, y, rows, connectivity, masked_k1, masked_k2, shift, covariance } in cases {
+        let pair = pair(&x, &y);
+        let family = if rows == 0 { FixedCount::Row } else { FixedCount::Layer { rows } };
+        let sampling = Sampling::new(100, 0).unwrap();
+        let (moments, of_rows) = family.moments(&pair, Connectivity::new(connectivity).unwrap(), &sampling).unwrap();
+        let check = |what: &str, value: f64, error: Uncertainty, expected: f64| {
+            let Uncertainty::Bound(bound) = error else { panic!("{name}: no bound") };
+            let off = (value - expected).abs();
+            assert!(off <= bound, "{name}, {what}: {value:e} is off by {off:e} of {bound:e}");
+            bound
+        };
+        for (what, found, expected) in [
+            ("K~_1", moments.k1, masked_k1),
+            ("K~_2", moments.k2, masked_k2),
+            ("shift", moments.shift, shift),
+            ("covariance", of_rows, covariance),
+        ] {
+            let bound = check(what, found.value, found.error, expected);
+            // It says something: |x| |y| is at most 8 here, and 1/p at most 10.
+            assert!(bound <= 1e-10, "{name}, {what}: {bound:e}");
+        }
+        let (d, n) = (x.len() as f64, rows.max(1) as f64);
+        let expected = (shift * shift + (masked_k2 - masked_k1 * masked_k1 + (n - 1.0) * covariance) / n) / (d * d);
+        let (distance, error) = theorem_1_of_rows(&moments, of_rows, x.len(), rows.max(1));
+        check("distance", distance.total(), error, expected);
+    }
 }
 
 #[test]

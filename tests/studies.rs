@@ -211,6 +211,69 @@ fn distance_and_train_print_their_records() {
 }
 
 #[test]
+fn more_pairs_than_there_are_are_each_taken_once() {
+    let records = |pairs: &str, methods: &str| {
+        let settings = ["--data", "gaussian:12,9", "--networks", "8:0.5,16:0.25", "--json", "--quiet"];
+        json_lines(&[&["distance", "--pairs", pairs, "--methods", methods], &settings[..]].concat())
+    };
+    let number = |record: &Value, key: &str| record[key].as_f64().unwrap_or_else(|| panic!("{key} in {record}"));
+    let all = records("1000", "theorem1,moments,moments_all");
+    for record in &all {
+        assert_eq!((&record["pairs"], &record["pairs_of_data"]), (&Value::from(36), &Value::from(36)), "{record}");
+        // Few: exact, not from a histogram.
+        assert!(record["quantile_resolution"].is_null(), "{record}");
+    }
+    // One by one as in tiles, quartiles included; nothing is left to estimate but what rounding does.
+    for (one_by_one, together) in all[2..4].iter().zip(&all[4..]) {
+        assert_eq!(number(one_by_one, "mean_error_pairs"), 0.0);
+        assert_eq!(
+            [number(one_by_one, "median_low"), number(one_by_one, "median_high")],
+            [number(one_by_one, "median"); 2]
+        );
+        for key in ["mean", "lower_quartile", "median", "upper_quartile"] {
+            let (one, other) = (number(one_by_one, key), number(together, key));
+            assert!((one / other - 1.0).abs() < 1e-11, "{key}: {one:e}, {other:e}");
+        }
+    }
+    assert_eq!(all, records("36", "theorem1,moments,moments_all"));
+    // A random sample says both: how well its own mean is known, and that over all pairs.
+    let some = records("35", "theorem1");
+    assert!(number(&some[0], "mean_error_pairs") > 1e-3 * number(&some[0], "mean"));
+    assert!(number(&some[0], "mean_error_samples") < 1e-3 * number(&some[0], "mean"));
+    let table = |pairs: &str| {
+        let settings =
+            ["--data", "gaussian:12,9", "--networks", "8:0.5", "--methods", "theorem1,moments_all", "--pairs", pairs];
+        String::from_utf8(run(&[&["distance"], &settings[..]].concat())).unwrap()
+    };
+    let of_some = table("35");
+    assert_eq!(of_some.matches("- as over all pairs").count(), 2, "{of_some}");
+    assert!(of_some.contains("Mean over 35 random pairs of 36;"), "{of_some}");
+    let of_all = table("36");
+    assert!(
+        of_all.contains("Mean over all pairs of the data, 36;") && !of_all.contains("as over all pairs"),
+        "{of_all}"
+    );
+    // Many come from a histogram, whose resolution is said.
+    let many = ["distance", "--data", "gaussian:4,400", "--networks", "8:0.5", "--methods", "moments_all"];
+    let record = &json_lines(&[&many[..], &["--json", "--quiet"]].concat())[0];
+    assert_eq!(number(record, "quantile_resolution"), 1.0 / 512.0);
+    let text = String::from_utf8(run(&many)).unwrap();
+    assert!(text.contains("resolution of the histogram"), "{text}");
+}
+
+#[test]
+fn pictures_name_what_was_trained_and_show_single_epochs() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = ["--widths", "8,32", "--runs", "1", "--epochs", "1", "--samples", "200", "--quiet"];
+    run(&[&["train", "--dense", "--out", folder.path().to_str().unwrap()], &settings[..]].concat());
+    let accuracy = String::from_utf8(read(folder.path(), "accuracy.svg")).unwrap();
+    assert!(accuracy.contains("dense, every weight") && !accuracy.contains("sparse"), "{accuracy}");
+    // Two networks, test and training samples: a mark each, and in the legend. Filled and open circles, triangles, crosses.
+    let curves = String::from_utf8(read(folder.path(), "curves.svg")).unwrap();
+    assert_eq!((curves.matches("<circle").count(), curves.matches("<polygon").count()), (4, 2), "{curves}");
+}
+
+#[test]
 fn data_lists_what_is_embedded() {
     let sets = json_lines(&["data", "--json"]);
     assert_eq!((&sets[0]["samples"], &sets[1]["samples"]), (&Value::from(2048), &Value::from(10_000)));
@@ -338,7 +401,8 @@ fn completions_and_manual_pages_know_every_command() {
     run(&["man", "--out", out.to_str().unwrap()]);
     for command in ["figure", "kernel", "distance", "optimum", "verify", "train", "tune", "heatmap", "widen", "merge"] {
         let page = String::from_utf8(read(&out, &format!("sparsewidth-{command}.1"))).unwrap();
-        assert!(page.contains(".SH OPTIONS") && page.contains("\\-\\-shard"), "{command}");
+        let is_study = !["kernel", "optimum", "verify", "merge"].contains(&command);
+        assert!(page.contains(".SH OPTIONS") && page.contains("\\-\\-shard") == is_study, "{command}");
     }
     assert!(!read(&out, "sparsewidth.1").is_empty());
 }

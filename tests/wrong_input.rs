@@ -106,7 +106,7 @@ fn data_folders() {
                 b[2] = 9;
                 Some(b)
             },
-            &["magic number"],
+            &["IDX file of signed bytes"],
         ),
         (
             "long",
@@ -184,9 +184,9 @@ fn npy_files() {
         ("nan", files.npy("nan.npy", &array![[1.0, f64::NAN], [0.0, 0.0]]), "entry [0, 1] is NaN"),
         ("infinite", files.npy("infinite.npy", &array![[1.0, 0.0], [f64::INFINITY, 0.0]]), "entry [1, 0] is inf"),
         ("integers", files.npy("integers.npy", &array![[1i32, 2], [3, 4]]), "f32 or f64"),
-        ("three axes", files.npy("axes.npy", &Array3::<f64>::zeros((1, 1, 2))), "shape (N, d)"),
+        ("three axes", files.npy("axes.npy", &Array3::<f64>::zeros((1, 1, 2))), "3 dimensions, (1, 1, 2)"),
         ("no rows", files.npy("empty.npy", &Array2::<f64>::zeros((0, 2))), "is empty"),
-        ("not npy", files.bytes("text.npy", b"1.0 2.0"), "not a whole .npy file"),
+        ("not npy", files.bytes("text.npy", b"words"), "not a whole .npy file"),
         ("cut", files.bytes("cut.npy", &std::fs::read(&good).unwrap()[..140]), "not a whole .npy file"),
         ("missing", files.path("missing.npy"), "cannot be read"),
         ("other rows", files.npy("rows.npy", &Array2::<f64>::ones((3, 2))), "shape (3, 2)"),
@@ -235,7 +235,7 @@ fn numbers() {
 
     refused(&["distance", "--widths", "0"], &["width = 0"]);
     refused(&["distance", "--widths", "8,636"], &["weights = 6352", "width 636", "from 6361"]);
-    refused(&["distance", "--weights", "100"], &["weights = 100", "width 32", "too small"]);
+    refused(&["distance", "--weights", "9"], &["weights = 9", "width 8", "too small"]);
     refused(&["distance", "--weights", "100000", "--widths", "8"], &["weights = 100000", "too large"]);
     refused(&["distance", "--networks", "8"], &["networks = 8", "WIDTH:CONNECTIVITY"]);
     refused(&["distance", "--networks", "8:2"], &["connectivity = 2"]);
@@ -296,8 +296,8 @@ fn numbers() {
     );
     refused(&["distance", "--reference", "dense:1000000000000"], &["dense:1000000000000"]);
     refused(&["data", "--data", "gaussian:2147483648,2147483648"], &["gaussian:2147483648", "at most"]);
-    refused(&["data", "--threads", "0"], &["--threads = 0"]);
-    refused(&["data", "--device", "cuda"], &["cuda", "cpu"]);
+    refused(&["optimum", "--threads", "0"], &["--threads = 0"]);
+    refused(&["data", "--device", "cuda"], &["--device = cuda", "all pairs", "leave it out"]);
 
     refused(&["train", "--widths", "0"], &["width = 0"]);
     refused(&["train", "--widths", "100"], &["width = 100", "--learning-rate"]);

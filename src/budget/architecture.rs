@@ -7,7 +7,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::files::read_text;
+use crate::files::{CHECK, read_text};
+use crate::numbers;
 
 /// The most weights of an architecture: positions are numbered exactly in double precision.
 const MOST_WEIGHTS: u64 = 1 << 52;
@@ -143,9 +144,7 @@ impl Architecture {
         struct Shapes {
             layer: Vec<LayerShape>,
         }
-        let text = read_text(path).map_err(|error| {
-            Error::file(path, format!("cannot be read ({error})"), "check the path and its permissions")
-        })?;
+        let text = read_text(path, CHECK)?;
         let remedy = "write tables [[layer]] with name = \"...\" and shape = [outputs, inputs]";
         let shapes: Shapes = toml::from_str(&text).map_err(|error| {
             Error::file(path, format!("is no list of shapes: {}", error.to_string().trim_end()), remedy)
@@ -200,16 +199,22 @@ fn too_large(name: &str) -> Error {
 impl FromStr for Architecture {
     type Err = Error;
 
-    /// Reads `mlp:784-216-10`, `resnet18:W[,CLASSES]` (10 classes unless said), `resnet18-imagenet:W[,CLASSES]` (1,000), or the name of
-    /// a `.toml` file.
+    /// Reads `mlp:784-216-10`, `resnet18:W[,CLASSES]` (10 classes unless said), `resnet18-imagenet:W[,CLASSES]` (1,000), in any case, or
+    /// the name of a `.toml` file.
     fn from_str(text: &str) -> Result<Self> {
         let wrong = || {
             let remedy =
                 "use mlp:784-216-10, resnet18:64, resnet18:64,100, resnet18-imagenet:64 or a .toml file of shapes";
             Error::value("arch", text, "is no architecture", remedy)
         };
-        let number = |text: &str| text.trim().parse::<usize>().map_err(|_| wrong());
-        match text.split_once(':') {
+        let number = |part: &str| {
+            numbers::count(part).map_err(|error| {
+                let problem = format!("is no architecture: {:?} {}", part.trim(), error.problem);
+                Error::value("arch", text, problem, format!("{}, or use mlp:784-216-10 or resnet18:64", error.remedy))
+            })
+        };
+        let name = text.to_lowercase();
+        match name.split_once(':') {
             Some(("mlp", sizes)) => Self::mlp(&sizes.split('-').map(number).collect::<Result<Vec<_>>>()?),
             Some((kind @ ("resnet18" | "resnet18-imagenet"), sizes)) => {
                 let (stem, usual) = if kind == "resnet18" { (Stem::Cifar, 10) } else { (Stem::ImageNet, 1000) };
@@ -219,7 +224,7 @@ impl FromStr for Architecture {
                 };
                 Self::resnet18(width, classes, stem)
             }
-            _ if text.ends_with(".toml") => Self::from_toml(Path::new(text)),
+            _ if name.ends_with(".toml") => Self::from_toml(Path::new(text)),
             _ => Err(wrong()),
         }
     }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::architecture::LayerShape;
 use crate::error::{Error, Result};
+use crate::numbers;
 
 /// How a budget is divided over layers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,7 +26,7 @@ pub enum Rule {
 impl FromStr for Rule {
     type Err = Error;
 
-    /// Reads `largest-first`, `proportional`, `last-dense`, `last:SHARE` or `erk`.
+    /// Reads `largest-first`, `proportional`, `last-dense`, `last:SHARE` or `erk`, in any case.
     fn from_str(text: &str) -> Result<Self> {
         let wrong = || {
             Error::value(
@@ -35,12 +36,13 @@ impl FromStr for Rule {
                 "use largest-first, proportional, last-dense, last:0.5 or erk",
             )
         };
-        match text {
+        let name = text.trim().to_lowercase().replace('_', "-");
+        match name.as_str() {
             "largest-first" => Ok(Self::LargestFirst),
             "proportional" => Ok(Self::Proportional),
             "last-dense" => Ok(Self::LastLayer(1.0)),
             "erk" => Ok(Self::ErdosRenyiKernel),
-            _ => match text.strip_prefix("last:").map(str::parse) {
+            _ => match name.strip_prefix("last:").map(numbers::share) {
                 Some(Ok(share)) if (0.0..=1.0).contains(&share) => Ok(Self::LastLayer(share)),
                 _ => Err(wrong()),
             },

@@ -6,19 +6,21 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use sparsewidth::Result;
 use sparsewidth::budget::{Architecture, Positions, Rule, masks_npz};
+use sparsewidth::numbers::whole;
 use sparsewidth::report::{budget_chart, budget_table, empty_layers, write_chart};
 
 use super::Common;
 use super::output::{json_lines, print, report_folder};
+use super::values::{architecture, path};
 
 #[derive(Args)]
 pub struct BudgetArgs {
     /// The network: mlp:784-216-10 (inputs, hidden widths, outputs), resnet18:W[,CLASSES] for images of 32 pixels,
     /// resnet18-imagenet:W[,CLASSES], W the outputs of its first convolution, or a .toml file of shapes
-    #[arg(long, value_name = "NETWORK")]
+    #[arg(long, value_name = "NETWORK", value_parser = architecture())]
     arch: Architecture,
     /// The weights to keep, biases and batch normalisation not counted
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole)]
     weights: u64,
     /// largest-first (the paper's), proportional, last-dense, last:SHARE (what the last layer keeps, the others by largest-first), or erk
     #[arg(long, default_value = "largest-first", value_name = "RULE")]
@@ -30,7 +32,7 @@ pub struct BudgetArgs {
     #[arg(long, value_enum, default_value_t = PositionsOption::Entries, requires = "masks")]
     positions: PositionsOption,
     /// Folder for the picture and the masks
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: Option<PathBuf>,
 }
 
@@ -58,6 +60,10 @@ pub fn run(args: BudgetArgs, common: &Common) -> Result<()> {
         PositionsOption::Entries => Positions::Entries,
         PositionsOption::Channels => Positions::Channels,
     };
+    if !args.masks {
+        let why = "without --masks there is nothing to draw";
+        ["seed", "threads"].iter().try_for_each(|option| common.refuse(option, why))?;
+    }
     let network = args.arch;
     let divided = args.rule.divide(&network.layers, args.weights)?;
     let kept: Vec<u64> =

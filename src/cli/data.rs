@@ -58,6 +58,9 @@ impl Listing {
 
 pub fn run(args: DataArgs, common: &Common) -> Result<()> {
     let source = args.data.data;
+    if !matches!(source, DataSource::Gaussian { .. }) {
+        common.refuse("seed", "nothing of this data is random")?;
+    }
     let listings = match source {
         DataSource::Embedded | DataSource::Folder(_) => {
             let mnist = source.labelled()?;

@@ -5,16 +5,20 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use sparsewidth::Result;
 use sparsewidth::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS};
+use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::{CLASSES, DataSource, Normalisation};
 use sparsewidth::files::OutputFolder;
+use sparsewidth::numbers::{count, listed_count};
 use sparsewidth::report::{
-    Statistic, assumptions, diagonal_table, distance_chart, distance_table, parts_chart, parts_table, write_chart,
+    Statistic, assumptions, diagonal_table, distance_chart, distance_table, distance_words, parts_chart, parts_table,
+    write_chart,
 };
 use sparsewidth::study::{DistanceMethod, DistanceSpec, SparseWidth, StudySpec};
 
 use super::Common;
-use super::options::{DataOption, NormalisationOption, SamplingOptions};
+use super::options::{DataOption, NormalisationOption, SamplingOptions, default_widths};
 use super::output::study_folder;
+use super::values::path;
 
 #[derive(Args)]
 pub struct DistanceArgs {
@@ -23,15 +27,15 @@ pub struct DistanceArgs {
     /// Normalisations of the inputs, by their own statistics [default: pixel for MNIST, none for other data]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "LIST")]
     normalisation: Vec<NormalisationOption>,
-    /// Hidden widths, at a weight budget
-    #[arg(long, value_delimiter = ',', default_values_t = PAPER_WIDTHS, value_name = "LIST")]
+    /// Hidden widths, at a weight budget [default: 8,32,128,216,328,512,635, or where the budget does not fit these, others that it fits]
+    #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = listed_count)]
     widths: Vec<usize>,
     /// The weight budget: (d + outputs) times the base width 8 [default]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     weights: Option<usize>,
     /// Outputs of the dense last layer, whose weights the budget pays for; 0 for the first layer alone [default: 10 for MNIST, 0
     /// for other data]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     outputs: Option<usize>,
     /// Networks as WIDTH:CONNECTIVITY, instead of widths at a budget
     #[arg(long, value_delimiter = ',', value_name = "LIST", conflicts_with_all = ["widths", "weights", "outputs"])]
@@ -43,7 +47,7 @@ pub struct DistanceArgs {
     #[command(flatten)]
     sampling: SamplingOptions,
     /// Folder for records and pictures, and for the journal by which an interrupted study goes on
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: Option<PathBuf>,
 }
 
@@ -54,7 +58,9 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
         let dimension = dimension(&data)?;
         let outputs = args.outputs.unwrap_or(if images { CLASSES } else { 0 });
         let weights = args.weights.unwrap_or(dimension.saturating_add(outputs).saturating_mul(PAPER_BASE_WIDTH));
-        SparseWidth::at_budget(weights, dimension, outputs, &args.widths)?
+        let usual = || default_widths(&PAPER_WIDTHS, (weights, dimension, outputs), Connectivity::DENSE, common);
+        let widths = if args.widths.is_empty() { usual() } else { args.widths };
+        SparseWidth::at_budget(weights, dimension, outputs, &widths)?
     } else {
         args.networks
     };
@@ -68,6 +74,7 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
     } else if spec.networks.iter().any(|network| network.even_connectivity.is_none()) {
         spec.methods.retain(|method| *method != DistanceMethod::PaperEven);
     }
+    refuse_idle(&spec, common)?;
     let normalisations = spec.normalisations.clone();
     let study = StudySpec { data, seed: common.seed, distance: Some(spec), training: None };
     let out = args.out.as_deref().map(|path| folder(path, &normalisations)).transpose()?;
@@ -78,11 +85,9 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
             if table.is_empty() {
                 continue;
             }
-            common.say(&format!(
-                "Distance, {} over pairs, {}\n\n{table}\n",
-                statistic.name(),
-                normalisation.title()
-            ))?;
+            let words = distance_words(&records, normalisation, statistic);
+            let name = statistic.name();
+            common.say(&format!("Distance, {name} over pairs, {}\n\n{table}\n{words}\n\n", normalisation.title()))?;
             if let (Some(folder), Some(chart)) = (&out, distance_chart(&records, normalisation, statistic)) {
                 let name = format!("distance-{}-{}", normalisation.name(), statistic.name());
                 write_chart(folder, &name, &chart)?;
@@ -116,6 +121,21 @@ fn folder(path: &Path, normalisations: &[Normalisation]) -> Result<OutputFolder>
     };
     let pictures: Vec<String> = normalisations.iter().flat_map(of).collect();
     study_folder(path, "distance", &pictures.iter().map(String::as_str).collect::<Vec<_>>(), &[])
+}
+
+/// Refuses options that were given and that none of the methods heeds.
+fn refuse_idle(spec: &DistanceSpec, common: &Common) -> Result<()> {
+    let some = |methods: &[DistanceMethod]| spec.methods.iter().any(|method| methods.contains(method));
+    use DistanceMethod::{Moments, Paper, PaperEven, Sampled, SampledAll, Theorem1, Theorem1Masks};
+    let heeded: [(&str, &str, &[DistanceMethod]); 6] = [
+        ("pairs", "these methods take all pairs", &[Sampled, Theorem1, Theorem1Masks, Moments, Paper, PaperEven]),
+        ("initialisations", "no network is sampled", &[Sampled, SampledAll]),
+        ("reference", "no network is sampled", &[Sampled, SampledAll]),
+        ("mask", "no network is sampled, nor is its theory asked for", &[Sampled, SampledAll, Theorem1Masks]),
+        ("tolerance", "none of these methods has an error to reach", &[Theorem1]),
+        ("masks", "none of these methods samples masks", &[Theorem1, Theorem1Masks]),
+    ];
+    heeded.iter().filter(|(.., methods)| !some(methods)).try_for_each(|(option, why, _)| common.refuse(option, why))
 }
 
 /// The spec that the shared options describe, with all methods.

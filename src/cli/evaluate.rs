@@ -10,11 +10,12 @@ use sparsewidth::network::Checkpoint;
 use super::Common;
 use super::options::ImagesOption;
 use super::output::{json_lines, print};
+use super::values::path;
 
 #[derive(Args)]
 pub struct EvaluateArgs {
     /// The file of weights, a .safetensors of `train --keep-weights`
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_parser = path())]
     weights: PathBuf,
     #[command(flatten)]
     data: ImagesOption,

@@ -4,23 +4,26 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use sparsewidth::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS, paper_learning_rate};
+use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::{CLASSES, Normalisation};
 use sparsewidth::files::{OutputFolder, make_folder};
+use sparsewidth::numbers::count;
 use sparsewidth::report::{
     RECORDS, Statistic, accuracy_chart, chart_files, curves_chart, distance_chart, parts_chart, read_records, summary,
     write_chart,
 };
 use sparsewidth::study::{
-    DistanceMethod, DistanceSpec, Family, LearningRates, Record, Reference, SparseWidth, StudySpec, TrainingRecord,
-    TrainingStudySpec, paper_networks,
+    DistanceMethod, DistanceSpec, Family, LearningRates, Record, Reference, SparseWidth, StudySpec, TrainedNetwork,
+    TrainingRecord, TrainingStudySpec, paper_networks,
 };
 use sparsewidth::{Error, Result};
 
 use super::Common;
 use super::distance::distance_spec;
-use super::options::{ImagesOption, NormalisationOption, SamplingOptions};
+use super::options::{ImagesOption, NormalisationOption, SamplingOptions, default_widths};
 use super::output::{json_lines, print, study_folder};
-use super::train::TrainingOptions;
+use super::train::{PAPER_DIMENSION, TrainingOptions};
+use super::values::path;
 
 /// By which name its files are listed.
 const WRITER: &str = "figure";
@@ -32,6 +35,7 @@ const PAPER_RUNS: usize = 10;
 
 /// Options that only computing heeds.
 const COMPUTING: [&str; 24] = [
+    "threads",
     "seed",
     "protocol",
     "data",
@@ -45,7 +49,6 @@ const COMPUTING: [&str; 24] = [
     "law",
     "reference",
     "device",
-    "precision",
     "memory",
     "shard",
     "samples",
@@ -64,11 +67,11 @@ pub struct FigureArgs {
     #[arg(long, value_enum, default_value_t = Protocol::Quick)]
     protocol: Protocol,
     /// Redraw from the records of this folder, without computing
-    #[arg(long, value_name = "DIR", conflicts_with_all = COMPUTING)]
+    #[arg(long, value_name = "DIR", conflicts_with_all = COMPUTING, value_parser = path())]
     from: Option<PathBuf>,
     /// Folder for pictures, records and summary, and for the journal by which an interrupted run goes on [default: figure, or
     /// the folder of --from]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: Option<PathBuf>,
     #[command(flatten)]
     data: ImagesOption,
@@ -76,10 +79,10 @@ pub struct FigureArgs {
     #[arg(long, value_enum, default_value_t = NormalisationOption::Pixel)]
     normalisation: NormalisationOption,
     /// Runs per network [default: 5, or 10 in the paper's protocol]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     seeds: Option<usize>,
     /// Learning rates from a file, the rates.toml of `sparsewidth tune` [default: the authors']
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     rates: Option<PathBuf>,
     #[command(flatten)]
     sampling: SamplingOptions,
@@ -97,6 +100,11 @@ enum Protocol {
 
 pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     if let Some(from) = &args.from {
+        if from.is_file() {
+            let folder = from.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let remedy = format!("give the folder that it is in: --from {}", folder.display());
+            return Err(Error::file(from, "is a file, not the output folder of a study", remedy));
+        }
         let records = read_records(from)?;
         let folder = args.out.as_deref().unwrap_or(from);
         refuse_searches(from, &records)?;
@@ -111,14 +119,18 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     let pictures: Vec<&str> = pictures.iter().map(String::as_str).collect();
     let folder = args.out.clone().unwrap_or_else(|| "figure".into());
     let folder = study_folder(&folder, WRITER, &pictures, &[SUMMARY])?;
+    let (dimension, images) = args.data.sizes()?;
     let data = args.data.data;
-    let dimension = data.labelled()?.train.images.ncols();
     let weights = (dimension + CLASSES) * PAPER_BASE_WIDTH;
-    let networks = SparseWidth::at_budget(weights, dimension, CLASSES, &PAPER_WIDTHS).map_err(|error| {
-        let problem = format!("images of {dimension} pixels do not suit the figure's widths ({error})");
-        Error::value("--data", &data, problem, "use `sparsewidth distance` and `train` with --widths of your own")
-    })?;
-    let mut distance = distance_spec(networks, &args.sampling);
+    if args.rates.is_none() && dimension != PAPER_DIMENSION {
+        let problem =
+            format!("learning rates are known for images of {PAPER_DIMENSION} pixels, and these have {dimension}");
+        let remedy = format!("search them: sparsewidth tune --data {data}; then add --rates tune/rates.toml here");
+        return Err(Error::value("--data", &data, problem, remedy));
+    }
+    let widths = default_widths(&PAPER_WIDTHS, (weights, dimension, CLASSES), Connectivity::DENSE, common);
+    let networks = SparseWidth::at_budget(weights, dimension, CLASSES, &widths)?;
+    let mut distance = distance_spec(networks.clone(), &args.sampling);
     let first = Normalisation::from(args.normalisation);
     distance.normalisations = vec![first];
     distance
@@ -129,7 +141,11 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     }
     let paper = args.protocol == Protocol::Paper;
     let runs = args.seeds.unwrap_or(if paper { PAPER_RUNS } else { QUICK_RUNS });
-    let mut trained = paper_networks(weights, dimension, paper)?;
+    let mut trained = if widths == PAPER_WIDTHS {
+        paper_networks(weights, dimension, paper)?
+    } else {
+        trained_networks(&networks, paper)
+    };
     let rates = args.rates.as_deref().map(LearningRates::read).transpose()?;
     if rates.is_none() && !args.training.is_paper() {
         let problem = "the authors tuned learning rates for their parametrisation, without biases, only";
@@ -145,6 +161,7 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
             network.learning_rate = args.training.rate(rates, network)?;
         }
     }
+    args.training.samples_of(images, common);
     let training = args.training.spec(trained, runs, args.normalisation);
     let study = StudySpec { data, seed: common.seed, distance: Some(distance), training: Some(training) };
     let Some(records) = common.run_study(&study, Some(&folder))? else { return Ok(()) };
@@ -176,6 +193,14 @@ fn refuse_searches(folder: &Path, records: &[Record]) -> Result<()> {
     let problem =
         "holds the runs of a search for learning rates, evaluated on validation samples: a figure is of test samples";
     Err(Error::file(&folder.join(RECORDS), problem, "give the output folder of a figure"))
+}
+
+/// Networks of other widths than the paper's, each of the rate 1: the sparse family, and the wider dense ones where they are asked for.
+fn trained_networks(networks: &[SparseWidth], dense_family: bool) -> Vec<TrainedNetwork> {
+    let sparse = networks.iter().map(|network| (Family::Sparse, network.width, network.connectivity));
+    let dense = networks.iter().skip(1).map(|network| (Family::Dense, network.width, Connectivity::DENSE));
+    let dense = dense.filter(|_| dense_family);
+    sparse.chain(dense).map(|(family, width, p)| TrainedNetwork::new(family, width, p, 1.0)).collect()
 }
 
 /// Draws all pictures and the summary from records. The first normalisation, that of the training, has the plain names.

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use sparsewidth::budget::first_layer_connectivity_beside;
 use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::CLASSES;
 use sparsewidth::network::Activation;
+use sparsewidth::numbers::{count, listed_count, listed_share, number};
 use sparsewidth::report::{heat_map, write_chart};
 use sparsewidth::study::{MOST_SAMPLES, StudySpec, TrainingStudySpec, heat_map_networks};
 use sparsewidth::{Error, Result};
@@ -13,40 +15,43 @@ use sparsewidth::{Error, Result};
 use super::Common;
 use super::options::{ActivationOption, ImagesOption, LawOption, MaskOption, NormalisationOption};
 use super::output::study_folder;
+use super::values::path;
 
 /// The width whose dense network sets the paper's budget for its heat map: 3,970 weights on MNIST.
 const BASE_WIDTH: usize = 5;
+/// Its widths.
+const WIDTHS: [usize; 8] = [5, 10, 20, 40, 80, 160, 320, 640];
 
 #[derive(Args)]
 pub struct HeatmapArgs {
     #[command(flatten)]
     data: ImagesOption,
-    /// Hidden widths, and so overall connectivities
-    #[arg(long, value_delimiter = ',', default_values_t = [5, 10, 20, 40, 80, 160, 320, 640], value_name = "LIST")]
+    /// Hidden widths, and so overall connectivities [default: those of 5,10,20,40,80,160,320,640 that the budget fits]
+    #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = listed_count)]
     widths: Vec<usize>,
     /// Connectivities of the last layer; the first layer keeps the rest of the budget
-    #[arg(long, value_delimiter = ',', default_values_t = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1], value_name = "LIST")]
+    #[arg(long, value_delimiter = ',', default_values_t = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1], value_name = "LIST", value_parser = listed_share)]
     last: Vec<f64>,
     /// Activations, one picture each
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [ActivationOption::Relu, ActivationOption::Linear], value_name = "LIST")]
     activations: Vec<ActivationOption>,
     /// The weight budget, biases not counted [default: (d + 10) times 5, the paper's]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     weights: Option<usize>,
     /// Training samples, a random subset where there are more [default: all]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     samples: Option<usize>,
     /// Passes over the training samples
-    #[arg(long, default_value_t = 300, value_name = "N")]
+    #[arg(long, default_value_t = 300, value_name = "N", value_parser = count)]
     epochs: usize,
     /// Samples per step
-    #[arg(long, default_value_t = 100, value_name = "N")]
+    #[arg(long, aliases = ["batch-size"], default_value_t = 100, value_name = "N", value_parser = count)]
     batch: usize,
     /// Learning rate of all networks
-    #[arg(long, default_value_t = 0.1, value_name = "RATE")]
+    #[arg(long, aliases = ["lr", "rate"], default_value_t = 0.1, value_name = "RATE", value_parser = number)]
     learning_rate: f64,
     /// Runs per cell
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = count)]
     runs: usize,
     /// Normalisation, by the statistics of the training samples
     #[arg(long, value_enum, default_value_t = NormalisationOption::Global)]
@@ -58,17 +63,35 @@ pub struct HeatmapArgs {
     #[arg(long, value_enum, default_value_t = LawOption::Uniform)]
     law: LawOption,
     /// Folder for pictures and records, and for the journal by which an interrupted run goes on
-    #[arg(long, default_value = "heatmap", value_name = "DIR")]
+    #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], default_value = "heatmap", value_name = "DIR", value_parser = path())]
     out: PathBuf,
 }
 
+/// The usual widths that the budget fits beside some last layer, if there is one; those left out are said.
+fn fitting(weights: usize, dimension: usize, last: &[Connectivity], common: &Common) -> Vec<usize> {
+    let fits = |width: &usize| {
+        last.iter().any(|q| first_layer_connectivity_beside(weights, dimension, CLASSES, *width, *q).is_ok())
+    };
+    let (fitting, others): (Vec<usize>, Vec<usize>) = WIDTHS.iter().partition(|width| fits(width));
+    if fitting.is_empty() {
+        return WIDTHS.to_vec();
+    }
+    if !others.is_empty() {
+        let others: Vec<String> = others.iter().map(usize::to_string).collect();
+        let others = others.join(",");
+        common.note(&format!("Left out: widths {others}, which {weights} weights do not fit at {dimension} inputs."));
+    }
+    fitting
+}
+
 pub fn run(args: HeatmapArgs, common: &Common) -> Result<()> {
+    let (dimension, _) = args.data.sizes()?;
     let data = args.data.data;
-    let dimension = data.labelled()?.train.images.ncols();
     let weights = args.weights.unwrap_or((dimension + CLASSES) * BASE_WIDTH);
     let last = args.last.iter().map(|q| Connectivity::new(*q)).collect::<Result<Vec<_>>>()?;
+    let widths = if args.widths.is_empty() { fitting(weights, dimension, &last, common) } else { args.widths };
     let activations: Vec<Activation> = args.activations.iter().map(|option| (*option).into()).collect();
-    let networks = heat_map_networks(weights, dimension, &args.widths, &last, &activations, args.learning_rate)?;
+    let networks = heat_map_networks(weights, dimension, &widths, &last, &activations, args.learning_rate)?;
     let training = TrainingStudySpec {
         normalisation: args.normalisation.into(),
         samples: args.samples.unwrap_or(MOST_SAMPLES),
@@ -82,7 +105,7 @@ pub fn run(args: HeatmapArgs, common: &Common) -> Result<()> {
     let out = study_folder(&args.out, "heatmap", &["heatmap-relu", "heatmap-linear"], &[])?;
     let Some(records) = common.run_study(&study, Some(&out))? else { return Ok(()) };
     for activation in activations {
-        let map = heat_map(&records, activation, weights, &args.widths, &args.last)
+        let map = heat_map(&records, activation, weights, &widths, &args.last)
             .ok_or_else(|| Error::failure("drawing the heat map", "no record of it"))?;
         let name = format!("heatmap-{}", activation.name());
         write_chart(&out, &name, &map)?;

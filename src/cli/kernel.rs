@@ -11,35 +11,37 @@ use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::read_npy;
 use sparsewidth::gram::Pair;
 use sparsewidth::masked::{Auto, Enumerate, MaskedKernel, MaskedMoments, Moments, Quadrature, Sampling, Uncertainty};
+use sparsewidth::numbers::{count, share};
 use sparsewidth::theorem::{Distance, theorem_1};
 use sparsewidth::{Error, Result, paper};
 
 use super::Common;
 use super::output::{json_lines, print};
+use super::values::path;
 
 /// Prints one JSON object per pair, each on its own line.
 #[derive(Args)]
 pub struct KernelArgs {
     /// A .npy file: a vector (d,), or a matrix (N, d) whose rows are the first of each pair
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     x: PathBuf,
     /// The same for the second of each pair
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     y: PathBuf,
     /// Share p of weights that exist, in (0, 1]
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", value_parser = share)]
     connectivity: f64,
     /// Hidden width n; adds bias_squared, variance (of one unit) and distance = bias_squared + variance / n
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     width: Option<usize>,
     /// How to find the masked moments
     #[arg(long, value_enum, default_value_t = MethodOption::Auto)]
     method: MethodOption,
     /// Relative error that the quadrature is to reach; its bound says whether it did
-    #[arg(long, default_value_t = 1e-6, value_name = "ERROR")]
+    #[arg(long, default_value_t = 1e-6, value_name = "ERROR", value_parser = share)]
     tolerance: f64,
     /// Masks per pair, where masks are sampled
-    #[arg(long, default_value_t = 100_000, value_name = "N")]
+    #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = count)]
     masks: usize,
 }
 
@@ -103,6 +105,13 @@ pub fn run(args: KernelArgs, common: &Common) -> Result<()> {
     if args.method == MethodOption::Paper && args.width.is_none() {
         let problem = "Eq. (4) gives a distance only, which depends on the width";
         return Err(Error::value("--method", "paper", problem, "add --width"));
+    }
+    if !matches!(args.method, MethodOption::Auto | MethodOption::Sampling) {
+        let why = "this method samples no masks";
+        ["masks", "seed"].iter().try_for_each(|option| common.refuse(option, why))?;
+    }
+    if !matches!(args.method, MethodOption::Auto | MethodOption::Quadrature) {
+        common.refuse("tolerance", "this method has no error to reach")?;
     }
     let sampling = Sampling::new(args.masks, common.seed)?;
     let quadrature = Quadrature::new(args.tolerance)?;

@@ -76,7 +76,7 @@ mod tests {
             due.map(|(second, _)| second).collect::<Vec<_>>()
         };
         // Half a minute: none. Five minutes: by minutes. Fifty: by tenths.
-        assert_eq!(times(30), []);
+        assert_eq!(times(30), [0; 0]);
         assert_eq!(times(300), [60, 120, 180, 240]);
         assert_eq!(times(3000), (1..10).map(|tenth| 300 * tenth).collect::<Vec<_>>());
         let line = Lines::default().line(Duration::from_secs(7500), 0.25, "training/x/0").unwrap();

@@ -10,15 +10,16 @@ use sparsewidth::{Error, Result};
 
 use super::Common;
 use super::output::{json_lines, print};
+use super::values::path;
 
 #[derive(Args)]
 pub struct MergeArgs {
     /// Output folders of the shards of one study
-    #[arg(required = true, value_name = "DIR")]
+    #[arg(required = true, value_name = "DIR", value_parser = path())]
     folders: Vec<PathBuf>,
     /// Folder for the joined journal and, where every task is done, the records; the study's command with this folder then draws, or
     /// does what is missing
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: PathBuf,
 }
 

@@ -14,13 +14,20 @@ mod optimum;
 mod options;
 mod output;
 mod shell;
+mod spelling;
 mod train;
 mod tune;
+mod values;
 mod verify;
 mod widen;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::collections::HashMap;
 
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use sparsewidth::data::DataSource;
+use sparsewidth::numbers::{count, megabytes, whole};
 use sparsewidth::sampled::Device;
 use sparsewidth::study::Shard;
 use sparsewidth::{Error, Result};
@@ -35,6 +42,9 @@ pub struct Cli {
     command: Command,
     #[command(flatten)]
     common: Common,
+    /// The name of the command.
+    #[arg(skip)]
+    name: String,
 }
 
 #[derive(Subcommand)]
@@ -71,15 +81,33 @@ enum Command {
     Man(shell::ManArgs),
 }
 
-impl Command {
-    /// Whether it goes through tasks, with a journal.
-    fn is_study(&self) -> bool {
-        matches!(
-            self,
-            Self::Figure(_) | Self::Distance(_) | Self::Train(_) | Self::Tune(_) | Self::Heatmap(_) | Self::Widen(_)
-        )
-    }
-}
+/// The options of every command that some commands have no use for, and why these refuse them.
+const UNUSED: [(&str, &str, &[&str]); 6] = [
+    ("seed", "nothing that this command does is random", &["merge", "evaluate", "completions", "man"]),
+    ("threads", "this command has no use for more than one", &["merge", "evaluate", "data", "completions", "man"]),
+    ("device", NO_PAIRS, &WITHOUT_PAIRS),
+    ("memory", NO_PAIRS, &WITHOUT_PAIRS),
+    ("shard", "this command has no tasks to share out", &WITHOUT_TASKS),
+    ("json", "this command prints no records", &["completions", "man"]),
+];
+const NO_PAIRS: &str = "this command computes no kernels over all pairs";
+const WITHOUT_TASKS: [&str; 9] =
+    ["kernel", "optimum", "merge", "evaluate", "verify", "budget", "data", "completions", "man"];
+const WITHOUT_PAIRS: [&str; 13] = [
+    "kernel",
+    "optimum",
+    "merge",
+    "evaluate",
+    "verify",
+    "budget",
+    "data",
+    "completions",
+    "man",
+    "train",
+    "tune",
+    "heatmap",
+    "widen",
+];
 
 /// Where the help has the options of kernels over all pairs.
 const ALL_PAIRS: &str = "Kernels over all pairs";
@@ -88,21 +116,18 @@ const ALL_PAIRS: &str = "Kernels over all pairs";
 #[derive(Args)]
 struct Common {
     /// Seed of everything random: the same seed gives the same records, bit for bit on one kind of processor
-    #[arg(long, global = true, default_value_t = 0, value_name = "N")]
+    #[arg(long, global = true, default_value_t = 0, value_name = "N", value_parser = whole)]
     seed: u64,
     /// Threads to use, four per core at most [default: RAYON_NUM_THREADS where it is set, otherwise one for each core that the program
     /// may use, by its affinity and the CPU quota of its control group]; results do not depend on it
-    #[arg(long, global = true, value_name = "N")]
+    #[arg(long, global = true, value_name = "N", value_parser = count)]
     threads: Option<usize>,
     /// Device for sampled kernels over all pairs: NVIDIA GPUs where there are any (auto), or one of the two for sure; all else is
     /// computed on the CPU
     #[arg(long, global = true, help_heading = ALL_PAIRS, value_enum, default_value_t = DeviceOption::Auto)]
     device: DeviceOption,
-    /// Precision of features and kernels over all pairs; their sums over pairs are in double precision
-    #[arg(long, global = true, help_heading = ALL_PAIRS, value_enum, default_value_t = PrecisionOption::F32)]
-    precision: PrecisionOption,
     /// Megabytes that sampled kernels over all pairs may take on the CPU beside the inputs; results do not depend on it
-    #[arg(long, global = true, help_heading = ALL_PAIRS, default_value_t = 1024, value_name = "MB", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, global = true, help_heading = ALL_PAIRS, default_value_t = 1024, value_name = "MB", value_parser = megabytes)]
     memory: u32,
     /// Do a share of a study's tasks, the I-th of N, and keep the journal for `sparsewidth merge`: figure, distance, train, tune, heatmap,
     /// widen
@@ -114,12 +139,9 @@ struct Common {
     /// Say nothing but results and errors
     #[arg(long, global = true)]
     quiet: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum PrecisionOption {
-    /// single precision, on the CPU and on GPUs: the only one so far
-    F32,
+    /// The options that were given, by their ids, as they were written.
+    #[arg(skip)]
+    given: HashMap<String, String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -130,15 +152,26 @@ enum DeviceOption {
 }
 
 impl Common {
+    /// Refuses an option that was given and would do nothing.
+    fn refuse(&self, option: &str, why: &str) -> Result<()> {
+        match self.given.get(option) {
+            None => Ok(()),
+            Some(value) => Err(Error::value(&format!("--{}", option.replace('_', "-")), value, why, "leave it out")),
+        }
+    }
+
     /// The device for a command that has use for one, or has not.
     fn open_device(&self, used: bool) -> Result<Device> {
         let cpu = Device::Cpu { memory: (self.memory as usize) << 20 };
+        if !used {
+            let why = "nothing that this command was asked for is a kernel over all pairs (--methods sampled_all)";
+            ["device", "memory"].iter().try_for_each(|option| self.refuse(option, why))?;
+        }
         match self.device {
-            DeviceOption::Cuda if !used => {
-                let problem = "nothing that this command was asked for is computed on a GPU";
-                Err(Error::value("device", "cuda", problem, "use auto or cpu, or distance --methods sampled_all"))
+            DeviceOption::Cuda => {
+                self.refuse("memory", "is that of kernels on the CPU, and these are asked for on a GPU")?;
+                Device::cuda()
             }
-            DeviceOption::Cuda => Device::cuda(),
             DeviceOption::Auto if used => Ok(Device::cuda().unwrap_or_else(|error| {
                 let problem = match error {
                     Error::Value { problem, .. } => problem,
@@ -170,17 +203,58 @@ impl Common {
     }
 }
 
+/// The program as clap knows it: in the help of a command, only what it has use for.
+fn program() -> clap::Command {
+    let program = Cli::command();
+    let hidden: Vec<_> = (UNUSED.iter())
+        .filter_map(|(id, _, commands)| {
+            let option = program.get_arguments().find(|option| option.get_id() == id)?;
+            Some((option.clone().hide(true), *commands))
+        })
+        .collect();
+    program.mut_subcommands(|command| {
+        let name = command.get_name().to_string();
+        let unused = hidden.iter().filter(|(_, commands)| commands.contains(&name.as_str()));
+        unused.fold(command, |command, (option, _)| command.arg(option))
+    })
+}
+
+/// Reads the arguments of the program; what they ask for of clap itself, such as help, is done, and what it finds wrong is told.
+///
+/// # Errors
+/// Where an option could be one or another.
+pub fn parse() -> Result<Cli> {
+    let program = program();
+    let mut built = program.clone();
+    built.build();
+    let matches = program.get_matches_from(spelling::spelled(&built, std::env::args_os())?);
+    let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    if let Some((name, matches)) = matches.subcommand() {
+        let given = matches.ids().filter(|id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine));
+        let written = |id: &str| {
+            let values = matches.try_get_raw(id).ok().flatten().into_iter().flatten();
+            values.map(|value| value.to_string_lossy().into_owned()).collect::<Vec<_>>().join(",")
+        };
+        cli.common.given = given.map(|id| (id.to_string(), written(id.as_str()))).collect();
+        cli.name = name.into();
+        let data = matches.try_get_one::<DataSource>("data").ok().flatten();
+        if cli.common.given.contains_key("data")
+            && data == Some(&DataSource::Embedded)
+            && std::path::Path::new("mnist").is_dir()
+        {
+            cli.common.note("mnist is the built-in data; the folder of that name is ./mnist.");
+        }
+    }
+    Ok(cli)
+}
+
 /// Runs the command that was given.
 pub fn run(cli: Cli) -> Result<()> {
     let common = cli.common;
-    if common.device == DeviceOption::Cuda && !matches!(cli.command, Command::Distance(_) | Command::Figure(_)) {
-        common.open_device(false)?;
-    }
-    if let Some(shard) = common.shard
-        && !cli.command.is_study()
-    {
-        let problem = "this command has no tasks to share out";
-        return Err(Error::value("--shard", shard, problem, "leave it out"));
+    for (option, why, commands) in UNUSED {
+        if commands.contains(&cli.name.as_str()) {
+            common.refuse(option, why)?;
+        }
     }
     if let Some(threads) = common.threads {
         if !(1..=4096).contains(&threads) {

@@ -6,13 +6,15 @@ use clap::Args;
 use sparsewidth::Result;
 use sparsewidth::budget::PAPER_BASE_WIDTH;
 use sparsewidth::data::{CLASSES, DataSource, Normalisation};
-use sparsewidth::report::{optimum_assumptions, optimum_chart, optimum_table, write_chart};
+use sparsewidth::numbers::{count, share};
+use sparsewidth::report::{optimum_assumptions, optimum_chart, optimum_note, optimum_table, write_chart};
 use sparsewidth::study::OptimumSpec;
 
 use super::Common;
 use super::distance::dimension;
 use super::options::{DataOption, NormalisationOption};
 use super::output::{json_lines, print, report_folder};
+use super::values::path;
 
 #[derive(Args)]
 pub struct OptimumArgs {
@@ -22,23 +24,23 @@ pub struct OptimumArgs {
     #[arg(long, value_enum, value_name = "NAME")]
     normalisation: Option<NormalisationOption>,
     /// The weight budget: (d + outputs) times the base width 8 [default]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     weights: Option<usize>,
     /// Outputs of the dense last layer, whose weights the budget pays for; 0 for the first layer alone [default: 10 for MNIST, 0
     /// for other data]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     outputs: Option<usize>,
-    /// Random pairs of inputs
-    #[arg(long, default_value_t = 1_000, value_name = "N")]
+    /// Random pairs of inputs; where the data has no more pairs, each of these once
+    #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = count)]
     pairs: usize,
     /// Minimise the median over pairs instead of the mean, which few pairs can dominate
     #[arg(long)]
     median: bool,
     /// Relative error to which Theorem 1's masked moments are computed, pair by pair
-    #[arg(long, default_value_t = 1e-3, value_name = "ERROR")]
+    #[arg(long, default_value_t = 1e-3, value_name = "ERROR", value_parser = share)]
     tolerance: f64,
     /// Folder for optimum.json and the picture
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: Option<PathBuf>,
 }
 
@@ -80,5 +82,11 @@ pub fn run(args: OptimumArgs, common: &Common) -> Result<()> {
     }
     common.say(&optimum_table(&report).to_string())?;
     let said = optimum_assumptions(&report);
-    if said.is_empty() { Ok(()) } else { common.say(&format!("\n{said}")) }
+    if !said.is_empty() {
+        common.say(&format!("\n{said}"))?;
+    }
+    if let Some(note) = optimum_note(&report) {
+        common.note(&note);
+    }
+    Ok(())
 }

@@ -1,9 +1,16 @@
 //! Options that several commands share.
 
 use clap::{Args, ValueEnum};
+use sparsewidth::Result;
+use sparsewidth::budget::usual_widths;
+use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::{DataSource, Normalisation};
 use sparsewidth::network::{Activation, MaskFamily, WeightLaw};
+use sparsewidth::numbers::{count, share};
 use sparsewidth::study::Reference;
+
+use super::Common;
+use super::values::source;
 
 /// How inputs are normalised.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -88,7 +95,7 @@ impl From<ActivationOption> for Activation {
 pub struct DataOption {
     /// `mnist` (embedded: 2,048 training and 10,000 test images), a folder with the four MNIST files (plain or .gz), a .npy
     /// file of shape (N, d), or gaussian:D[,N]
-    #[arg(long, default_value = "mnist", value_name = "SOURCE")]
+    #[arg(long, default_value = "mnist", value_name = "SOURCE", value_parser = source())]
     pub data: DataSource,
 }
 
@@ -96,24 +103,24 @@ pub struct DataOption {
 #[derive(Args)]
 pub struct ImagesOption {
     /// `mnist` (embedded: 2,048 training and 10,000 test images), or a folder with the four MNIST files (plain or .gz)
-    #[arg(long, default_value = "mnist", value_name = "SOURCE")]
+    #[arg(long, default_value = "mnist", value_name = "SOURCE", value_parser = source())]
     pub data: DataSource,
 }
 
 /// How kernels are sampled and averaged.
 #[derive(Args)]
 pub struct SamplingOptions {
-    /// Random pairs of inputs
-    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    /// Random pairs of inputs; where the data has no more pairs, each of these once
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = count)]
     pub pairs: usize,
     /// Initialisations of each sampled network; more where that draws fewer than 20,000 weights in all (not over all pairs)
-    #[arg(long, default_value_t = 10, value_name = "N")]
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = count)]
     pub initialisations: usize,
     /// Relative error to which Theorem 1's masked moments are computed, pair by pair
-    #[arg(long, default_value_t = 1e-4, value_name = "ERROR")]
+    #[arg(long, default_value_t = 1e-4, value_name = "ERROR", value_parser = share)]
     pub tolerance: f64,
     /// Masks per pair, where that error is out of reach and masks are sampled instead
-    #[arg(long, default_value_t = 1_000, value_name = "N")]
+    #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = count)]
     pub masks: usize,
     /// Masks of sampled networks; the theory is about Bernoulli masks
     #[arg(long, value_enum, default_value_t = MaskOption::Bernoulli)]
@@ -124,4 +131,31 @@ pub struct SamplingOptions {
     /// Kernel that sampled ones are compared to: analytic, or dense:N for one drawn dense network of width N
     #[arg(long, default_value = "analytic", value_name = "KERNEL")]
     pub reference: Reference,
+}
+
+impl ImagesOption {
+    /// The pixels of an image, and the number of training images.
+    pub fn sizes(&self) -> Result<(usize, usize)> {
+        let training = self.data.labelled()?.train.images;
+        Ok((training.ncols(), training.nrows()))
+    }
+}
+
+/// Widths to look at where none are asked for: the usual ones, or what the budget fits, which is said.
+pub fn default_widths(
+    usual: &[usize],
+    (weights, dimension, outputs): (usize, usize, usize),
+    last_connectivity: Connectivity,
+    common: &Common,
+) -> Vec<usize> {
+    let widths = usual_widths(usual, weights, dimension, outputs, last_connectivity);
+    if widths != usual {
+        let list = |widths: &[usize]| widths.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
+        common.note(&format!(
+            "Widths: {}, which {weights} weights fit at {dimension} inputs; the usual {} do not. Others: --widths.",
+            list(&widths),
+            list(usual)
+        ));
+    }
+    widths
 }

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 use sparsewidth::files::{make_folder, write_atomically};
 use sparsewidth::{Error, Result};
 
 use super::output::print;
-use super::{Cli, Common};
+use super::values::path;
+use super::{Common, program};
 
 const NAME: &str = "sparsewidth";
 /// What a manual page is of.
@@ -22,14 +23,14 @@ pub struct CompletionsArgs {
 
 pub fn completions(args: &CompletionsArgs) -> Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), NAME, &mut script);
+    clap_complete::generate(args.shell, &mut program(), NAME, &mut script);
     print(&String::from_utf8_lossy(&script))
 }
 
 #[derive(Args)]
 pub struct ManArgs {
     /// Folder for a page per command, sparsewidth.1, sparsewidth-figure.1, ... [default: the first page, on standard output]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: Option<PathBuf>,
 }
 
@@ -40,7 +41,7 @@ pub fn man(args: &ManArgs, common: &Common) -> Result<()> {
         written.map_err(|error| Error::failure("writing a manual page", error))?;
         Ok(page)
     };
-    let mut program = Cli::command();
+    let mut program = program();
     program.build();
     let Some(folder) = &args.out else {
         return print(&String::from_utf8_lossy(&page(program)?));

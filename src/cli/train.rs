@@ -3,37 +3,39 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use sparsewidth::budget::{PAPER_BASE_WIDTH, first_layer_connectivity_beside, paper_learning_rate};
+use sparsewidth::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS, first_layer_connectivity_beside, paper_learning_rate};
 use sparsewidth::connectivity::Connectivity;
-use sparsewidth::data::{CLASSES, DataSource, SUBSET_SIZE};
+use sparsewidth::data::{CLASSES, SUBSET_SIZE};
 use sparsewidth::network::Parametrisation;
+use sparsewidth::numbers::{count, listed_count, number, share};
 use sparsewidth::report::{accuracy_chart, curves_chart, training_table, write_chart};
 use sparsewidth::study::{Family, LearningRates, StudySpec, TrainedNetwork, TrainingStudySpec};
 use sparsewidth::{Error, Result};
 
 use super::Common;
-use super::options::{ActivationOption, ImagesOption, LawOption, MaskOption, NormalisationOption};
+use super::options::{ActivationOption, ImagesOption, LawOption, MaskOption, NormalisationOption, default_widths};
 use super::output::study_folder;
+use super::values::path;
 
 #[derive(Args)]
 pub struct TrainArgs {
     #[command(flatten)]
     data: ImagesOption,
     /// Hidden widths
-    #[arg(long, value_delimiter = ',', required = true, value_name = "LIST")]
+    #[arg(long, value_delimiter = ',', required = true, value_name = "LIST", value_parser = listed_count)]
     widths: Vec<usize>,
     #[command(flatten)]
     budget: BudgetOptions,
     /// Learning rate [default: the authors' for the paper's widths at their budget]
-    #[arg(long, value_name = "RATE", conflicts_with = "rates")]
+    #[arg(long, aliases = ["lr", "rate"], value_name = "RATE", conflicts_with = "rates", value_parser = number)]
     learning_rate: Option<f64>,
     /// Learning rates from a file, the rates.toml of `sparsewidth tune`
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = path())]
     rates: Option<PathBuf>,
     #[command(flatten)]
     training: TrainingOptions,
     /// Runs per network, each with its own initialisation and order of samples
-    #[arg(long, default_value_t = 3, value_name = "N")]
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = count)]
     runs: usize,
     /// Normalisation, by the statistics of the training samples
     #[arg(long, value_enum, default_value_t = NormalisationOption::Pixel)]
@@ -42,7 +44,7 @@ pub struct TrainArgs {
     #[arg(long, requires = "out")]
     keep_weights: bool,
     /// Folder for records and pictures, and for the journal by which an interrupted study goes on
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: Option<PathBuf>,
 }
 
@@ -50,16 +52,16 @@ pub struct TrainArgs {
 #[derive(Args)]
 pub struct BudgetOptions {
     /// The weight budget, of which the last layer is paid first [default: (d + 10) times 8, the paper's]
-    #[arg(long, value_name = "N", conflicts_with_all = ["connectivity", "dense"])]
+    #[arg(long, value_name = "N", conflicts_with_all = ["connectivity", "dense"], value_parser = count)]
     weights: Option<usize>,
     /// Connectivity of the first layer, instead of a budget
-    #[arg(long, value_name = "P", conflicts_with = "dense")]
+    #[arg(long, value_name = "P", conflicts_with = "dense", value_parser = share)]
     connectivity: Option<f64>,
     /// Dense networks
     #[arg(long)]
     dense: bool,
     /// Connectivity of the last layer
-    #[arg(long, default_value_t = 1.0, value_name = "Q", conflicts_with = "dense")]
+    #[arg(long, default_value_t = 1.0, value_name = "Q", conflicts_with = "dense", value_parser = share)]
     last_connectivity: f64,
     /// What is between the layers
     #[arg(long, value_enum, default_value_t = ActivationOption::Relu)]
@@ -70,12 +72,11 @@ impl BudgetOptions {
     /// The networks of some widths, each with the learning rate that is given for it.
     pub fn networks(
         &self,
-        data: &DataSource,
+        dimension: usize,
         widths: &[usize],
         rate: impl Fn(&TrainedNetwork) -> Result<f64>,
     ) -> Result<Vec<TrainedNetwork>> {
-        let dimension = data.labelled()?.train.images.ncols();
-        let weights = self.weights.unwrap_or((dimension + CLASSES) * PAPER_BASE_WIDTH);
+        let weights = self.weights(dimension);
         let last_connectivity = Connectivity::new(self.last_connectivity)?;
         let network = |width: &usize| {
             let connectivity = match self.connectivity {
@@ -95,25 +96,42 @@ impl BudgetOptions {
         widths.iter().map(network).collect()
     }
 
+    fn weights(&self, dimension: usize) -> usize {
+        self.weights.unwrap_or((dimension + CLASSES) * PAPER_BASE_WIDTH)
+    }
+
+    /// Widths to look at where none are asked for.
+    pub fn default_widths(&self, dimension: usize, common: &Common) -> Result<Vec<usize>> {
+        if self.dense || self.connectivity.is_some() {
+            return Ok(PAPER_WIDTHS.to_vec());
+        }
+        let last_connectivity = Connectivity::new(self.last_connectivity)?;
+        let budget = (self.weights(dimension), dimension, CLASSES);
+        Ok(default_widths(&PAPER_WIDTHS, budget, last_connectivity, common))
+    }
+
     /// Whether the networks are those for which the authors tuned rates.
     fn is_paper(&self, dimension: usize) -> bool {
         let budget = self.weights.is_none_or(|weights| weights == (dimension + CLASSES) * PAPER_BASE_WIDTH);
         let paper = self.dense || (self.connectivity.is_none() && budget && self.last_connectivity == 1.0);
-        paper && self.activation == ActivationOption::Relu
+        paper && dimension == PAPER_DIMENSION && self.activation == ActivationOption::Relu
     }
 }
+
+/// The pixels of the images for which the authors tuned learning rates: MNIST's.
+pub const PAPER_DIMENSION: usize = 784;
 
 /// How networks are trained.
 #[derive(Args)]
 pub struct TrainingOptions {
     /// Training samples, a random subset where there are more
-    #[arg(long, default_value_t = SUBSET_SIZE, value_name = "N")]
+    #[arg(long, default_value_t = SUBSET_SIZE, value_name = "N", value_parser = count)]
     samples: usize,
     /// Passes over the training samples
-    #[arg(long, default_value_t = 300, value_name = "N")]
+    #[arg(long, default_value_t = 300, value_name = "N", value_parser = count)]
     epochs: usize,
     /// Samples per step
-    #[arg(long, default_value_t = 256, value_name = "N")]
+    #[arg(long, aliases = ["batch-size"], default_value_t = 256, value_name = "N", value_parser = count)]
     batch: usize,
     /// Masks of trained networks
     #[arg(long, value_enum, default_value_t = MaskOption::ExactCount)]
@@ -130,6 +148,14 @@ pub struct TrainingOptions {
 }
 
 impl TrainingOptions {
+    /// Samples to train on, of as many as there are; that these are fewer than were asked for is said.
+    pub fn samples_of(&self, training: usize, common: &Common) -> usize {
+        if self.samples > training {
+            common.note(&format!("Training on all {training} samples that there are, instead of {}.", self.samples));
+        }
+        self.samples.min(training)
+    }
+
     /// Whether the authors' learning rates have a meaning for these networks.
     pub fn is_paper(&self) -> bool {
         self.parametrisation == ParametrisationOption::NeuralTangent && !self.biases
@@ -182,24 +208,24 @@ impl TrainingOptions {
 }
 
 pub fn run(args: TrainArgs, common: &Common) -> Result<()> {
+    let (dimension, training) = args.data.sizes()?;
     let data = args.data.data;
-    let dimension = data.labelled()?.train.images.ncols();
     let rates = args.rates.as_deref().map(LearningRates::read).transpose()?;
     let paper = args.budget.is_paper(dimension) && args.training.is_paper();
-    let networks = args.budget.networks(&data, &args.widths, |network| match (args.learning_rate, &rates) {
+    let networks = args.budget.networks(dimension, &args.widths, |network| match (args.learning_rate, &rates) {
         (Some(rate), _) => Ok(rate),
         (None, Some(rates)) => args.training.rate(rates, network),
         (None, None) if paper => paper_learning_rate(network.width, network.family == Family::Dense),
         (None, None) => {
-            let problem = "the paper tuned learning rates for ReLU networks of its own budget and parametrisation only";
-            Err(Error::value(
-                "--learning-rate",
-                "(none)",
-                problem,
-                "give one, or --rates with those of `sparsewidth tune`",
-            ))
+            let problem = "the paper tuned learning rates for MNIST and ReLU networks of its own budget and parametrisation only";
+            let remedy = format!(
+                "give one, or search them with the same options: sparsewidth tune --data {data} --widths {} ..., then --rates tune/rates.toml",
+                args.widths.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
+            );
+            Err(Error::value("--learning-rate", "(none)", problem, remedy))
         }
     })?;
+    args.training.samples_of(training, common);
     let training = args.training.spec(networks, args.runs, args.normalisation);
     let training = TrainingStudySpec { keep_weights: args.keep_weights, ..training };
     let study = StudySpec { data, seed: common.seed, distance: None, training: Some(training) };

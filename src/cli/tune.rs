@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sparsewidth::Result;
-use sparsewidth::budget::PAPER_WIDTHS;
 use sparsewidth::data::DataSource;
+use sparsewidth::numbers::{count, listed_count, number};
 use sparsewidth::report::{tune_chart, tune_table, write_chart, write_records};
 use sparsewidth::study::{EvaluationSet, TrainingStudySpec, TuneReport, TuneSpec};
 
@@ -13,6 +13,7 @@ use super::Common;
 use super::options::{ImagesOption, NormalisationOption};
 use super::output::{json_lines, print, study_folder};
 use super::train::{BudgetOptions, TrainingOptions};
+use super::values::path;
 
 /// Validation samples by default: of the many that a folder has beside the training subset, or of the embedded ones.
 const VALIDATION: usize = 10_000;
@@ -22,8 +23,8 @@ const EMBEDDED_VALIDATION: usize = 512;
 pub struct TuneArgs {
     #[command(flatten)]
     data: ImagesOption,
-    /// Hidden widths
-    #[arg(long, value_delimiter = ',', default_values_t = PAPER_WIDTHS, value_name = "LIST")]
+    /// Hidden widths [default: 8,32,128,216,328,512,635, or where the budget does not fit these, others that it fits]
+    #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = listed_count)]
     widths: Vec<usize>,
     #[command(flatten)]
     budget: BudgetOptions,
@@ -32,13 +33,13 @@ pub struct TuneArgs {
     #[command(flatten)]
     training: TrainingOptions,
     /// Runs per rate, at the few rates of the last stage
-    #[arg(long, default_value_t = 3, value_name = "N")]
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = count)]
     runs: usize,
     /// Normalisation, by the statistics of the training samples
     #[arg(long, value_enum, default_value_t = NormalisationOption::Pixel)]
     normalisation: NormalisationOption,
     /// Folder for rates.toml, picture and records, and for the journal by which an interrupted search goes on
-    #[arg(long, default_value = "tune", value_name = "DIR")]
+    #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], default_value = "tune", value_name = "DIR", value_parser = path())]
     out: PathBuf,
 }
 
@@ -46,22 +47,26 @@ pub struct TuneArgs {
 #[derive(Args)]
 pub struct SearchOptions {
     /// Lowest rate; the others follow in factors of two, and half way between them around the best
-    #[arg(long, default_value_t = 0.25, value_name = "RATE")]
+    #[arg(long, default_value_t = 0.25, value_name = "RATE", value_parser = number)]
     lowest: f64,
     /// Highest rate
-    #[arg(long, default_value_t = 4096.0, value_name = "RATE")]
+    #[arg(long, default_value_t = 4096.0, value_name = "RATE", value_parser = number)]
     highest: f64,
     /// Validation samples: training samples outside of the subset that is trained on, or, where those are too few, held out of it
-    /// [default: 10000, of the embedded images 512]
-    #[arg(long, value_name = "N")]
+    /// [default: 10000, of the embedded images 512, or of fewer images all that are not trained on, a quarter of the others at least]
+    #[arg(long, value_name = "N", value_parser = count)]
     validation: Option<usize>,
 }
 
 pub fn run(args: TuneArgs, common: &Common) -> Result<()> {
+    let (dimension, images) = args.data.sizes()?;
     let data = args.data.data;
+    let usual = || args.budget.default_widths(dimension, common);
+    let widths = if args.widths.is_empty() { usual()? } else { args.widths };
     // Any rate: the search goes through its own.
-    let networks = args.budget.networks(&data, &args.widths, |_| Ok(1.0))?;
-    let training = args.training.spec(networks, args.runs, args.normalisation);
+    let networks = args.budget.networks(dimension, &widths, |_| Ok(1.0))?;
+    let evaluation = args.search.evaluation(&data, images, args.training.samples_of(images, common), common);
+    let training = TrainingStudySpec { evaluation, ..args.training.spec(networks, args.runs, args.normalisation) };
     let Some(report) = args.search.search(data, training, &args.out, common)? else { return Ok(()) };
     say_rates(&report, &args.out, common)
 }
@@ -77,6 +82,24 @@ pub fn say_rates(report: &TuneReport, folder: &Path, common: &Common) -> Result<
 }
 
 impl SearchOptions {
+    /// The validation samples, where `trained` of some images are trained on; a number that the data decided is said.
+    pub fn evaluation(&self, data: &DataSource, images: usize, trained: usize, common: &Common) -> EvaluationSet {
+        if let Some(count) = self.validation {
+            return EvaluationSet::Validation(count);
+        }
+        let usual = if *data == DataSource::Embedded { EMBEDDED_VALIDATION } else { VALIDATION };
+        let evaluation = EvaluationSet::usual_validation(usual, images, trained);
+        if let EvaluationSet::Validation(count) = evaluation
+            && count != usual
+        {
+            common.note(&format!(
+                "Validation: on {count} of the {images} training images, instead of {usual}; these are not trained on. \
+                 Another number: --validation."
+            ));
+        }
+        evaluation
+    }
+
     /// Searches the rates of networks trained so, whichever they have there, and writes all that was found to a folder. None of a shard.
     pub fn search(
         &self,
@@ -85,9 +108,6 @@ impl SearchOptions {
         folder: &Path,
         common: &Common,
     ) -> Result<Option<TuneReport>> {
-        let usual = if data == DataSource::Embedded { EMBEDDED_VALIDATION } else { VALIDATION };
-        let evaluation = EvaluationSet::Validation(self.validation.unwrap_or(usual));
-        let training = TrainingStudySpec { evaluation, ..training };
         let spec = TuneSpec { data, seed: common.seed, training, range: (self.lowest, self.highest) };
         let shard = common.shard(Some(folder))?;
         let out = study_folder(folder, "tune", &["tune"], &["rates.toml", "tune.json"])?;

@@ -4,19 +4,22 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use sparsewidth::budget::PAPER_BASE_WIDTH;
+use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::CLASSES;
+use sparsewidth::numbers::{count, listed_count};
 use sparsewidth::report::{widen_chart, widen_distance_chart, widen_summary, write_chart};
 use sparsewidth::study::{
     DistanceMethod, DistanceSpec, Family, JOURNAL, LearningRates, Shard, SparseWidth, StudySpec, TrainedNetwork,
-    widened_networks,
+    TrainingStudySpec, widened_networks,
 };
 use sparsewidth::{Error, Result};
 
 use super::Common;
-use super::options::{ImagesOption, NormalisationOption};
+use super::options::{ImagesOption, NormalisationOption, default_widths};
 use super::output::study_folder;
 use super::train::TrainingOptions;
 use super::tune::{SearchOptions, say_rates};
+use super::values::path;
 
 const SUMMARY: &str = "summary.md";
 
@@ -31,17 +34,18 @@ pub struct WidenArgs {
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Way::ALL, value_name = "LIST")]
     ways: Vec<Way>,
     /// Hidden widths of sparse networks; a bottleneck takes the nearest that the budget and a whole number of narrow units allow
-    #[arg(long, value_delimiter = ',', default_values_t = WIDTHS, value_name = "LIST")]
+    /// [default: 8,32,128,216,328,512, or where the budget does not fit these, others that it fits]
+    #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = listed_count)]
     widths: Vec<usize>,
     /// Widths of the narrow layer of bottlenecks, instead of those that lead nearest to --widths; the budget decides the wide one's
-    #[arg(long, value_delimiter = ',', value_name = "LIST")]
+    #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = listed_count)]
     bottlenecks: Vec<usize>,
     /// The weight budget, of which the last layer is paid first; the two factors of a linear bottleneck of rank r count r^2 less than they
     /// hold, as one matrix of that rank [default: (d + 10) times 8, the paper's]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     weights: Option<usize>,
     /// Learning rates from a file, the rates.toml of an earlier search [default: they are searched first]
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["lowest", "highest", "validation", "tuning_runs"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["lowest", "highest", "validation", "tuning_runs"], value_parser = path())]
     rates: Option<PathBuf>,
     /// Search the learning rates, and do no more; --rates with the rates.toml of this goes on, in another folder. A comparison is divided
     /// into shards in these two steps
@@ -50,25 +54,25 @@ pub struct WidenArgs {
     #[command(flatten)]
     search: SearchOptions,
     /// Runs per rate, at the few rates of the last stage of the search
-    #[arg(long, default_value_t = 2, value_name = "N")]
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = count)]
     tuning_runs: usize,
     #[command(flatten)]
     training: TrainingOptions,
     /// Runs per network, each with its own initialisation and order of samples
-    #[arg(long, default_value_t = 10, value_name = "N")]
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = count)]
     runs: usize,
     /// Normalisation, of training and of kernels
     #[arg(long, value_enum, default_value_t = NormalisationOption::Pixel)]
     normalisation: NormalisationOption,
-    /// Random pairs of inputs for the kernel distance
-    #[arg(long, default_value_t = 10_000, value_name = "N")]
+    /// Random pairs of inputs for the kernel distance; where the data has no more pairs, each of these once
+    #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = count)]
     pairs: usize,
     /// Initialisations of each sampled network
-    #[arg(long, default_value_t = 50, value_name = "N")]
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = count)]
     initialisations: usize,
     /// Folder for pictures, records and summary, for the search in its folder `tune`, and for the journals by which an interrupted
     /// comparison goes on
-    #[arg(long, default_value = "widen", value_name = "DIR")]
+    #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], default_value = "widen", value_name = "DIR", value_parser = path())]
     out: PathBuf,
 }
 
@@ -100,12 +104,14 @@ impl From<Way> for Family {
 }
 
 pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
+    let (dimension, images) = args.data.sizes()?;
     let data = args.data.data;
-    let dimension = data.labelled()?.train.images.ncols();
     let weights = args.weights.unwrap_or((dimension + CLASSES) * PAPER_BASE_WIDTH);
+    let usual = || default_widths(&WIDTHS, (weights, dimension, CLASSES), Connectivity::DENSE, common);
+    let widths = if args.widths.is_empty() { usual() } else { args.widths };
     let mut networks = Vec::new();
     for way in &args.ways {
-        networks.extend(widened_networks((*way).into(), weights, dimension, &args.widths, &args.bottlenecks)?);
+        networks.extend(widened_networks((*way).into(), weights, dimension, &widths, &args.bottlenecks)?);
     }
     // Where every weight exists, two ways can come to one network.
     let mut kernels: Vec<SparseWidth> = Vec::new();
@@ -128,6 +134,7 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
         distance: Some(distance.clone()),
         training: Some(spec(networks, args.runs)),
     };
+    let trained = args.training.samples_of(images, common);
     // What is wrong with the study should come out before the search.
     study(networks.clone()).check()?;
     if args.rates.is_none() && !args.search_only && !common.shard(Some(&args.out))?.is_whole() {
@@ -154,7 +161,8 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
                 out()?;
             }
             common.note("Searching learning rates on validation samples:");
-            let search = spec(networks.clone(), args.tuning_runs);
+            let evaluation = args.search.evaluation(&data, images, trained, common);
+            let search = TrainingStudySpec { evaluation, ..spec(networks.clone(), args.tuning_runs) };
             let found = args.search.search(data.clone(), search, &search_folder, common)?;
             let Some(report) = found else { return Ok(()) };
             if args.search_only {

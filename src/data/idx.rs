@@ -10,7 +10,8 @@ use flate2::{Compression, GzBuilder, read::MultiGzDecoder};
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
 use crate::error::{Error, Result};
-use crate::files::read_whole;
+use crate::files::{CHECK, read_whole, unreadable};
+use crate::kind::{Kind, Wanted};
 
 /// The first two bytes of a gzip stream.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -22,9 +23,7 @@ const MOST_UNPACKED: u64 = 1 << 30;
 /// # Errors
 /// Where the file cannot be read, or its gzip stream is damaged or holds more than 1 GiB.
 pub fn read_unpacked(path: &Path) -> Result<Vec<u8>> {
-    let bytes = read_whole(path).map_err(|error| {
-        Error::file(path, format!("cannot be read ({error})"), "check the path and its permissions")
-    })?;
+    let bytes = read_whole(path).map_err(|error| unreadable(path, &error, CHECK))?;
     unpack(bytes, path)
 }
 
@@ -56,9 +55,19 @@ fn unpack_at_most(most: u64, bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>> {
 pub fn parse(bytes: &[u8], dimensions: usize, path: &Path) -> Result<ArrayD<u8>> {
     let magic = [0, 0, 8, dimensions as u8];
     let remedy = "give the standard MNIST files, whole and in their places";
+    if bytes.len() < 4 + 4 * dimensions
+        && let Some(error) = other_kind(bytes, dimensions, path)
+    {
+        return Err(error);
+    }
     if bytes.len() < 4 + 4 * dimensions {
         let problem = format!("truncated: {} bytes are too few for an IDX header", bytes.len());
         return Err(Error::file(path, problem, remedy));
+    }
+    if bytes[..4] != magic
+        && let Some(error) = other_kind(bytes, dimensions, path)
+    {
+        return Err(error);
     }
     if bytes[..4] != magic {
         let problem = format!(
@@ -81,6 +90,28 @@ pub fn parse(bytes: &[u8], dimensions: usize, path: &Path) -> Result<ArrayD<u8>>
     }
     ArrayD::from_shape_vec(IxDyn(&shape), payload.to_vec())
         .map_err(|error| Error::file(path, format!("wrong shape ({error})"), remedy))
+}
+
+/// That a file's bytes are of another kind, or an IDX file of another shape, where they show it.
+fn other_kind(bytes: &[u8], dimensions: usize, path: &Path) -> Option<Error> {
+    let kind = Kind::of(bytes).filter(|kind| *kind != Kind::Empty)?;
+    let remedy = match kind {
+        Kind::Idx("bytes", found) if usize::from(found) == dimensions => return None,
+        Kind::Idx("bytes", 1) => "give the file of images here: that is one of labels".into(),
+        Kind::Idx("bytes", 3) => "give the file of labels here: that is one of images".into(),
+        Kind::Idx("bytes", 4) if dimensions == 3 => {
+            "give images without colours, in 3 dimensions: count, rows, columns".into()
+        }
+        Kind::Idx(..) => format!("give bytes in {dimensions} dimension(s)"),
+        Kind::Compressed("gzip", _) => {
+            format!("it was compressed twice, so unpack it once: gzip -dc {} > NEW", path.display())
+        }
+        _ => "give the standard MNIST files, whole and in their places".into(),
+    };
+    Some(match kind {
+        Kind::Compressed("gzip", _) | Kind::Idx(..) => Error::file(path, format!("is {}", kind.name()), remedy),
+        _ => kind.refusal(path, Wanted::Idx, &remedy),
+    })
 }
 
 /// Encodes an array as gzipped IDX, the same bytes each time (no time stamp).
@@ -138,7 +169,8 @@ mod tests {
         let path = Path::new("images");
         let message = |bytes: &[u8], dimensions| parse(bytes, dimensions, path).unwrap_err().to_string();
         assert!(message(&[0, 0, 8], 1).contains("truncated"));
-        assert!(message(&[0, 0, 8, 3, 0, 0, 0, 1, 7], 1).contains("magic"));
+        assert!(message(&[0, 0, 8, 3, 0, 0, 0, 1, 7], 1).contains("in 3 dimensions; give the file of labels"));
+        assert!(message(&[9, 0, 8, 1, 0, 0, 0, 1, 7], 1).contains("magic"));
         assert!(message(&[0, 0, 8, 1, 0, 0, 0, 2, 7], 1).contains("truncated"));
         assert!(message(&[0, 0, 8, 1, 0, 0, 0, 1, 7, 7], 1).contains("wrong length"));
         assert!(message(&[0, 0, 8, 1, 0, 0, 0, 0], 1).contains("wrong length"));

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Values, hexadecimal, idx};
 use crate::error::{Error, Result};
+use crate::kind::{Kind, Wanted, listed};
 use crate::random::subset;
 
 /// Images with their labels, as bytes.
@@ -92,9 +93,7 @@ impl Mnist {
     /// or labels beyond 9.
     pub fn from_folder(folder: &Path) -> Result<Self> {
         if !folder.is_dir() {
-            let problem =
-                if folder.exists() { "is no folder, and no .npy file" } else { "is not a folder that exists" };
-            return Err(Error::file(folder, problem, "give the folder with the four MNIST files"));
+            return Err(no_folder(folder));
         }
         let load = |part: &str| {
             let images = find(folder, &format!("{part}-images-idx3-ubyte"))?;
@@ -115,9 +114,75 @@ fn find(folder: &Path, name: &str) -> Result<PathBuf> {
         .iter()
         .map(|name| folder.join(name))
         .find(|path| path.is_file())
-        .ok_or_else(|| {
-            Error::file(&folder.join(name), "no such file, nor with .gz", "put the four MNIST files into this folder")
-        })
+        .ok_or_else(|| Error::file(&folder.join(name), "no such file, nor with .gz", instead(folder, name)))
+}
+
+/// What to do about a folder that is none.
+fn no_folder(folder: &Path) -> Error {
+    let remedy = "give the folder with the four MNIST files";
+    if !folder.exists() {
+        let problem = "is not a folder that exists, and no name of built-in data";
+        return Error::file(folder, problem, format!("{remedy}, mnist for what is built in, or gaussian:784"));
+    }
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let problem = "is no folder, and no .npy file";
+    if name.contains("idx3") || name.contains("idx1") {
+        return Error::file(folder, problem, format!("give the folder that it is in, {}", parent.display()));
+    }
+    let begin = std::fs::File::open(folder).and_then(|file| {
+        let mut begin = Vec::new();
+        std::io::Read::read_to_end(&mut std::io::Read::take(file, 1 << 26), &mut begin).map(|_| begin)
+    });
+    match begin.ok().and_then(|begin| Kind::of(&begin)) {
+        Some(Kind::Npy) => {
+            let to = folder.with_extension("npy");
+            let remedy = format!("name it so that it ends in .npy: mv {} {}", folder.display(), to.display());
+            Error::file(folder, "is a NumPy array whose name does not end in .npy", remedy)
+        }
+        Some(kind) => {
+            let error = kind.refusal(folder, Wanted::Matrix, remedy);
+            match error {
+                Error::File { path, problem: is, remedy } => Error::file(&path, format!("{problem}: it {is}"), remedy),
+                other => other,
+            }
+        }
+        None => Error::file(folder, problem, remedy),
+    }
+}
+
+/// What to do where a folder lacks a file: from what it has instead.
+fn instead(folder: &Path, name: &str) -> String {
+    let plain = |name: &str| name.to_lowercase().replace(['.', '_'], "-");
+    let names = |folder: &Path| -> Vec<String> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    };
+    let found = names(folder);
+    // Kaggle and other programs write dots and underscores.
+    if let Some(other) = found.iter().find(|other| {
+        let other = plain(other);
+        other == name || other == format!("{name}-gz")
+    }) {
+        let ending = if other.to_lowercase().ends_with("gz") { ".gz" } else { "" };
+        let (from, to) = (folder.join(other), folder.join(format!("{name}{ending}")));
+        return format!("name it as MNIST does: mv {} {}", from.display(), to.display());
+    }
+    // Where torchvision and others put them.
+    for inner in ["raw", "MNIST/raw", "FashionMNIST/raw", "MNIST", "mnist"] {
+        let inner = folder.join(inner);
+        if names(&inner).iter().any(|other| other.starts_with(name)) {
+            return format!("give {}, which has it", inner.display());
+        }
+    }
+    let remedy = "put the four MNIST files into this folder";
+    if found.is_empty() {
+        format!("{remedy}, which is empty")
+    } else {
+        format!("{remedy}, which has {}", listed(&found))
+    }
 }
 
 impl Labelled {

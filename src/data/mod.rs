@@ -17,7 +17,7 @@ mod normalise;
 mod npy;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use ndarray::Array2;
@@ -30,6 +30,7 @@ pub use normalise::{GlobalScale, Normalisation, Normaliser};
 pub use npy::read_npy;
 
 use crate::error::{Error, Result};
+use crate::numbers;
 use crate::random::{Purpose, Stream};
 
 /// The most synthetic entries: 2 GB in double precision, and as much again while they are normalised.
@@ -58,12 +59,16 @@ impl FromStr for DataSource {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        if let Some(sizes) = text.strip_prefix("gaussian:") {
+        if let Some(sizes) = text.trim().to_lowercase().strip_prefix("gaussian:") {
             let (dimension, samples) = sizes.split_once(',').unwrap_or((sizes, "10000"));
-            let size = |text: &str, least| {
-                text.trim().parse::<usize>().ok().filter(|size| (least..=MAX_ENTRIES).contains(size))
+            let size = |part: &str, least| match numbers::listed_count(part.trim()) {
+                Ok(size) => Ok(Some(size).filter(|size| (least..=MAX_ENTRIES).contains(size))),
+                Err(error) => {
+                    let problem = format!("{:?} {}", part.trim(), error.problem);
+                    Err(Error::value("data", text, problem, "write for instance gaussian:784 or gaussian:784,1000"))
+                }
             };
-            return match (size(dimension, 1), size(samples, 2)) {
+            return match (size(dimension, 1)?, size(samples, 2)?) {
                 (Some(dimension), Some(samples)) if dimension * samples <= MAX_ENTRIES => {
                     Ok(Self::Gaussian { dimension, samples })
                 }
@@ -83,8 +88,7 @@ impl FromStr for DataSource {
                 return Err(Error::value("data", "", problem, "use mnist, a folder, a .npy file or gaussian:D"));
             }
             "mnist" => Self::Embedded,
-            _ if text.ends_with(".npy") => Self::Npy(text.into()),
-            _ => Self::Folder(text.into()),
+            _ => Self::of_path(Path::new(text)),
         })
     }
 }
@@ -164,6 +168,14 @@ impl Inputs {
 }
 
 impl DataSource {
+    /// A `.npy` file, or a folder: by its name alone. Where that is no UTF-8, records show it with replacement characters.
+    pub fn of_path(path: &Path) -> Self {
+        match path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy")) {
+            true => Self::Npy(path.into()),
+            false => Self::Folder(path.into()),
+        }
+    }
+
     /// The labelled sets, for training.
     ///
     /// # Errors
@@ -225,8 +237,19 @@ mod tests {
         for name in ["mnist", "some/folder", "x.npy", "gaussian:12,100"] {
             assert_eq!(name.parse::<DataSource>().unwrap().to_string(), name);
         }
-        assert_eq!("gaussian:12".parse::<DataSource>().unwrap().to_string(), "gaussian:12,10000");
-        for name in ["gaussian:", "gaussian:0", "gaussian:-3", "gaussian:3,", "gaussian:3,0"] {
+        for (name, read) in [
+            ("gaussian:12", "gaussian:12,10000"),
+            ("Gaussian:1e2, 1_000", "gaussian:100,1000"),
+            ("gaussian:784,10,000", "gaussian:784,10000"),
+            ("x.NPY", "x.NPY"),
+        ] {
+            assert_eq!(name.parse::<DataSource>().unwrap().to_string(), read);
+        }
+        assert_eq!("x.NPY".parse::<DataSource>().unwrap(), DataSource::Npy("x.NPY".into()));
+        assert_eq!(".npy".parse::<DataSource>().unwrap(), DataSource::Folder(".npy".into()));
+        for name in
+            ["gaussian:", "gaussian:0", "gaussian:-3", "gaussian:3,", "gaussian:3,0", "gaussian:1,000", "gaussian:0.5"]
+        {
             assert!(name.parse::<DataSource>().is_err(), "{name}");
         }
     }

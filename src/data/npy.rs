@@ -8,8 +8,9 @@ use std::path::Path;
 use ndarray::{Array2, ShapeBuilder};
 
 use crate::error::{Error, Result};
-use crate::files::read_whole;
+use crate::files::{CHECK, read_whole, unreadable};
 use crate::gram::LARGEST_ENTRY;
+use crate::kind::{Kind, Wanted, as_matrix};
 
 /// How every file begins.
 const MAGIC: &[u8] = b"\x93NUMPY";
@@ -22,37 +23,56 @@ const LONGEST_HEADER: usize = 10_000;
 /// A file that is missing or malformed, of another type or number of dimensions, empty, or with an entry that is not finite
 /// or beyond what kernels can take ([`LARGEST_ENTRY`]).
 pub fn read_npy(path: &Path) -> Result<Array2<f64>> {
-    let bytes = read_whole(path).map_err(|error| {
-        Error::file(path, format!("cannot be read ({error})"), "check the path and its permissions")
+    let bytes = read_whole(path).map_err(|error| unreadable(path, &error, CHECK))?;
+    let matrix = parse(&bytes, path).map_err(|(problem, remedy)| match Kind::of(&bytes) {
+        None | Some(Kind::Npy) => Error::file(path, problem, remedy),
+        Some(kind) => kind.refusal(path, Wanted::Matrix, REMEDY),
     })?;
-    let matrix = parse(&bytes).map_err(|(problem, remedy)| Error::file(path, problem, remedy))?;
     checked(matrix, path)
 }
 
 /// What is wrong with a file, and what to do.
-type Refusal = (String, &'static str);
+type Refusal = (String, String);
 
 /// What to do about most of it.
 const REMEDY: &str = "give a .npy file of shape (N, d) or (d,), type f32 or f64";
 
-/// The matrix of a file's bytes.
-fn parse(bytes: &[u8]) -> std::result::Result<Array2<f64>, Refusal> {
-    let damaged = |problem: &str| (format!("is not a whole .npy file ({problem})"), REMEDY);
+/// The matrix of a file's bytes; its path is for what to do about another array.
+fn parse(bytes: &[u8], path: &Path) -> std::result::Result<Array2<f64>, Refusal> {
+    let damaged = |problem: &str| (format!("is not a whole .npy file ({problem})"), REMEDY.to_string());
+    let in_python = |change: &str| {
+        let file = path.display();
+        let to = as_matrix(path).display().to_string();
+        format!("in Python: import numpy; a = numpy.load('{file}'); numpy.save('{to}', {change})")
+    };
     let (header, data) = split(bytes).map_err(damaged)?;
     let Header { descriptor, fortran, shape } = Header::parse(header).map_err(damaged)?;
     let (rows, columns) = match shape[..] {
         [columns] => (1, columns),
         [rows, columns] => (rows, columns),
-        _ => return Err((format!("has {} dimensions", shape.len()), REMEDY)),
+        [] => return Err(("has 0 dimensions".into(), REMEDY.into())),
+        [rows, ..] => {
+            let problem = format!("has {} dimensions, {}, and a matrix has 2", shape.len(), tuple(&shape));
+            return Err((problem, in_python(&format!("a.reshape({rows}, -1)"))));
+        }
     };
     let size = match descriptor {
         "<f8" => size_of::<f64>(),
         "<f4" => size_of::<f32>(),
         ">f8" | ">f4" => {
-            let remedy = "write it with the least significant byte first, in NumPy by .astype('<f8')";
-            return Err(("is in the byte order of another machine".into(), remedy));
+            return Err(("is in the byte order of another machine".into(), in_python("a.astype('<f8')")));
         }
-        _ => return Err((format!("has entries of type {descriptor}"), REMEDY)),
+        "|O" => return Err(("has entries that are Python objects (type |O)".into(), REMEDY.into())),
+        _ => {
+            let name = match descriptor.as_bytes() {
+                [b'|' | b'<' | b'>', b'i' | b'u', ..] => "whole numbers",
+                [_, b'f', ..] => "floats of another size",
+                [_, b'b', ..] => "truth values",
+                _ => return Err((format!("has entries of type {descriptor}"), REMEDY.into())),
+            };
+            let problem = format!("has entries of type {descriptor}, {name}, not f32 or f64");
+            return Err((problem, in_python("a.astype('<f8')")));
+        }
     };
     // Also of no rows: that shape could not be held.
     let most = isize::MAX as usize / size_of::<f64>();
@@ -73,6 +93,12 @@ fn parse(bytes: &[u8]) -> std::result::Result<Array2<f64>, Refusal> {
     }
     // Of a vector both orders are the same.
     Array2::from_shape_vec((rows, columns).set_f(fortran), values).map_err(|error| damaged(&error.to_string()))
+}
+
+/// A shape as Python writes it.
+fn tuple(shape: &[usize]) -> String {
+    let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();
+    format!("({})", sizes.join(", "))
 }
 
 /// The header of a file and the data after it.
@@ -210,7 +236,7 @@ mod tests {
     }
 
     fn refusal(bytes: &[u8]) -> String {
-        parse(bytes).unwrap_err().0
+        parse(bytes, Path::new("x.npy")).unwrap_err().0
     }
 
     #[test]
@@ -220,9 +246,9 @@ mod tests {
         let single: Vec<u8> = values.iter().flat_map(|value| (*value as f32).to_le_bytes()).collect();
         let rows = array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]];
         for version in 1..=3 {
-            assert_eq!(parse(&file(version, &header("(2, 3)"), &double)).unwrap(), rows);
+            assert_eq!(parse(&file(version, &header("(2, 3)"), &double), Path::new("x.npy")).unwrap(), rows);
         }
-        let read = |header: &str, data: &[u8]| parse(&file(1, header, data)).unwrap();
+        let read = |header: &str, data: &[u8]| parse(&file(1, header, data), Path::new("x.npy")).unwrap();
         assert_eq!(read(&header("(2, 3)").replace("f8", "f4"), &single), rows);
         assert_eq!(read("{\"shape\":(2,3),\"fortran_order\":False,\"descr\":\"<f8\"}", &double), rows);
         let columns = array![[1.0, 3.0, 5.0], [2.0, 4.0, 6.0]];
@@ -255,7 +281,7 @@ mod tests {
         let fields = header("(1, 1)").replace("'<f8'", "[('a', '<f8')]");
         assert!(refusal(&file(1, &fields, &[0; 8])).contains("type [('a', '<f8')]"));
         let whole = file(2, &header("(1, 1)"), &[0; 8]);
-        assert!(parse(&whole).is_ok());
+        assert!(parse(&whole, Path::new("x.npy")).is_ok());
         for end in 0..whole.len() {
             assert!(refusal(&whole[..end]).contains("not a whole .npy file"), "{end}");
         }

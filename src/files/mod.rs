@@ -12,6 +12,7 @@ use tempfile::{Builder, NamedTempFile};
 pub use output::{MERGE, OutputFolder, WRITTEN};
 
 use crate::error::{Error, Result};
+use crate::kind::{Kind, Wanted};
 
 /// How the name of a file begins that is not yet whole.
 const UNFINISHED: &str = ".sparsewidth-unfinished-";
@@ -109,10 +110,26 @@ pub(crate) fn read_whole(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The text of such a file.
+/// What to do about a file that cannot be read, where nothing better is known.
+pub(crate) const CHECK: &str = "check the path and its permissions";
+
+/// Says that a file cannot be read, and where it is a folder, so.
+pub(crate) fn unreadable(path: &Path, error: &IoError, remedy: &str) -> Error {
+    if path.is_dir() {
+        return Error::file(path, "is a folder, not a file", "give a file in it");
+    }
+    Error::file(path, format!("cannot be read ({error})"), remedy)
+}
+
+/// The text of such a file, without the byte-order mark that some editors put before it.
 ///
 /// # Errors
-/// As [`read_whole`], and where it is not UTF-8.
-pub(crate) fn read_text(path: &Path) -> std::io::Result<String> {
-    String::from_utf8(read_whole(path)?).map_err(|_| IoError::other("it is not text in UTF-8"))
+/// As [`read_whole`], and where it is something else, or no UTF-8; what to do is then `remedy`, where nothing better is known.
+pub(crate) fn read_text(path: &Path, remedy: &str) -> Result<String> {
+    let bytes = read_whole(path).map_err(|error| unreadable(path, &error, remedy))?;
+    if let Some(kind) = Kind::of(&bytes).filter(|kind| !kind.is_text()) {
+        return Err(kind.refusal(path, Wanted::Text, remedy));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| Error::file(path, "is no text in UTF-8", remedy))?;
+    Ok(text.strip_prefix('\u{feff}').map(String::from).unwrap_or(text))
 }

@@ -67,7 +67,8 @@ impl FixedCount {
     /// [`theorem_1_of_rows`](crate::theorem::theorem_1_of_rows); by the sum over masks up to 20 entries that are not both zero, else by
     /// masks sampled as [`Sampling`] says.
     ///
-    /// Between the rows of an exact count the covariance is exact where masks are summed. Where they are sampled it is that of the
+    /// Where masks are summed, errors bound the rounding, which is relative to `|x| |y|`: of inputs that are nearly opposite the moments
+    /// are far smaller. Between the rows of an exact count the covariance is then exact as well. Where they are sampled it is that of the
     /// part of `kappa_1` that is linear in the size, `Cov(kappa_1, |s|)^2 / Var(|s|)^2` times the covariance of the sizes; for wide
     /// layers the rest is smaller by a factor of the width, and is not in the error.
     ///
@@ -110,11 +111,8 @@ impl FixedCount {
         let kernels = by_size(pair);
         let moments = summed(pair, &kernels, &sizes, variance);
         let covariance = match self {
-            Self::Row => Estimate::ZERO,
-            Self::Layer { .. } => Estimate {
-                value: variance * variance * covariance(&kernels, &sizes, entries, kept),
-                error: moments.k2.error,
-            },
+            Self::Layer { rows } if rows > 1 => covariance(&kernels, &sizes, entries, kept, variance),
+            _ => Estimate::ZERO,
         };
         Ok((moments, covariance))
     }
@@ -165,14 +163,23 @@ fn hypergeometric(m: usize, entries: f64, kept: f64) -> Vec<f64> {
     weights
 }
 
-/// `kappa_l(j)`: the means of `K_l(x_s, y_s)` over the masks of each size, by the sum over all masks.
-fn by_size(pair: &Pair) -> Vec<ArcCosine> {
+/// What is known of the masks of one size.
+#[derive(Clone, Copy, Debug, Default)]
+struct OfSize {
+    /// `kappa_l`: the means of `K_l(x_s, y_s)`.
+    mean: ArcCosine,
+    /// Bounds of their rounding.
+    error: ArcCosine,
+}
+
+/// What is known of the masks of each size, by the sum over all masks.
+fn by_size(pair: &Pair) -> Vec<OfSize> {
     let entries: Vec<Gram> = (pair.x().iter().zip(pair.y()))
         .filter(|(x, y)| **x != 0.0 || **y != 0.0)
         .map(|(x, y)| Gram { a: x * x, b: y * y, c: x * y })
         .collect();
     let m = entries.len();
-    let mut means = vec![ArcCosine::default(); m + 1];
+    let mut sizes = vec![OfSize::default(); m + 1];
     let mut counts = vec![0.0; m + 1];
     for mask in 0u64..1 << m {
         let mut gram = Gram::default();
@@ -182,48 +189,85 @@ fn by_size(pair: &Pair) -> Vec<ArcCosine> {
             gram.c += entry.c;
         }
         let (kernel, size) = (arc_cosine(gram), mask.count_ones() as usize);
-        means[size].k1 += kernel.k1;
-        means[size].k2 += kernel.k2;
+        sizes[size].mean.k1 += kernel.k1;
+        sizes[size].mean.k2 += kernel.k2;
         counts[size] += 1.0;
     }
-    for (mean, count) in means.iter_mut().zip(counts) {
+    let gram = pair.gram();
+    let fourths: [f64; 2] =
+        [|gram: &Gram| gram.a * gram.a, |gram: &Gram| gram.b * gram.b].map(|fourth| entries.iter().map(fourth).sum());
+    for (size, (OfSize { mean, error }, count)) in sizes.iter_mut().zip(counts).enumerate() {
         mean.k1 /= count;
         mean.k2 /= count;
+        // A kernel rounds relative to |x_s| |y_s|, which can be far above it. By Cauchy-Schwarz the mean of that is at most
+        // sqrt(A B) times the share of masks that keep an entry, and the mean of its square the root of those of |x_s|^4 and
+        // |y_s|^4, in which two different entries are kept as often as `two`.
+        let (j, m) = (size as f64, m as f64);
+        let (one, two) = (j / m, j * (j - 1.0) / (m * (m - 1.0)).max(1.0));
+        let square = |norm: f64, fourth: f64| two * (norm * norm - fourth).max(0.0) + one * fourth;
+        let squares = square(gram.a, fourths[0]).sqrt() * square(gram.b, fourths[1]).sqrt();
+        // The sum over masks adds up positive terms, one after the other.
+        let added = count * f64::EPSILON;
+        error.k1 = ROUNDING * one * gram.scale() + added * mean.k1;
+        error.k2 = ROUNDING * 1.5 * squares + added * mean.k2;
     }
-    means
+    sizes
 }
 
-fn summed(pair: &Pair, kernels: &[ArcCosine], sizes: &[f64], variance: f64) -> MaskedMoments {
-    let mean = |value: fn(&ArcCosine) -> f64| {
-        kernels.iter().zip(sizes).map(|(kernel, weight)| weight * value(kernel)).sum::<f64>()
+/// The relative rounding of a sum over the sizes of `m` entries: probabilities by up to `m` ratios of five operations each,
+/// normalised, and the sum itself.
+fn rounding_over_sizes(m: usize) -> f64 {
+    10.0 * (m as f64 + 1.0) * f64::EPSILON
+}
+
+fn summed(pair: &Pair, kernels: &[OfSize], sizes: &[f64], variance: f64) -> MaskedMoments {
+    let of_weights = rounding_over_sizes(sizes.len() - 1);
+    let estimate = |unit: f64, moment: fn(&ArcCosine) -> f64| {
+        let mean = |value: &dyn Fn(&OfSize) -> f64| {
+            kernels.iter().zip(sizes).map(|(size, weight)| weight * value(size)).sum::<f64>()
+        };
+        let value = unit * mean(&|size| moment(&size.mean));
+        Estimate::bounded(value, unit * mean(&|size| moment(&size.error)) + of_weights * value)
     };
-    let (k1, k2) = (variance * mean(|kernel| kernel.k1), variance * variance * mean(|kernel| kernel.k2));
-    // Sums of positive terms, of up to 2^20 masks one after the other.
-    let terms = kernels.len() as f64 + 2f64.powi(kernels.len() as i32 - 1);
-    let rounding = (terms * f64::EPSILON).max(ROUNDING);
+    let k1 = estimate(variance, |moments| moments.k1);
+    let k2 = estimate(variance * variance, |moments| moments.k2);
+    let shift = k1.value - arc_cosine(pair.gram()).k1;
+    let beside = ROUNDING * pair.gram().scale();
     MaskedMoments {
-        k1: Estimate::bounded(k1, rounding * k1),
-        k2: Estimate::bounded(k2, rounding * k2),
-        shift: Estimate::bounded(k1 - arc_cosine(pair.gram()).k1, rounding * (k1 + pair.gram().scale())),
+        k1,
+        k2,
+        shift: Estimate { value: shift, error: k1.error.combine(Uncertainty::Bound(beside), |k1, beside| k1 + beside) },
         method: Method::Enumerate,
-        terms: terms as u64,
+        terms: kernels.len() as u64 + (1 << (kernels.len() - 1)),
     }
 }
 
-/// The covariance of `kappa_1` between the same entries of two rows, of which `kept` of `entries` are kept in all.
-fn covariance(kernels: &[ArcCosine], sizes: &[f64], entries: f64, kept: f64) -> f64 {
+/// The covariance of `sigma^2 kappa_1` between the same entries of two rows, `sigma^2` given, of which `kept` of `entries` are kept
+/// in all.
+fn covariance(kernels: &[OfSize], sizes: &[f64], entries: f64, kept: f64, variance: f64) -> Estimate {
     let m = sizes.len() - 1;
-    let mean: f64 = kernels.iter().zip(sizes).map(|(kernel, weight)| weight * kernel.k1).sum();
-    let given = |(size, weight): (usize, &f64)| {
-        if *weight == 0.0 || entries < 2.0 * m as f64 {
-            return 0.0;
-        }
-        // The second row's entries are among those that the first leaves.
-        let second = hypergeometric(m, entries - m as f64, kept - size as f64);
-        let conditional: f64 = kernels.iter().zip(&second).map(|(kernel, weight)| weight * kernel.k1).sum();
-        weight * (kernels[size].k1 - mean) * conditional
+    assert!(entries >= 2.0 * m as f64, "two rows have at least the entries of two");
+    let of_weights = rounding_over_sizes(m);
+    // A mean of `kappa_1` and a bound of its rounding.
+    let mean = |sizes: &[f64]| {
+        let sum =
+            |value: fn(&OfSize) -> f64| kernels.iter().zip(sizes).map(|(of, weight)| weight * value(of)).sum::<f64>();
+        let mean = sum(|of| of.mean.k1);
+        (mean, sum(|of| of.error.k1) + of_weights * mean)
     };
-    sizes.iter().enumerate().map(given).sum()
+    let (overall, error_overall) = mean(sizes);
+    let (mut value, mut error) = (0.0, 0.0);
+    for (size, weight) in sizes.iter().enumerate().filter(|(_, weight)| **weight > 0.0) {
+        // The second row's entries are among those that the first leaves.
+        let (conditional, error_conditional) = mean(&hypergeometric(m, entries - m as f64, kept - size as f64));
+        let above = kernels[size].mean.k1 - overall;
+        let error_above = kernels[size].error.k1 + error_overall + f64::EPSILON * above.abs();
+        value += weight * above * conditional;
+        error += weight * (error_above * (conditional + error_conditional) + above.abs() * error_conditional);
+        error += of_weights * weight * (above * conditional).abs();
+    }
+    let unit = variance * variance;
+    Estimate::bounded(unit * value, unit * error)
 }
 
 #[cfg(test)]
@@ -348,6 +392,9 @@ mod tests {
         let found = |p| FixedCount::Row.moments(&pair, Connectivity::new(p).unwrap(), &sampling).unwrap().0;
         assert_eq!(found(1.0).shift.value, 0.0);
         let none = found(0.01);
+        // The bias is rounded, so that the distance is not known exactly.
+        let (_, error) = theorem_1_of_rows(&none, Estimate::ZERO, 5, 3);
+        assert!(error.size().unwrap() > 0.0);
         assert_eq!((none.k1.value, none.k2.value, none.shift.value), (0.0, 0.0, -arc_cosine(pair.gram()).k1));
     }
 }

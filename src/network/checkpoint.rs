@@ -14,10 +14,11 @@ use super::layer::{Layer, Parametrisation};
 use super::mlp::{Activation, Evaluation, Mlp};
 use crate::data::{Labelled, Normaliser};
 use crate::error::{Error, Result};
-use crate::files::read_whole;
+use crate::files::{CHECK, read_whole, unreadable};
+use crate::kind::{Kind, Wanted, listed};
 
 /// What a file without remedy of its own is met with.
-const REMEDY: &str = "give a file that `sparsewidth train --keep-weights` wrote";
+const REMEDY: &str = "give a file that `sparsewidth train --keep-weights` wrote, in the folder `weights` of its output";
 /// The entry of the file's metadata that describes the network; a single one, since several have no order.
 const DESCRIPTION: &str = "sparsewidth";
 
@@ -86,10 +87,11 @@ impl Checkpoint {
     /// # Errors
     /// Where it cannot be read, or is no such file.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = read_whole(path).map_err(|error| {
-            Error::file(path, format!("cannot be read ({error})"), "check the path and its permissions")
-        })?;
-        Self::parse(&bytes).map_err(|problem| Error::file(path, problem, REMEDY))
+        let bytes = read_whole(path).map_err(|error| unreadable(path, &error, CHECK))?;
+        Self::parse(&bytes).map_err(|problem| match Kind::of(&bytes).filter(|kind| *kind != Kind::Safetensors) {
+            Some(kind) => kind.refusal(path, Wanted::Weights, REMEDY),
+            None => Error::file(path, problem, REMEDY),
+        })
     }
 
     /// The network of a file's bytes, or what is wrong with them.
@@ -97,8 +99,11 @@ impl Checkpoint {
         let unreadable = |error| format!("is no whole safetensors file ({error})");
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(unreadable)?;
         let tensors = SafeTensors::deserialize(bytes).map_err(unreadable)?;
-        let description =
-            header.metadata().as_ref().and_then(|entries| entries.get(DESCRIPTION)).map_or("", String::as_str);
+        let Some(description) = header.metadata().as_ref().and_then(|entries| entries.get(DESCRIPTION)) else {
+            let mut names: Vec<String> = tensors.names().into_iter().map(String::from).collect();
+            names.sort();
+            return Err(format!("is a safetensors file of another program, with the tensors {}", listed(&names)));
+        };
         let description: Description = serde_json::from_str(description)
             .map_err(|error| format!("has no description of a network in its metadata ({error})"))?;
         let tensor = |name: &str, kind: Dtype, dimensions: usize| {

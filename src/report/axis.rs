@@ -1,9 +1,30 @@
-//! The axis of a chart: its range, its ticks, and what it holds.
+//! The axis of a chart: its range, its ticks with their labels, and what it holds.
+//!
+//! Every axis has at least two labels, no two alike, each true of the place where it stands.
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
 use super::chart::{ChartPoint, Scale};
+use super::picture::text_width;
 use crate::statistics::{quantile, sorted};
+
+/// The sizes that an axis can show: far enough inside of double precision for steps between ticks.
+const LEAST: f64 = 1e-300;
+const MOST: f64 = 1e300;
+
+/// Numbers at round places: at most so many, labels keep clear of each other.
+const MOST_TICKS: f64 = 10.0;
+
+/// The size of labels, and the room between two on a horizontal axis: a viewer of an SVG may have a wider font.
+pub(super) const LABEL_SIZE: u32 = 13;
+const LABEL_GAP: f64 = 9.0;
+
+/// A value with its label.
+#[derive(Clone, Debug, PartialEq)]
+struct Tick {
+    value: f64,
+    label: String,
+}
 
 /// An axis with its range and ticks.
 #[derive(Clone, Debug)]
@@ -11,35 +32,58 @@ pub(super) struct Axis {
     scale: Scale,
     pub low: f64,
     pub high: f64,
-    ticks: Vec<f64>,
+    ticks: Vec<Tick>,
 }
 
 impl Axis {
-    /// A logarithmic axis around its ticks.
-    pub fn with_ticks(ticks: &[f64]) -> Self {
-        let low = ticks.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = ticks.iter().copied().fold(0.0, f64::max);
-        if !(low > 0.0 && high.is_finite()) {
-            return Self { scale: Scale::Logarithmic, low: 0.5, high: 2.0, ticks: vec![1.0] };
+    /// A horizontal logarithmic axis of some length in pixels that holds all places and ticks which it can, with those of the ticks whose
+    /// labels have room; with round ones where that leaves fewer than two.
+    pub fn along(places: &[f64], ticks: &[f64], length: f64) -> Self {
+        let shown = places.iter().chain(ticks).copied().filter(|place| shows(Scale::Logarithmic, *place));
+        let (mut low, mut high) =
+            shown.fold((f64::INFINITY, 0.0f64), |(low, high), place| (low.min(place), high.max(place)));
+        if low > high {
+            (low, high) = (1.0, 1.0);
         }
-        let room = (high / low).powf(0.04).max(1.02);
-        Self { scale: Scale::Logarithmic, low: low / room, high: high * room, ticks: ticks.to_vec() }
+        let decades = high.ln() - low.ln();
+        let room = (0.04 * decades).exp().max(1.02);
+        let bounds = ((low / room).max(f64::MIN_POSITIVE), (high * room).min(f64::MAX));
+        let mut axis = Self { scale: Scale::Logarithmic, low: bounds.0, high: bounds.1, ticks: vec![] };
+        axis.ticks = axis.with_room(labelled(ticks), length);
+        if axis.ticks.len() > 1 {
+            return axis;
+        }
+        if decades < 0.4 {
+            // One place, or places next to each other: with half and twice of it. Of a count, half of it only where that is one.
+            axis.low = axis.low.min(low / 2.1);
+            axis.high = axis.high.max(high * 2.1);
+            let lone = axis.ticks.first().map_or(low, |tick| tick.value);
+            let half = Some(lone / 2.0).filter(|half| lone.fract() != 0.0 || half.fract() == 0.0);
+            let around: Vec<f64> = half.into_iter().chain([lone, 2.0 * lone]).collect();
+            axis.ticks = labelled(&around);
+            return axis;
+        }
+        let axis = axis.with_round_ticks();
+        Self { ticks: axis.with_room(axis.ticks.clone(), length), ..axis }
     }
 
     /// An axis that holds all points, or all within the fences, with their error bars as far as those lie within, with room and
-    /// round ticks.
-    pub fn around(points: Vec<ChartPoint>, scale: Scale, fenced: bool) -> Self {
+    /// round ticks. Linear where a logarithmic one could show no point.
+    pub fn around(points: &[ChartPoint], scale: Scale, fenced: bool) -> Self {
+        let shows = |scale| move |value: f64| shows(scale, value);
+        let scale = match scale {
+            Scale::Logarithmic if points.iter().any(|point| shows(scale)(point.y)) => scale,
+            Scale::Logarithmic if !points.iter().any(|point| shows(Scale::Linear)(point.y)) => scale,
+            _ => Scale::Linear,
+        };
         let place = |value: f64| if scale == Scale::Logarithmic { value.ln() } else { value };
-        let places =
-            sorted(&points.iter().map(|point| place(point.y)).filter(|place| place.is_finite()).collect::<Vec<_>>());
+        let shown = points.iter().filter(|point| shows(scale)(point.y));
+        let places = sorted(&shown.clone().map(|point| place(point.y)).collect::<Vec<_>>());
         let (lower, upper) = (quantile(&places, 0.25), quantile(&places, 0.75));
         // At least a little room, for points that are nearly all equal.
         let reach = if fenced { (1.5 * (upper - lower)).max(0.05) } else { f64::INFINITY };
-        let within = |value: &f64| {
-            let place = place(*value);
-            place.is_finite() && (lower - reach..=upper + reach).contains(&place)
-        };
-        let ends = points.iter().filter(|point| within(&point.y)).flat_map(|point| {
+        let within = |value: &f64| shows(scale)(*value) && (lower - reach..=upper + reach).contains(&place(*value));
+        let ends = shown.filter(|point| within(&point.y)).flat_map(|point| {
             let (low, high) = point.interval.unwrap_or((point.y, point.y));
             [point.y, low, high]
         });
@@ -50,32 +94,64 @@ impl Axis {
             (low, high) = (0.1, 1.0);
         }
         match scale {
+            Scale::Linear if low.abs().max(high.abs()) < LEAST => (low, high) = (-1.2, 1.2),
             Scale::Linear => {
-                let room = 0.06 * (high - low).max(1e-3 * high.abs()).max(1e-12);
+                // A hundredth of the values at least: what is nearly equal looks so, and labels stay short.
+                let room = (0.06 * (high - low)).max(0.005 * low.abs().max(high.abs()));
                 (low, high) = (low - room, high + room);
-                let step = [1.0, 2.0, 5.0, 10.0]
-                    .map(|round| round * 10f64.powf(((high - low) / 8.0).log10().floor()))
-                    .into_iter()
-                    .find(|step| (high - low) / step <= 8.0)
-                    .unwrap_or(high - low);
-                let ticks = ((low / step).ceil() as i64..=(high / step).floor() as i64).map(|tick| tick as f64 * step);
-                Self { scale, low, high, ticks: ticks.collect() }
             }
-            Scale::Logarithmic => {
-                (low, high) = (low / 1.3, high * 1.3);
-                let decades = low.log10().floor() as i32..=high.log10().ceil() as i32;
-                // Within three decades, 2 and 5 of each as well.
-                let within: &[f64] = if high / low > 1e3 { &[1.0] } else { &[1.0, 2.0, 5.0] };
-                let ticks = decades
-                    .flat_map(|decade| within.iter().map(move |round| round * 10f64.powi(decade)))
-                    .filter(|tick| (low..=high).contains(tick));
-                Self { scale, low, high, ticks: ticks.collect() }
+            Scale::Logarithmic => (low, high) = (low / 1.3, high * 1.3),
+        }
+        Self { scale, low, high, ticks: vec![] }.with_round_ticks()
+    }
+
+    fn with_round_ticks(self) -> Self {
+        let values = match self.scale {
+            Scale::Linear => linear_ticks(self.low, self.high),
+            Scale::Logarithmic => logarithmic_ticks(self.low, self.high),
+        };
+        let largest = values.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
+        let nonzero = values.iter().map(|value| value.abs()).filter(|value| *value > 0.0);
+        let smallest = nonzero.fold(f64::INFINITY, f64::min);
+        let powers = smallest < if self.scale == Scale::Logarithmic { 0.1 } else { 1e-4 } || largest >= 1e5;
+        let long = |labels: &Vec<String>| labels.iter().any(|label| label.len() > 7);
+        let plain = Some(labels(&values, false)).filter(|labels| !powers && !long(labels));
+        let labels = plain.unwrap_or_else(|| labels(&values, true));
+        Self { ticks: labels.into_iter().zip(values).map(|(label, value)| Tick { value, label }).collect(), ..self }
+    }
+
+    /// Those of some ticks by increasing value whose labels have room beside each other: the first and the last one before others.
+    fn with_room(&self, ticks: Vec<Tick>, length: f64) -> Vec<Tick> {
+        let extent = |tick: &Tick| {
+            let (place, half) = (self.share(tick.value) * length, text_width(&tick.label, LABEL_SIZE) / 2.0);
+            (place - half, place + half)
+        };
+        let extents: Vec<(f64, f64)> = ticks.iter().map(extent).collect();
+        let mut kept: Vec<usize> = Vec::new();
+        for index in (0..ticks.len().min(1)).chain(ticks.len().checked_sub(1)).chain(0..ticks.len()) {
+            let apart = |other: &usize| {
+                let ((from, to), (start, end)) = (extents[index], extents[*other]);
+                ticks[index].label != ticks[*other].label && (from >= end + LABEL_GAP || to + LABEL_GAP <= start)
+            };
+            if kept.iter().all(apart) {
+                kept.push(index);
             }
         }
+        kept.sort_unstable();
+        kept.into_iter().map(|index| ticks[index].clone()).collect()
+    }
+
+    pub fn scale(&self) -> Scale {
+        self.scale
+    }
+
+    /// The width of its widest label, in pixels.
+    pub fn label_width(&self) -> f64 {
+        self.ticks.iter().map(|tick| text_width(&tick.label, LABEL_SIZE)).fold(0.0, f64::max)
     }
 
     pub fn shows(&self, value: f64) -> bool {
-        value.is_finite() && (self.scale == Scale::Linear || value > 0.0)
+        shows(self.scale, value)
     }
 
     /// The value, or the end of the axis where it lies beyond.
@@ -88,10 +164,10 @@ impl Axis {
     }
 
     /// Where a value stands, 0 at the low end and 1 at the high end.
-    fn share(&self, value: f64) -> f64 {
+    pub fn share(&self, value: f64) -> f64 {
         match self.scale {
             Scale::Linear => (value - self.low) / (self.high - self.low),
-            Scale::Logarithmic => (value / self.low).ln() / (self.high / self.low).ln(),
+            Scale::Logarithmic => (value.ln() - self.low.ln()) / (self.high.ln() - self.low.ln()),
         }
     }
 
@@ -113,27 +189,94 @@ impl Axis {
                 let share = start + t * (end - start);
                 let y = match self.scale {
                     Scale::Linear => self.low + share * (self.high - self.low),
-                    Scale::Logarithmic => self.low * (self.high / self.low).powf(share),
+                    Scale::Logarithmic => (self.low.ln() + share * (self.high.ln() - self.low.ln())).exp(),
                 };
                 (from.0 * (to.0 / from.0).powf(t), y)
             }
         };
         (enter < leave).then(|| vec![at(enter), at(leave)])
     }
+}
 
-    fn text(&self, value: &f64) -> String {
-        let smallest =
-            self.ticks.iter().map(|tick| tick.abs()).filter(|tick| *tick > 0.0).fold(f64::INFINITY, f64::min);
-        if self.scale == Scale::Logarithmic && smallest < 0.1 || smallest < 1e-4 || value.abs() >= 1e5 {
-            return format!("{value:.0e}");
-        }
-        // As many digits as the ticks need.
-        let digits = (0..4).find(|digits| {
-            let factor = 10f64.powi(*digits);
-            self.ticks.iter().all(|tick| (tick * factor - (tick * factor).round()).abs() < 1e-6)
-        });
-        format!("{value:.*}", digits.unwrap_or(4) as usize)
+fn shows(scale: Scale, value: f64) -> bool {
+    match scale {
+        Scale::Linear => value.abs() <= MOST,
+        Scale::Logarithmic => (LEAST..=MOST).contains(&value),
     }
+}
+
+/// A decimal number, as near as double precision has it: a product would be off in the last digit.
+fn decimal(digits: i64, power: i32) -> f64 {
+    format!("{digits}e{power}").parse().expect("digits and a power of ten are a number")
+}
+
+/// Three to nine multiples of 1, 2 or 5 times a power of ten between two numbers.
+fn linear_ticks(low: f64, high: f64) -> Vec<f64> {
+    let power = ((high - low) / 8.0).log10().floor() as i32;
+    let steps = [(1, power), (2, power), (5, power), (1, power + 1), (2, power + 1)];
+    let fits = |(digits, power): &(i64, i32)| (high - low) / decimal(*digits, *power) <= 8.0;
+    let (digits, power) = steps.into_iter().find(fits).expect("a step of twenty eighths of a power below them fits");
+    let step = decimal(digits, power);
+    let multiples = (low / step).ceil() as i64..=(high / step).floor() as i64;
+    multiples.map(|multiple| decimal(multiple * digits, power)).collect()
+}
+
+/// Round numbers at places that are spread over a logarithmic axis: at least three.
+fn logarithmic_ticks(low: f64, high: f64) -> Vec<f64> {
+    let decades = (low.log10().floor() as i32 - 1)..=(high.log10().ceil() as i32 + 1);
+    let at = |tenths: &[i64], stride: i32| -> Vec<f64> {
+        let decades = decades.clone().filter(|decade| decade.rem_euclid(stride) == 0);
+        let ticks = decades.flat_map(|decade| tenths.iter().map(move |tenths| decimal(*tenths, decade - 1)));
+        ticks.filter(|tick| (low..=high).contains(tick)).collect()
+    };
+    let count = high.log10() - low.log10();
+    if count > 3.0 {
+        let stride = [1, 2, 5, 10, 20, 50, 100].into_iter().find(|stride| count / f64::from(*stride) <= MOST_TICKS);
+        return at(&[10], stride.unwrap_or(200));
+    }
+    let sparse = [&[10, 20, 50][..], &[10, 15, 20, 30, 50, 70]].into_iter().map(|tenths| at(tenths, 1));
+    sparse.into_iter().find(|ticks| ticks.len() > 2).unwrap_or_else(|| linear_ticks(low, high))
+}
+
+/// The labels of round numbers, with as many digits as it takes for each to be true.
+fn labels(values: &[f64], powers: bool) -> Vec<String> {
+    let gap = values.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min);
+    let with = |digits: usize| -> Vec<String> {
+        values.iter().map(|value| if powers { power(*value, digits) } else { format!("{value:.digits$}") }).collect()
+    };
+    let is_true = |(label, value): (&String, &f64)| {
+        label.parse().is_ok_and(|number: f64| (number - value).abs() <= 1e-6 * gap.min(value.abs()))
+    };
+    let digits = (0..17).find(|digits| with(*digits).iter().zip(values).all(is_true));
+    with(digits.unwrap_or(17))
+}
+
+/// A number as a mantissa of at most so many digits after the point, and a power of ten.
+fn power(value: f64, digits: usize) -> String {
+    if value == 0.0 {
+        return "0".into();
+    }
+    let text = format!("{value:.digits$e}");
+    match text.split_once('e') {
+        Some((mantissa, power)) if mantissa.contains('.') => {
+            format!("{}e{power}", mantissa.trim_end_matches('0').trim_end_matches('.'))
+        }
+        _ => text,
+    }
+}
+
+/// Ticks at values as they are, in increasing order: counts in full, other numbers in four digits.
+fn labelled(values: &[f64]) -> Vec<Tick> {
+    let mut values: Vec<f64> = values.iter().copied().filter(|value| shows(Scale::Logarithmic, *value)).collect();
+    values.sort_by(f64::total_cmp);
+    let label = |value: f64| {
+        if value.fract() == 0.0 && value < 1e7 {
+            return value.to_string();
+        }
+        let rounded: f64 = power(value, 3).parse().unwrap_or(value);
+        if (1e-4..1e6).contains(&rounded) { rounded.to_string() } else { power(value, 3) }
+    };
+    values.into_iter().map(|value| Tick { value, label: label(value) }).collect()
 }
 
 impl Ranged for Axis {
@@ -146,7 +289,7 @@ impl Ranged for Axis {
     }
 
     fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
-        self.ticks.clone()
+        self.ticks.iter().map(|tick| tick.value).collect()
     }
 
     fn range(&self) -> std::ops::Range<f64> {
@@ -156,21 +299,146 @@ impl Ranged for Axis {
 
 impl ValueFormatter<f64> for Axis {
     fn format_ext(&self, value: &f64) -> String {
-        self.text(value)
+        self.ticks.iter().find(|tick| tick.value == *value).map_or(String::new(), |tick| tick.label.clone())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
+    fn points(values: &[f64]) -> Vec<ChartPoint> {
+        values.iter().map(|y| ChartPoint { x: 1.0, y: *y, interval: None }).collect()
+    }
+
+    /// At least two labels, no two alike, within the axis, each a number that is the tick's to a thousandth of the axis and to half a
+    /// thousandth of itself.
+    fn check(axis: &Axis) {
+        let labels: Vec<&String> = axis.ticks.iter().map(|tick| &tick.label).collect();
+        assert!(axis.low < axis.high && axis.high.is_finite(), "{axis:?}");
+        assert!((2..=30).contains(&labels.len()), "{axis:?}");
+        for (index, tick) in axis.ticks.iter().enumerate() {
+            assert!(!labels[..index].contains(&&tick.label), "{axis:?}");
+            let number: f64 = tick.label.parse().unwrap();
+            assert!(axis.holds(tick.value) && (number - tick.value).abs() <= 5e-4 * tick.value.abs(), "{axis:?}");
+            assert!(tick.label.len() <= 11, "{axis:?}");
+        }
+    }
+
+    /// The same of an axis whose ticks are round; those are spread over it.
+    fn check_round(axis: &Axis) {
+        check(axis);
+        let places: Vec<f64> = axis.ticks.iter().map(|tick| axis.share(tick.value)).collect();
+        let last = places.last().unwrap();
+        assert!(places.len() <= 12 && places[0] < 0.5 && *last > 0.5 && last - places[0] > 0.3, "{places:?} {axis:?}");
+        for pair in places.windows(2) {
+            assert!(pair[1] - pair[0] > 0.04, "{places:?} {axis:?}");
+        }
+        for tick in &axis.ticks {
+            let number: f64 = tick.label.parse().unwrap();
+            assert!((axis.share(number.max(axis.low)) - axis.share(tick.value)).abs() < 1e-3, "{axis:?}");
+        }
+    }
 
     #[test]
     fn axes_have_round_ticks() {
-        let points = |values: &[f64]| values.iter().map(|y| ChartPoint { x: 1.0, y: *y, interval: None }).collect();
-        let axis = Axis::around(points(&[2e-3, 0.4]), Scale::Logarithmic, true);
-        assert!(axis.ticks.contains(&0.01) && axis.ticks.contains(&0.1));
-        let axis = Axis::around(points(&[0.84, 0.9]), Scale::Linear, true);
+        let values = |axis: &Axis| axis.ticks.iter().map(|tick| tick.value).collect::<Vec<_>>();
+        let texts = |axis: &Axis| axis.ticks.iter().map(|tick| tick.label.clone()).collect::<Vec<_>>().join(" ");
+        let axis = Axis::around(&points(&[2e-3, 0.4]), Scale::Logarithmic, true);
+        assert!(values(&axis).contains(&0.01) && values(&axis).contains(&0.1));
+        let axis = Axis::around(&points(&[0.84, 0.9]), Scale::Linear, true);
         assert!(axis.ticks.len() >= 4 && axis.low < 0.84 && axis.high > 0.9);
-        assert!(axis.ticks.iter().all(|tick| (tick * 100.0 - (tick * 100.0).round()).abs() < 1e-9));
+        assert_eq!(texts(&axis), "0.84 0.85 0.86 0.87 0.88 0.89 0.90");
+        // No power of ten, nor twice or five times one, between 2.6 and 3.85.
+        let axis = Axis::around(&points(&[2.7e-3, 3.7e-3]), Scale::Logarithmic, true);
+        assert_eq!(texts(&axis), "2.5e-3 3e-3 3.5e-3 4e-3 4.5e-3");
+        // Ticks that need five digits, and values that are all alike.
+        assert_eq!(
+            texts(&Axis::around(&points(&[0.125]), Scale::Linear, true)),
+            "0.1244 0.1246 0.1248 0.1250 0.1252 0.1254 0.1256"
+        );
+        assert_eq!(texts(&Axis::around(&points(&[0.0; 3]), Scale::Linear, true)), "-1.0 -0.5 0.0 0.5 1.0");
+        // Nothing above zero.
+        let axis = Axis::around(&points(&[0.0; 3]), Scale::Logarithmic, true);
+        assert!(axis.scale == Scale::Linear && axis.holds(0.0));
+        // One width, an odd one, one epoch; two places side by side; nothing.
+        assert_eq!(texts(&Axis::along(&[128.0], &[128.0], 800.0)), "64 128 256");
+        assert_eq!(texts(&Axis::along(&[7.0], &[7.0], 800.0)), "7 14");
+        assert_eq!(texts(&Axis::along(&[1.0], &[1.0], 800.0)), "1 2");
+        check(&Axis::along(&[1000.0, 1001.0], &[1000.0, 1001.0], 800.0));
+        check(&Axis::along(&[], &[], 800.0));
+    }
+
+    #[test]
+    fn crowded_labels_are_thinned_and_points_beyond_the_ticks_are_held() {
+        let widths: Vec<f64> = (0..33).map(|i| (8.0 * 1.15f64.powi(i)).round()).collect();
+        let axis = Axis::along(&widths, &widths, 800.0);
+        check(&axis);
+        assert!(axis.ticks.len() > 10, "{axis:?}");
+        let extent = |tick: &Tick| (axis.share(tick.value) * 800.0, text_width(&tick.label, LABEL_SIZE));
+        for pair in axis.ticks.windows(2) {
+            let ((left, wide), (right, other)) = (extent(&pair[0]), extent(&pair[1]));
+            assert!(right - left > (wide + other) / 2.0 + 5.0, "{pair:?}");
+        }
+        let ends: Vec<&str> = [axis.ticks.first(), axis.ticks.last()].map(|tick| tick.unwrap().label.as_str()).to_vec();
+        assert_eq!(ends, [widths[0].to_string(), widths[32].to_string()]);
+        let axis = Axis::along(&[0.3, 5.0, 118.0], &[5.0, 100.0], 800.0);
+        assert!(axis.holds(0.3) && axis.holds(118.0));
+    }
+
+    /// Numbers of any size that an axis can show.
+    fn size() -> impl Strategy<Value = f64> {
+        (-299.0..299.0f64).prop_map(|power| 10f64.powf(power))
+    }
+
+    fn config() -> ProptestConfig {
+        ProptestConfig {
+            cases: 3_000,
+            rng_seed: RngSeed::Fixed(1),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        }
+    }
+
+    proptest! {
+        #![proptest_config(config())]
+
+        #[test]
+        fn every_range_has_two_labels_that_are_true(
+            base in size(),
+            spread in prop_oneof![Just(0.0), -15.0..1.0f64, 1.0..8.0f64, 0.0..590.0f64],
+            places in prop::collection::vec(0.0..1.0f64, 1..9),
+            negative in any::<bool>(),
+            fenced in any::<bool>(),
+        ) {
+            // Logarithmic: places over some decades.
+            let decades = if spread < 0.0 { 10f64.powf(spread) } else { spread };
+            let at = |place: &f64| 10f64.powf((base.log10() + decades * place).min(299.0));
+            let values: Vec<f64> = places.iter().map(at).collect();
+            let axis = Axis::around(&points(&values), Scale::Logarithmic, fenced);
+            check_round(&axis);
+            prop_assert!(fenced || values.iter().all(|value| axis.holds(*value)));
+            // Linear: about a value, of any relative spread.
+            let sign = if negative { -1.0 } else { 1.0 };
+            let relative = if spread == 0.0 { 0.0 } else { 10f64.powf(spread.min(9.0)) };
+            let at = |place: &f64| (sign * base * (1.0 + relative * (place - 0.3))).clamp(-MOST, MOST);
+            let values: Vec<f64> = places.iter().map(at).collect();
+            let axis = Axis::around(&points(&values), Scale::Linear, fenced);
+            check_round(&axis);
+            prop_assert!(fenced || values.iter().all(|value| axis.holds(*value)));
+            // Along: with all values, half of them, or none as ticks; counts, and numbers of any size.
+            let counts: Vec<f64> = places.iter().map(|place| 1e5f64.powf(*place).round()).collect();
+            let at = |place: &f64| base.clamp(1e-250, 1e250) * 10f64.powf(decades.min(40.0) * place);
+            let rates: Vec<f64> = places.iter().map(at).collect();
+            for places in [&counts, &rates] {
+                for ticks in [places.len(), places.len() / 2, 0] {
+                    let axis = Axis::along(places, &places[..ticks], 750.0);
+                    check(&axis);
+                    prop_assert!(places.iter().all(|place| axis.holds(*place)));
+                }
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::picture::Picture;
+use super::picture::{Picture, fitting_size, text_width};
 use super::table::Table;
 use crate::budget::Architecture;
 
@@ -65,14 +65,17 @@ const PLOT_HEIGHT: u32 = 360;
 const BAR: u32 = 34;
 const LEFT: u32 = 80;
 const TOP: u32 = 46;
-/// Room for the names, which stand upright.
+/// The least room for the names, which stand upright, and their size.
 const NAMES: u32 = 210;
+const NAME_SIZE: u32 = 12;
 const ALL: RGBColor = RGBColor(200, 200, 200);
 const KEPT: RGBColor = RGBColor(0, 114, 178);
 
 impl Picture for BudgetChart {
     fn size(&self) -> (u32, u32) {
-        ((LEFT + BAR * self.layers.len() as u32 + 30).max(620), TOP + PLOT_HEIGHT + NAMES)
+        let longest = self.layers.iter().map(|(name, ..)| text_width(name, NAME_SIZE)).fold(0.0, f64::max);
+        let names = NAMES.max(longest as u32 + 20);
+        ((LEFT + BAR * self.layers.len() as u32 + 30).max(620), TOP + PLOT_HEIGHT + names)
     }
 
     fn draw<DB: DrawingBackend>(
@@ -87,7 +90,8 @@ impl Picture for BudgetChart {
         };
         let text =
             |words: &str, place: (i32, i32), style: TextStyle| area.draw(&Text::new(words.to_string(), place, style));
-        text(&self.title, (px(self.size().0 / 2), px(TOP / 2)), style(16, HPos::Center, VPos::Center))?;
+        let title = fitting_size(&self.title, 16, self.size().0 - 20);
+        text(&self.title, (px(self.size().0 / 2), px(TOP / 2)), style(title, HPos::Center, VPos::Center))?;
         // Whole decades, from one weight on.
         let largest = self.layers.iter().map(|(_, weights, _)| *weights).max().unwrap_or(1);
         let decades = (largest as f64).log10().ceil().max(1.0);
@@ -118,7 +122,7 @@ impl Picture for BudgetChart {
                 }
             }
             let place = (px(x + (BAR - 10) / 2), px(bottom + 8));
-            text(name, place, style(12, HPos::Left, VPos::Center).transform(FontTransform::Rotate90))?;
+            text(name, place, style(NAME_SIZE, HPos::Left, VPos::Center).transform(FontTransform::Rotate90))?;
         }
         area.present()
     }

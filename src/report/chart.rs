@@ -4,8 +4,9 @@ use plotters::coord::Shift;
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
-use super::axis::Axis;
-use super::picture::Picture;
+use super::axis::LABEL_SIZE;
+use super::layout::{INDENT, LEGEND_ROW, LEGEND_TEXT, Layout, MARGIN, NOTE_ROW, NOTE_SIZE, SIZE, USUAL_ROWS};
+use super::picture::{Picture, fitting_size};
 
 /// How an axis maps numbers to places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +48,7 @@ pub struct ChartSeries {
     pub style: usize,
     /// What joins its points.
     pub line: Line,
-    /// Whether its points are marked; a level line has none.
+    /// Whether its points are marked; a level line has none. A point that no line joins to another is always marked.
     pub marked: bool,
     /// Whether it belongs to the second axis, on the right.
     pub right: bool,
@@ -59,14 +60,15 @@ pub struct ChartSeries {
 ///
 /// A fenced axis holds what lies within one and a half interquartile ranges of the quartiles of its values (Tukey's fences), so
 /// that one extreme point does not flatten all others. Lines leave the frame towards points beyond, and a note below the
-/// legend gives their values.
+/// legend gives their values, and those of points that a logarithmic axis cannot show. An axis is linear where a logarithmic one could
+/// show no point. The legend names what is drawn. A line that is hidden below others is drawn wider than these.
 #[derive(Clone, Debug)]
 pub struct Chart {
     /// Above the picture.
     pub title: String,
     /// Below the abscissa.
     pub x_label: String,
-    /// Where the abscissa has its ticks.
+    /// Where the abscissa has its ticks, as far as their labels have room; empty for round ones.
     pub x_ticks: Vec<f64>,
     /// Beside the left axis.
     pub y_label: String,
@@ -78,6 +80,8 @@ pub struct Chart {
     pub right_label: String,
     /// The lines.
     pub series: Vec<ChartSeries>,
+    /// Below the legend, in words; empty where there is nothing to say.
+    pub note: String,
 }
 
 /// Okabe and Ito's palette: told apart with any colour vision.
@@ -92,53 +96,27 @@ const PALETTE: [RGBColor; 8] = [
     RGBColor(130, 130, 130),
 ];
 
-const SIZE: (u32, u32) = (900, 620);
-const LEGEND_COLUMNS: usize = 3;
-const LEGEND_ROW: u32 = 24;
-/// Rows of the legend for which the size is made.
-const USUAL_LEGEND_ROWS: u32 = 4;
+/// How much wider a line is than what hides it, in pixels.
+const WIDER: u32 = 3;
+const LINE: u32 = 2;
 
 impl Chart {
-    fn legend_rows(&self) -> u32 {
-        self.series.len().div_ceil(LEGEND_COLUMNS) as u32
-    }
-
-    fn axis(&self, right: bool) -> Axis {
-        let scale = if right { Scale::Linear } else { self.y_scale };
-        let of_axis = self.series.iter().filter(|series| series.right == right);
-        Axis::around(of_axis.flat_map(|series| &series.points).copied().collect(), scale, self.fenced)
-    }
-
-    /// What lies beyond the axes, in words.
-    fn beyond(&self, left: &Axis, right: &Axis) -> Vec<String> {
-        let mut notes = Vec::new();
-        for series in &self.series {
-            let axis = if series.right { right } else { left };
-            for point in series.points.iter().filter(|point| axis.shows(point.y) && !axis.holds(point.y)) {
-                notes.push(format!("{}, {} at {}", series.label, short(point.y), point.x));
-            }
-        }
-        // As many as there is room for.
-        const MOST: usize = 12;
-        if notes.len() > MOST {
-            let more = notes.split_off(MOST - 1).len();
-            notes.push(format!("and {more} more"));
-        }
-        notes
-    }
-
     fn draw_legend<DB: DrawingBackend>(
         &self,
         area: &DrawingArea<DB, Shift>,
+        layout: &Layout,
         factor: u32,
     ) -> std::result::Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
         let px = |size: i32| size * factor as i32;
-        let column_width = (SIZE.0 as i32 - 60) / LEGEND_COLUMNS as i32;
-        for (index, series) in self.series.iter().enumerate() {
-            let (column, row) = ((index % LEGEND_COLUMNS) as i32, (index / LEGEND_COLUMNS) as i32);
-            let (x, y) = (px(40 + column * column_width), px(12 + 24 * row));
-            let line = colour(series.style).stroke_width(2 * factor);
+        let column_width = (SIZE.0 as i32 - 60) / layout.legend_columns as i32;
+        for (place, (index, level)) in layout.drawn.iter().enumerate() {
+            let series = &self.series[*index];
+            let (column, row) = ((place % layout.legend_columns) as i32, (place / layout.legend_columns) as i32);
+            let (x, y) = (px(INDENT as i32 + column * column_width), px(12 + 24 * row));
+            let line = colour(series.style).stroke_width(line_width(*level) * factor);
+            let alone = series.lines(layout).is_empty();
             let parts = match series.line {
+                _ if alone => vec![],
                 Line::Solid => vec![(0, 30)],
                 Line::Dashed => vec![(0, 11), (19, 30)],
                 Line::None => vec![],
@@ -146,11 +124,12 @@ impl Chart {
             for (start, end) in parts {
                 area.draw(&PathElement::new(vec![(x + px(start), y), (x + px(end), y)], line))?;
             }
-            if series.marked {
-                area.draw(&mark((x + px(15), y), series.style, factor))?;
+            if series.marked || alone {
+                area.draw(&mark((x + px(15), y), series.marker(alone), *level, factor))?;
             }
-            let text = Text::new(series.label.clone(), (x + px(38), y - px(7)), ("sans-serif", 13 * factor));
-            area.draw(&text)?;
+            let place = (x + px(LEGEND_TEXT), y - px(7));
+            let size = fitting_size(&series.label, LABEL_SIZE, (column_width - LEGEND_TEXT) as u32);
+            area.draw(&Text::new(series.label.clone(), place, ("sans-serif", size * factor)))?;
         }
         Ok(())
     }
@@ -159,7 +138,7 @@ impl Chart {
 impl Picture for Chart {
     fn size(&self) -> (u32, u32) {
         // A long legend takes room of its own.
-        (SIZE.0, SIZE.1 + LEGEND_ROW * self.legend_rows().saturating_sub(USUAL_LEGEND_ROWS))
+        (SIZE.0, SIZE.1 + self.layout().lower().saturating_sub(12 + LEGEND_ROW * USUAL_ROWS))
     }
 
     fn draw<DB: DrawingBackend>(
@@ -169,22 +148,18 @@ impl Picture for Chart {
     ) -> std::result::Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
         let px = |size: u32| size * factor;
         area.fill(&WHITE)?;
-        let (left, right) = (self.axis(false), self.axis(true));
-        let beyond = self.beyond(&left, &right);
-        let (legend_rows, notes_a_line) = (self.legend_rows(), 3);
-        let note_rows = beyond.len().div_ceil(notes_a_line) as u32;
-        let (upper, lower) = area.split_vertically(px(self.size().1 - 12 - LEGEND_ROW * legend_rows - 17 * note_rows));
-
-        let x = Axis::with_ticks(&self.x_ticks);
+        let layout = self.layout();
+        let (upper, lower) = area.split_vertically(px(self.size().1 - layout.lower()));
+        let x = &layout.x;
         let mut chart = ChartBuilder::on(&upper)
-            .caption(&self.title, ("sans-serif", px(17)))
-            .margin(px(10))
+            .caption(&self.title, ("sans-serif", px(fitting_size(&self.title, 17, SIZE.0 - 2 * MARGIN))))
+            .margin(px(MARGIN))
             .x_label_area_size(px(45))
-            .y_label_area_size(px(70))
-            .right_y_label_area_size(if self.right_label.is_empty() { px(10) } else { px(60) })
-            .build_cartesian_2d(x.clone(), left.clone())?
-            .set_secondary_coord(x.clone(), right.clone());
-        let text = || ("sans-serif", px(13));
+            .y_label_area_size(px(layout.sides[0]))
+            .right_y_label_area_size(px(layout.sides[1]))
+            .build_cartesian_2d(x.clone(), layout.left.clone())?
+            .set_secondary_coord(x.clone(), layout.right.clone());
+        let text = || ("sans-serif", px(LABEL_SIZE));
         chart
             .configure_mesh()
             .x_desc(&self.x_label)
@@ -202,39 +177,49 @@ impl Picture for Chart {
                 .axis_desc_style(("sans-serif", px(14)))
                 .draw()?;
         }
-        // Half the width of an error bar's caps, as a factor on the logarithmic abscissa.
-        let cap = (x.high / x.low).powf(0.005);
-        for series in &self.series {
-            let axis = if series.right { &right } else { &left };
-            let elements = series.elements(cap, axis, factor);
+        // What is hidden first.
+        let mut order = layout.drawn.clone();
+        order.sort_by_key(|(_, level)| std::cmp::Reverse(*level));
+        for (index, level) in order {
+            let series = &self.series[index];
+            let elements = series.elements(&layout, level, factor);
             if series.right {
                 chart.draw_secondary_series(elements)?;
             } else {
                 chart.draw_series(elements)?;
             }
         }
-        self.draw_legend(&lower, factor)?;
-        for (index, notes) in beyond.chunks(notes_a_line).enumerate() {
-            let lead = if index == 0 { "Beyond the axis: " } else { "" };
-            let place = (px(40) as i32, px(LEGEND_ROW * legend_rows + 17 * index as u32) as i32);
-            lower.draw(&Text::new(format!("{lead}{}", notes.join("; ")), place, ("sans-serif", px(12))))?;
+        self.draw_legend(&lower, &layout, factor)?;
+        for (index, note) in layout.notes.iter().enumerate() {
+            let y = LEGEND_ROW * layout.legend_rows() + NOTE_ROW * index as u32;
+            let place = (px(INDENT) as i32, px(y) as i32);
+            lower.draw(&Text::new(note.clone(), place, ("sans-serif", px(NOTE_SIZE))))?;
         }
         area.present()
     }
 }
 
-fn colour(style: usize) -> RGBColor {
-    PALETTE[style % PALETTE.len()]
+fn line_width(level: u32) -> u32 {
+    // Beyond, it would be a band.
+    LINE + WIDER * level.min(2)
 }
 
-/// The marker of a style at a point.
-fn mark<DB, C>(at: C, style: usize, factor: u32) -> DynElement<'static, DB, C>
+/// The colour of a style: after one round of the palette paler, so that no two of sixteen are alike.
+fn colour(style: usize) -> RGBColor {
+    let RGBColor(red, green, blue) = PALETTE[style % PALETTE.len()];
+    let pale = 1.0 - 0.5f64.powi((style / PALETTE.len()).min(3) as i32);
+    let [red, green, blue] = [red, green, blue].map(|part| (f64::from(part) + pale * (255.0 - f64::from(part))) as u8);
+    RGBColor(red, green, blue)
+}
+
+/// A marker in the colour of a style at a point.
+fn mark<DB, C>(at: C, (style, marker): (usize, usize), level: u32, factor: u32) -> DynElement<'static, DB, C>
 where
     DB: DrawingBackend,
     C: Clone + 'static,
 {
-    let size = 4 * factor;
-    match style % 4 {
+    let size = (4 + 2 * level.min(2)) * factor;
+    match marker % 4 {
         0 => Circle::new(at, size, colour(style).filled()).into_dyn(),
         1 => TriangleMarker::new(at, size + factor, colour(style).filled()).into_dyn(),
         2 => Circle::new(at, size, colour(style).stroke_width(2 * factor)).into_dyn(),
@@ -243,25 +228,26 @@ where
 }
 
 impl ChartSeries {
+    /// Its style, and which of the markers: without a line, what would be dashed has another than what would not.
+    fn marker(&self, alone: bool) -> (usize, usize) {
+        let other = if alone && self.line == Line::Dashed { 2 } else { 0 };
+        (self.style, self.style + self.style / PALETTE.len() + other)
+    }
+
     /// Line, error bars and markers.
     fn elements<DB: DrawingBackend>(
         &self,
-        cap: f64,
-        axis: &Axis,
+        layout: &Layout,
+        level: u32,
         factor: u32,
     ) -> Vec<DynElement<'static, DB, (f64, f64)>> {
-        let shown: Vec<&ChartPoint> = self.points.iter().filter(|point| axis.shows(point.y)).collect();
-        let line = colour(self.style).stroke_width(2 * factor);
+        let axis = layout.axis(self);
+        // Half the width of an error bar's caps, as a factor on the logarithmic abscissa.
+        let cap = (0.005 * (layout.x.high.ln() - layout.x.low.ln())).exp();
+        let line = colour(self.style).stroke_width(line_width(level) * factor);
         let mut elements = Vec::new();
-        // Joined where they meet, so that dashes go on from one to the next.
-        let mut paths: Vec<Vec<(f64, f64)>> = Vec::new();
-        for pair in shown.windows(2).filter(|_| self.line != Line::None) {
-            let Some(path) = axis.clip((pair[0].x, pair[0].y), (pair[1].x, pair[1].y)) else { continue };
-            match paths.last_mut().filter(|last| last.last() == path.first()) {
-                Some(last) => last.extend(&path[1..]),
-                None => paths.push(path),
-            }
-        }
+        let paths = self.lines(layout);
+        let alone = paths.is_empty();
         for path in paths {
             elements.push(if self.line == Line::Dashed {
                 DashedPathElement::new(path, 7 * factor, 5 * factor, line).into_dyn()
@@ -269,31 +255,28 @@ impl ChartSeries {
                 PathElement::new(path, line).into_dyn()
             });
         }
-        for point in shown.into_iter().filter(|point| axis.holds(point.y)) {
+        for point in self.shown(layout).filter(|point| axis.holds(point.y)) {
             if let Some((low, high)) = point.interval {
                 let thin = colour(self.style).stroke_width(factor);
-                let (low, high) = (axis.inside(low), axis.inside(high));
-                elements.push(PathElement::new(vec![(point.x, low), (point.x, high)], thin).into_dyn());
-                for end in [low, high] {
+                let bar = vec![(point.x, axis.inside(low)), (point.x, axis.inside(high))];
+                elements.push(PathElement::new(bar, thin).into_dyn());
+                // A bar that leaves the frame has no end there.
+                for end in [low, high].into_iter().filter(|end| axis.holds(*end)) {
                     let ends = vec![(point.x / cap, end), (point.x * cap, end)];
                     elements.push(PathElement::new(ends, thin).into_dyn());
                 }
             }
-            if self.marked {
-                elements.push(mark((point.x, point.y), self.style, factor));
+            if self.marked || alone {
+                elements.push(mark((point.x, point.y), self.marker(alone), level, factor));
             }
         }
         elements
     }
 }
 
-/// A number in few digits.
-fn short(value: f64) -> String {
-    if (1e-2..1e3).contains(&value.abs()) { format!("{value:.2}") } else { format!("{value:.1e}") }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::axis::Axis;
     use super::*;
 
     #[test]
@@ -303,7 +286,7 @@ mod tests {
             .enumerate()
             .map(|(i, y)| ChartPoint { x: 8.0 * (i + 1) as f64, y: *y, interval: None })
             .collect();
-        let axis = Axis::around(points.clone(), Scale::Linear, true);
+        let axis = Axis::around(&points, Scale::Linear, true);
         assert!(axis.holds(0.86) && axis.holds(0.9) && !axis.holds(0.17));
         let clipped = axis.clip((32.0, 0.9), (40.0, 0.17)).unwrap();
         assert!(clipped[0] == (32.0, 0.9) && (clipped[1].1 - axis.low).abs() < 1e-12 && clipped[1].0 < 40.0);
@@ -317,6 +300,7 @@ mod tests {
             y_label: String::new(),
             y_scale: Scale::Linear,
             fenced: true,
+            note: String::new(),
             right_label: String::new(),
             series: vec![series],
         };
@@ -333,6 +317,7 @@ mod tests {
             y_label: String::new(),
             y_scale: Scale::Logarithmic,
             fenced: true,
+            note: String::new(),
             right_label: String::new(),
             series: vec![],
         };

@@ -1,5 +1,7 @@
 //! The two panels of the figure: test accuracy, and kernel distance beside test error, against width.
 
+use std::collections::HashSet;
+
 use super::Statistic;
 use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 use crate::data::Normalisation;
@@ -77,21 +79,25 @@ pub(super) fn distances(
 
 /// Whether networks of one width but several connectivities were studied: then width alone does not tell them apart.
 pub(super) fn repeats_widths(records: &[Record]) -> bool {
-    let of_distance: Vec<&DistanceRecord> = records.iter().filter_map(Record::distance).collect();
-    of_distance.iter().enumerate().any(|(index, record)| {
-        of_distance[..index].iter().any(|other| {
-            (other.width, other.method, other.normalisation) == (record.width, record.method, record.normalisation)
-        })
-    })
+    let mut known = HashSet::new();
+    let is_new =
+        |record: &DistanceRecord| known.insert((record.width, record.method.name(), record.normalisation.name()));
+    !records.iter().filter_map(Record::distance).all(is_new)
 }
 
-/// A statistic of a distance with its 95 % interval: of the mean on the pairs taken, from the error of sampling networks or
-/// masks where that can be trusted, or its error bound where nothing was sampled; of the median over all pairs of the data.
+/// A statistic of a distance with its 95 % interval: of the mean on the pairs taken, from the law of sampled networks or the error of
+/// sampling masks where that can be trusted, or its error bound where nothing was sampled; of the median over all pairs of the data. A
+/// median of sampled networks is the one freed of its bias, where the record has it.
 ///
 /// None where the record does not have it.
 pub(super) fn statistic_of(record: &DistanceRecord, statistic: Statistic) -> Option<(f64, Option<(f64, f64)>)> {
     match statistic {
-        Statistic::Median => record.median.map(|median| (median, record.median_low.zip(record.median_high))),
+        Statistic::Median => record.median.map(|median| {
+            // Older records of sampled networks have an interval of the choice of pairs alone.
+            let complete = !record.method.draws_networks() || record.median_corrected.is_some();
+            let interval = record.median_low.zip(record.median_high).filter(|_| complete);
+            (record.median_corrected.unwrap_or(median), interval)
+        }),
         Statistic::Mean => {
             let error = record.mean_error_samples.filter(|_| record.has_reliable_error());
             // Where nothing was sampled the error is a bound already.
@@ -101,8 +107,19 @@ pub(super) fn statistic_of(record: &DistanceRecord, statistic: Statistic) -> Opt
                 _ => t_quantile_95(1000),
             };
             let reach = error.zip(factor).map(|(error, factor)| error * factor);
-            Some((record.mean, reach.map(|reach| (record.mean - reach, record.mean + reach))))
+            let around = reach.map(|reach| (record.mean - reach, record.mean + reach));
+            Some((record.mean, record.mean_low.zip(record.mean_high).or(around)))
         }
+    }
+}
+
+/// A number with its interval: `±` where that is symmetric.
+pub(super) fn with_ends(value: f64, (low, high): (f64, f64)) -> String {
+    let (below, above) = (value - low, high - value);
+    if (below - above).abs() <= 0.01 * (below + above) {
+        format!("{value:.2e} ± {above:.0e}")
+    } else {
+        format!("{value:.2e} [{low:.1e}, {high:.1e}]")
     }
 }
 
@@ -131,19 +148,25 @@ pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
     let mut x_ticks: Vec<f64> = sparse.iter().chain(&dense).map(|(width, _)| *width as f64).collect();
     x_ticks.sort_by(f64::total_cmp);
     x_ticks.dedup();
-    let mut series = vec![ChartSeries {
-        label: match run.mask {
-            MaskFamily::ExactCount => "sparse, fixed number of weights".into(),
-            MaskFamily::Bernoulli => "sparse, fixed number of weights on average".into(),
-            MaskFamily::ConstantFanIn => "sparse, fixed number of weights but for rounding".into(),
-        },
-        style: 1,
-        line: Line::Solid,
-        marked: true,
-        right: false,
-        points: accuracy_points(&sparse, |accuracy| accuracy),
-    }];
-    if let (Some((width, runs)), Some(last)) = (base.first(), x_ticks.last()) {
+    let mut series = Vec::new();
+    if !sparse.is_empty() {
+        series.push(ChartSeries {
+            label: match run.mask {
+                MaskFamily::ExactCount => "sparse, fixed number of weights".into(),
+                MaskFamily::Bernoulli => "sparse, fixed number of weights on average".into(),
+                MaskFamily::ConstantFanIn => "sparse, fixed number of weights but for rounding".into(),
+            },
+            style: 1,
+            line: Line::Solid,
+            marked: true,
+            right: false,
+            points: accuracy_points(&sparse, |accuracy| accuracy),
+        });
+    }
+    // A level to compare other widths with.
+    if let (Some((width, runs)), Some(last)) = (base.first(), x_ticks.last())
+        && *last > *width as f64
+    {
         let level = mean(runs);
         let end = |x: f64| ChartPoint { x, y: level, interval: None };
         series.push(ChartSeries {
@@ -180,6 +203,7 @@ pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
         y_label: format!("best {} accuracy (mean, 95 % interval)", evaluated(run)),
         y_scale: Scale::Linear,
         fenced: true,
+        note: String::new(),
         right_label: String::new(),
         series,
     })
@@ -229,14 +253,15 @@ pub fn curves_chart(records: &[Record]) -> Option<Chart> {
         y_label: "mean cross-entropy (mean over runs)".into(),
         y_scale: Scale::Logarithmic,
         fenced: false,
+        note: String::new(),
         right_label: String::new(),
         series,
     })
 }
 
-/// The two parts of the distance against width, means over pairs, by each theory (of few drawn networks bias^2 is mostly noise): bias^2, how far the limit of the
-/// sparse network itself, `K~_1 / d`, is from that of the dense one; and variance / n, how far the finite network is from its own limit.
-/// None without such records, or where networks of one width differ in connectivity.
+/// The two parts of the distance against width, means over pairs, by each theory (of few drawn networks bias^2 is mostly noise): bias^2,
+/// how far the limit of the sparse network itself, `K~_1 / d`, is from that of the dense one; and variance / n, how far the finite network
+/// is from its own limit. None without such records, or where networks of one width differ in connectivity.
 pub fn parts_chart(records: &[Record], normalisation: Normalisation) -> Option<Chart> {
     if repeats_widths(records) {
         return None;
@@ -244,7 +269,7 @@ pub fn parts_chart(records: &[Record], normalisation: Normalisation) -> Option<C
     let (mut series, mut x_ticks) = (Vec::new(), Vec::new());
     for method in DistanceMethod::ALL.into_iter().filter(|method| !method.draws_networks()) {
         let found = distances(records, normalisation, method);
-        for (part, line) in [("bias^2", Line::Solid), ("variance / n", Line::Dashed)] {
+        for (part, line) in [("bias²", Line::Solid), ("variance / n", Line::Dashed)] {
             let point = |record: &&DistanceRecord| {
                 let y = match line {
                     Line::Solid => record.bias_squared?,
@@ -263,12 +288,13 @@ pub fn parts_chart(records: &[Record], normalisation: Normalisation) -> Option<C
     x_ticks.sort_by(f64::total_cmp);
     x_ticks.dedup();
     (!series.is_empty()).then(|| Chart {
-        title: format!("The two parts of the distance: bias^2 and variance / n, {}", normalisation.title()),
+        title: format!("The two parts of the distance: bias² and variance / n, {}", normalisation.title()),
         x_label: "width".into(),
         x_ticks,
         y_label: "mean over pairs".into(),
         y_scale: Scale::Logarithmic,
         fenced: true,
+        note: String::new(),
         right_label: String::new(),
         series,
     })
@@ -284,8 +310,8 @@ fn style_of(method: DistanceMethod) -> usize {
         DistanceMethod::PaperEven => 4,
         DistanceMethod::MomentsAll => 6,
         DistanceMethod::SampledAll => 7,
-        // The colour of all pairs, another marker: the two are seldom together.
-        DistanceMethod::Theorem1Masks => 14,
+        // A paler Theorem 1.
+        DistanceMethod::Theorem1Masks => 9,
     }
 }
 
@@ -350,6 +376,16 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
     x_ticks.dedup();
     let networks = sampled
         .map_or(String::new(), |record| format!(", {} masks, {} weights", record.mask.title(), record.law.title()));
+    let has_bars =
+        series.iter().any(|series| !series.right && series.points.iter().any(|point| point.interval.is_some()));
+    let samples_pairs = records.iter().filter_map(Record::distance).any(|record| record.samples_pairs());
+    let bars = match statistic {
+        _ if !has_bars || !samples_pairs => "",
+        Statistic::Mean => {
+            "Error bars of distances hold for the pairs taken; the means over all pairs of the data are known less well (see the tables)."
+        }
+        Statistic::Median => "Error bars of distances are 95 % intervals of the median over all pairs of the data.",
+    };
     Some(Chart {
         title: format!("Kernel distance, {} over pairs, {}{networks}", statistic.name(), normalisation.title()),
         x_label: "width".into(),
@@ -357,6 +393,7 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
         y_label: "mean squared distance to the infinite-width kernel".into(),
         y_scale: Scale::Logarithmic,
         fenced: true,
+        note: bars.into(),
         right_label,
         series,
     })

@@ -92,7 +92,7 @@ fn write_csv<T: Serialize>(folder: &OutputFolder, name: &str, records: impl Iter
 pub fn read_records(folder: &Path) -> Result<Vec<Record>> {
     let path = folder.join(RECORDS);
     let remedy = "give the output folder of a finished study, or run the study again";
-    let text = read_text(&path).map_err(|error| Error::file(&path, format!("cannot be read ({error})"), remedy))?;
+    let text = read_text(&path, remedy)?;
     let wrong = |number: usize, problem: String| Error::file(&path, format!("line {number} {problem}"), remedy);
     let mut records: Vec<Record> = Vec::new();
     // The line and place of each task's record; and the lines of one record of each kind and method, by which its study is known.
@@ -127,8 +127,9 @@ pub fn read_records(folder: &Path) -> Result<Vec<Record>> {
 /// # Errors
 /// Where it cannot be drawn or written.
 pub fn write_chart(folder: &OutputFolder, name: &str, chart: &impl Picture) -> Result<()> {
-    folder.write(&format!("{name}.svg"), chart.svg()?.as_bytes())?;
-    folder.write(&format!("{name}.png"), &chart.png()?)
+    let (svg, png) = (chart.svg()?, chart.png()?);
+    folder.write(&format!("{name}.svg"), svg.as_bytes())?;
+    folder.write(&format!("{name}.png"), &png)
 }
 
 /// The files that [`write_chart`] writes under some names.

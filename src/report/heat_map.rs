@@ -5,7 +5,9 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::figure::evaluated;
-use super::picture::Picture;
+use super::picture::{Picture, fitting_size, text_width};
+use super::summary::four_digits;
+use super::table::counted;
 use crate::data::CLASSES;
 use crate::network::Activation;
 use crate::statistics::mean;
@@ -45,8 +47,13 @@ pub fn heat_map(
     last.sort_by(|a, b| b.total_cmp(a));
     let column = |width: &usize| {
         let connectivity = weights as f64 / ((first.dimension + CLASSES) as f64 * *width as f64);
-        let digits = if connectivity < 0.01 { 3 } else { 2 };
-        format!("{connectivity:.digits$}\n{width}")
+        // Two digits that are not zeros, of however small a number.
+        let digits = (2..6).find(|digits| connectivity * 10f64.powi(*digits) >= 5.0);
+        let connectivity = match digits {
+            Some(digits) => format!("{connectivity:.*}", digits as usize),
+            None => format!("{connectivity:.1e}"),
+        };
+        format!("{connectivity}\n{width}")
     };
     let cell = |last: f64, width: usize| {
         let of = runs.iter().filter(|run| run.width == width && run.last_connectivity.get() == last);
@@ -60,15 +67,15 @@ pub fn heat_map(
     };
     Some(HeatMap {
         title: format!(
-            "Best {} accuracy in %, {name}, {weights} weights, {} training samples, {} epochs",
+            "Best {} accuracy in %, {name}, {weights} weights, {} training samples, {}",
             evaluated(first),
             first.samples,
-            first.epochs
+            counted(first.epochs, "epoch")
         ),
         x_label: "overall connectivity, and width".into(),
         y_label: "connectivity of the last layer".into(),
         columns: widths.iter().map(column).collect(),
-        rows: last.iter().map(f64::to_string).collect(),
+        rows: last.iter().map(|last| four_digits(*last)).collect(),
         cells: last.iter().map(|last| widths.iter().map(|width| cell(*last, *width)).collect()).collect(),
     })
 }
@@ -89,16 +96,18 @@ impl HeatMap {
         best
     }
 
-    /// The range of colours: of all numbers but for outliers below (Tukey's fence), which take the lowest colour.
-    fn range(&self) -> (f64, f64) {
+    /// The range of colours, wide enough for its two labels to differ: of all numbers but for outliers below (Tukey's fence), which take
+    /// the lowest colour; and whether there are any.
+    fn range(&self) -> (f64, f64, bool) {
         let cells = self.cells.iter().flatten().flatten();
         let mut values: Vec<f64> = cells.copied().filter(|value| value.is_finite()).collect();
         values.sort_by(f64::total_cmp);
-        let (Some(first), Some(last)) = (values.first(), values.last()) else { return (0.0, 1.0) };
+        let (Some(first), Some(last)) = (values.first(), values.last()) else { return (0.0, 1.0, false) };
         let (lower, upper) = (values[values.len() / 4], values[values.len() * 3 / 4]);
         let fence = lower - 1.5 * (upper - lower);
         let low = values.iter().copied().find(|value| *value >= fence).unwrap_or(*first);
-        (low, last.max(low + 1e-9))
+        let room = (0.1 - (last - low) / 2.0).max(0.0);
+        (low - room, last + room, low > *first)
     }
 }
 
@@ -129,11 +138,14 @@ impl Picture for HeatMap {
             |size: u32| TextStyle::from(("sans-serif", px(size)).into_font()).pos(Pos::new(HPos::Center, VPos::Center));
         let text =
             |words: &str, place: (i32, i32), style: TextStyle| area.draw(&Text::new(words.to_string(), place, style));
-        let (low, high) = self.range();
+        let (low, high, outliers) = self.range();
         let colour = |value: f64| ViridisRGB::get_color_normalized(value, low, high);
         let (middle_x, middle_y) =
             (LEFT + CELL.0 * self.columns.len() as u32 / 2, TOP + CELL.1 * self.rows.len() as u32 / 2);
-        text(&self.title, (px(self.size().0 / 2), px(TOP / 2)), at(16))?;
+        let title = fitting_size(&self.title, 16, self.size().0 - 20);
+        // Beside the cells, but no higher than the picture.
+        let y_label = middle_y.max(text_width(&self.y_label, 14) as u32 / 2 + 8);
+        text(&self.title, (px(self.size().0 / 2), px(TOP / 2)), at(title))?;
         let best = self.best();
         for (i, row) in self.cells.iter().enumerate() {
             let y = TOP + CELL.1 * i as u32;
@@ -158,7 +170,7 @@ impl Picture for HeatMap {
             }
         }
         text(&self.x_label, (px(middle_x), px(below + 56)), at(14))?;
-        text(&self.y_label, (px(18), px(middle_y)), at(14).transform(FontTransform::Rotate270))?;
+        text(&self.y_label, (px(18), px(y_label)), at(14).transform(FontTransform::Rotate270))?;
 
         // The scale.
         let (x, height) = (LEFT + CELL.0 * self.columns.len() as u32 + 20, CELL.1 * self.rows.len() as u32);
@@ -169,7 +181,8 @@ impl Picture for HeatMap {
             area.draw(&Rectangle::new([(px(x), start as i32), (px(x + 16), end as i32)], colour(value).filled()))?;
         }
         text(&format!("{high:.1}"), (px(x + 42), px(TOP + 6)), at(13))?;
-        text(&format!("{low:.1}"), (px(x + 42), px(TOP + height - 6)), at(13))?;
+        let least = if outliers { "≤ " } else { "" };
+        text(&format!("{least}{low:.1}"), (px(x + 42), px(TOP + height - 6)), at(13))?;
         area.present()
     }
 }
@@ -193,6 +206,12 @@ mod tests {
         assert_eq!(svg.matches('★').count(), 1);
         assert!(svg.contains("96.2 ★") || svg.contains("96.3 ★"));
         assert!(svg.contains("90.0") && svg.contains("10.0"));
+        // Accuracies that are all the same have a scale of two ends; outliers below are said to be there.
+        let alike = HeatMap { cells: vec![vec![Some(90.0), Some(90.0)], vec![None, Some(90.0)]], ..map.clone() };
+        let svg = alike.svg().unwrap();
+        assert!(svg.contains("90.1") && svg.contains("89.9") && !svg.contains('≤'));
+        let cells = vec![vec![Some(90.0), Some(91.0), Some(92.0), Some(93.0), Some(94.0), Some(10.0)]];
+        assert!(HeatMap { cells, ..map.clone() }.svg().unwrap().contains("≤ 90.0"));
         let odd = HeatMap { cells: vec![vec![Some(f64::NAN)]; 3], ..map.clone() };
         assert!(odd.svg().unwrap().starts_with("<svg"));
         let none = HeatMap { columns: vec![], rows: vec![], cells: vec![], ..map };

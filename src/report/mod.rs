@@ -1,6 +1,6 @@
 //! Reports: records in; tables, files and pictures out. Nothing is computed here that a record does not hold.
 //!
-//! [`read_records`] and [`write_records`] are the files of a study. Of records, [`distance_table`], [`parts_table`],
+//! [`read_records`] and [`write_records`] are the files of a study. Of records, [`distance_table`] (which [`distance_words`] explains), [`parts_table`],
 //! [`training_table`] and [`correlation_table`] make tables, [`summary`] a whole page; [`distance_chart`], [`parts_chart`],
 //! [`accuracy_chart`] and [`curves_chart`] make a [`Chart`], which [`Picture`] renders as SVG or PNG and [`write_chart`] writes as
 //! both. Reports of the other studies have tables and charts of their own.
@@ -12,6 +12,7 @@ mod chart;
 mod figure;
 mod files;
 mod heat_map;
+mod layout;
 mod optimum;
 mod picture;
 mod summary;
@@ -26,9 +27,11 @@ pub use chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 pub use figure::{accuracy_chart, curves_chart, distance_chart, parts_chart};
 pub use files::{RECORD_FILES, RECORDS, chart_files, read_records, write_chart, write_records};
 pub use heat_map::{HeatMap, heat_map};
-pub use optimum::{optimum_chart, optimum_table};
+pub use optimum::{optimum_chart, optimum_note, optimum_table};
 pub use picture::Picture;
-pub use summary::{correlation_table, diagonal_table, distance_table, parts_table, summary, training_table};
+pub use summary::{
+    correlation_table, diagonal_table, distance_table, distance_words, parts_table, summary, training_table,
+};
 pub use table::Table;
 pub use tune::{tune_chart, tune_table};
 pub use verify::{paper_chart, paper_table, verify_scores_chart, verify_table, verify_tests, verify_values_chart};

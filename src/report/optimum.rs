@@ -26,13 +26,18 @@ pub fn optimum_table(report: &OptimumReport) -> Table {
         let at = &optimum.at;
         let own = at.by(method);
         let p = at.connectivity.get();
+        let widest = report.curve.last().map(|point| point.width as f64);
+        let within = |(low, high): (f64, f64)| {
+            let on = if Some(high) == widest { " and on" } else { "" };
+            format!("{low:.0} to {high:.0}{on}")
+        };
         table.row(vec![
-            method.title().into(),
+            named(method.title(), optimum.at_end),
             at.width.to_string(),
             format!("{p:.4}"),
             format!("{:.2}", p * report.dimension as f64),
             format!("{own:.3e}"),
-            optimum.within_5_percent.map_or("-".into(), |(low, high)| format!("{low:.0} to {high:.0}")),
+            optimum.within_5_percent.map_or("-".into(), within),
             format!("{:.3e}", at.theorem1),
             format!("{:.3}", optimum.exact_over_least),
         ]);
@@ -40,10 +45,29 @@ pub fn optimum_table(report: &OptimumReport) -> Table {
     table
 }
 
+/// A theory by its title, and whether the search ended where its distance was least.
+fn named(title: &str, at_end: bool) -> String {
+    format!("{title}{}", if at_end { " (end of the search)" } else { "" })
+}
+
+/// What is to be said of theories whose least distance is at the end of the search; nothing where there are none.
+pub fn optimum_note(report: &OptimumReport) -> Option<String> {
+    let ended: Vec<&str> =
+        report.optima.iter().filter(|optimum| optimum.at_end).map(|optimum| optimum.method.title()).collect();
+    let widest = report.curve.last()?.width;
+    (!ended.is_empty()).then(|| {
+        format!(
+            "{}: the search ends at width {widest}, where a row keeps one weight on average, and wider networks can be closer still.",
+            ended.join(", ")
+        )
+    })
+}
+
 /// The distance against width under each theory.
 pub fn optimum_chart(report: &OptimumReport) -> Chart {
-    let series = |label: &str, style: usize, line: Line, value: &dyn Fn(&CurvePoint) -> f64| ChartSeries {
-        label: label.into(),
+    let ends = |method| report.optima.iter().any(|optimum| optimum.method == method && optimum.at_end);
+    let series = |method: OptimumMethod, style: usize, line: Line, value: &dyn Fn(&CurvePoint) -> f64| ChartSeries {
+        label: format!("{}{}", method.title(), if ends(method) { ", falls to the end" } else { "" }),
         style,
         line,
         marked: true,
@@ -69,7 +93,7 @@ pub fn optimum_chart(report: &OptimumReport) -> Chart {
             "Kernel distance at {} weights, {} over {} pairs, {}",
             spec.weights,
             if spec.median { "median" } else { "mean" },
-            spec.pairs,
+            if report.pairs > 0 { report.pairs } else { spec.pairs },
             spec.normalisation.title()
         ),
         x_label: "width".into(),
@@ -77,11 +101,52 @@ pub fn optimum_chart(report: &OptimumReport) -> Chart {
         y_label: "mean squared distance to the infinite-width kernel".into(),
         y_scale: Scale::Logarithmic,
         fenced: true,
+        note: String::new(),
         right_label: String::new(),
         series: vec![
-            series("Theorem 1", 1, Line::Solid, &|point| point.theorem1),
-            series("moment expansion", 2, Line::Solid, &|point| point.moments),
-            series("Eq. (4), own p", 3, Line::Dashed, &|point| point.paper),
+            series(OptimumMethod::Theorem1, 1, Line::Solid, &|point| point.theorem1),
+            series(OptimumMethod::Moments, 2, Line::Solid, &|point| point.moments),
+            series(OptimumMethod::Paper, 3, Line::Dashed, &|point| point.paper),
         ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{DataSource, Normalisation};
+    use crate::study::OptimumSpec;
+
+    fn report(dimension: usize, weights: usize) -> OptimumReport {
+        let spec = OptimumSpec {
+            data: DataSource::Gaussian { dimension, samples: 40 },
+            normalisation: Normalisation::None,
+            weights,
+            outputs: 0,
+            pairs: 10,
+            median: false,
+            tolerance: 1e-3,
+            seed: 1,
+        };
+        spec.run(&|_, _| {}).unwrap()
+    }
+
+    #[test]
+    fn an_end_of_the_search_is_no_minimum() {
+        let mut report = report(64, 512);
+        let said = |report: &OptimumReport| {
+            let labels: Vec<String> = optimum_chart(report).series.into_iter().map(|series| series.label).collect();
+            (optimum_table(report).to_string(), optimum_note(report), labels)
+        };
+        let (table, note, labels) = said(&report);
+        assert!(table.contains("| Theorem 1 (end of the search)") && table.contains(" to 512 and on |"), "{table}");
+        assert!(!table.contains("Eq. (4), own p (end"), "{table}");
+        let note = note.unwrap();
+        assert!(note.starts_with("Theorem 1") && note.contains("ends at width 512"), "{note}");
+        assert_eq!((&*labels[0], &*labels[2]), ("Theorem 1, falls to the end", "Eq. (4), own p"));
+        // As it was said of any least distance.
+        report.optima.iter_mut().for_each(|optimum| optimum.at_end = false);
+        let (table, note, labels) = said(&report);
+        assert!(!table.contains("end of the search") && note.is_none() && labels[0] == "Theorem 1");
     }
 }

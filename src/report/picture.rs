@@ -8,6 +8,9 @@ use plotters::style::{FontStyle, register_font};
 
 use crate::error::{Error, Result};
 
+/// The smallest text that is read with ease.
+const LEAST_SIZE: u32 = 10;
+
 /// PNGs are drawn at this many times the size, for sharp text.
 const PNG_FACTOR: u32 = 2;
 
@@ -47,14 +50,21 @@ pub trait Picture {
     fn png(&self) -> Result<Vec<u8>> {
         embed_font();
         let failure = |error: &dyn std::fmt::Display| Error::failure("drawing a PNG", error);
-        // plotters encodes bitmaps to named files only.
-        let file = tempfile::Builder::new().suffix(".png").tempfile().map_err(|error| failure(&error))?;
-        let size = (self.size().0 * PNG_FACTOR, self.size().1 * PNG_FACTOR);
+        let (width, height) = (self.size().0 * PNG_FACTOR, self.size().1 * PNG_FACTOR);
+        // In memory: another place to draw in may be missing, full or not writable when the work is done.
+        let mut pixels = vec![0; 3 * width as usize * height as usize];
         {
-            let area = BitMapBackend::new(file.path(), size).into_drawing_area();
+            let area = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
             self.draw(&area, PNG_FACTOR).map_err(|error| failure(&error))?;
         }
-        std::fs::read(file.path()).map_err(|error| failure(&error))
+        let mut file = Vec::new();
+        let mut encoder = png::Encoder::new(&mut file, width, height);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_depth(png::BitDepth::Eight);
+        let mut writer = encoder.write_header().map_err(|error| failure(&error))?;
+        writer.write_image_data(&pixels).map_err(|error| failure(&error))?;
+        writer.finish().map_err(|error| failure(&error))?;
+        Ok(file)
     }
 }
 
@@ -65,4 +75,16 @@ fn embed_font() {
         // Fails on a damaged font file only; then drawing the first text reports it.
         let _ = register_font("sans-serif", FontStyle::Normal, include_bytes!("../../assets/DejaVuSans.ttf"));
     });
+}
+
+/// The width of a line of text at a size, in pixels.
+pub(super) fn text_width(text: &str, size: u32) -> f64 {
+    embed_font();
+    // Without the font nothing is drawn, and any width will do.
+    ("sans-serif", size).into_font().box_size(text).map_or(0.0, |(width, _)| f64::from(width))
+}
+
+/// The largest size, up to a usual one, at which a line of text is no wider than some pixels; a least one where it is longer still.
+pub(super) fn fitting_size(text: &str, usual: u32, width: u32) -> u32 {
+    (LEAST_SIZE..=usual).rev().find(|size| text_width(text, *size) <= f64::from(width)).unwrap_or(LEAST_SIZE)
 }

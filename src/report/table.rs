@@ -25,6 +25,11 @@ impl Table {
     }
 }
 
+/// A number of things in words, such as `1 epoch` and `2 epochs`.
+pub(super) fn counted(count: usize, thing: &str) -> String {
+    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+}
+
 impl fmt::Display for Table {
     /// As GitHub-flavoured Markdown, padded to equal widths.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

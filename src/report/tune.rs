@@ -2,7 +2,7 @@
 
 use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 use super::summary::four_digits;
-use super::table::Table;
+use super::table::{Table, counted};
 use crate::study::{TrainedNetwork, Tried, TuneReport};
 
 fn name(network: &TrainedNetwork) -> String {
@@ -51,7 +51,7 @@ pub fn tune_chart(report: &TuneReport) -> Chart {
     let last = report.tried.iter().map(|tried| tried.stage).max().unwrap_or(0);
     let mut series = Vec::new();
     for (style, tuned) in report.tuned.iter().enumerate() {
-        for (stage, line) in [(last, Line::Solid), (0, Line::Dashed)] {
+        for (stage, line) in [(last, Line::Solid), (0, Line::Dashed)].into_iter().take(1 + last.min(1)) {
             let of =
                 report.tried.iter().filter(|tried| tried.stage == stage && same_network(tried, &tuned.best.network));
             let point = |tried: &Tried| ChartPoint {
@@ -62,7 +62,7 @@ pub fn tune_chart(report: &TuneReport) -> Chart {
             let mut points: Vec<ChartPoint> = of.clone().map(point).collect();
             points.sort_by(|a, b| a.x.total_cmp(&b.x));
             let epochs = of.clone().next().map_or(0, |tried| tried.epochs);
-            let label = format!("{}, {epochs} epochs", name(&tuned.best.network));
+            let label = format!("{}, {}", name(&tuned.best.network), counted(epochs, "epoch"));
             series.push(ChartSeries { label, style, line, marked: line == Line::Solid, right: false, points });
         }
     }
@@ -72,15 +72,16 @@ pub fn tune_chart(report: &TuneReport) -> Chart {
     x_ticks.dedup();
     Chart {
         title: format!(
-            "Learning rates: validation error, {}, {} epochs",
+            "Learning rates: validation error, {}, {}",
             report.spec.training.normalisation.title(),
-            report.spec.training.epochs
+            counted(report.spec.training.epochs, "epoch")
         ),
         x_label: "learning rate".into(),
         x_ticks,
         y_label: "validation error (mean, two standard errors; diverged: 1)".into(),
         y_scale: Scale::Logarithmic,
         fenced: false,
+        note: String::new(),
         right_label: String::new(),
         series,
     }

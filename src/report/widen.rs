@@ -5,12 +5,12 @@ use std::fmt::Write;
 use super::Statistic;
 use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 use super::figure::{
-    accuracies, accuracy_points, best_accuracies, evaluated, statistic_of, trained_name, trained_networks,
+    accuracies, accuracy_points, best_accuracies, evaluated, statistic_of, trained_name, trained_networks, with_ends,
 };
-use super::summary::{RESAMPLES, provenance, training_table};
+use super::summary::{provenance, rank_correlation, training_table};
 use super::table::Table;
 use crate::network::Activation;
-use crate::statistics::{confidence_95, mean, spearman, spearman_interval, standard_error, t_quantile_95};
+use crate::statistics::{confidence_95, mean, standard_error, t_quantile_95};
 use crate::study::{DistanceMethod, DistanceRecord, Family, Record, TrainingRecord};
 
 /// The ways, with the style of each and what the paper found of it on ResNet-18 (arXiv 2010.14495, Section 2).
@@ -20,9 +20,6 @@ const WAYS: [(Family, usize, &str); 4] = [
     (Family::LinearBottleneck, 0, "helps up to a width, from a worse baseline"),
     (Family::NonlinearBottleneck, 3, "does not help"),
 ];
-
-/// The least distance of two ticks on the logarithmic axis.
-const NEAR: f64 = 0.2;
 
 /// Mean best test accuracy against width with 95 % intervals over runs, a line per way, and the level of the dense base network; none
 /// without training records.
@@ -41,9 +38,11 @@ pub fn widen_chart(records: &[Record]) -> Option<Chart> {
         let level = mean(&best_accuracies(&base));
         let abscissas = series.iter().flat_map(|series: &ChartSeries| series.points.iter().map(|point| point.x));
         let (first, last) = (abscissas.clone().fold(f64::INFINITY, f64::min), abscissas.fold(0.0, f64::max));
-        let points = [first, last].map(|x| ChartPoint { x, y: level, interval: None }).to_vec();
-        let label = format!("dense, width {}", base[0].width);
-        series.push(ChartSeries { label, style: 4, line: Line::Dashed, marked: false, right: false, points });
+        if first < last {
+            let points = [first, last].map(|x| ChartPoint { x, y: level, interval: None }).to_vec();
+            let label = format!("dense, width {}", base[0].width);
+            series.push(ChartSeries { label, style: 4, line: Line::Dashed, marked: false, right: false, points });
+        }
     }
     (!series.is_empty()).then(|| Chart {
         title: format!(
@@ -56,6 +55,7 @@ pub fn widen_chart(records: &[Record]) -> Option<Chart> {
         y_label: format!("best {} accuracy (mean, 95 % interval)", evaluated(run)),
         y_scale: Scale::Linear,
         fenced: true,
+        note: String::new(),
         right_label: String::new(),
         series,
     })
@@ -90,6 +90,7 @@ pub fn widen_distance_chart(records: &[Record]) -> Option<Chart> {
         y_label: "mean squared distance / mean squared infinite-width kernel".into(),
         y_scale: Scale::Logarithmic,
         fenced: true,
+        note: String::new(),
         right_label: String::new(),
         series,
     })
@@ -149,7 +150,7 @@ fn distances(records: &[Record], seed: u64, text: &mut String) {
             table.row(vec![
                 trained_name(runs[0]),
                 match interval {
-                    Some((_, high)) => format!("{sampled:.2e} ± {:.0e}", high - sampled),
+                    Some(ends) => with_ends(sampled, ends),
                     None => format!("{sampled:.2e}"),
                 },
                 of(DistanceMethod::Theorem1).map_or("-".into(), |(value, _)| format!("{value:.2e}")),
@@ -166,20 +167,18 @@ fn distances(records: &[Record], seed: u64, text: &mut String) {
     let _ = writeln!(
         text,
         "## Kernel distance at initialisation\n\nMean squared distance to the infinite-width kernel over the mean square of that kernel, \
-         ± half the 95 % interval over initialisations: of one hidden layer, or of two where a ReLU layer comes before. Masks and weights \
+         with its 95 % interval over initialisations: of one hidden layer, or of two where a ReLU layer comes before. Masks and weights \
          are the theory's, Bernoulli and Gaussian; theory is Theorem 1, and its form for a linear bottleneck, which is unbiased at any rank \
          but keeps a variance that no width removes.\n\n{table}"
     );
-    let (first, second): (Vec<f64>, Vec<f64>) =
-        points.iter().map(|(distance, errors)| (*distance, mean(errors))).unzip();
-    if let (Some(value), Some((low, high))) = (spearman(&first, &second), spearman_interval(&points, RESAMPLES, seed)) {
-        let _ = writeln!(
-            text,
-            "Spearman's rank correlation of that distance and the mean test error over all {} networks: {value:.2} [{low:.2}, {high:.2}] \
-             (95 % bootstrap interval: networks resampled, and runs within them).",
-            points.len()
-        );
-    }
+    let points: Vec<(f64, f64)> = points.iter().map(|(distance, errors)| (*distance, mean(errors))).collect();
+    let _ = writeln!(
+        text,
+        "Spearman's rank correlation of that distance and the mean test error over all {} networks: {} (95 % interval: these networks \
+         as a sample of many, whose ranks go together as those of normal numbers do).",
+        points.len(),
+        rank_correlation(&points, &mut Vec::new(), seed)
+    );
 }
 
 /// The runs of each network of a family.
@@ -225,16 +224,9 @@ fn gain(runs: &[f64], base: &[f64]) -> String {
     }
 }
 
-/// The abscissas of some series, from the first series on, but for those too near another for their labels.
+/// The abscissas of some series.
 fn ticks(series: &[ChartSeries]) -> Vec<f64> {
-    let mut ticks: Vec<f64> = Vec::new();
-    for x in series.iter().flat_map(|series| series.points.iter().map(|point| point.x)) {
-        if ticks.iter().all(|tick| (x / tick).ln().abs() > NEAR) {
-            ticks.push(x);
-        }
-    }
-    ticks.sort_by(f64::total_cmp);
-    ticks
+    series.iter().flat_map(|series| series.points.iter().map(|point| point.x)).collect()
 }
 
 #[cfg(test)]

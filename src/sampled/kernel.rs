@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayView2};
 use rand::RngExt;
 use rayon::prelude::*;
 
-use super::features::{hidden_features, linear_features, scale_of};
+use super::features::{hidden_features, linear_features, scale_of_row};
 use super::vector::add_pair_products;
 use crate::error::{Error, Result};
 use crate::gram::check_inputs;
@@ -19,10 +19,10 @@ const HELD_SUMS: usize = 1 << 24;
 /// Inputs in single precision, feature-major, and the pairs among them.
 #[derive(Clone, Debug)]
 pub struct PairedInputs {
-    /// Shape `(d, samples)`, divided by `scale`.
+    /// Shape `(d, samples)`, each input divided by its scale.
     features: Array2<f32>,
-    /// A power of two near the largest entry, so that single precision suits inputs of any scale.
-    scale: f64,
+    /// A power of two near the largest entry of each input: in single precision inputs of any scales, side by side.
+    scales: Vec<f64>,
     pairs: Vec<(u32, u32)>,
 }
 
@@ -50,11 +50,11 @@ impl PairedInputs {
         let place = |row: usize| used.partition_point(|other| *other < row) as u32;
         let pairs = pairs.iter().map(|(i, j)| (place(*i), place(*j))).collect();
         check_inputs("inputs", inputs)?;
-        let scale = scale_of(inputs);
+        let scales: Vec<f64> = used.iter().map(|row| scale_of_row(inputs.row(*row))).collect();
         let features = Array2::from_shape_fn((inputs.ncols(), used.len()), |(feature, sample)| {
-            (inputs[[used[sample], feature]] / scale) as f32
+            (inputs[[used[sample], feature]] / scales[sample]) as f32
         });
-        Ok(Self { features, scale, pairs })
+        Ok(Self { features, scales, pairs })
     }
 
     /// The input dimension `d`.
@@ -90,6 +90,13 @@ impl PairedInputs {
         ))
     }
 
+    /// From sums of products of scaled features to means over `count`.
+    fn scale_sums(&self, sums: &mut [f64], count: f64) {
+        for (sum, (first, second)) in sums.iter_mut().zip(&self.pairs) {
+            *sum *= self.scales[*first as usize] * self.scales[*second as usize] / count;
+        }
+    }
+
     /// The number of different inputs in pairs.
     pub fn samples(&self) -> usize {
         self.features.ncols()
@@ -100,7 +107,37 @@ impl PairedInputs {
         self.pairs.len()
     }
 
-    /// Random pairs of different rows among `samples`, uniform and independent.
+    /// The places of up to `count` pairs, evenly spread over all.
+    pub(super) fn spread_pairs(&self, count: usize) -> Vec<usize> {
+        let (all, count) = (self.pairs.len(), count.min(self.pairs.len()));
+        (0..count).map(|index| (index as u128 * all as u128 / count as u128) as usize).collect()
+    }
+
+    /// Those pairs alone, with their inputs.
+    pub(super) fn some_pairs(&self, places: &[usize]) -> Self {
+        let pairs: Vec<(u32, u32)> = places.iter().map(|place| self.pairs[*place]).collect();
+        let mut used: Vec<usize> = pairs.iter().flat_map(|(i, j)| [*i as usize, *j as usize]).collect();
+        used.sort_unstable();
+        used.dedup();
+        let place = |row: u32| used.partition_point(|other| *other < row as usize) as u32;
+        Self {
+            features: Array2::from_shape_fn((self.dimension(), used.len()), |(feature, sample)| {
+                self.features[[feature, used[sample]]]
+            }),
+            scales: used.iter().map(|row| self.scales[*row]).collect(),
+            pairs: pairs.into_iter().map(|(i, j)| (place(i), place(j))).collect(),
+        }
+    }
+
+    /// The number of pairs of different rows among `samples`; none beyond what can be counted.
+    pub fn all_pairs(samples: usize) -> Option<usize> {
+        // One of the two is even.
+        let (first, second) = (samples, samples.saturating_sub(1));
+        if first % 2 == 0 { (first / 2).checked_mul(second) } else { first.checked_mul(second / 2) }
+    }
+
+    /// Random pairs of different rows among `samples`, uniform and independent; or each of the `samples (samples - 1) / 2` pairs once, in
+    /// order, where at least so many are asked for. A kernel is symmetric, so that a pair in either order is one pair.
     ///
     /// # Errors
     /// Where there are fewer than two samples, or no pair is asked for.
@@ -115,6 +152,11 @@ impl PairedInputs {
         }
         if count == 0 {
             return Err(Error::value("pairs", 0, "must be at least 1", "give a positive number"));
+        }
+        if Self::all_pairs(samples).is_some_and(|all| count >= all) {
+            return Ok((0..samples)
+                .flat_map(|first| (first + 1..samples).map(move |second| (first, second)))
+                .collect());
         }
         let mut stream = Stream::new(seed, Purpose::Pairs, 0, 0);
         Ok((0..count)
@@ -159,9 +201,38 @@ pub fn sampled_kernels(inputs: &PairedInputs, law: LayerLaw, id: LayerId) -> Res
             sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
         }
     }
-    let factor = inputs.scale * inputs.scale / (law.rows as f64 * law.columns as f64);
-    sums.iter_mut().for_each(|sum| *sum *= factor);
+    inputs.scale_sums(&mut sums, law.rows as f64 * law.columns as f64);
     Ok(sums)
+}
+
+/// The same of consecutive batches of `each` rows of one layer, as if each were a network: one list a batch.
+pub(super) fn batch_kernels(
+    inputs: &PairedInputs,
+    law: LayerLaw,
+    id: LayerId,
+    batches: usize,
+    each: usize,
+) -> Result<Vec<Vec<f64>>> {
+    inputs.check(law)?;
+    let drawn = DrawnLayer::new(law, id);
+    let count = each as f64 * law.columns as f64;
+    (0..batches)
+        .map(|batch| {
+            let mut sums = vec![0.0; inputs.pairs.len()];
+            let end = ((batch + 1) * each).min(law.rows);
+            for start in (batch * each..end).step_by(ROWS) {
+                let mut rows = drawn.rows(start..(start + ROWS).min(end));
+                rows.drop_empty_rows();
+                for features in hidden_features(&rows, law, &inputs.features)?.rows() {
+                    if let Some(features) = features.as_slice() {
+                        add_pair_products(features, &inputs.pairs, &mut sums);
+                    }
+                }
+            }
+            inputs.scale_sums(&mut sums, count);
+            Ok(sums)
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -186,6 +257,12 @@ mod tests {
             };
             let id = LayerId { seed: 2, initialisation: 1, layer: 0 };
             let found = sampled_kernels(&paired, law, id).unwrap();
+            // Three batches of the 150 rows, of two of the pairs.
+            let batches = batch_kernels(&paired.some_pairs(&paired.spread_pairs(2)), law, id, 3, 50).unwrap();
+            for (place, whole) in [(0, found[0]), (1, found[2])] {
+                let mean = batches.iter().map(|batch| batch[place]).sum::<f64>() / 3.0;
+                assert!((mean - whole).abs() <= 1e-12 * whole, "{mean} {whole}");
+            }
             let rows = DrawnLayer::new(law, id).all_rows();
             for ((i, j), found) in pairs.iter().zip(found) {
                 let unit = |row: usize, sample: usize| {
@@ -202,14 +279,59 @@ mod tests {
     }
 
     #[test]
+    fn inputs_of_scales_far_apart_stand_side_by_side() {
+        // From 1e-40 to 1e40, of which single precision holds neither relative to the other.
+        let plain = Array::from_shape_fn((4, 30), |(i, j)| ((i * 31 + j * 17) % 23) as f64 / 10.0 - 1.0);
+        let scales = [1e-40, 1.0, 3e20, 1e40];
+        let mut scaled = plain.clone();
+        scaled.rows_mut().into_iter().zip(scales).for_each(|(mut row, scale)| row *= scale);
+        let pairs = [(0, 1), (0, 3), (1, 2), (0, 0), (2, 3)];
+        let id = LayerId { seed: 5, initialisation: 0, layer: 0 };
+        for (p, before) in [(0.2, false), (1.0, false), (0.2, true)] {
+            let law = LayerLaw {
+                rows: 30,
+                columns: 30,
+                connectivity: Connectivity::new(p).unwrap(),
+                mask: MaskFamily::Bernoulli,
+                law: WeightLaw::Gaussian,
+            };
+            let kernels = |inputs: &Array2<f64>| {
+                let mut paired = PairedInputs::new(inputs.view(), &pairs).unwrap();
+                if before {
+                    paired = paired.after(law, LayerId { layer: 1, ..id }, Activation::Relu).unwrap();
+                }
+                sampled_kernels(&paired, law, id).unwrap()
+            };
+            for ((first, second), (plain, scaled)) in pairs.iter().zip(kernels(&plain).iter().zip(kernels(&scaled))) {
+                // The kernel is homogeneous; entries are rounded to single precision anew.
+                let expected = plain * scales[*first] * scales[*second];
+                assert!((scaled / expected - 1.0).abs() < 1e-5, "{first}, {second}, p = {p}: {scaled:e} {expected:e}");
+            }
+        }
+    }
+
+    #[test]
     fn random_pairs_are_of_different_rows() {
-        let pairs = PairedInputs::random_pairs(3, 600, 1).unwrap();
+        let pairs: Vec<_> = (0..300).flat_map(|seed| PairedInputs::random_pairs(3, 2, seed).unwrap()).collect();
         assert!(pairs.iter().all(|(i, j)| i != j && *i < 3 && *j < 3));
         // Six ordered pairs, 100 each expected; five standard deviations are 46.
         for pair in [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)] {
             let count = pairs.iter().filter(|other| **other == pair).count();
             assert!(count.abs_diff(100) < 46, "{pair:?}: {count}");
         }
+        // All but one of 4,950: some twice. All of them, and more: each once.
+        let distinct = |count: usize| {
+            let mut pairs = PairedInputs::random_pairs(100, count, 1).unwrap();
+            pairs.iter_mut().for_each(|pair| *pair = (pair.0.min(pair.1), pair.0.max(pair.1)));
+            let drawn = pairs.len();
+            pairs.sort_unstable();
+            pairs.dedup();
+            (drawn, pairs.len())
+        };
+        assert!(distinct(4_949).0 == 4_949 && distinct(4_949).1 < 4_900);
+        assert_eq!([4_950, 4_951, 1_000_000].map(distinct), [(4_950, 4_950); 3]);
+        assert_eq!([0, 1, 2, 3, 4].map(PairedInputs::all_pairs), [0, 0, 1, 3, 6].map(Some));
+        assert_eq!(PairedInputs::all_pairs(usize::MAX), None);
         assert!(PairedInputs::random_pairs(1, 1, 0).is_err() && PairedInputs::random_pairs(2, 0, 0).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! Kernels of drawn networks: the empirical side of Theorem 1.
 //!
-//! For given pairs, [`SampledDistances`]: the distance of each pair, with mean and variance of the kernel. For all pairs of a
+//! For given pairs, [`SampledDistances`]: the distance of each pair, with mean and variance of the kernel; what their means over few
+//! networks tell, [`SamplingLaw`]. For all pairs of a
 //! set of inputs, [`Sweep`]: the mean distance, through products of tiles of features, on a [`Device`].
 
 #[cfg(any(feature = "cuda", all(test, feature = "host-kernels")))]
@@ -10,6 +11,7 @@ mod device;
 mod distance;
 mod features;
 mod kernel;
+mod law;
 mod layout;
 mod sweep;
 mod tiles;
@@ -20,5 +22,6 @@ pub use accelerator::cuda::Cuda;
 pub use device::Device;
 pub use distance::SampledDistances;
 pub use kernel::{PairedInputs, sampled_kernels};
+pub use law::SamplingLaw;
 pub use sweep::{AllPairsDistances, SampledNetwork, Sweep};
 pub use tiles::TiledInputs;

@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView1, ArrayView2};
 use rayon::prelude::*;
 
 use super::density::Density;
-use super::record::DistanceRecord;
+use super::record::{DistanceRecord, draws_tell_error};
 use super::spec::{DistanceMethod, DistanceSpec, Reference, SparseWidth};
 use crate::all_pairs::{PairDistances, all_pairs};
 use crate::arccos::arc_cosine;
@@ -22,7 +22,8 @@ use crate::masked::{
 use crate::network::{Activation, LayerBefore, LayerId, LayerLaw, MaskFamily, WeightLaw};
 use crate::paper;
 use crate::sampled::{
-    AllPairsDistances, Device, PairedInputs, SampledDistances, SampledNetwork, Sweep, TiledInputs, sampled_kernels,
+    AllPairsDistances, Device, PairedInputs, SampledDistances, SampledNetwork, SamplingLaw, Sweep, TiledInputs,
+    sampled_kernels,
 };
 use crate::statistics::{mean, median_interval_95, quantile, root_sum_of_squares, sorted, standard_error};
 use crate::theorem::{Distance, error_of_square, infinite_width_kernel, theorem_1_of_rows};
@@ -64,17 +65,23 @@ struct Spread {
     mean_error: Option<f64>,
     median_interval: Option<(f64, f64)>,
     quartiles: Option<[f64; 3]>,
+    /// The largest relative error of the quartiles, where they come from a histogram.
+    resolution: Option<f64>,
 }
 
 impl Spread {
-    fn of_random_pairs(distances: &[f64]) -> Self {
+    /// Of distances pair by pair, of some or all pairs of the data.
+    fn of_pairs(distances: &[f64], pairs_of_data: Option<usize>) -> Self {
         let ordered = sorted(distances);
+        let quartiles = [0.25, 0.5, 0.75].map(|level| quantile(&ordered, level));
+        let takes_all = pairs_of_data == Some(distances.len());
         Self {
             pairs: distances.len(),
             mean: mean(distances),
-            mean_error: standard_error(distances),
-            median_interval: Some(median_interval_95(&ordered)),
-            quartiles: Some([0.25, 0.5, 0.75].map(|level| quantile(&ordered, level))),
+            mean_error: if takes_all { Some(0.0) } else { standard_error(distances) },
+            median_interval: Some(if takes_all { (quartiles[1], quartiles[1]) } else { median_interval_95(&ordered) }),
+            quartiles: Some(quartiles),
+            resolution: None,
         }
     }
 }
@@ -90,6 +97,9 @@ struct Distances {
     samples: usize,
     /// The mean over pairs of an input with itself and its error, where those were taken.
     diagonal: Option<(f64, Option<f64>)>,
+    /// The 95 % interval of the mean, and the median freed of its bias, where networks are drawn.
+    mean_interval: Option<(f64, f64)>,
+    median_corrected: Option<f64>,
 }
 
 impl DistanceInputs {
@@ -152,6 +162,10 @@ impl DistanceInputs {
         self.normalisation
     }
 
+    fn pairs_of_data(&self) -> Option<usize> {
+        PairedInputs::all_pairs(self.values.nrows())
+    }
+
     /// The input dimension `d`.
     pub fn dimension(&self) -> usize {
         self.values.ncols()
@@ -204,7 +218,7 @@ impl DistanceInputs {
             DistanceMethod::Moments => self.theorem_1(spec, network, |_, pair| {
                 Ok((Moments.moments(pair, network.connectivity)?, Estimate::ZERO))
             })?,
-            DistanceMethod::MomentsAll => self.all_pairs(spec, network)?,
+            DistanceMethod::MomentsAll => self.all_pairs(spec, network, progress)?,
             DistanceMethod::Paper => self.paper(spec, network.width, network.connectivity),
             DistanceMethod::PaperEven => {
                 let even = network.even_connectivity.unwrap_or(network.connectivity);
@@ -269,6 +283,11 @@ impl DistanceInputs {
             mean_square: formula.then_some(self.mean_square),
             connectivity_reached: density.map(Density::reached),
             empty_layers: density.and_then(Density::empty_layers),
+            mean_low: found.mean_interval.map(|ends| ends.0),
+            mean_high: found.mean_interval.map(|ends| ends.1),
+            median_corrected: found.median_corrected,
+            pairs_of_data: self.pairs_of_data().filter(|_| spread.pairs > 0),
+            quantile_resolution: spread.resolution,
         })
     }
 
@@ -304,15 +323,28 @@ impl DistanceInputs {
         let columns = network.before.map_or(d, |before| before.width);
         let layer = law_of(spec, network.width, columns, network.connectivity);
         let initialisations = spec.draws(network, d);
-        let drawn = SampledDistances::draw(&self.sampled, before, layer, seed, initialisations, reference)?;
+        let drawn = SampledDistances::draw(&self.sampled, before, layer, seed, initialisations, reference.clone())?;
+        let mut spread = Spread::of_pairs(&drawn.by_pair(), self.pairs_of_data());
+        let by_initialisation = drawn.by_initialisation();
+        let (mut mean_interval, mut median_corrected) = (None, None);
+        let of_pairs = spread.median_interval.take();
+        if tells_error(network, d, by_initialisation) {
+            let law = SamplingLaw::find(&self.sampled, before, layer, seed, initialisations, &reference)?;
+            mean_interval = law.mean_interval(spread.mean);
+            let median = spread.quartiles.zip(of_pairs).and_then(|(quartiles, ends)| law.median(quartiles[1], ends));
+            median_corrected = median.map(|(corrected, _)| corrected);
+            spread.median_interval = median.map(|(_, interval)| interval);
+        }
         Ok(Distances {
             connectivity: network.connectivity,
-            spread: Spread::of_random_pairs(&drawn.by_pair()),
+            spread,
             parts: drawn.bias_and_variance(),
             part_errors: [None; 2],
-            mean_error_samples: standard_error(drawn.by_initialisation()),
+            mean_error_samples: standard_error(by_initialisation),
             samples: initialisations,
             diagonal: None,
+            mean_interval,
+            median_corrected,
         })
     }
 
@@ -349,12 +381,14 @@ impl DistanceInputs {
         let sampled = found.iter().any(|(moments, ..)| moments.method == Method::Sampling);
         Ok(Distances {
             connectivity: network.connectivity,
-            spread: Spread::of_random_pairs(&by_pair),
+            spread: Spread::of_pairs(&by_pair, self.pairs_of_data()),
             parts: Some((v2 * bias_squared, v2 * variance)),
             part_errors: [error(1, d2), error(2, d2)],
             mean_error_samples: error(0, 1.0),
             samples: if sampled { spec.masks } else { 0 },
             diagonal: None,
+            mean_interval: None,
+            median_corrected: None,
         })
     }
 
@@ -383,6 +417,15 @@ impl DistanceInputs {
             }
         };
         let samples = self.values.nrows();
+        let mean_interval = if tells_error(network, self.dimension(), &found.off_diagonal) {
+            // Of the same networks, on some of the random pairs: relative to the distance it differs little from that over all pairs.
+            let layer = law_of(spec, network.width, self.dimension(), network.connectivity);
+            let reference = self.limits(spec, network)?;
+            let law = SamplingLaw::find(&self.sampled, None, layer, seed, found.off_diagonal.len(), &reference)?;
+            law.mean_interval(mean(&found.off_diagonal))
+        } else {
+            None
+        };
         Ok(Distances {
             connectivity: network.connectivity,
             spread: Spread {
@@ -391,22 +434,30 @@ impl DistanceInputs {
                 mean_error: None,
                 median_interval: None,
                 quartiles: None,
+                resolution: None,
             },
             parts: None,
             part_errors: [None; 2],
             mean_error_samples: standard_error(&found.off_diagonal),
             samples: found.off_diagonal.len(),
             diagonal: Some((mean(&found.diagonal), standard_error(&found.diagonal))),
+            mean_interval,
+            median_corrected: None,
         })
     }
 
     /// The moment expansion over all pairs of different inputs; for all networks of the study at once, whichever asks first.
-    fn all_pairs(&self, spec: &DistanceSpec, network: &SparseWidth) -> Result<Distances> {
+    fn all_pairs(
+        &self,
+        spec: &DistanceSpec,
+        network: &SparseWidth,
+        progress: &(dyn Fn(f64) + Sync),
+    ) -> Result<Distances> {
         let all = match self.all.get() {
             Some(all) => all,
             None => {
                 let networks: Vec<_> = spec.networks.iter().map(|other| (other.connectivity, other.width)).collect();
-                let found = all_pairs(self.values.view(), None, &networks, &|_| {})?;
+                let found = all_pairs(self.values.view(), None, &networks, progress)?;
                 self.all.get_or_init(|| found)
             }
         };
@@ -420,12 +471,15 @@ impl DistanceInputs {
                 mean_error: None,
                 median_interval: None,
                 quartiles: Some([0.25, 0.5, 0.75].map(|level| v2 * found.distance.quantile(level))),
+                resolution: found.distance.resolution(),
             },
             parts: Some((v2 * found.bias_squared.mean(), v2 * found.variance.mean())),
             part_errors: [None; 2],
             mean_error_samples: None,
             samples: 0,
             diagonal: None,
+            mean_interval: None,
+            median_corrected: None,
         })
     }
 
@@ -441,12 +495,15 @@ impl DistanceInputs {
                 mean_error: None,
                 median_interval: None,
                 quartiles: Some([v2 * distance.total(); 3]),
+                resolution: None,
             },
             parts: Some((v2 * distance.bias_squared, v2 * distance.variance)),
             part_errors: [None; 2],
             mean_error_samples: None,
             samples: 0,
             diagonal: None,
+            mean_interval: None,
+            median_corrected: None,
         }
     }
 }
@@ -458,6 +515,12 @@ pub(super) fn mean_square(values: ArrayView2<f64>) -> f64 {
 
 fn law_of(spec: &DistanceSpec, rows: usize, columns: usize, connectivity: Connectivity) -> LayerLaw {
     LayerLaw { rows, columns, connectivity, mask: spec.mask, law: spec.law }
+}
+
+/// Whether the distances of drawn networks, one a network, tell how far their mean may be from the truth.
+fn tells_error(network: &SparseWidth, dimension: usize, distances: &[f64]) -> bool {
+    standard_error(distances)
+        .is_some_and(|error| draws_tell_error(network.weights(dimension), distances.len(), mean(distances), error))
 }
 
 /// Networks of a study from a place on, as they are drawn over all pairs together, or the one at that place.

@@ -13,6 +13,7 @@ use super::settings::{is_search, settings_difference, shortened};
 use super::spec::StudySpec;
 use crate::error::{Error, Result};
 use crate::files::{make_folder, remove_unfinished, unwritable};
+use crate::kind::{Kind, Wanted};
 
 /// The name of the journal in an output folder.
 pub const JOURNAL: &str = "journal.jsonl";
@@ -334,11 +335,18 @@ fn whole_lines(bytes: &[u8]) -> &[u8] {
 
 /// The headers of a journal's whole lines, none where there is no line, and its entries.
 fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Header>, Vec<Entry>)> {
+    // An editor's byte-order mark harms nothing.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let lines = bytes.split(|byte| *byte == b'\n').zip(1..).filter(|(line, _)| !line.is_empty());
     let (mut headers, mut entries): (Vec<Header>, Vec<Entry>) = Default::default();
     for (line, number) in lines {
         if headers.is_empty() || line.starts_with(HEADER_START) {
-            headers.push(serde_json::from_slice(line).map_err(|error| corrupt(path, number, &error))?);
+            let kind = || Kind::of(line).filter(|kind| headers.is_empty() && !kind.is_text());
+            let header = serde_json::from_slice(line).map_err(|error| match kind() {
+                Some(kind) => kind.refusal(path, Wanted::Text, "give another folder"),
+                None => corrupt(path, number, &error),
+            })?;
+            headers.push(header);
             continue;
         }
         let entry: Entry = serde_json::from_slice(line).map_err(|error| corrupt(path, number, &error))?;

@@ -35,6 +35,7 @@
 //! ```
 
 mod belonging;
+mod checks;
 mod density;
 mod distance;
 mod journal;
@@ -51,11 +52,14 @@ mod verify;
 mod widen;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use serde::Serialize;
 
+pub use checks::{Check, Quantity, Tests};
 pub use distance::DistanceInputs;
 pub use journal::{JOURNAL, Journal};
 pub use optimum::{CurvePoint, Optimum, OptimumMethod, OptimumReport, OptimumSpec};
@@ -68,7 +72,7 @@ pub use training_spec::{
     EvaluationSet, Family, MOST_SAMPLES, TrainedNetwork, TrainingStudySpec, heat_map_networks, paper_networks,
 };
 pub use tune::{Tried, TuneReport, TuneSpec, Tuned};
-pub use verify::{Cell, Check, PaperPoint, Quantity, Tests, VerifyReport, VerifySpec};
+pub use verify::{Cell, PaperPoint, VerifyReport, VerifySpec};
 pub use widen::widened_networks;
 
 use crate::data::{DataSource, Inputs, Normalisation};
@@ -142,7 +146,15 @@ impl<'a> Ledger<'a> {
         let record = match known {
             Some(record) => record.of_data(&self.data),
             None => {
-                let record = find(&|share| (self.progress)(Progress::Within { task, share }))?;
+                let (begun, told) = (Instant::now(), AtomicBool::new(false));
+                let record = find(&|share| {
+                    if let Some(left) = time_left(begun.elapsed(), share)
+                        && !told.swap(true, Ordering::Relaxed)
+                    {
+                        (self.progress)(Progress::Long { task, left });
+                    }
+                    (self.progress)(Progress::Within { task, share });
+                })?;
                 record.check(task)?;
                 if let Some(journal) = lock().as_mut() {
                     journal.append(task, record.clone())?;
@@ -153,6 +165,16 @@ impl<'a> Ledger<'a> {
         (self.progress)(Progress::Done { task, cost, resumed });
         Ok(record)
     }
+}
+
+/// How long a task takes from now on, of which a share was done in the time that is gone; none where that is too soon to tell, or it is
+/// done within ten seconds.
+fn time_left(gone: Duration, share: f64) -> Option<Duration> {
+    const FIRST: Duration = Duration::from_secs(2);
+    const LONG: f64 = 10.0;
+    let left = gone.as_secs_f64() * (1.0 - share) / share;
+    // Shares of next to nothing make times that no Duration holds.
+    (gone >= FIRST && left >= LONG).then(|| Duration::try_from_secs_f64(left).ok())?
 }
 
 /// News of a running study, for a progress bar.
@@ -169,6 +191,13 @@ pub enum Progress<'a> {
     Remark {
         /// In a sentence or more.
         text: &'a str,
+    },
+    /// A task that has run for two seconds will take a while: told once, before its next [`Progress::Within`].
+    Long {
+        /// The name of the task.
+        task: &'a str,
+        /// What it takes from now on, by what is done so far.
+        left: Duration,
     },
     /// A long task is on its way.
     Within {
@@ -387,5 +416,39 @@ impl StudySpec {
             _ => 0.0,
         };
         (operations / 1e3) as u64 + 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_tasks_say_once_how_long_they_take() {
+        let seconds = Duration::from_secs;
+        assert_eq!(time_left(seconds(3), 0.1).map(|left| left.as_secs_f64().round()), Some(27.0));
+        for (gone, share) in [(1, 0.01), (20, 0.7), (20, 1.0), (20, 0.0), (20, f64::NAN)] {
+            assert_eq!(time_left(seconds(gone), share), None, "{gone} {share}");
+        }
+        let told = Mutex::new(Vec::new());
+        let progress = |news: Progress| {
+            if let Progress::Long { task, left } = news {
+                told.lock().unwrap().push((task.to_string(), left));
+            }
+        };
+        let ledger = Ledger::new(None, &(), (&DataSource::Embedded, &[]), &progress).unwrap();
+        let find = |within: &(dyn Fn(f64) + Sync)| {
+            within(0.01);
+            std::thread::sleep(seconds(2));
+            within(0.1);
+            within(0.11);
+            Err(Error::failure("the task", "no record is needed here"))
+        };
+        assert!(ledger.finish("long", 1, true, &find).is_err());
+        let told = told.into_inner().unwrap();
+        assert!(
+            matches!(&told[..], [(task, left)] if task == "long" && (18..60).contains(&left.as_secs())),
+            "{told:?}"
+        );
     }
 }

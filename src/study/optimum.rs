@@ -27,7 +27,7 @@ pub struct OptimumSpec {
     pub weights: usize,
     /// Outputs of the dense last layer that the budget pays for; 0 for the first layer alone.
     pub outputs: usize,
-    /// Random pairs of inputs.
+    /// Random pairs of inputs; where the data has no more pairs, each of these once.
     pub pairs: usize,
     /// Whether the median over pairs is minimised, not the mean.
     pub median: bool,
@@ -99,10 +99,14 @@ pub struct Optimum {
     pub method: OptimumMethod,
     /// The point of its minimum; all distances there.
     pub at: CurvePoint,
-    /// The widths between which the theory's own distance stays within 5 % of its minimum; none for the formula.
+    /// The widths between which the theory's own distance stays within 5 % of its minimum, as far as was searched; none for the formula.
     pub within_5_percent: Option<(f64, f64)>,
     /// The exact distance here, over its minimum: what following this theory costs.
     pub exact_over_least: f64,
+    /// Whether this is the widest network that was searched, whose rows keep one weight on average: where the theory's distance falls as
+    /// far as that, it can fall on, and this is the end of the search rather than a minimum.
+    #[serde(default)]
+    pub at_end: bool,
 }
 
 /// The minima and the curves that they were found on.
@@ -112,6 +116,9 @@ pub struct OptimumReport {
     pub spec: OptimumSpec,
     /// Input dimension `d`.
     pub dimension: usize,
+    /// Number of pairs; 0 in older reports.
+    #[serde(default)]
+    pub pairs: usize,
     /// SHA-256 of the data.
     pub checksum: String,
     /// Version of the program.
@@ -197,7 +204,8 @@ impl OptimumSpec {
         }
         let even = self.weights as f64 / (dimension + self.outputs) as f64;
         let formula = even / paper::optimal_connectivity(dimension, even);
-        let formula = (formula.round() as usize).clamp(least, most);
+        let asked = formula.round() as usize;
+        let formula = asked.clamp(least, most);
         evaluate(&mut curve, formula)?;
 
         let best = minimum(&curve, OptimumMethod::Theorem1).map(|place| curve[place].theorem1).ok_or_else(vanish)?;
@@ -209,13 +217,15 @@ impl OptimumSpec {
                     _ => minimum(&curve, method)?,
                 };
                 let at = curve[place];
+                let at_end = if method == OptimumMethod::PaperFormula { asked > most } else { at.width == most };
                 let flat = (method != OptimumMethod::PaperFormula).then(|| within(&curve, method, place));
-                Some(Optimum { method, at, within_5_percent: flat, exact_over_least: at.theorem1 / best })
+                Some(Optimum { method, at, within_5_percent: flat, exact_over_least: at.theorem1 / best, at_end })
             })
             .collect();
         Ok(OptimumReport {
             spec: self.clone(),
             dimension,
+            pairs: search.pairs.len(),
             checksum: inputs.checksum.clone(),
             version: env!("CARGO_PKG_VERSION").into(),
             global_mean: normaliser.global_scale().map(|scale| scale.mean),
@@ -357,7 +367,19 @@ mod tests {
         // Eq. (4) overstates the bias, so it stops widening earlier; its formula gives n p / p*.
         let [exact, _, paper, formula] = report.optima[..] else { panic!("{:?}", report.optima) };
         assert!(paper.at.width < exact.at.width);
+        // The exact distance still falls where a row keeps one weight, and on beyond.
+        assert!(exact.at_end && !paper.at_end && !formula.at_end, "{:?}", report.optima);
+        assert!(search.at(3000).unwrap().theorem1 < exact.at.theorem1);
         assert_eq!(formula.at.width, (8.0 / (8.0f64 / 256.0).sqrt()).round() as usize);
+    }
+
+    #[test]
+    fn a_formula_that_asks_for_more_than_there_is_says_so() {
+        // 2 sqrt(40 * 100 / 50) = 18 hidden units, of 9 that leave a row one weight.
+        let data = DataSource::Gaussian { dimension: 40, samples: 10 };
+        let report = report(OptimumSpec { data, weights: 100, outputs: 10, ..gaussian() });
+        let formula = report.optima.iter().find(|optimum| optimum.method == OptimumMethod::PaperFormula).unwrap();
+        assert_eq!((formula.at.width, formula.at_end), (9, true));
     }
 
     #[test]

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::training_spec::{Family, TrainedNetwork};
 use crate::connectivity::Connectivity;
 use crate::error::{Error, Result};
-use crate::files::read_text;
+use crate::files::{CHECK, read_text};
+use crate::kind::Kind;
 use crate::network::{Activation, LayerBefore, Parametrisation, check_learning_rate};
 
 /// The learning rate found for one network.
@@ -86,11 +87,16 @@ impl LearningRates {
     /// # Errors
     /// Where it cannot be read, is no such file, has two rates of one network, or one that is not positive.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = read_text(path).map_err(|error| {
-            Error::file(path, format!("cannot be read ({error})"), "check the path and its permissions")
-        })?;
+        let inside = path.join("rates.toml");
+        if path.is_dir() {
+            return Err(Error::file(path, "is a folder, not a file", format!("give {}", inside.display())));
+        }
+        let text = read_text(path, CHECK)?;
         let remedy = "give a rates.toml that `sparsewidth tune` wrote";
         let wrong = |problem: String| Error::file(path, problem, remedy);
+        if Kind::of(text.as_bytes()) == Some(Kind::Json) {
+            return Err(wrong("is text in JSON, no file of learning rates".into()));
+        }
         let read: Self = toml::from_str(&text)
             .map_err(|error| wrong(format!("is no file of learning rates: {}", error.to_string().trim_end())))?;
         for (index, rate) in read.rate.iter().enumerate() {

@@ -58,6 +58,9 @@ impl Record {
                     record.variance_error,
                     record.diagonal,
                     record.diagonal_error,
+                    record.mean_low,
+                    record.mean_high,
+                    record.median_corrected,
                 ];
                 let finite = errors
                     .iter()
@@ -104,7 +107,7 @@ pub struct DistanceRecord {
     pub weight_variance: f64,
     /// Reference kernel: `analytic` or `dense:N`.
     pub reference: String,
-    /// Number of pairs; 0 for formulas that take no inputs.
+    /// Number of pairs, random ones or all; 0 for formulas that take no inputs.
     pub pairs: usize,
     /// Initialisations where networks are sampled, masks per pair where masks are (for any pair); 0 where nothing is.
     pub samples: usize,
@@ -116,14 +119,16 @@ pub struct DistanceRecord {
     pub precision: String,
     /// Mean over pairs. An unbiased estimate: where it is far below its standard error it can come out negative.
     pub mean: f64,
-    /// Standard error of the mean as an estimate over all pairs of the data.
+    /// Standard error of the mean as an estimate over all pairs of the data, beside `mean_error_samples`; 0 where all were taken one by
+    /// one, none where they were taken together.
     pub mean_error_pairs: Option<f64>,
     /// Standard error of the mean on these very pairs, from the initialisations or the masks; a bound where nothing is sampled.
     pub mean_error_samples: Option<f64>,
     /// Median over pairs. Of sampled networks: of each pair's mean over few initialisations, which is biased downwards; none
     /// over all pairs.
     pub median: Option<f64>,
-    /// Lower end of the median's 95 % confidence interval over all pairs of the data, from the order statistics of these.
+    /// Lower end of the median's 95 % confidence interval over all pairs of the data: from the order statistics of these, and of sampled
+    /// networks from their law as well, around `median_corrected`.
     pub median_low: Option<f64>,
     /// Its upper end.
     pub median_high: Option<f64>,
@@ -163,9 +168,31 @@ pub struct DistanceRecord {
     /// The numbers, from 1, of layers of such networks that have no weight; none where every layer has some.
     #[serde(default)]
     pub empty_layers: Option<String>,
+    /// Lower end of the 95 % confidence interval of the mean on these very pairs, where networks are sampled and their draws tell it
+    /// ([`SamplingLaw`](crate::sampled::SamplingLaw)).
+    #[serde(default)]
+    pub mean_low: Option<f64>,
+    /// Its upper end.
+    #[serde(default)]
+    pub mean_high: Option<f64>,
+    /// `median` of sampled networks, freed of its bias.
+    #[serde(default)]
+    pub median_corrected: Option<f64>,
+    /// Number of pairs of different inputs that the data has; none for formulas that take no inputs, and in older records.
+    #[serde(default)]
+    pub pairs_of_data: Option<usize>,
+    /// The largest relative error of median and quartiles where those come from a histogram; none where they are exact.
+    #[serde(default)]
+    pub quantile_resolution: Option<f64>,
 }
 
 impl DistanceRecord {
+    /// Whether its pairs are a random sample of those of the data: not all of them, nor none.
+    pub fn samples_pairs(&self) -> bool {
+        let takes_all = matches!(self.method, DistanceMethod::SampledAll | DistanceMethod::MomentsAll);
+        self.pairs > 0 && !takes_all && self.pairs_of_data != Some(self.pairs)
+    }
+
     /// Whether the standard error over samples can be trusted. Networks of next to no weights have a distance of so long a
     /// tail that it is mostly found in draws not made: told by fewer than 1,000 weights expected in all draws, or a
     /// coefficient of variation between draws above 3.
@@ -176,9 +203,13 @@ impl DistanceRecord {
         }
         let Self { width, before, connectivity, .. } = *self;
         let network = SparseWidth { width, before, connectivity, even_connectivity: None };
-        let weights = network.weights(self.dimension) * self.samples as f64;
-        weights >= 1000.0 && error * (self.samples as f64).sqrt() <= 3.0 * self.mean
+        draws_tell_error(network.weights(self.dimension), self.samples, self.mean, error)
     }
+}
+
+/// See [`DistanceRecord::has_reliable_error`]; `weights` are those expected in a network.
+pub(super) fn draws_tell_error(weights: f64, samples: usize, mean: f64, error: f64) -> bool {
+    weights * samples as f64 >= 1000.0 && error * (samples as f64).sqrt() <= 3.0 * mean
 }
 
 impl TrainingRecord {

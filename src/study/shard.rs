@@ -45,7 +45,7 @@ impl FromStr for Shard {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let parts = text.split_once('/').map(|(number, count)| (number.parse(), count.parse()));
+        let parts = text.split_once('/').map(|(number, count)| (number.trim().parse(), count.trim().parse()));
         match parts {
             Some((Ok(number), Ok(count))) if (1..=count).contains(&number) => Ok(Self { number, count }),
             _ => Err(Error::value(

@@ -13,6 +13,7 @@ use crate::data::{DataSource, Normalisation};
 use crate::error::{Error, Result};
 use crate::masked::{Quadrature, Sampling};
 use crate::network::{Activation, LayerBefore, MaskFamily, WeightLaw};
+use crate::numbers;
 
 /// The largest width that a study takes.
 pub(super) const MAX_WIDTH: usize = 100_000_000;
@@ -189,15 +190,20 @@ impl SparseWidth {
 impl FromStr for SparseWidth {
     type Err = Error;
 
-    /// Reads `WIDTH:CONNECTIVITY`.
+    /// Reads `WIDTH:CONNECTIVITY`, numbers as [`numbers`] takes them.
     fn from_str(text: &str) -> Result<Self> {
-        let wrong = || Error::value("networks", text, "is not WIDTH:CONNECTIVITY", "write for instance 128:0.05");
-        let (width, connectivity) = text.split_once(':').ok_or_else(wrong)?;
-        let width: usize = width.trim().parse().map_err(|_| wrong())?;
+        let wrong = |part: &str| {
+            let problem = format!("is not WIDTH:CONNECTIVITY{part}");
+            Error::value("networks", text, problem, "write for instance 128:0.05, decimals with a point")
+        };
+        let (width, connectivity) = text.split_once(':').ok_or_else(|| wrong(""))?;
+        let width = numbers::listed_count(width).map_err(|error| wrong(&format!(" (its width {})", error.problem)))?;
         if width == 0 {
             return Err(Error::value("width", 0, "a network needs at least one hidden unit", "give a positive width"));
         }
-        let connectivity = Connectivity::new(connectivity.trim().parse().map_err(|_| wrong())?)?;
+        let share = numbers::listed_share(connectivity);
+        let share = share.map_err(|error| wrong(&format!(" (its connectivity {})", error.problem)))?;
+        let connectivity = Connectivity::new(share)?;
         at_most("width", width, MAX_WIDTH)?;
         Ok(Self { width, before: None, connectivity, even_connectivity: None })
     }
@@ -289,8 +295,10 @@ impl DistanceMethod {
 impl FromStr for DistanceMethod {
     type Err = Error;
 
+    /// Reads a name, in any case, with or without `-` and `_`.
     fn from_str(text: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|method| method.name() == text).ok_or_else(|| {
+        let plain = |name: &str| name.trim().to_lowercase().replace(['-', '_'], "");
+        Self::ALL.into_iter().find(|method| plain(method.name()) == plain(text)).ok_or_else(|| {
             let names: Vec<&str> = Self::ALL.iter().map(|method| method.name()).collect();
             Error::value("methods", text, "is no such method", format!("use some of {}", names.join(",")))
         })
@@ -310,10 +318,16 @@ pub enum Reference {
 impl FromStr for Reference {
     type Err = Error;
 
+    /// Reads `analytic` or `dense:WIDTH`, in any case.
     fn from_str(text: &str) -> Result<Self> {
-        match text.strip_prefix("dense:").map(str::parse) {
-            None if text == "analytic" => Ok(Self::Analytic),
+        let name = text.trim().to_lowercase();
+        match name.strip_prefix("dense:").map(numbers::count) {
+            None if name == "analytic" => Ok(Self::Analytic),
             Some(Ok(width)) if (1..=MAX_WIDTH).contains(&width) => Ok(Self::Dense(width)),
+            Some(Err(error)) => {
+                let problem = format!("is no reference kernel: its width {}", error.problem);
+                Err(Error::value("reference", text, problem, "use analytic, or dense:10000"))
+            }
             _ => Err(Error::value("reference", text, "is no reference kernel", "use analytic, or dense:10000")),
         }
     }
@@ -351,7 +365,7 @@ pub struct DistanceSpec {
     pub networks: Vec<SparseWidth>,
     /// The methods.
     pub methods: Vec<DistanceMethod>,
-    /// Random pairs of different inputs.
+    /// Random pairs of different inputs; where the data has no more pairs, each of these once.
     pub pairs: usize,
     /// Initialisations of sampled networks; more where that draws fewer than [`DistanceSpec::LEAST_WEIGHTS`] weights in all, but
     /// not over all pairs.

@@ -119,6 +119,17 @@ pub enum EvaluationSet {
     Validation(usize),
 }
 
+impl EvaluationSet {
+    /// Validation samples where no number is asked for, of `all` training samples of which `trained` are trained on: `usual` ones where
+    /// the data has so many; else all that are not trained on; or where these are less than a quarter of those that are, a quarter of
+    /// them.
+    pub fn usual_validation(usual: usize, all: usize, trained: usize) -> Self {
+        let trained = trained.min(all);
+        let (others, quarter) = (all - trained, trained / 4);
+        Self::Validation(if usual < trained.max(others + 1) { usual } else { others.max(quarter).max(1) })
+    }
+}
+
 /// Networks to train, each in several runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainingStudySpec {
@@ -307,5 +318,27 @@ pub fn heat_map_networks(
             Err(Error::value("networks", 0, "there is no width, last layer or activation", "give at least one of each"))
         }
         _ => Ok(networks),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn validation_samples_suit_the_data() {
+        for (usual, all, trained, count) in [
+            (10_000, 60_000, 2_048, 10_000),
+            (10_000, 60_000, 1_000_000, 10_000),
+            (512, 2_048, 2_048, 512),
+            (512, 2_048, 400, 512),
+            (10_000, 12_000, 2_048, 9_952),
+            (10_000, 2_100, 2_048, 512),
+            (10_000, 64, 2_048, 16),
+            (10_000, 3, 3, 1),
+        ] {
+            let found = EvaluationSet::usual_validation(usual, all, trained);
+            assert_eq!(found, EvaluationSet::Validation(count), "{all} {trained}");
+        }
     }
 }

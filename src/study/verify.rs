@@ -2,10 +2,8 @@
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ChiSquared, ContinuousCDF, Normal};
-use statrs::stats_tests::NaNPolicy;
-use statrs::stats_tests::ks_test::{KSOneSampleAlternativeMethod, ks_onesample};
 
+use super::checks::{Check, Quantity, Tests, skewness};
 use super::distance::error_of_mean;
 use crate::arccos::arc_cosine;
 use crate::connectivity::Connectivity;
@@ -28,60 +26,16 @@ pub struct VerifySpec {
     pub weights_per_row: Vec<f64>,
     /// Widths `n`.
     pub widths: Vec<usize>,
-    /// Random pairs of inputs per cell, which count alike.
+    /// Random pairs of inputs per cell, which count alike; where the data has no more pairs, each of these once.
     pub pairs: usize,
     /// The masks of the drawn networks and of the theory.
     pub mask: MaskFamily,
-    /// Initialisations per cell, at least 1,000: the statistics are to be normal.
+    /// Initialisations per cell, at least 1,000. Where the mean of so many is not near normal a cell is not tested ([`Check::is_tested`]).
     pub initialisations: usize,
     /// The relative error of the exact masked moments.
     pub tolerance: f64,
     /// The seed.
     pub seed: u64,
-}
-
-/// A prediction of Theorem 1 beside its estimate.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Check {
-    /// Theorem 1, mean over the pairs.
-    pub theory: f64,
-    /// From drawn networks: theory times the mean ratio of estimate to theory, over pairs and initialisations.
-    pub estimate: f64,
-    /// Its standard error, from the initialisations; the numerical error of the theory is at most a tenth of it.
-    pub standard_error: f64,
-}
-
-impl Check {
-    /// The deviation in standard errors, from a theory that is wrong by `factor` (1: as it is).
-    pub fn z(&self, factor: f64) -> f64 {
-        (self.estimate - factor * self.theory) / self.standard_error
-    }
-}
-
-/// What is checked in each cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Quantity {
-    /// `E[Theta] = K~_1 / d`.
-    Mean,
-    /// `Var[Theta] = (K~_2 - K~_1^2) / (d^2 n)`.
-    Variance,
-    /// `E[(Theta - Theta_inf)^2]`.
-    Distance,
-}
-
-impl Quantity {
-    /// All, in the order of [`Cell::checks`].
-    pub const ALL: [Self; 3] = [Self::Mean, Self::Variance, Self::Distance];
-
-    /// Its name, for tables and legends.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Mean => "mean",
-            Self::Variance => "variance",
-            Self::Distance => "distance",
-        }
-    }
 }
 
 /// One cell of the grid.
@@ -99,17 +53,6 @@ pub struct Cell {
     pub width: usize,
     /// The three checks.
     pub checks: [Check; 3],
-}
-
-/// The z scores of one quantity over all cells, which are independent of each other, as two p-values.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Tests {
-    /// The quantity.
-    pub quantity: Quantity,
-    /// The p-value of their sum of squares, which is chi-square under the theorem.
-    pub chi_square: f64,
-    /// The p-value of their distribution, standard normal under the theorem, by Kolmogorov and Smirnov.
-    pub kolmogorov_smirnov: f64,
 }
 
 /// Eq. (4) beside Theorem 1 at one number of weights per row and `n p = 8`: means over pairs.
@@ -174,6 +117,11 @@ const FIXED_COUNT_MASKS: usize = 4_000_000;
 /// What may be unknown of the theory, in standard errors of the estimate.
 const MOST_UNKNOWN: f64 = 0.1;
 
+/// Rows that hold an entry, over all initialisations, so that its share is known from the draws.
+const SEEN: f64 = 100.0;
+/// How often the squared norm of a mask an entry has to have to make most of the kernel's higher moments.
+const DOMINANT: f64 = 30.0;
+
 /// Pairs over which Eq. (4) is compared with Theorem 1.
 const PAPER_PAIRS: usize = 200;
 
@@ -201,16 +149,26 @@ impl VerifySpec {
         }
     }
 
-    /// Draws the networks of every cell, each from its own seed, and tests them.
+    /// Draws the networks of every cell, each from its own seed, tests them, and lays Eq. (4) beside the theorem.
     ///
     /// # Errors
-    /// Where a setting is out of range, data cannot be read or has no pair with a positive kernel, or the tolerance leaves a
-    /// prediction less well known than its estimate.
+    /// Where a setting is out of range, data cannot be read or has no pair with a positive kernel, the tolerance leaves a
+    /// prediction less well known than its estimate, or no cell can be tested.
     pub fn run(&self, progress: &(dyn Fn(f64) + Sync)) -> Result<VerifyReport> {
+        let cells = self.cells(progress)?;
+        let (tests, power) = (Tests::of(&cells, 1.0)?, Tests::of(&cells, VerifyReport::POWER_FACTOR)?);
+        let (spec, version) = (self.clone(), env!("CARGO_PKG_VERSION").into());
+        Ok(VerifyReport { spec, version, cells, tests, power, paper: self.paper_points()? })
+    }
+
+    /// Draws the networks of every cell, each from its own seed.
+    ///
+    /// # Errors
+    /// As of [`VerifySpec::run`], but for cells that cannot be tested.
+    pub fn cells(&self, progress: &(dyn Fn(f64) + Sync)) -> Result<Vec<Cell>> {
         self.check()?;
         let quadrature = Quadrature::new(self.tolerance)?;
         let mut cells = Vec::new();
-        let mut paper = Vec::new();
         for (place, (data, normalisation)) in self.data.iter().enumerate() {
             let inputs = data.inputs(self.seed)?;
             let values = inputs.normalised(*normalisation)?;
@@ -260,27 +218,41 @@ impl VerifySpec {
                             Prediction::new(pair, masked, *covariance, *width, *rows)
                         })
                         .collect::<Result<_>>()?;
-                    let checks = self.cell(&sampled, &predictions, (connectivity, *width), seed)?;
+                    let unseen = self.may_miss(&pairs, connectivity, *width);
+                    let checks = self.cell(&sampled, &predictions, (connectivity, *width), seed, unseen)?;
                     let (data, normalisation) = (data.clone(), *normalisation);
                     cells.push(Cell { data, normalisation, dimension: d, connectivity, width: *width, checks });
                 }
                 progress((place as f64 + (index + 1) as f64 / (rows.len() + 1) as f64) / self.data.len() as f64);
             }
-            if d >= 100 && self.mask == MaskFamily::Bernoulli {
-                let pairs = PairedInputs::random_pairs(values.nrows(), PAPER_PAIRS, self.seed)?;
-                let pairs: Vec<Pair> =
-                    pairs.iter().map(|(i, j)| Pair::new(values.row(*i), values.row(*j))).collect::<Result<_>>()?;
-                // Powers of two below d, and d.
-                let rows = (1..).map(|power| 2f64.powi(power)).take_while(|row| *row < d as f64).chain([d as f64]);
-                for row in rows {
-                    let connectivity = Connectivity::new((row / d as f64).min(1.0))?;
-                    let masked = self.masked_moments(&pairs, connectivity, Quadrature::new(1e-4)?, 10_000)?;
-                    paper.push(paper_point((data, *normalisation), &masked, d, connectivity));
-                }
+        }
+        Ok(cells)
+    }
+
+    /// Eq. (4) beside Theorem 1 over the weights per row, for inputs of dimension 100 and more.
+    fn paper_points(&self) -> Result<Vec<PaperPoint>> {
+        let mut paper = Vec::new();
+        if self.mask != MaskFamily::Bernoulli {
+            return Ok(paper);
+        }
+        for (data, normalisation) in &self.data {
+            let values = data.inputs(self.seed)?.normalised(*normalisation)?;
+            let d = values.ncols();
+            if d < 100 {
+                continue;
+            }
+            let pairs = PairedInputs::random_pairs(values.nrows(), PAPER_PAIRS, self.seed)?;
+            let pairs: Vec<Pair> =
+                pairs.iter().map(|(i, j)| Pair::new(values.row(*i), values.row(*j))).collect::<Result<_>>()?;
+            // Powers of two below d, and d.
+            let rows = (1..).map(|power| 2f64.powi(power)).take_while(|row| *row < d as f64).chain([d as f64]);
+            for row in rows {
+                let connectivity = Connectivity::new((row / d as f64).min(1.0))?;
+                let masked = self.masked_moments(&pairs, connectivity, Quadrature::new(1e-4)?, 10_000)?;
+                paper.push(paper_point((data, *normalisation), &masked, d, connectivity));
             }
         }
-        let (tests, power) = (tests(&cells, 1.0)?, tests(&cells, VerifyReport::POWER_FACTOR)?);
-        Ok(VerifyReport { spec: self.clone(), version: env!("CARGO_PKG_VERSION").into(), cells, tests, power, paper })
+        Ok(paper)
     }
 
     /// By the quadrature, or by so many masks of each pair's own where those are better.
@@ -344,6 +316,23 @@ impl VerifySpec {
         }
     }
 
+    /// Whether an entry of a pair that makes most of its kernel is kept by few rows over all initialisations. Then none may hold it, and the
+    /// draws look as if it did not exist.
+    fn may_miss(&self, pairs: &[Pair], connectivity: Connectivity, width: usize) -> bool {
+        let p = connectivity.get();
+        if p * width as f64 * self.initialisations as f64 >= SEEN {
+            return false;
+        }
+        pairs.iter().any(|pair| {
+            // A kernel is at most half of |(x + y)_s / 2|^2, for x and y of norm 1.
+            let gram = pair.gram();
+            let (over_x, over_y) = (0.5 / gram.a.sqrt(), 0.5 / gram.b.sqrt());
+            let largest = pair.x().iter().zip(pair.y()).map(|(x, y)| (x * over_x + y * over_y).powi(2));
+            let whole = pair.sum(|x, y| (x * over_x + y * over_y).powi(2));
+            largest.fold(0.0, f64::max) > DOMINANT * p * whole
+        })
+    }
+
     /// Each initialisation gives one number per quantity: the mean over pairs of its ratio to theory.
     fn cell(
         &self,
@@ -351,6 +340,7 @@ impl VerifySpec {
         predictions: &[Prediction],
         (connectivity, width): (Connectivity, usize),
         seed: u64,
+        unseen: bool,
     ) -> Result<[Check; 3]> {
         let law = LayerLaw {
             rows: width,
@@ -388,7 +378,9 @@ impl VerifySpec {
                     format!("beside a standard error of {standard_error:.1e} the theory is not known well enough");
                 return Err(Error::value("tolerance", found, problem, "give a smaller --tolerance"));
             }
-            Ok(Check { theory, estimate: theory * mean(&ratios), standard_error: theory * standard_error })
+            let skewness = skewness(&ratios) / (ratios.len() as f64).sqrt();
+            let skewness = if unseen { skewness.max(1.0) } else { skewness };
+            Ok(Check { theory, estimate: theory * mean(&ratios), standard_error: theory * standard_error, skewness })
         });
         checks.into_iter().collect::<Result<Vec<_>>>().map(|checks| [checks[0], checks[1], checks[2]])
     }
@@ -452,24 +444,6 @@ fn paper_point(
     }
 }
 
-fn tests(cells: &[Cell], factor: f64) -> Result<Vec<Tests>> {
-    let failure = |error: &dyn std::fmt::Display| Error::failure("testing the z scores", error);
-    Quantity::ALL
-        .into_iter()
-        .enumerate()
-        .map(|(place, quantity)| {
-            let scores: Vec<f64> = cells.iter().map(|cell| cell.checks[place].z(factor)).collect();
-            let chi_square = ChiSquared::new(scores.len() as f64).map_err(|error| failure(&error))?;
-            let sum = scores.iter().map(|z| z * z).sum();
-            let normal = Normal::standard();
-            let method = KSOneSampleAlternativeMethod::TwoSidedAsymptotic;
-            let (_, kolmogorov_smirnov) =
-                ks_onesample(scores, &normal, method, NaNPolicy::Error).map_err(|error| failure(&error))?;
-            Ok(Tests { quantity, chi_square: chi_square.sf(sum), kolmogorov_smirnov })
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests_of_the_tests {
     use super::*;
@@ -517,6 +491,57 @@ mod tests_of_the_tests {
             assert!(VerifyReport::rejected(&report.tests).is_empty(), "{mask:?}: {:?}", report.tests);
             assert!(!VerifyReport::rejected(&report.power).is_empty(), "{mask:?}: {:?}", report.power);
         }
+    }
+
+    fn grid(data: DataSource, row: f64, width: usize, pairs: usize, initialisations: usize, seed: u64) -> VerifySpec {
+        VerifySpec {
+            data: vec![(data, Normalisation::None)],
+            weights_per_row: vec![row],
+            widths: vec![width],
+            pairs,
+            mask: MaskFamily::Bernoulli,
+            initialisations,
+            tolerance: 1e-6,
+            seed,
+        }
+    }
+
+    /// The least settings that are allowed: a fifth of seeds rejected a true theorem for its skewness alone.
+    #[test]
+    fn cells_too_skewed_for_a_test_are_not_tested() {
+        let gaussian = || DataSource::Gaussian { dimension: 12, samples: 64 };
+        for seed in 0..20 {
+            match grid(gaussian(), 1.0, 1, 2, 1_000, seed).run(&|_| {}) {
+                // A false alarm in a million seeds.
+                Ok(report) => {
+                    assert!(VerifyReport::rejected(&report.tests).is_empty(), "seed {seed}: {:?}", report.tests)
+                }
+                Err(error) => {
+                    let text = error.to_string();
+                    assert!(text.contains("too skewed") && text.contains("times as many initialisations"), "{text}");
+                }
+            }
+        }
+        // Settings far from it are tested.
+        let report = grid(gaussian(), 4.0, 64, 8, 4_000, 1).run(&|_| {}).unwrap();
+        assert!(report.cells.iter().all(|cell| cell.checks.iter().all(Check::is_tested)), "{:?}", report.cells);
+    }
+
+    /// Of 1,000 inputs' entries one is ten thousand times the others, and one row of ten thousand holds it: mean and variance are made by
+    /// what most sets of draws do not hold at all.
+    #[test]
+    fn an_entry_that_the_draws_may_miss_is_not_tested() {
+        let mut values = DataSource::Gaussian { dimension: 3_000, samples: 8 }.inputs(1).unwrap().values;
+        values.column_mut(7).mapv_inplace(|value| 100.0 * (1.0 + value.abs()));
+        let pair = Pair::new(values.row(0), values.row(1)).unwrap();
+        let p = Connectivity::new(1.0 / 3_000.0).unwrap();
+        let spec = grid(DataSource::Gaussian { dimension: 3_000, samples: 8 }, 1.0, 1, 1, 1_000, 0);
+        assert!(spec.may_miss(std::slice::from_ref(&pair), p, 1));
+        // Wide enough, or without such an entry, it is seen.
+        assert!(!spec.may_miss(&[pair], p, 1_000));
+        values.column_mut(7).fill(1.0);
+        let plain = Pair::new(values.row(0), values.row(1)).unwrap();
+        assert!(!spec.may_miss(&[plain], p, 1));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //
 //     g++ -std=c++17 -O3 -fno-strict-aliasing -fPIC -shared -o libcuda.so tests/driver/driver.cpp
 //
-// The environment tells what it pretends: DRIVER_DEVICES, DRIVER_VERSION, DRIVER_MEMORY (bytes a device), DRIVER_REFUSES (PTX).
+// The environment tells what it pretends: DRIVER_DEVICES, DRIVER_VERSION, DRIVER_MEMORY (bytes a device), DRIVER_REFUSES (PTX),
+// DRIVER_POOLS (0: no memory pools).
 
 #include <cstdint>
 #include <cstdlib>
@@ -36,10 +37,6 @@ Status cuDriverGetVersion(int *version) {
     return SUCCESS;
 }
 Status cuInit(unsigned) { return devices() > 0 ? SUCCESS : NO_DEVICE; }
-Status cuGetErrorName(Status status, const char **text) {
-    *text = status == OUT_OF_MEMORY ? "OUT_OF_MEMORY" : "ERROR";
-    return SUCCESS;
-}
 Status cuGetErrorString(Status status, const char **text) {
     *text = status == INVALID_PTX ? "invalid PTX" : "an error of the host's driver";
     return SUCCESS;
@@ -59,7 +56,7 @@ Status cuDeviceGetName(char *name, int length, int device) {
 }
 Status cuDeviceGetAttribute(int *value, int attribute, int) {
     // Compute capability 9.0; memory pools.
-    *value = attribute == 75 ? 9 : attribute == 115 ? 1 : 0;
+    *value = attribute == 75 ? 9 : attribute == 115 ? (int)setting("DRIVER_POOLS", 1) : 0;
     return SUCCESS;
 }
 Status cuDevicePrimaryCtxRetain(uintptr_t *context, int device) {
@@ -105,6 +102,8 @@ Status cuMemFreeAsync(void *pointer, uintptr_t) {
     std::free(pointer);
     return SUCCESS;
 }
+Status cuMemAlloc_v2(void **pointer, std::size_t bytes) { return cuMemAllocAsync(pointer, bytes, 0); }
+Status cuMemFree_v2(void *pointer) { return cuMemFreeAsync(pointer, 0); }
 static bool inside(void *pointer, std::size_t bytes) {
     const std::lock_guard<std::mutex> guard(mutex);
     const auto found = allocations.find(pointer);
@@ -118,9 +117,6 @@ Status cuMemcpyHtoDAsync_v2(void *to, const void *from, std::size_t bytes, uintp
 }
 Status cuMemcpyDtoHAsync_v2(void *to, void *from, std::size_t bytes, uintptr_t) {
     return inside(from, bytes) ? (std::memcpy(to, from, bytes), SUCCESS) : INVALID_VALUE;
-}
-Status cuMemcpyDtoDAsync_v2(void *to, void *from, std::size_t bytes, uintptr_t) {
-    return inside(to, bytes) && inside(from, bytes) ? (std::memcpy(to, from, bytes), SUCCESS) : INVALID_VALUE;
 }
 Status cuModuleLoadData(std::string **module, const char *image) {
     if (setting("DRIVER_REFUSES", 0)) return INVALID_PTX;
@@ -143,11 +139,4 @@ Status cuLaunchKernel(const char *function, unsigned x, unsigned y, unsigned z, 
     return sparsewidth_run_kernel(function, x, y, arguments) ? SUCCESS : NOT_FOUND;
 }
 Status cuStreamSynchronize(uintptr_t) { return SUCCESS; }
-Status cuStreamWaitEvent(uintptr_t, uintptr_t, unsigned) { return SUCCESS; }
-Status cuEventCreate(uintptr_t *event, unsigned) {
-    *event = 1;
-    return SUCCESS;
-}
-Status cuEventRecord(uintptr_t, uintptr_t) { return SUCCESS; }
-Status cuEventDestroy_v2(uintptr_t) { return SUCCESS; }
 }

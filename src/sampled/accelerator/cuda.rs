@@ -1,5 +1,6 @@
 //! NVIDIA GPUs through cudarc, which loads the driver and NVRTC when they are asked for: the program builds and runs without.
 
+use std::ffi::{CString, c_char};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,9 +9,10 @@ use cudarc::driver::sys::{self as driver, CUmemPool_attribute, CUresult};
 use cudarc::driver::{
     CudaContext, CudaFunction, CudaSlice, CudaStream, DriverError, LaunchConfig, PushKernelArg, result,
 };
-use cudarc::nvrtc::{CompileError, CompileOptions, Ptx, compile_ptx_with_opts, sys as nvrtc};
+use cudarc::nvrtc::{Ptx, result as nvrtc, sys::nvrtcProgram};
 use sha2::{Digest, Sha256};
 
+use super::libraries::{Obstacle, check_driver, load_driver, load_nvrtc};
 use super::{Accelerator, Argument, Kernel, Trouble, Word};
 use crate::error::{Error, Result};
 
@@ -54,11 +56,11 @@ impl Cuda {
     /// # Errors
     /// Where there is no driver, no device, or no NVRTC, or no device can be used; the message tells which.
     pub fn all() -> Result<Vec<Self>> {
-        // SAFETY: loading the libraries runs their own initialisation only. Asked first, since calls panic without them.
-        if !unsafe { driver::is_culib_present() } {
-            let problem = "the NVIDIA driver (libcuda) is not installed here";
-            return Err(unavailable(problem, "install it"));
-        }
+        let unusable = |obstacle: Obstacle| {
+            let remedy = if obstacle == Obstacle::Absent { "install it" } else { "install it anew" };
+            unavailable(obstacle.problem("the NVIDIA driver (libcuda)"), remedy)
+        };
+        load_driver().map_err(unusable)?;
         let mut version = 0;
         // SAFETY: writes one number; needs no device.
         let told = unsafe { driver::cuDriverGetVersion(&raw mut version) }.result();
@@ -69,6 +71,7 @@ impl Cuda {
             let problem = format!("the NVIDIA driver is for CUDA {}.{}", version / 1000, version % 1000 / 10);
             return Err(unavailable(problem, "update it to 12.0 or later"));
         }
+        check_driver().map_err(unusable)?;
         let count = match result::init().and_then(|()| CudaContext::device_count()) {
             Ok(count) if count > 0 => count as usize,
             Ok(_) | Err(DriverError(CUresult::CUDA_ERROR_NO_DEVICE)) => {
@@ -121,37 +124,72 @@ impl Cuda {
         unsafe { context.disable_event_tracking() };
         let stream = context.default_stream();
         keep_freed_memory(&context).map_err(opening)?;
-        let name = context.name().map_err(opening)?;
+        let name = name(&context).map_err(opening)?;
         Ok(Self { name, stream, functions })
     }
+}
+
+/// The name of a device; cudarc's own panics where a driver ends it with no zero.
+fn name(context: &CudaContext) -> Result<String, DriverError> {
+    let mut name: [c_char; 128] = [0; 128];
+    // SAFETY: writes as many characters at most.
+    unsafe { driver::cuDeviceGetName(name.as_mut_ptr(), name.len() as i32, context.cu_device()) }.result()?;
+    Ok(text(&name))
+}
+
+/// Characters of C up to the first zero.
+fn text(characters: &[c_char]) -> String {
+    let bytes: Vec<u8> = characters.iter().map(|character| *character as u8).take_while(|byte| *byte != 0).collect();
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Compiles the kernels to PTX for a compute capability, or for the newest older one that NVRTC knows.
 ///
 /// # Errors
-/// Where NVRTC is missing or refuses.
+/// Where NVRTC is missing, cannot be used, or refuses.
 pub fn compile(capability: i32) -> Result<String> {
-    // SAFETY: as for the driver.
-    if !unsafe { nvrtc::is_culib_present() } {
-        let problem = "NVRTC (libnvrtc, of the CUDA toolkit), which compiles the kernels, is not installed here";
-        return Err(unavailable(problem, "install it (pip's nvidia-cuda-nvrtc-cu12 serves, on LD_LIBRARY_PATH)"));
-    }
+    load_nvrtc().map_err(|obstacle| {
+        let problem = obstacle.problem("NVRTC (libnvrtc, of the CUDA toolkit), which compiles the kernels,");
+        let again = if obstacle == Obstacle::Absent { "" } else { " anew" };
+        unavailable(problem, &format!("install it{again} (pip's nvidia-cuda-nvrtc-cu12 serves, on LD_LIBRARY_PATH)"))
+    })?;
     let older = PORTABLE.into_iter().filter(|portable| *portable < capability);
-    let mut refusal = String::new();
+    let mut refusals: Vec<String> = Vec::new();
     for capability in [capability].into_iter().chain(older) {
-        let options = CompileOptions {
-            name: Some("sampled.cu".into()),
-            options: vec![format!("--gpu-architecture=compute_{capability}")],
-            ..CompileOptions::default()
-        };
-        match compile_ptx_with_opts(SOURCE, options) {
-            Ok(ptx) => return Ok(ptx.to_src()),
-            Err(CompileError::CompileError { log, .. }) => refusal += &format!("{}; ", log.to_string_lossy().trim()),
-            Err(error) => refusal += &format!("{error}; "),
+        match compile_for(capability) {
+            Ok(ptx) => return Ok(ptx),
+            Err(problem) if refusals.contains(&problem) => {}
+            Err(problem) => refusals.push(problem),
         }
     }
-    let refusal = refusal.trim_end_matches("; ");
-    Err(unavailable(format!("NVRTC refuses the kernels: {refusal}"), "install another release of it"))
+    let problem = format!("NVRTC refuses the kernels: {}", refusals.join("; "));
+    Err(unavailable(problem, "install another release of it"))
+}
+
+/// A program of NVRTC's. That of cudarc panics where NVRTC has no log of a refusal, or cannot destroy it.
+struct Program(nvrtcProgram);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // SAFETY: created once, and not used after this. What cannot be destroyed stays.
+        let _ = unsafe { nvrtc::destroy_program(self.0) };
+    }
+}
+
+/// The PTX for a compute capability, or what NVRTC has against it.
+fn compile_for(capability: i32) -> Result<String, String> {
+    let said = |error: nvrtc::NvrtcError| format!("{:?}", error.0);
+    let source = CString::new(SOURCE).expect("a source has no zero");
+    let program = Program(nvrtc::create_program(&source, Some(c"sampled.cu")).map_err(said)?);
+    let options = [format!("--gpu-architecture=compute_{capability}")];
+    // SAFETY: the program is alive, as below; so is the source, which it may refer to.
+    if let Err(error) = unsafe { nvrtc::compile_program(program.0, &options) } {
+        // SAFETY: as above.
+        let log = unsafe { nvrtc::get_program_log(program.0) }.map(|log| text(&log)).unwrap_or_default();
+        return Err(if log.trim().is_empty() { said(error) } else { log.trim().into() });
+    }
+    // SAFETY: as above.
+    unsafe { nvrtc::get_ptx(program.0) }.map(|ptx| text(&ptx)).map_err(said)
 }
 
 /// Where compiled kernels are kept, by what they are compiled from and for; none where the user has no cache folder.
@@ -273,8 +311,7 @@ mod tests {
     /// Writes PTX for `ptxas` to `SPARSEWIDTH_PTX`, where that is set.
     #[test]
     fn nvrtc_compiles_the_kernels() {
-        // SAFETY: as above.
-        if !unsafe { nvrtc::is_culib_present() } {
+        if load_nvrtc().is_err() {
             assert!(compile(80).unwrap_err().to_string().contains("NVRTC"));
             // Past what the test runner keeps to itself.
             let _ = std::io::Write::write_all(&mut std::io::stderr(), b"SKIPPED: NVRTC is not installed here\n");
@@ -285,7 +322,6 @@ mod tests {
             assert!(ptx.contains(&format!(".target sm_{capability}")));
             assert!(Kernel::ALL.iter().all(|kernel| ptx.contains(&format!(".entry {}", kernel.name()))));
             if let Some(folder) = std::env::var_os("SPARSEWIDTH_PTX") {
-                let ptx = ptx.trim_end_matches('\0');
                 std::fs::write(Path::new(&folder).join(format!("sm_{capability}.ptx")), ptx).unwrap();
             }
         }

@@ -5,6 +5,8 @@ mod backend;
 pub mod cuda;
 #[cfg(all(test, feature = "host-kernels"))]
 mod host;
+#[cfg(feature = "cuda")]
+mod libraries;
 #[cfg(test)]
 mod tests;
 
