@@ -100,11 +100,9 @@ pub fn read_records(folder: &Path) -> Result<Vec<Record>> {
     for (number, line) in (1..).zip(text.lines()) {
         let record: Record =
             serde_json::from_str(line).map_err(|error| wrong(number, format!("is corrupt ({error})")))?;
-        if let Some((first, place)) = known.get(&record.task()) {
-            if records[*place] == record {
-                continue;
-            }
-            return Err(wrong(number, format!("has another record of {} than line {first}", record.task())));
+        let same_task = known.get(&record.task());
+        if same_task.is_some_and(|(_, place)| records[*place] == record) {
+            continue;
         }
         let mut is_new = true;
         for (first, place) in &of_study {
@@ -112,6 +110,9 @@ pub fn read_records(folder: &Path) -> Result<Vec<Record>> {
                 return Err(wrong(number, format!("is of another study than line {first}: {difference}")));
             }
             is_new &= !record.is_alike(&records[*place]);
+        }
+        if let Some((first, _)) = same_task {
+            return Err(wrong(number, format!("has another record of {} than line {first}", record.task())));
         }
         if is_new {
             of_study.push((number, records.len()));
