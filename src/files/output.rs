@@ -140,7 +140,9 @@ impl OutputFolder {
     }
 }
 
+/// The checksum of a file, without the byte-order mark that an editor may have put before it.
 fn checksum(bytes: &[u8]) -> String {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
