@@ -6,7 +6,7 @@ use std::path::Path;
 
 use program::{done, read, refused};
 
-/// The files of a folder and of those in it, but for the journal, whose order is that of the work.
+/// The files of a folder and of those in it, but for the journal and the list of what was written, whose order is that of the work.
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -14,7 +14,7 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
         let name = entry.file_name().into_string().unwrap();
         if entry.path().is_dir() {
             found.extend(files(&entry.path()).into_iter().map(|(inner, bytes)| (format!("{name}/{inner}"), bytes)));
-        } else if name != "journal.jsonl" {
+        } else if !["journal.jsonl", ".sparsewidth-written.jsonl"].contains(&name.as_str()) {
             found.push((name, std::fs::read(entry.path()).unwrap()));
         }
     }

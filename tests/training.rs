@@ -1,6 +1,8 @@
 //! The paper's experiment with perceptrons on the embedded MNIST images, with fixed seeds.
 
 use sparsewidth::data::DataSource;
+use sparsewidth::files::OutputFolder;
+use sparsewidth::report::{accuracy_chart, read_records, training_table, write_records};
 use sparsewidth::sampled::Device;
 use sparsewidth::statistics::mean;
 use sparsewidth::study::{Record, StudySpec, TrainingStudySpec, paper_networks};
@@ -22,7 +24,7 @@ fn trained_accuracies_are_those_of_the_paper() {
             assert!(!run.diverged && run.training_loss.is_some());
             assert!(run.best_accuracy >= run.final_accuracy);
         }
-        mean(&of_width.map(|run| run.best_accuracy).collect::<Vec<_>>())
+        mean(&of_width.map(|run| run.best_accuracy.unwrap()).collect::<Vec<_>>())
     });
     println!("{widths:?} {accuracies:?}");
     let [dense, at_128, at_216, at_512, at_635] = accuracies;
@@ -42,9 +44,27 @@ fn a_rate_100_times_too_large_is_recorded_as_diverged() {
     networks[0].learning_rate *= 100.0;
     let mut training = TrainingStudySpec::paper(networks, 1);
     training.epochs = 30;
-    let study = StudySpec { data: DataSource::Embedded, seed: 0, distance: None, training: Some(training) };
+    let study = StudySpec { data: DataSource::Embedded, seed: 0, distance: None, training: Some(training.clone()) };
     let records = study.run(None, &Device::CPU, &|_| {}).unwrap();
     let run = records[0].training().unwrap();
     assert!(run.diverged && run.training_loss.is_none());
     assert!(run.curve.test_loss.len() < 30, "a run ends where it diverges");
+    // Outputs that are not numbers score nothing: the epochs before them do.
+    let best = run.curve.test_accuracy.iter().copied().reduce(f32::max);
+    assert_eq!(run.best_accuracy.map(|accuracy| accuracy as f32), best);
+    assert!(run.final_accuracy.is_none() && run.best_epoch.is_none_or(|epoch| epoch <= run.curve.test_loss.len()));
+    // At once, there is nothing to score; it neither enters a mean nor gets a point.
+    training.networks[0].learning_rate *= 1e30;
+    let study = StudySpec { data: DataSource::Embedded, seed: 0, distance: None, training: Some(training) };
+    let at_once = study.run(None, &Device::CPU, &|_| {}).unwrap();
+    let run = at_once[0].training().unwrap();
+    assert!(run.diverged && run.curve.is_empty());
+    assert_eq!((run.best_accuracy, run.best_epoch, run.final_accuracy), (None, None, None));
+    let folder = tempfile::tempdir().unwrap();
+    write_records(&OutputFolder::new(folder.path(), "test", &[]).unwrap(), &at_once).unwrap();
+    assert_eq!(read_records(folder.path()).unwrap(), at_once);
+    let table = std::fs::read_to_string(folder.path().join("training.csv")).unwrap();
+    assert!(table.contains(",cpu,f32,,,,,true"), "{table}");
+    assert!(training_table(&at_once).to_string().contains("|             - |"), "{}", training_table(&at_once));
+    assert!(accuracy_chart(&at_once).is_none());
 }

@@ -204,7 +204,6 @@ fn npy_files() {
     refused(&["data", "--data", &cases[0].1], &["nan.npy", "NaN"]);
     let one = files.npy("one.npy", &array![1.0, 2.0]);
     refused(&["distance", "--data", &one], &["1 input(s)", "at least two"]);
-    refused(&["distance", "--data", &good, "--normalisation", "global"], &["global", "use pixel or none"]);
     refused(&["train", "--data", &good, "--widths", "8"], &["good.npy", "labels"]);
     refused(&["figure", "--data", "gaussian:10"], &["gaussian:10", "labels"]);
 }
@@ -275,11 +274,6 @@ fn numbers() {
     refused(&["distance", "--data", "gaussian:5,1"], &["gaussian:5,1", "samples at least 2"]);
     refused(&["distance", "--data", ""], &["names no data", "gaussian:D"]);
     refused(&["distance", "--data", "Cargo.toml"], &["Cargo.toml", "no folder, and no .npy file"]);
-    // Told before 2 GB of them are drawn.
-    let many = "gaussian:1000,200000";
-    refused(&["distance", "--data", many, "--normalisation", "global", "--widths", "8"], &["pixel or none"]);
-    refused(&["optimum", "--data", many, "--normalisation", "global"], &["pixel or none"]);
-    refused(&["verify", "--data", many, "--normalisation", "global"], &["pixel or none"]);
     refused(&["distance", "--normalisation", "unit"], &["unit", "pixel"]);
     refused(&["distance", "--seed", "x"], &["--seed"]);
     refused(&["distance", "--widths", "8,8"], &["networks = 8:1", "given twice"]);
@@ -429,7 +423,7 @@ fn folders_and_journals() {
     // What is refused leaves no journal behind that would refuse the corrected command.
     let study = files.path("corrected");
     refused(&["train", "--widths", "8", "--learning-rate", "nan", "--out", &study], &["learning_rate = NaN"]);
-    refused(&[&quick[..], &["--normalisation", "global", "--out", &study]].concat(), &["use pixel or none"]);
+    refused(&[&quick[..], &["--initialisations", "0", "--out", &study]].concat(), &["initialisations = 0"]);
     assert!(!Path::new(&study).exists());
     std::fs::write(&journal, "my own notes, without a newline").unwrap();
     with_out(&out, "1", &["journal.jsonl", "line 1", "corrupt"]);

@@ -9,6 +9,8 @@
 #SBATCH --cpus-per-task=2
 #SBATCH --time=04:00:00
 #SBATCH --requeue
+# A job that starts again goes on in the log that it has.
+#SBATCH --open-mode=append
 set -euo pipefail
 
 : "${SLURM_ARRAY_TASK_ID:?submit it as an array, with sbatch --array=1-N}"

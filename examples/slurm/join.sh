@@ -8,6 +8,8 @@
 #SBATCH --job-name=sparsewidth-join
 #SBATCH --cpus-per-task=1
 #SBATCH --time=00:30:00
+# A job that starts again goes on in the log that it has.
+#SBATCH --open-mode=append
 set -euo pipefail
 
 # Joined already, where this job was cut off and is submitted again.

@@ -6,6 +6,7 @@ use std::hint::black_box;
 
 use libfuzzer_sys::fuzz_target;
 use sparsewidth::data::Normalisation;
+use sparsewidth::files::OutputFolder;
 use sparsewidth::report::{
     Chart, Picture, RECORDS, Statistic, accuracy_chart, curves_chart, diagonal_table, distance_chart, distance_table,
     parts_chart, parts_table, read_records, summary, training_table, widen_chart, widen_distance_chart, widen_summary,
@@ -19,8 +20,13 @@ fuzz_target!(|bytes: &[u8]| {
         Ok(records) => records,
         Err(error) => return assert_refusal(&error, &path),
     };
-    write_records(folder(), &records).expect("records that were read can be written");
-    assert_eq!(read_records(folder()).expect("what was written can be read"), records);
+    let written = folder().join("written");
+    if written.exists() {
+        std::fs::remove_dir_all(&written).expect("an old folder to remove");
+    }
+    let output = OutputFolder::new(&written, "fuzz", &[]).expect("no names");
+    write_records(&output, &records).expect("records that were read can be written");
+    assert_eq!(read_records(&written).expect("what was written can be read"), records);
 
     let mut text = summary(&records, "", 0) + &widen_summary(&records, 0) + &training_table(&records).to_string();
     draw(accuracy_chart(&records));

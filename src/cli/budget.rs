@@ -6,12 +6,11 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use sparsewidth::Result;
 use sparsewidth::budget::{Architecture, Positions, Rule, masks_npz};
-use sparsewidth::files::{make_folder, write_atomically};
 use sparsewidth::numbers::whole;
-use sparsewidth::report::{budget_chart, budget_table, write_chart};
+use sparsewidth::report::{budget_chart, budget_table, empty_layers, write_chart};
 
 use super::Common;
-use super::output::{json_lines, print};
+use super::output::{json_lines, print, report_folder};
 use super::values::{architecture, path};
 
 #[derive(Args)]
@@ -72,10 +71,10 @@ pub fn run(args: BudgetArgs, common: &Common) -> Result<()> {
     if let Some(folder) = &args.out {
         // What is too large for masks is refused before there is a folder.
         let masks = args.masks.then(|| masks_npz(&network.layers, &kept, positions, common.seed)).transpose()?;
-        make_folder(folder)?;
-        write_chart(folder, "budget", &budget_chart(&network, &args.rule.to_string(), &kept))?;
+        let folder = report_folder(folder, "budget", &["budget"], if args.masks { &["masks.npz"] } else { &[] })?;
+        write_chart(&folder, "budget", &budget_chart(&network, &args.rule.to_string(), &kept))?;
         if let Some(masks) = masks {
-            write_atomically(&folder.join("masks.npz"), &masks)?;
+            folder.write("masks.npz", &masks)?;
         }
     }
     if common.json {
@@ -92,6 +91,9 @@ pub fn run(args: BudgetArgs, common: &Common) -> Result<()> {
         print(&json_lines(&layers)?)?;
     }
     common.say(&budget_table(&network, &kept).to_string())?;
+    if let Some(empty) = empty_layers(&network, &kept) {
+        common.say(&format!("\n{empty}\n"))?;
+    }
     let left = args.weights - kept.iter().sum::<u64>();
     if left > 0 {
         common.note(&format!("{left} weights of the budget fill no whole kernel and are left out."));

@@ -1,20 +1,23 @@
 //! `sparsewidth distance`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sparsewidth::Result;
 use sparsewidth::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS};
 use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::{CLASSES, DataSource, Normalisation};
+use sparsewidth::files::OutputFolder;
 use sparsewidth::numbers::{count, listed_count};
 use sparsewidth::report::{
-    Statistic, diagonal_table, distance_chart, distance_table, distance_words, parts_chart, parts_table, write_chart,
+    Statistic, assumptions, diagonal_table, distance_chart, distance_table, distance_words, parts_chart, parts_table,
+    write_chart,
 };
 use sparsewidth::study::{DistanceMethod, DistanceSpec, SparseWidth, StudySpec};
 
 use super::Common;
 use super::options::{DataOption, NormalisationOption, SamplingOptions, default_widths};
+use super::output::study_folder;
 use super::values::path;
 
 #[derive(Args)]
@@ -74,7 +77,8 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
     refuse_idle(&spec, common)?;
     let normalisations = spec.normalisations.clone();
     let study = StudySpec { data, seed: common.seed, distance: Some(spec), training: None };
-    let Some(records) = common.run_study(&study, args.out.as_deref())? else { return Ok(()) };
+    let out = args.out.as_deref().map(|path| folder(path, &normalisations)).transpose()?;
+    let Some(records) = common.run_study(&study, out.as_ref())? else { return Ok(()) };
     for normalisation in normalisations {
         for statistic in [Statistic::Mean, Statistic::Median] {
             let table = distance_table(&records, normalisation, statistic);
@@ -84,14 +88,18 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
             let words = distance_words(&records, normalisation, statistic);
             let name = statistic.name();
             common.say(&format!("Distance, {name} over pairs, {}\n\n{table}\n{words}\n\n", normalisation.title()))?;
-            if let (Some(folder), Some(chart)) = (&args.out, distance_chart(&records, normalisation, statistic)) {
+            if let (Some(folder), Some(chart)) = (&out, distance_chart(&records, normalisation, statistic)) {
                 let name = format!("distance-{}-{}", normalisation.name(), statistic.name());
                 write_chart(folder, &name, &chart)?;
-            } else if args.out.is_some() {
+            } else if out.is_some() {
                 common.note("No picture: several networks have one width, so width alone does not tell them apart.");
             }
         }
-        if let (Some(folder), Some(chart)) = (&args.out, parts_chart(&records, normalisation)) {
+        let said = assumptions(&records, normalisation);
+        if !said.is_empty() {
+            common.say(&said)?;
+        }
+        if let (Some(folder), Some(chart)) = (&out, parts_chart(&records, normalisation)) {
             write_chart(folder, &format!("distance-{}-parts", normalisation.name()), &chart)?;
         }
         for (title, table) in [
@@ -104,6 +112,15 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The folder of such a study, with the pictures that it can draw.
+fn folder(path: &Path, normalisations: &[Normalisation]) -> Result<OutputFolder> {
+    let of = |normalisation: &Normalisation| {
+        ["mean", "median", "parts"].map(|picture| format!("distance-{}-{picture}", normalisation.name()))
+    };
+    let pictures: Vec<String> = normalisations.iter().flat_map(of).collect();
+    study_folder(path, "distance", &pictures.iter().map(String::as_str).collect::<Vec<_>>(), &[])
 }
 
 /// Refuses options that were given and that none of the methods heeds.

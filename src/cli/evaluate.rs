@@ -25,7 +25,8 @@ pub struct EvaluateArgs {
 struct Evaluated {
     weights: usize,
     test_samples: usize,
-    test_accuracy: f64,
+    /// None where an output is not finite: there is no largest one then.
+    test_accuracy: Option<f64>,
     test_loss: Option<f64>,
 }
 
@@ -34,16 +35,16 @@ pub fn run(args: EvaluateArgs, common: &Common) -> Result<()> {
     let test = args.data.data.labelled()?.test;
     let found = checkpoint.evaluate(&test)?;
     let weights = checkpoint.network.weights();
+    let finite = found.loss.is_finite();
     if common.json {
-        // A loss that is not finite has no number in JSON.
-        let test_loss = Some(found.loss).filter(|loss| loss.is_finite());
-        let line = Evaluated { weights, test_samples: test.len(), test_accuracy: found.accuracy, test_loss };
+        let (test_accuracy, test_loss) = (finite.then_some(found.accuracy), finite.then_some(found.loss));
+        let line = Evaluated { weights, test_samples: test.len(), test_accuracy, test_loss };
         print(&json_lines(&[line])?)?;
     }
-    common.say(&format!(
-        "{weights} weights, {} test samples: accuracy {:.4}, loss {:.4}\n",
-        test.len(),
-        found.accuracy,
-        found.loss
-    ))
+    let found = if finite {
+        format!("accuracy {:.4}, loss {:.4}", found.accuracy, found.loss)
+    } else {
+        "its loss is not finite, so it has no accuracy: the run diverged".into()
+    };
+    common.say(&format!("{weights} weights, {} test samples: {found}\n", test.len()))
 }

@@ -6,10 +6,11 @@ use clap::{Args, ValueEnum};
 use sparsewidth::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS, paper_learning_rate};
 use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::{CLASSES, Normalisation};
-use sparsewidth::files::{make_folder, write_atomically};
+use sparsewidth::files::{OutputFolder, make_folder};
 use sparsewidth::numbers::count;
 use sparsewidth::report::{
-    Statistic, accuracy_chart, curves_chart, distance_chart, parts_chart, read_records, summary, write_chart,
+    RECORDS, Statistic, accuracy_chart, chart_files, curves_chart, distance_chart, parts_chart, read_records, summary,
+    write_chart,
 };
 use sparsewidth::study::{
     DistanceMethod, DistanceSpec, Family, LearningRates, Record, Reference, SparseWidth, StudySpec, TrainedNetwork,
@@ -20,9 +21,13 @@ use sparsewidth::{Error, Result};
 use super::Common;
 use super::distance::distance_spec;
 use super::options::{ImagesOption, NormalisationOption, SamplingOptions, default_widths};
-use super::output::{json_lines, print};
+use super::output::{json_lines, print, study_folder};
 use super::train::{PAPER_DIMENSION, TrainingOptions};
 use super::values::path;
+
+/// By which name its files are listed.
+const WRITER: &str = "figure";
+const SUMMARY: &str = "summary.md";
 
 /// Runs per network in the quick protocol and in the paper's.
 const QUICK_RUNS: usize = 5;
@@ -102,13 +107,18 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
         }
         let records = read_records(from)?;
         let folder = args.out.as_deref().unwrap_or(from);
-        make_folder(folder)?;
+        refuse_searches(from, &records)?;
+        let folder = OutputFolder::new(folder, WRITER, &report_files())?;
+        make_folder(folder.path())?;
         if common.json {
             print(&json_lines(&records)?)?;
         }
-        return draw(folder, &records, common);
+        return draw(&folder, &records, common);
     }
+    let pictures = picture_names();
+    let pictures: Vec<&str> = pictures.iter().map(String::as_str).collect();
     let folder = args.out.clone().unwrap_or_else(|| "figure".into());
+    let folder = study_folder(&folder, WRITER, &pictures, &[SUMMARY])?;
     let (dimension, images) = args.data.sizes()?;
     let data = args.data.data;
     let weights = (dimension + CLASSES) * PAPER_BASE_WIDTH;
@@ -158,6 +168,33 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     draw(&folder, &records, common)
 }
 
+/// The pictures that can be drawn.
+fn picture_names() -> Vec<String> {
+    let mut names = vec!["accuracy".to_string(), "curves".into()];
+    for suffix in ["", "-pixel", "-global", "-none"] {
+        names.extend(["", "-parts", "-median"].map(|kind| format!("distance{suffix}{kind}")));
+    }
+    names
+}
+
+/// The files of pictures and summary.
+fn report_files() -> Vec<String> {
+    let names = picture_names();
+    let mut files = chart_files(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    files.push(SUMMARY.into());
+    files
+}
+
+/// Refuses the records of a search for learning rates: its runs, at many rates, are evaluated on validation samples.
+fn refuse_searches(folder: &Path, records: &[Record]) -> Result<()> {
+    if !records.iter().filter_map(Record::training).any(|run| run.validation) {
+        return Ok(());
+    }
+    let problem =
+        "holds the runs of a search for learning rates, evaluated on validation samples: a figure is of test samples";
+    Err(Error::file(&folder.join(RECORDS), problem, "give the output folder of a figure"))
+}
+
 /// Networks of other widths than the paper's, each of the rate 1: the sparse family, and the wider dense ones where they are asked for.
 fn trained_networks(networks: &[SparseWidth], dense_family: bool) -> Vec<TrainedNetwork> {
     let sparse = networks.iter().map(|network| (Family::Sparse, network.width, network.connectivity));
@@ -167,7 +204,7 @@ fn trained_networks(networks: &[SparseWidth], dense_family: bool) -> Vec<Trained
 }
 
 /// Draws all pictures and the summary from records. The first normalisation, that of the training, has the plain names.
-fn draw(folder: &Path, records: &[Record], common: &Common) -> Result<()> {
+fn draw(folder: &OutputFolder, records: &[Record], common: &Common) -> Result<()> {
     let mut drawn = Vec::new();
     let mut draw = |name: String, chart: Option<_>| -> Result<()> {
         if let Some(chart) = chart {
@@ -194,12 +231,12 @@ fn draw(folder: &Path, records: &[Record], common: &Common) -> Result<()> {
         Record::Training(run) => run.seed,
     });
     let text = summary(records, &left_out, seed);
-    write_atomically(&folder.join("summary.md"), text.as_bytes())?;
+    folder.write(SUMMARY, text.as_bytes())?;
     common.say(&text)?;
     if !left_out.is_empty() {
         common.note(&format!("Left out: {left_out}"));
     }
-    common.note(&format!("{}: {} (.svg, .png), summary.md", folder.display(), drawn.join(", ")));
+    common.note(&format!("{}: {} (.svg, .png), summary.md", folder.path().display(), drawn.join(", ")));
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use sparsewidth::{Error, Result};
 
 use super::Common;
 use super::options::{ActivationOption, ImagesOption, LawOption, MaskOption, NormalisationOption};
+use super::output::study_folder;
 use super::values::path;
 
 /// The width whose dense network sets the paper's budget for its heat map: 3,970 weights on MNIST.
@@ -101,17 +102,20 @@ pub fn run(args: HeatmapArgs, common: &Common) -> Result<()> {
         ..TrainingStudySpec::heat_map(networks, args.runs)
     };
     let study = StudySpec { data, seed: common.seed, distance: None, training: Some(training) };
-    let Some(records) = common.run_study(&study, Some(&args.out))? else { return Ok(()) };
+    let out = study_folder(&args.out, "heatmap", &["heatmap-relu", "heatmap-linear"], &[])?;
+    let Some(records) = common.run_study(&study, Some(&out))? else { return Ok(()) };
     for activation in activations {
         let map = heat_map(&records, activation, weights, &widths, &args.last)
             .ok_or_else(|| Error::failure("drawing the heat map", "no record of it"))?;
         let name = format!("heatmap-{}", activation.name());
-        write_chart(&args.out, &name, &map)?;
+        write_chart(&out, &name, &map)?;
         if let Some((row, column, accuracy)) = map.best() {
             let column = map.columns[column].replace('\n', ", width ");
             let row = &map.rows[row];
             common
                 .say(&format!("{name}: best {accuracy:.2} % at overall connectivity {column}, last layer {row}\n"))?;
+        } else {
+            common.say(&format!("{name}: every run diverged before the end of its first epoch\n"))?;
         }
     }
     common.note(&format!("{}: pictures (.svg, .png), training.csv, curves.csv", args.out.display()));

@@ -130,6 +130,11 @@ pub fn run(args: KernelArgs, common: &Common) -> Result<()> {
     let record = |index: usize| kernel_record(&args, (&x, &y), index, connectivity, methods);
     let records: Vec<KernelRecord> = (0..x.nrows()).into_par_iter().map(record).collect::<Result<_>>()?;
     bar.finish_and_clear();
+    if args.method == MethodOption::Paper {
+        let squares = x.iter().chain(&y).map(|value| value * value).sum::<f64>() / (x.len() + y.len()) as f64;
+        let d = x.ncols();
+        common.note(&format!("Eq. (4) assumes |x|^2 = d = {d}; of these rows |x|^2 / d is {squares:.3e} on average."));
+    }
     print(&json_lines(&records)?)
 }
 

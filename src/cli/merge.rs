@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sparsewidth::report::{RECORDS, write_records};
+use sparsewidth::files::{MERGE, OutputFolder};
+use sparsewidth::report::{RECORD_FILES, RECORDS, write_records};
 use sparsewidth::study::merge;
 use sparsewidth::{Error, Result};
 
@@ -28,9 +29,12 @@ pub fn run(args: MergeArgs, common: &Common) -> Result<()> {
     if records.exists() {
         return Err(Error::file(&records, "exists already", "give a new folder with --out"));
     }
+    let names: Vec<String> = RECORD_FILES.iter().map(|name| name.to_string()).collect();
+    let out = OutputFolder::new(&args.out, MERGE, &names)?;
     let merged = merge(&args.folders, &args.out)?;
+    merged.remarks.iter().for_each(|remark| common.note(remark));
     if let Some(records) = &merged.records {
-        write_records(&args.out, records)?;
+        write_records(&out, records)?;
         if common.json {
             print(&json_lines(records)?)?;
         }

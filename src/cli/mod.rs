@@ -6,7 +6,9 @@ mod distance;
 mod evaluate;
 mod figure;
 mod heatmap;
+mod interrupt;
 mod kernel;
+mod log;
 mod merge;
 mod optimum;
 mod options;
@@ -116,7 +118,8 @@ struct Common {
     /// Seed of everything random: the same seed gives the same records, bit for bit on one kind of processor
     #[arg(long, global = true, default_value_t = 0, value_name = "N", value_parser = whole)]
     seed: u64,
-    /// Threads to use [default: one per core]; results do not depend on it
+    /// Threads to use, four per core at most [default: RAYON_NUM_THREADS where it is set, otherwise one for each core that the program
+    /// may use, by its affinity and the CPU quota of its control group]; results do not depend on it
     #[arg(long, global = true, value_name = "N", value_parser = count)]
     threads: Option<usize>,
     /// Device for sampled kernels over all pairs: NVIDIA GPUs where there are any (auto), or one of the two for sure; all else is
@@ -182,6 +185,24 @@ impl Common {
     }
 }
 
+/// The most threads per core: more only wait for each other, thousands for most of a minute.
+const THREADS_PER_CORE: usize = 4;
+
+impl Common {
+    /// Starts the threads that are asked for, by the option or by the environment, but not more than are of use.
+    fn start_threads(&self) -> Result<()> {
+        let by_environment = || std::env::var("RAYON_NUM_THREADS").ok()?.parse().ok().filter(|threads| *threads > 0);
+        let Some(asked) = self.threads.or_else(by_environment) else { return Ok(()) };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = asked.min(THREADS_PER_CORE * cores);
+        if threads < asked {
+            self.note(&format!("{threads} threads instead of {asked}: the program may use {cores} cores here."));
+        }
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.build_global().map_err(|error| Error::failure("starting threads", error))
+    }
+}
+
 /// The program as clap knows it: in the help of a command, only what it has use for.
 fn program() -> clap::Command {
     let program = Cli::command();
@@ -244,9 +265,8 @@ pub fn run(cli: Cli) -> Result<()> {
                 "give a number in that range, or leave it out",
             ));
         }
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-        pool.build_global().map_err(|error| Error::failure("starting threads", error))?;
     }
+    common.start_threads()?;
     match cli.command {
         Command::Figure(args) => figure::run(args, &common),
         Command::Kernel(args) => kernel::run(args, &common),

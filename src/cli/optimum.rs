@@ -6,15 +6,14 @@ use clap::Args;
 use sparsewidth::Result;
 use sparsewidth::budget::PAPER_BASE_WIDTH;
 use sparsewidth::data::{CLASSES, DataSource, Normalisation};
-use sparsewidth::files::{make_writable_folder, write_atomically};
 use sparsewidth::numbers::{count, share};
-use sparsewidth::report::{optimum_chart, optimum_note, optimum_table, write_chart};
+use sparsewidth::report::{optimum_assumptions, optimum_chart, optimum_note, optimum_table, write_chart};
 use sparsewidth::study::OptimumSpec;
 
 use super::Common;
 use super::distance::dimension;
 use super::options::{DataOption, NormalisationOption};
-use super::output::{json_lines, print};
+use super::output::{json_lines, print, report_folder};
 use super::values::path;
 
 #[derive(Args)]
@@ -65,9 +64,8 @@ pub fn run(args: OptimumArgs, common: &Common) -> Result<()> {
         seed: common.seed,
     };
     spec.check()?;
-    if let Some(folder) = &args.out {
-        make_writable_folder(folder)?;
-    }
+    let out =
+        args.out.as_deref().map(|path| report_folder(path, "optimum", &["optimum"], &["optimum.json"])).transpose()?;
     let bar = common.bar(1);
     let report = spec.run(&|done, expected| {
         bar.set_length(expected.max(done + 1) as u64);
@@ -75,14 +73,18 @@ pub fn run(args: OptimumArgs, common: &Common) -> Result<()> {
     })?;
     bar.finish_and_clear();
     let json = json_lines(std::slice::from_ref(&report))?;
-    if let Some(folder) = &args.out {
+    if let Some(folder) = &out {
         write_chart(folder, "optimum", &optimum_chart(&report))?;
-        write_atomically(&folder.join("optimum.json"), json.as_bytes())?;
+        folder.write("optimum.json", json.as_bytes())?;
     }
     if common.json {
         print(&json)?;
     }
     common.say(&optimum_table(&report).to_string())?;
+    let said = optimum_assumptions(&report);
+    if !said.is_empty() {
+        common.say(&format!("\n{said}"))?;
+    }
     if let Some(note) = optimum_note(&report) {
         common.note(&note);
     }

@@ -17,7 +17,7 @@ use super::values::source;
 pub enum NormalisationOption {
     /// (x - mean) / stdev for each pixel, 0 where it never varies
     Pixel,
-    /// (x/255 - 0.1307) / 0.3081, for MNIST
+    /// one mean and standard deviation for all entries: MNIST's published ones, (x/255 - 0.1307) / 0.3081; the set's own for other data
     Global,
     /// as they are
     None,

@@ -1,17 +1,20 @@
 //! Where results go: standard output, standard error, a progress bar.
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use sparsewidth::report::write_records;
+use sparsewidth::files::{OutputFolder, make_writable_folder};
+use sparsewidth::report::{RECORD_FILES, chart_files, write_records};
 use sparsewidth::sampled::Device;
-use sparsewidth::study::{Progress, Record, Shard, StudySpec};
+use sparsewidth::study::{JOURNAL, Progress, Record, Shard, StudySpec};
 use sparsewidth::{Error, Result};
 
 use super::Common;
+use super::interrupt::{say_when_interrupted, this_command};
+use super::log::follow;
 
 /// Writes a result to standard output. A reader that has gone away (`| head`) ends it without complaint.
 pub fn print(text: &str) -> Result<()> {
@@ -30,6 +33,22 @@ pub fn json_lines<T: Serialize>(values: &[T]) -> Result<String> {
         text.push('\n');
     }
     Ok(text)
+}
+
+/// The folder of a study that writes its records, some pictures and other files there.
+pub fn study_folder(path: &Path, writer: &'static str, pictures: &[&str], others: &[&str]) -> Result<OutputFolder> {
+    let mut names = chart_files(pictures);
+    names.extend(RECORD_FILES.iter().chain(others).map(|name| name.to_string()));
+    OutputFolder::of_study(path, writer, &names, JOURNAL)
+}
+
+/// The folder of a report that writes some pictures and other files there, made and tried before the work whose results go there.
+pub fn report_folder(path: &Path, writer: &'static str, pictures: &[&str], others: &[&str]) -> Result<OutputFolder> {
+    let mut names = chart_files(pictures);
+    names.extend(others.iter().map(|name| name.to_string()));
+    let folder = OutputFolder::new(path, writer, &names)?;
+    make_writable_folder(path)?;
+    Ok(folder)
 }
 
 impl Common {
@@ -51,13 +70,16 @@ impl Common {
         }
     }
 
-    /// A progress bar on standard error, hidden where that is no terminal or nothing should be said.
+    /// A progress bar on standard error: lines where that is no terminal, hidden where nothing should be said.
     pub fn bar(&self, length: u64) -> ProgressBar {
         let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(length) };
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} %  {elapsed} gone, {eta} left  {msg}") {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(500));
+        if !self.quiet && !std::io::stderr().is_terminal() {
+            follow(&bar);
+        }
         bar
     }
 
@@ -71,6 +93,7 @@ impl Common {
                     bar.suspend(|| self.note(&format!("All pairs: on {}.", place.replace("{}", &megabytes))));
                 }
             }
+            Progress::Remark { text } => bar.suspend(|| self.note(text)),
             Progress::Long { task, left } => {
                 bar.suspend(|| self.note(&format!("{task}: about {} left.", words(left))));
             }
@@ -89,9 +112,11 @@ impl Common {
 
     /// Runs a study with a progress bar, and writes its records: to the folder where one is given, and as JSON to standard
     /// output where that is asked for. None of a shard, whose records are in its journal only.
-    pub fn run_study(&self, spec: &StudySpec, folder: Option<&Path>) -> Result<Option<Vec<Record>>> {
+    pub fn run_study(&self, spec: &StudySpec, output: Option<&OutputFolder>) -> Result<Option<Vec<Record>>> {
+        let folder = output.map(OutputFolder::path);
         let shard = self.shard(folder)?;
         let device = self.open_device(spec.uses_device())?;
+        self.say_how_to_go_on(folder);
         let bar = self.bar(0);
         let place = if matches!(device, Device::Cpu { .. }) { " beside the inputs" } else { "" };
         let place = format!("{}, at most {{}} MB{place}", device.name());
@@ -105,10 +130,28 @@ impl Common {
             self.note_shard(folder, records.len());
             return Ok(None);
         }
-        if let Some(folder) = folder {
-            write_records(folder, &records)?;
+        if let Some(output) = output {
+            write_records(output, &records)?;
         }
         Ok(Some(records))
+    }
+
+    /// Says from now on, where the program is interrupted, how the study goes on.
+    pub fn say_how_to_go_on(&self, folder: Option<&Path>) {
+        if self.quiet {
+            return;
+        }
+        say_when_interrupted(&match folder {
+            Some(folder) => format!(
+                "Interrupted. What is done is kept in {}; to go on:\n{}",
+                folder.join(JOURNAL).display(),
+                this_command()
+            ),
+            None => {
+                "Interrupted. Nothing is kept of a study without --out DIR, with which it would go on where it was."
+                    .into()
+            }
+        });
     }
 
     /// The share that was asked for, of a study that is journaled in a folder.

@@ -14,6 +14,7 @@ use sparsewidth::{Error, Result};
 
 use super::Common;
 use super::options::{ActivationOption, ImagesOption, LawOption, MaskOption, NormalisationOption, default_widths};
+use super::output::study_folder;
 use super::values::path;
 
 #[derive(Args)]
@@ -228,8 +229,9 @@ pub fn run(args: TrainArgs, common: &Common) -> Result<()> {
     let training = args.training.spec(networks, args.runs, args.normalisation);
     let training = TrainingStudySpec { keep_weights: args.keep_weights, ..training };
     let study = StudySpec { data, seed: common.seed, distance: None, training: Some(training) };
-    let Some(records) = common.run_study(&study, args.out.as_deref())? else { return Ok(()) };
-    if let Some(folder) = &args.out {
+    let out = args.out.as_deref().map(|path| study_folder(path, "train", &["accuracy", "curves"], &[])).transpose()?;
+    let Some(records) = common.run_study(&study, out.as_ref())? else { return Ok(()) };
+    if let Some(folder) = &out {
         for (name, chart) in [("accuracy", accuracy_chart(&records)), ("curves", curves_chart(&records))] {
             if let Some(chart) = chart {
                 write_chart(folder, name, &chart)?;

@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use sparsewidth::Result;
 use sparsewidth::data::DataSource;
-use sparsewidth::files::write_atomically;
 use sparsewidth::numbers::{count, listed_count, number};
 use sparsewidth::report::{tune_chart, tune_table, write_chart, write_records};
 use sparsewidth::study::{EvaluationSet, TrainingStudySpec, TuneReport, TuneSpec};
 
 use super::Common;
 use super::options::{ImagesOption, NormalisationOption};
-use super::output::{json_lines, print};
+use super::output::{json_lines, print, study_folder};
 use super::train::{BudgetOptions, TrainingOptions};
 use super::values::path;
 
@@ -110,8 +109,10 @@ impl SearchOptions {
         common: &Common,
     ) -> Result<Option<TuneReport>> {
         let spec = TuneSpec { data, seed: common.seed, training, range: (self.lowest, self.highest) };
-        let bar = common.bar(0);
         let shard = common.shard(Some(folder))?;
+        let out = study_folder(folder, "tune", &["tune"], &["rates.toml", "tune.json"])?;
+        common.say_how_to_go_on(Some(folder));
+        let bar = common.bar(0);
         let found = spec.run_shard(shard, Some(folder), &|progress| common.show(&bar, "", progress));
         bar.finish_and_clear();
         let (report, records) = found?;
@@ -137,10 +138,10 @@ impl SearchOptions {
             spec.seed
         );
         let json = json_lines(std::slice::from_ref(&report))?;
-        write_atomically(&folder.join("rates.toml"), report.rates().to_toml(&comment)?.as_bytes())?;
-        write_atomically(&folder.join("tune.json"), json.as_bytes())?;
-        write_records(folder, &records)?;
-        write_chart(folder, "tune", &tune_chart(&report))?;
+        out.write("rates.toml", report.rates().to_toml(&comment)?.as_bytes())?;
+        out.write("tune.json", json.as_bytes())?;
+        write_records(&out, &records)?;
+        write_chart(&out, "tune", &tune_chart(&report))?;
         Ok(Some(report))
     }
 }

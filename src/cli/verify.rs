@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sparsewidth::data::{DataSource, Normalisation};
-use sparsewidth::files::{make_writable_folder, write_atomically};
 use sparsewidth::numbers::{count, listed_count, number, share};
 use sparsewidth::report::{
     paper_chart, paper_table, verify_scores_chart, verify_table, verify_tests, verify_values_chart, write_chart,
@@ -15,7 +14,7 @@ use sparsewidth::{Error, Result};
 use super::Common;
 use super::distance::dimension;
 use super::options::{MaskOption, NormalisationOption};
-use super::output::{json_lines, print};
+use super::output::{json_lines, print, report_folder};
 use super::values::{path, source};
 
 #[derive(Args)]
@@ -80,9 +79,9 @@ pub fn run(args: VerifyArgs, common: &Common) -> Result<()> {
     if let Some(data) = &data {
         say_left_out(dimension(data)?, &spec.weights_per_row, common);
     }
-    if let Some(folder) = &args.out {
-        make_writable_folder(folder)?;
-    }
+    let pictures = ["verify-z", "verify-values", "verify-paper"];
+    let others = ["verify.md", "verify.json"];
+    let out = args.out.as_deref().map(|path| report_folder(path, "verify", &pictures, &others)).transpose()?;
     let bar = common.bar(1_000);
     let report = spec.run(&|share| bar.set_position((share * 1_000.0) as u64))?;
     bar.finish_and_clear();
@@ -130,14 +129,14 @@ pub fn run(args: VerifyArgs, common: &Common) -> Result<()> {
         )
     };
     let json = json_lines(std::slice::from_ref(&report))?;
-    if let Some(folder) = &args.out {
+    if let Some(folder) = &out {
         write_chart(folder, "verify-z", &verify_scores_chart(&report))?;
         write_chart(folder, "verify-values", &verify_values_chart(&report))?;
         if !report.paper.is_empty() {
             write_chart(folder, "verify-paper", &paper_chart(&report))?;
         }
-        write_atomically(&folder.join("verify.md"), text.as_bytes())?;
-        write_atomically(&folder.join("verify.json"), json.as_bytes())?;
+        folder.write("verify.md", text.as_bytes())?;
+        folder.write("verify.json", json.as_bytes())?;
     }
     if common.json {
         print(&json)?;

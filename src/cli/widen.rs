@@ -6,7 +6,6 @@ use clap::{Args, ValueEnum};
 use sparsewidth::budget::PAPER_BASE_WIDTH;
 use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::CLASSES;
-use sparsewidth::files::write_atomically;
 use sparsewidth::numbers::{count, listed_count};
 use sparsewidth::report::{widen_chart, widen_distance_chart, widen_summary, write_chart};
 use sparsewidth::study::{
@@ -17,9 +16,12 @@ use sparsewidth::{Error, Result};
 
 use super::Common;
 use super::options::{ImagesOption, NormalisationOption, default_widths};
+use super::output::study_folder;
 use super::train::TrainingOptions;
 use super::tune::{SearchOptions, say_rates};
 use super::values::path;
+
+const SUMMARY: &str = "summary.md";
 
 /// The paper's widths at which more than two weights are left.
 const WIDTHS: [usize; 6] = [8, 32, 128, 216, 328, 512];
@@ -140,6 +142,7 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
         let remedy = "divide the search with --search-only, merge it, then divide the rest with --rates";
         return Err(Error::value("--shard", common.shard.unwrap_or(Shard::WHOLE), problem, remedy));
     }
+    let out = || study_folder(&args.out, "widen", &["widen", "widen-distance"], &[SUMMARY]);
     let search_folder = if args.search_only { args.out.clone() } else { args.out.join("tune") };
     let mut at_end = Vec::new();
     let rates = match &args.rates {
@@ -152,6 +155,10 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
                 let problem = "belongs to a search alone, or to a comparison at given learning rates";
                 let remedy = "give another folder with --out, and to go on from a search its rates.toml with --rates";
                 return Err(Error::file(&journal, problem, remedy));
+            }
+            // Before the search; a search alone looks at its own files itself.
+            if !args.search_only {
+                out()?;
             }
             common.note("Searching learning rates on validation samples:");
             let evaluation = args.search.evaluation(&data, images, trained, common);
@@ -169,10 +176,11 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
         Ok(TrainedNetwork { learning_rate: args.training.rate(&rates, network)?, ..*network })
     };
     let study = study(networks.iter().map(with_rate).collect::<Result<_>>()?);
-    let Some(records) = common.run_study(&study, Some(&args.out))? else { return Ok(()) };
+    let out = out()?;
+    let Some(records) = common.run_study(&study, Some(&out))? else { return Ok(()) };
     for (name, chart) in [("widen", widen_chart(&records)), ("widen-distance", widen_distance_chart(&records))] {
         if let Some(chart) = chart {
-            write_chart(&args.out, name, &chart)?;
+            write_chart(&out, name, &chart)?;
         }
     }
     let mut text = widen_summary(&records, common.seed);
@@ -182,7 +190,7 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
             at_end.join(", ")
         );
     }
-    write_atomically(&args.out.join("summary.md"), text.as_bytes())?;
+    out.write(SUMMARY, text.as_bytes())?;
     common.say(&text)?;
     common.note(&format!("{}: widen, widen-distance (.svg, .png), summary.md, training.csv", args.out.display()));
     Ok(())

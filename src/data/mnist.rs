@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ndarray::{Array2, Axis, Ix1, Ix3};
 use sha2::{Digest, Sha256};
 
-use super::{hexadecimal, idx};
+use super::{Values, hexadecimal, idx};
 use crate::error::{Error, Result};
 use crate::kind::{Kind, Wanted, listed};
 use crate::random::subset;
@@ -60,6 +60,9 @@ const EMBEDDED: [Embedded; 2] = [
         checksum: "18489308deedfe2f7bd3a11e599a597126f161d991b1ffcffb71642aa76f7f62",
     },
 ];
+
+/// The checksum of MNIST's 60,000 training images, as in a folder with its files.
+const WHOLE_TRAINING_SET: &str = "c5097fdd51cfdbe7695fd9df3612695696864b5c424f58d843ffdc5d335e9914";
 
 impl Mnist {
     /// The embedded data: 2,048 training images and all 10,000 test images.
@@ -201,6 +204,12 @@ impl Labelled {
         }
         let images = images.into_shape_with_order((samples, rows * columns)).map_err(shape_error)?;
         Ok(Self { images, shape: (rows, columns), labels, checksum: hexadecimal(digest) })
+    }
+
+    /// Whether they are MNIST's, told by the checksum, or other images.
+    pub fn kind(&self) -> Values {
+        let mut known = EMBEDDED.iter().map(|part| part.checksum).chain([WHOLE_TRAINING_SET]);
+        if known.any(|checksum| checksum == self.checksum) { Values::Mnist } else { Values::Bytes }
     }
 
     /// The number of samples.

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use mnist::{CLASSES, Labelled, Mnist, SUBSET_SEED, SUBSET_SIZE};
-pub use normalise::{Normalisation, Normaliser};
+pub use normalise::{GlobalScale, Normalisation, Normaliser};
 pub use npy::read_npy;
 
 use crate::error::{Error, Result};
@@ -117,24 +117,53 @@ impl From<DataSource> for String {
     }
 }
 
+/// What the entries of a set are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Values {
+    /// Pixels of MNIST, 0 to 255.
+    Mnist,
+    /// Pixels of other images, 0 to 255.
+    Bytes,
+    /// Any numbers.
+    Real,
+}
+
+impl Values {
+    /// What they are counted in where means and deviations are told.
+    fn unit(self) -> f64 {
+        match self {
+            Self::Mnist | Self::Bytes => 255.0,
+            Self::Real => 1.0,
+        }
+    }
+}
+
 /// Unlabelled inputs, not yet normalised.
 #[derive(Clone, Debug)]
 pub struct Inputs {
     /// Shape `(samples, d)`.
     pub values: Array2<f64>,
-    /// Whether the values are bytes of images, 0 to 255.
-    pub bytes: bool,
+    /// What they are.
+    pub kind: Values,
     /// SHA-256 of the values as read, as hexadecimal.
     pub checksum: String,
 }
 
 impl Inputs {
+    /// The map of a normalisation, by the statistics of the inputs themselves.
+    ///
+    /// # Errors
+    /// See [`Normaliser::fit`].
+    pub fn normaliser(&self, normalisation: Normalisation) -> Result<Normaliser> {
+        Normaliser::fit(normalisation, &self.values, self.kind)
+    }
+
     /// Normalises the inputs by their own statistics, shape `(samples, d)`.
     ///
     /// # Errors
     /// See [`Normaliser::fit`].
     pub fn normalised(&self, normalisation: Normalisation) -> Result<Array2<f64>> {
-        Ok(Normaliser::fit(normalisation, &self.values, self.bytes)?.apply(self.values.clone()))
+        Ok(self.normaliser(normalisation)?.apply(self.values.clone()))
     }
 }
 
@@ -164,11 +193,6 @@ impl DataSource {
         }
     }
 
-    /// Refuses a normalisation that is not for these inputs, before they are read or drawn.
-    pub(crate) fn check(&self, normalisation: Normalisation) -> Result<()> {
-        normalisation.check(matches!(self, Self::Embedded | Self::Folder(_)))
-    }
-
     /// The inputs on which distances are taken: the test images, the rows of the `.npy` file, or the Gaussian vectors of
     /// a seed.
     ///
@@ -178,7 +202,7 @@ impl DataSource {
         match self {
             Self::Embedded | Self::Folder(_) => {
                 let test = self.labelled()?.test;
-                Ok(Inputs { values: test.images.mapv(f64::from), bytes: true, checksum: test.checksum })
+                Ok(Inputs { values: test.images.mapv(f64::from), kind: test.kind(), checksum: test.checksum })
             }
             Self::Npy(path) => Ok(real(read_npy(path)?)),
             Self::Gaussian { dimension, samples } => {
@@ -196,7 +220,7 @@ impl DataSource {
 fn real(values: Array2<f64>) -> Inputs {
     let mut digest = Sha256::new();
     values.iter().for_each(|value| digest.update(value.to_le_bytes()));
-    Inputs { values, bytes: false, checksum: hexadecimal(digest) }
+    Inputs { values, kind: Values::Real, checksum: hexadecimal(digest) }
 }
 
 /// A finished digest as text.

@@ -3,6 +3,7 @@
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 use serde::{Deserialize, Serialize};
 
+use super::Values;
 use crate::error::{Error, Result};
 
 /// How inputs are shifted and scaled.
@@ -12,7 +13,8 @@ pub enum Normalisation {
     /// `(x - mean) / stdev` for each pixel, with the statistics of a set; 0 where a pixel never varies. The paper's way.
     /// It has heavy tails: a pixel that is almost always blank takes values up to 100.
     Pixel,
-    /// `(x/255 - 0.1307) / 0.3081`: MNIST's overall mean and standard deviation. For images of bytes only.
+    /// One shift and one scale for all entries: `(x/255 - 0.1307) / 0.3081` for MNIST, its published mean and standard deviation; for any
+    /// other set its own, over all entries.
     Global,
     /// As they are.
     None,
@@ -36,14 +38,37 @@ impl Normalisation {
             Self::None => "no normalisation",
         }
     }
+}
 
-    /// Refuses one that is not for the values: `bytes` or others.
-    pub(crate) fn check(self, bytes: bool) -> Result<()> {
-        if bytes || self != Self::Global {
-            return Ok(());
+/// The mean and standard deviation by which a global normalisation shifts and scales every entry, of bytes in units of 255.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GlobalScale {
+    /// The mean.
+    pub mean: f64,
+    /// The standard deviation, with divisor `N`.
+    pub deviation: f64,
+}
+
+impl GlobalScale {
+    /// Those of MNIST, as published.
+    pub const MNIST: Self = Self { mean: 0.1307, deviation: 0.3081 };
+
+    fn fit(values: &Array2<f64>, kind: Values) -> Result<Self> {
+        if kind == Values::Mnist {
+            return Ok(Self::MNIST);
         }
-        let problem = "its constants are those of MNIST's pixels, 0 to 255";
-        Err(Error::value("normalisation", self.name(), problem, "use pixel or none for other inputs"))
+        let wrong = |problem: &str, remedy: &str| Err(Error::value("normalisation", "global", problem, remedy));
+        let count = values.len() as f64;
+        let mean = values.sum() / count;
+        let deviation = (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt();
+        if values.iter().all(|value| *value == values[[0, 0]]) {
+            return wrong("all entries are equal, so that there is no scale", "use no normalisation, or other inputs");
+        }
+        if !(deviation.is_normal() && mean.is_finite()) {
+            return wrong("the variance is not representable in double precision", "rescale the inputs");
+        }
+        let unit = kind.unit();
+        Ok(Self { mean: mean / unit, deviation: deviation / unit })
     }
 }
 
@@ -52,24 +77,28 @@ impl Normalisation {
 pub struct Normaliser {
     shift: Array1<f64>,
     factor: Array1<f64>,
+    global: Option<GlobalScale>,
 }
 
 impl Normaliser {
     /// The map of a normalisation, with the statistics of `values` of shape `(samples, d)`.
     ///
-    /// The standard deviation is that of the set itself (divisor `N`). `bytes` says whether the values are images of bytes.
+    /// The standard deviation is that of the set itself (divisor `N`). `kind` says what the values are.
     ///
     /// # Errors
-    /// [`Normalisation::Global`] of values that are not bytes; [`Normalisation::Pixel`] of values whose variance overflows.
-    pub fn fit(normalisation: Normalisation, values: &Array2<f64>, bytes: bool) -> Result<Self> {
-        normalisation.check(bytes)?;
+    /// Values whose variance is not representable; [`Normalisation::Global`] of values that are all equal.
+    pub fn fit(normalisation: Normalisation, values: &Array2<f64>, kind: Values) -> Result<Self> {
         let d = values.ncols();
         match normalisation {
-            Normalisation::None => Ok(Self { shift: Array1::zeros(d), factor: Array1::ones(d) }),
-            Normalisation::Global => Ok(Self {
-                shift: Array1::from_elem(d, 255.0 * 0.1307),
-                factor: Array1::from_elem(d, 1.0 / (255.0 * 0.3081)),
-            }),
+            Normalisation::None => Ok(Self::from_maps(Array1::zeros(d), Array1::ones(d))),
+            Normalisation::Global => {
+                let (scale, unit) = (GlobalScale::fit(values, kind)?, kind.unit());
+                Ok(Self {
+                    shift: Array1::from_elem(d, unit * scale.mean),
+                    factor: Array1::from_elem(d, 1.0 / (unit * scale.deviation)),
+                    global: Some(scale),
+                })
+            }
             Normalisation::Pixel => {
                 let samples = values.nrows() as f64;
                 let shift = values.sum_axis(Axis(0)) / samples;
@@ -90,7 +119,7 @@ impl Normaliser {
                         format!("the variance of column {column} is not representable in double precision"),
                         "rescale the inputs",
                     )),
-                    None => Ok(Self { shift, factor }),
+                    None => Ok(Self::from_maps(shift, factor)),
                 }
             }
         }
@@ -98,7 +127,12 @@ impl Normaliser {
 
     /// The map of given shifts and factors, one of each per entry.
     pub(crate) fn from_maps(shift: Array1<f64>, factor: Array1<f64>) -> Self {
-        Self { shift, factor }
+        Self { shift, factor, global: None }
+    }
+
+    /// The mean and standard deviation of a [`Normalisation::Global`].
+    pub fn global_scale(&self) -> Option<GlobalScale> {
+        self.global
     }
 
     /// Shift and factor of each entry.
@@ -126,7 +160,7 @@ mod tests {
     #[test]
     fn pixel_statistics() {
         let values = array![[1.0, 5.0, 0.1], [3.0, 5.0, 0.1], [5.0, 5.0, 0.1]];
-        let normalised = Normaliser::fit(Normalisation::Pixel, &values, false).unwrap().apply(values);
+        let normalised = Normaliser::fit(Normalisation::Pixel, &values, Values::Real).unwrap().apply(values);
         let s = 1.5f64.sqrt();
         let expected = array![[-s, 0.0, 0.0], [0.0, 0.0, 0.0], [s, 0.0, 0.0]];
         assert!((normalised - expected).iter().all(|difference| difference.abs() < 1e-15));
@@ -135,16 +169,30 @@ mod tests {
     #[test]
     fn variances_that_overflow_are_refused() {
         let values = array![[0.0, 1e200], [0.0, -1e200]];
-        let message = Normaliser::fit(Normalisation::Pixel, &values, false).unwrap_err().to_string();
+        let message = Normaliser::fit(Normalisation::Pixel, &values, Values::Real).unwrap_err().to_string();
         assert!(message.contains("column 1"), "{message}");
     }
 
     #[test]
-    fn global_is_for_bytes() {
-        let values = array![[0.0, 255.0]];
-        assert!(Normaliser::fit(Normalisation::Global, &values, false).is_err());
-        let normalised = Normaliser::fit(Normalisation::Global, &values, true).unwrap().apply(values);
+    fn global_takes_the_scale_of_the_set_but_for_mnist() {
+        let values = array![[0.0, 255.0], [0.0, 51.0]];
+        let global = |values: &Array2<f64>, kind| Normaliser::fit(Normalisation::Global, values, kind);
+        let mnist = global(&values, Values::Mnist).unwrap();
+        assert_eq!(mnist.global_scale(), Some(GlobalScale::MNIST));
+        let normalised = mnist.apply(values.clone());
         assert!((normalised[[0, 0]] + 0.1307 / 0.3081).abs() < 1e-15);
         assert!((normalised[[0, 1]] - (1.0 - 0.1307) / 0.3081).abs() < 1e-15);
+        // By hand: mean 0.3, mean square (1 + 0.04) / 4, of bytes in units of 255.
+        for (kind, unit) in [(Values::Bytes, 255.0), (Values::Real, 1.0)] {
+            let own = global(&(&values * (unit / 255.0)), kind).unwrap();
+            let scale = own.global_scale().unwrap();
+            assert!((scale.mean - 0.3).abs() < 1e-15 && (scale.deviation - 0.17f64.sqrt()).abs() < 1e-15, "{scale:?}");
+            let normalised = own.apply(&values * (unit / 255.0));
+            assert!(normalised.mean().unwrap().abs() < 1e-14);
+            assert!((normalised.mapv(|value| value * value).mean().unwrap() - 1.0).abs() < 1e-14);
+        }
+        for (values, words) in [(array![[3.0, 3.0]], "all entries are equal"), (array![[0.0, 1e200]], "variance")] {
+            assert!(global(&values, Values::Real).unwrap_err().to_string().contains(words));
+        }
     }
 }

@@ -468,7 +468,8 @@ mod tests {
             _ if i < 64 && j % 3 == 0 => 0,
             _ => (i * 31 + j * 17) as u8,
         });
-        let normaliser = Normaliser::fit(Normalisation::Global, &images.mapv(f64::from), true).unwrap();
+        let normaliser =
+            Normaliser::fit(Normalisation::Global, &images.mapv(f64::from), crate::data::Values::Mnist).unwrap();
         let samples = Samples::of_images(images.clone(), &normaliser);
         let order = samples.order_by_blanks();
         let blocks = Blocks::new(&samples.select(&order));

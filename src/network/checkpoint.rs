@@ -218,7 +218,7 @@ mod tests {
             between: vec![Activation::Linear, Activation::Relu],
         };
         let images = Mnist::embedded().unwrap().train.images.mapv(f64::from);
-        let normaliser = Normaliser::fit(Normalisation::Pixel, &images, true).unwrap();
+        let normaliser = Normaliser::fit(Normalisation::Pixel, &images, crate::data::Values::Bytes).unwrap();
         Checkpoint { network: Mlp::draw(&law, 3, 0).unwrap(), normaliser }
     }
 

@@ -103,6 +103,17 @@ impl LayerLaw {
         }
     }
 
+    /// The number of weights that exist, where the masks have a fixed count; none where each draw has its own.
+    pub fn fixed_count(&self) -> Option<usize> {
+        match self.mask {
+            MaskFamily::Bernoulli => None,
+            MaskFamily::ExactCount => {
+                Some((self.connectivity.get() * (self.rows as f64 * self.columns as f64)).round() as usize)
+            }
+            MaskFamily::ConstantFanIn => Some(self.fan_in() * self.rows),
+        }
+    }
+
     /// `round(p columns)`, the weights of each row of a constant fan-in.
     pub fn fan_in(&self) -> usize {
         (self.connectivity.get() * self.columns as f64).round() as usize
@@ -365,6 +376,14 @@ mod tests {
         for p in [1.0, 0.5, 0.1, 1e-3, 1.0 / 60_000.0, 1e-6] {
             let drawn = draw(p, MaskFamily::ExactCount, WeightLaw::Gaussian);
             assert_eq!(drawn.len(), (p * 60_000.0).round() as usize, "p = {p}");
+            let law = LayerLaw {
+                rows: 200,
+                columns: 300,
+                connectivity: Connectivity::new(p).unwrap(),
+                mask: MaskFamily::ExactCount,
+                law: WeightLaw::Gaussian,
+            };
+            assert_eq!(law.fixed_count(), Some(drawn.len()));
             assert_eq!(drawn.rows(), 200);
         }
     }

@@ -141,6 +141,19 @@ impl Layer {
         }
     }
 
+    /// Which outputs have a weight that exists to an input that is `live`, one of each.
+    pub(super) fn reached(&self, live: &[bool]) -> Vec<bool> {
+        let any =
+            |row: &mut dyn Iterator<Item = &f32>| live.iter().zip(row).any(|(live, exists)| *live && *exists > 0.0);
+        match (&self.weights, &self.mask) {
+            (Weights::Sparse(weights), _) => {
+                (0..self.outputs).map(|i| weights.row(i).0.iter().any(|column| live[*column as usize])).collect()
+            }
+            (_, Some(mask)) => mask.outer_iter().map(|row| any(&mut row.iter())).collect(),
+            (_, None) => vec![live.contains(&true); self.outputs],
+        }
+    }
+
     /// Which variable its steps update.
     pub fn parametrisation(&self) -> Parametrisation {
         self.parametrisation

@@ -165,6 +165,15 @@ impl Mlp {
         self.layers.iter().map(Layer::weights).sum()
     }
 
+    /// Whether no path of weights that exist joins an input to an output: the outputs are then the same for all inputs.
+    pub fn is_dead(&self) -> bool {
+        let mut reached = vec![true; self.layers[0].inputs()];
+        for layer in &self.layers {
+            reached = layer.reached(&reached);
+        }
+        !reached.contains(&true)
+    }
+
     /// The outputs (logits), shape `(samples, outputs)`.
     ///
     /// # Errors
@@ -342,7 +351,7 @@ fn cross_entropy_gradient(outputs: &[Row], labels: &[u8], samples: usize, gradie
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Normalisation, Normaliser};
+    use crate::data::{Normalisation, Normaliser, Values};
     use crate::network::Samples;
     use ndarray::{Array1, Axis};
 
@@ -438,6 +447,26 @@ mod tests {
     const BOTTLENECK: [Activation; 2] = [Activation::Linear, Activation::Relu];
 
     #[test]
+    fn a_network_without_a_path_is_dead() {
+        // Seeds of which some leave no path through few weights; stored as rows and, of few outputs, in place.
+        let (mut dead, mut alive) = (0, 0);
+        for (connectivities, initialisation) in [[0.02, 0.05, 1.0], [1.0, 0.01, 0.8], [0.9, 0.9, 0.04]]
+            .into_iter()
+            .flat_map(|p| (0..20).map(move |i| (p, i)))
+        {
+            let law = law(12, connectivities, Parametrisation::Standard, true, LINEAR);
+            let mut network = Mlp::draw(&law, 5, initialisation).unwrap();
+            let (input, _) = samples();
+            let outputs = network.outputs(&Blocks::new(&Samples::new(input.t().to_owned()))).unwrap();
+            // Linear layers in between: outputs that depend on no input are those without a path, but for chance cancellation.
+            let constant = outputs.outer_iter().all(|row| row == outputs.row(0));
+            assert_eq!(network.is_dead(), constant, "{connectivities:?} {initialisation}");
+            if constant { dead += 1 } else { alive += 1 }
+        }
+        assert!(dead > 5 && alive > 5, "{dead} {alive}");
+    }
+
+    #[test]
     fn the_reference_is_the_slope_of_its_loss() {
         let (input, labels) = samples();
         let input = input.mapv(f64::from);
@@ -471,7 +500,7 @@ mod tests {
     fn both_kinds() -> [(Samples, Array2<f64>); 2] {
         let (input, _) = samples();
         let images = Array2::from_shape_fn((70, 30), |(i, j)| if j % 4 == 1 { 0 } else { (i * 29 + j * 53) as u8 });
-        let normaliser = Normaliser::fit(Normalisation::Global, &images.mapv(f64::from), true).unwrap();
+        let normaliser = Normaliser::fit(Normalisation::Global, &images.mapv(f64::from), Values::Mnist).unwrap();
         let normalised = normaliser.apply(images.mapv(f64::from));
         [
             (Samples::new(input.t().to_owned()), input.mapv(f64::from)),

@@ -5,6 +5,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::blocks::{Batch, Blocks, Samples};
+use super::layer::Layer;
 use super::mlp::{Mlp, MlpLaw};
 use crate::error::{Error, Result};
 use crate::random::{Purpose, Stream};
@@ -73,12 +74,17 @@ pub struct TrainingSpec {
 pub struct TrainingRun {
     /// The number of weights that exist.
     pub weights: usize,
-    /// The best test accuracy after an epoch.
-    pub best_accuracy: f64,
+    /// The same of each layer.
+    pub layer_weights: Vec<usize>,
+    /// Whether no input reaches an output, see [`Mlp::is_dead`].
+    pub dead: bool,
+    /// The best test accuracy after an epoch whose losses are finite; none where no epoch's are. Of outputs that are not numbers the first
+    /// class would be "predicted", which is no accuracy.
+    pub best_accuracy: Option<f64>,
     /// That epoch, from 1; the first where several are as good.
-    pub best_epoch: usize,
-    /// The test accuracy after the last epoch that was run.
-    pub final_accuracy: f64,
+    pub best_epoch: Option<usize>,
+    /// The test accuracy after the last epoch; none where the run diverged.
+    pub final_accuracy: Option<f64>,
     /// The mean cross-entropy over the last epoch's batches, each before its step. Not finite where the run diverged.
     pub training_loss: f64,
     /// Whether a loss became infinite or NaN, which ended the run.
@@ -130,7 +136,7 @@ impl Curve {
 /// use sparsewidth::network::{Activation, MaskFamily, MlpLaw, Parametrisation, Samples, TrainingData, TrainingSpec, WeightLaw, train};
 ///
 /// let mnist = DataSource::Embedded.labelled()?;
-/// let normaliser = Normaliser::fit(Normalisation::Pixel, &mnist.train.images.mapv(f64::from), true)?;
+/// let normaliser = Normaliser::fit(Normalisation::Pixel, &mnist.train.images.mapv(f64::from), mnist.train.kind())?;
 /// let data = TrainingData::new(
 ///     (Samples::of_images(mnist.train.images, &normaliser), mnist.train.labels),
 ///     (&Samples::of_images(mnist.test.images, &normaliser), mnist.test.labels),
@@ -146,7 +152,7 @@ impl Curve {
 ///     between: vec![Activation::Relu],
 /// };
 /// let run = train(&data, &TrainingSpec { network, learning_rate: 260.0, epochs: 2, batch: 256, seed: 0, run: 0 })?;
-/// assert!(run.final_accuracy > 0.5);
+/// assert!(run.final_accuracy.is_some_and(|accuracy| accuracy > 0.5));
 /// # Ok::<(), sparsewidth::Error>(())
 /// ```
 pub fn train(data: &TrainingData, spec: &TrainingSpec) -> Result<TrainingRun> {
@@ -160,9 +166,11 @@ pub fn train(data: &TrainingData, spec: &TrainingSpec) -> Result<TrainingRun> {
     let network = Mlp::draw(&spec.network, spec.seed, spec.run)?;
     let mut run = TrainingRun {
         weights: network.weights(),
-        best_accuracy: 0.0,
-        best_epoch: 0,
-        final_accuracy: 0.0,
+        layer_weights: network.layers().iter().map(Layer::weights).collect(),
+        dead: network.is_dead(),
+        best_accuracy: None,
+        best_epoch: None,
+        final_accuracy: None,
         training_loss: f64::NAN,
         diverged: false,
         curve: Curve::default(),
@@ -183,12 +191,12 @@ pub fn train(data: &TrainingData, spec: &TrainingSpec) -> Result<TrainingRun> {
         let after = run.network.evaluate(&data.test, &data.test_labels)?;
         run.training_loss = loss / steps;
         run.diverged = !run.training_loss.is_finite() || !after.loss.is_finite();
-        run.final_accuracy = after.accuracy;
-        if run.best_epoch == 0 || run.final_accuracy > run.best_accuracy {
-            (run.best_accuracy, run.best_epoch) = (run.final_accuracy, epoch);
-        }
+        run.final_accuracy = (!run.diverged).then_some(after.accuracy);
         if run.diverged {
             break;
+        }
+        if run.best_accuracy.is_none_or(|best| after.accuracy > best) {
+            (run.best_accuracy, run.best_epoch) = (Some(after.accuracy), Some(epoch));
         }
         run.curve.training_loss.push(run.training_loss as f32);
         run.curve.test_loss.push(after.loss as f32);

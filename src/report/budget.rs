@@ -36,6 +36,15 @@ pub fn budget_table(network: &Architecture, kept: &[u64]) -> Table {
     table
 }
 
+/// The layers that keep no weight, in words, and that no input reaches an output where that follows: in a perceptron, whose layers come one
+/// after the other. None where every layer keeps some.
+pub fn empty_layers(network: &Architecture, kept: &[u64]) -> Option<String> {
+    let empty = network.layers.iter().zip(kept).filter(|(_, kept)| **kept == 0);
+    let names: Vec<&str> = empty.map(|(layer, _)| layer.name.as_str()).collect();
+    let dead = if network.name.starts_with("mlp:") { " No input reaches an output." } else { "" };
+    (!names.is_empty()).then(|| format!("Layers without a weight: {}.{dead}", names.join(", ")))
+}
+
 /// The weights of each layer as bars, on a logarithmic axis, with the part that is kept: the paper's layer-wise picture.
 #[derive(Clone, Debug)]
 pub struct BudgetChart {
@@ -123,6 +132,20 @@ impl Picture for BudgetChart {
 mod tests {
     use super::*;
     use crate::budget::Rule;
+
+    #[test]
+    fn layers_without_a_weight_are_named() {
+        let mlp: Architecture = "mlp:784-216-10".parse().unwrap();
+        let kept = Rule::Proportional.divide(&mlp.layers, 20).unwrap();
+        assert_eq!(kept, [20, 0]);
+        let text = empty_layers(&mlp, &kept).unwrap();
+        assert_eq!(text, "Layers without a weight: layer1.weight. No input reaches an output.");
+        assert_eq!(empty_layers(&mlp, &[19, 1]), None);
+        // A block's other branch can still join inputs and outputs.
+        let resnet: Architecture = "resnet18:8,100".parse().unwrap();
+        let kept = vec![0; resnet.layers.len()];
+        assert!(empty_layers(&resnet, &kept).unwrap().ends_with("fc.weight."));
+    }
 
     #[test]
     fn every_layer_is_in_table_and_picture() {

@@ -38,15 +38,23 @@ pub(super) fn trained_name(run: &TrainingRecord) -> String {
     name
 }
 
-/// The best accuracies of each run of one family, by width; none where a width has several networks, which it does not tell apart.
+/// The best accuracies of each run of one family that has one, by width, but for widths without any; none where a width has several
+/// networks, which it does not tell apart.
 pub(super) fn accuracies(records: &[Record], family: Family) -> Vec<(usize, Vec<f64>)> {
     let networks = trained_networks(records);
     let of_family = networks.iter().filter(|runs| runs[0].family == family);
-    let best = |run: &&TrainingRecord| run.best_accuracy;
-    let mut widths: Vec<(usize, Vec<f64>)> =
-        of_family.map(|runs| (runs[0].width, runs.iter().map(best).collect())).collect();
+    let mut widths: Vec<(usize, Vec<f64>)> = of_family.map(|runs| (runs[0].width, best_accuracies(runs))).collect();
     widths.sort_by_key(|(width, _)| *width);
-    if widths.windows(2).any(|pair| pair[0].0 == pair[1].0) { Vec::new() } else { widths }
+    if widths.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+        return Vec::new();
+    }
+    widths.retain(|(_, accuracies)| !accuracies.is_empty());
+    widths
+}
+
+/// The best accuracies of the runs that have one: in which at least one epoch has finite losses.
+pub(super) fn best_accuracies(runs: &[&TrainingRecord]) -> Vec<f64> {
+    runs.iter().filter_map(|run| run.finite_accuracy()).collect()
 }
 
 /// What the evaluated samples of training records are called.
@@ -353,16 +361,16 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
     let right_label = match records.iter().find_map(Record::training) {
         Some(run) if !sparse.is_empty() => {
             series.push(ChartSeries {
-                label: format!("test error ({})", run.normalisation.title()),
+                label: format!("{} error ({})", evaluated(run), run.normalisation.title()),
                 style: 5,
                 line: Line::Solid,
                 marked: true,
                 right: true,
                 points: accuracy_points(&sparse, |accuracy| 1.0 - accuracy),
             });
-            "test error of the sparse networks"
+            format!("{} error of the sparse networks", evaluated(run))
         }
-        _ => "",
+        _ => String::new(),
     };
     x_ticks.sort_by(f64::total_cmp);
     x_ticks.dedup();
@@ -386,7 +394,7 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
         y_scale: Scale::Logarithmic,
         fenced: true,
         note: bars.into(),
-        right_label: right_label.into(),
+        right_label,
         series,
     })
 }

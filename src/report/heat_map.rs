@@ -4,6 +4,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::figure::evaluated;
 use super::picture::{Picture, fitting_size, text_width};
 use super::summary::four_digits;
 use super::table::counted;
@@ -30,7 +31,7 @@ pub struct HeatMap {
 }
 
 /// The mean best accuracy, in percent, of the networks of one activation at a budget, over some widths (and so overall connectivities)
-/// and connectivities of the last layer; cells without record are empty. None without any.
+/// and connectivities of the last layer; cells without a run of finite losses are empty. None without any record.
 pub fn heat_map(
     records: &[Record],
     activation: Activation,
@@ -56,7 +57,8 @@ pub fn heat_map(
     };
     let cell = |last: f64, width: usize| {
         let of = runs.iter().filter(|run| run.width == width && run.last_connectivity.get() == last);
-        let accuracies: Vec<f64> = of.map(|run| 100.0 * run.best_accuracy).collect();
+        let accuracies: Vec<f64> =
+            of.filter_map(|run| run.finite_accuracy()).map(|accuracy| 100.0 * accuracy).collect();
         (!accuracies.is_empty()).then(|| mean(&accuracies))
     };
     let name = match activation {
@@ -65,7 +67,8 @@ pub fn heat_map(
     };
     Some(HeatMap {
         title: format!(
-            "Best test accuracy in %, {name}, {weights} weights, {} training samples, {}",
+            "Best {} accuracy in %, {name}, {weights} weights, {} training samples, {}",
+            evaluated(first),
             first.samples,
             counted(first.epochs, "epoch")
         ),

@@ -5,6 +5,7 @@
 //! [`accuracy_chart`] and [`curves_chart`] make a [`Chart`], which [`Picture`] renders as SVG or PNG and [`write_chart`] writes as
 //! both. Reports of the other studies have tables and charts of their own.
 
+mod assumptions;
 mod axis;
 mod budget;
 mod chart;
@@ -20,10 +21,11 @@ mod tune;
 mod verify;
 mod widen;
 
-pub use budget::{BudgetChart, budget_chart, budget_table};
+pub use assumptions::{assumptions, optimum_assumptions};
+pub use budget::{BudgetChart, budget_chart, budget_table, empty_layers};
 pub use chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 pub use figure::{accuracy_chart, curves_chart, distance_chart, parts_chart};
-pub use files::{RECORDS, read_records, write_chart, write_records};
+pub use files::{RECORD_FILES, RECORDS, chart_files, read_records, write_chart, write_records};
 pub use heat_map::{HeatMap, heat_map};
 pub use optimum::{optimum_chart, optimum_note, optimum_table};
 pub use picture::Picture;

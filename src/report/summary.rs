@@ -3,7 +3,11 @@
 use std::fmt::Write;
 
 use super::Statistic;
-use super::figure::{accuracies, distances, repeats_widths, statistic_of, trained_name, trained_networks, with_ends};
+use super::assumptions::{assumptions, law_of_training};
+use super::figure::{
+    accuracies, best_accuracies, distances, evaluated, repeats_widths, statistic_of, trained_name, trained_networks,
+    with_ends,
+};
 use super::table::{Table, counted};
 use crate::data::Normalisation;
 use crate::rank::RankLaw;
@@ -47,6 +51,8 @@ pub fn distance_table(records: &[Record], normalisation: Normalisation, statisti
         let own = |record: &&DistanceRecord| {
             let Some((value, interval)) = statistic_of(record, statistic) else { return "-".into() };
             match (statistic, interval) {
+                // Known without any draw: no interval is due.
+                _ if record.empty_layers.is_some() => format!("{value:.2e} (no weight)"),
                 (Statistic::Mean, Some(ends)) => with_ends(value, ends),
                 (Statistic::Mean, None) if record.mean_error_samples.is_some() => format!("{value:.2e} ± ?"),
                 (Statistic::Median, _) if record.quantile_resolution.is_some_and(|resolution| resolution > 0.0) => {
@@ -79,6 +85,8 @@ pub(super) fn error_over_all_pairs(record: &DistanceRecord) -> Option<f64> {
         // Independent of each other; a bound adds.
         (Some((_, high)), _) if record.samples > 0 => Some((high - record.mean).hypot(of_pairs)),
         (Some((_, high)), _) => Some(high - record.mean + of_pairs),
+        // Known on each pair without any draw.
+        (None, Some(_)) if record.empty_layers.is_some() => Some(of_pairs),
         (None, Some(_)) => None,
         // Of a formula, such as the expansion, whose own error is not known.
         (None, None) => Some(of_pairs),
@@ -138,13 +146,15 @@ pub fn parts_table(records: &[Record], normalisation: Normalisation) -> Table {
     let mut table = table_by_network("part", records, normalisation, &methods);
     for method in methods {
         let found = distances(records, normalisation, method);
-        let cell = |value: Option<f64>, error: Option<f64>, unit: f64| match (value, error) {
+        let cell = |record: &DistanceRecord, value: Option<f64>, error: Option<f64>, unit: f64| match (value, error) {
+            (Some(value), _) if record.empty_layers.is_some() => format!("{:.2e} (no weight)", value / unit),
             (Some(value), Some(error)) => format!("{:.2e} ± {:.0e}", value / unit, error / unit),
             (Some(value), None) => format!("{:.2e}", value / unit),
             (None, _) => "-".into(),
         };
-        let bias = found.iter().map(|record| cell(record.bias_squared, record.bias_squared_error, 1.0));
-        let variance = found.iter().map(|record| cell(record.variance, record.variance_error, record.width as f64));
+        let bias = found.iter().map(|record| cell(record, record.bias_squared, record.bias_squared_error, 1.0));
+        let variance =
+            found.iter().map(|record| cell(record, record.variance, record.variance_error, record.width as f64));
         let title = |part: &str| format!("{part}, {}", method.title());
         table.row(std::iter::once(title("bias^2")).chain(bias).collect());
         table.row(std::iter::once(title("variance / n")).chain(variance).collect());
@@ -184,7 +194,8 @@ fn table_by_network(
     Table::new(&heads.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// Training runs: a row per network, accuracies as means over runs with half their 95 % intervals.
+/// Training runs: a row per network, accuracies as means over the runs that have one (not those that diverged before it) with half their
+/// 95 % intervals.
 pub fn training_table(records: &[Record]) -> Table {
     let mut table = Table::new(&[
         "network",
@@ -202,20 +213,35 @@ pub fn training_table(records: &[Record]) -> Table {
         of_family.sort_by_key(|runs| runs[0].width);
         for runs in of_family {
             let first = runs[0];
-            let values = |value: &dyn Fn(&TrainingRecord) -> f64| runs.iter().map(|run| value(run)).collect::<Vec<_>>();
+            let values = |value: &dyn Fn(&TrainingRecord) -> Option<f64>| {
+                runs.iter().filter_map(|run| value(run)).collect::<Vec<_>>()
+            };
             table.row(vec![
-                trained_name(first),
-                format!("{:.3e}", first.connectivity.get()),
-                format!("{:.0}", mean(&values(&|run| run.weights as f64))),
+                format!("{}{}", trained_name(first), dead_runs(&runs)),
+                format!(
+                    "{:.3e}",
+                    mean(&values(&|run| Some(run.connectivity_reached.unwrap_or(run.connectivity.get()))))
+                ),
+                format!("{:.0}", mean(&values(&|run| Some(run.weights as f64)))),
                 four_digits(first.learning_rate),
                 runs.len().to_string(),
-                with_interval(&values(&|run| run.best_accuracy)),
-                with_interval(&values(&|run| run.final_accuracy)),
+                with_interval(&best_accuracies(runs)),
+                with_interval(&values(&|run| run.final_accuracy.filter(|_| !run.diverged))),
                 runs.iter().filter(|run| run.diverged).count().to_string(),
             ]);
         }
     }
     table
+}
+
+/// Of a network whose outputs do not depend on its inputs: that, why, and in how many of its runs. Empty for others.
+fn dead_runs(runs: &[&TrainingRecord]) -> String {
+    let dead: Vec<_> = runs.iter().filter(|run| run.dead == Some(true)).collect();
+    let Some(first) = dead.first() else { return String::new() };
+    let why = first.empty_layers.as_ref().map_or(String::new(), |layers| format!("layer {layers} has no weight: "));
+    let share =
+        if dead.len() == runs.len() { String::new() } else { format!(", in {} of {} runs", dead.len(), runs.len()) };
+    format!(" ({why}no input reaches an output{share})")
 }
 
 /// A number for a table, rounded to four digits.
@@ -225,6 +251,7 @@ pub(super) fn four_digits(value: f64) -> String {
 
 fn with_interval(values: &[f64]) -> String {
     match confidence_95(values) {
+        _ if values.is_empty() => "-".into(),
         Some(reach) => format!("{:.4} ± {reach:.4}", mean(values)),
         None => format!("{:.4}", mean(values)),
     }
@@ -240,13 +267,19 @@ pub fn summary(records: &[Record], left_out: &str, seed: u64) -> String {
     if !left_out.is_empty() {
         let _ = writeln!(text, "Left out: {left_out}\n");
     }
-    if records.iter().any(|record| record.training().is_some()) {
+    if let Some(run) = records.iter().find_map(Record::training) {
+        let (heading, chosen) = match run.validation {
+            true => ("Validation accuracy", "the validation set"),
+            false => ("Test accuracy", "the test set, as in the paper"),
+        };
         let _ = writeln!(
             text,
-            "## Test accuracy\n\nMean over runs ± half the 95 % interval (Student's t). The best epoch is chosen on the test set, as in \
-             the paper.\n\n{}",
+            "## {heading}\n\nMean over runs ± half the 95 % interval (Student's t). The best epoch is chosen on {chosen}.\n\n{}",
             training_table(records)
         );
+        if let Some(law) = law_of_training(records) {
+            let _ = writeln!(text, "{law}\n");
+        }
     }
     for normalisation in normalisations(records) {
         let name = normalisation.title();
@@ -262,6 +295,7 @@ pub fn summary(records: &[Record], left_out: &str, seed: u64) -> String {
             distance_words(records, normalisation, Statistic::Median),
             distance_table(records, normalisation, Statistic::Median)
         );
+        text += &assumptions(records, normalisation);
         agreement(records, normalisation, &mut text);
         minima(records, normalisation, &mut text);
     }
@@ -292,12 +326,13 @@ pub(super) fn provenance(records: &[Record], text: &mut String) {
     if let Some(run) = records.iter().find_map(Record::training) {
         let _ = writeln!(
             text,
-            "Training on {} samples of {} (SHA-256 {}), {} test samples, {}, {} masks, {} weights, {} \
+            "Training on {} samples of {} (SHA-256 {}), {} {} samples, {}, {} masks, {} weights, {} \
              parametrisation, {} biases, {} epochs, batch {}, plain SGD, seed {}. sparsewidth {}.\n",
             run.samples,
             run.data,
             run.checksum,
             run.test_samples,
+            evaluated(run),
             run.normalisation.title(),
             run.mask.title(),
             run.law.title(),
@@ -410,13 +445,14 @@ pub(super) fn rank_correlation(points: &[(f64, f64)], laws: &mut Vec<(usize, Opt
 
 fn correlations(records: &[Record], seed: u64, text: &mut String) {
     let Some(table) = correlation_table(records, seed) else { return };
-    let of_training = records.iter().find_map(Record::training).map_or("", |run| run.normalisation.title());
+    let Some(run) = records.iter().find_map(Record::training) else { return };
+    let (of_training, evaluated) = (run.normalisation.title(), evaluated(run));
     let _ = writeln!(
         text,
-        "## Does the distance predict the test error?\n\nSpearman's rank correlation of distance and mean test error over {} widths of \
+        "## Does the distance predict the {evaluated} error?\n\nSpearman's rank correlation of distance and mean {evaluated} error over {} widths of \
          the sparse family, with its 95 % interval (these widths as a sample of many, whose ranks go together as those of normal \
-         numbers do). 1: the \
-         order by distance is the order by test error. A column is a normalisation under which the distance is taken, and whether its \
+         numbers do). 1: the order by distance is the order by {evaluated} error. A column is a normalisation under which the \
+         distance is taken, and whether its \
          mean or median over pairs; the networks were trained under {of_training} throughout.\n\n{table}",
         accuracies(records, Family::Sparse).len()
     );

@@ -30,7 +30,12 @@ pub fn tune_table(report: &TuneReport) -> Table {
             error,
             tuned.best.runs.to_string(),
             rates.len().to_string(),
-            if tuned.at_end { "at an end of the range: widen it".into() } else { String::new() },
+            match (tuned.best.diverged, tuned.best.runs) {
+                (0, _) if tuned.at_end => "at an end of the range: widen it".into(),
+                (0, _) => String::new(),
+                (diverged, runs) if diverged == runs => "no rate: every run diverged, search lower ones".into(),
+                (diverged, runs) => format!("{diverged} of {runs} runs diverged"),
+            },
         ]);
     }
     table

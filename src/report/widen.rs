@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use super::Statistic;
 use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
-use super::figure::{accuracies, accuracy_points, evaluated, statistic_of, trained_name, trained_networks, with_ends};
+use super::figure::{
+    accuracies, accuracy_points, best_accuracies, evaluated, statistic_of, trained_name, trained_networks, with_ends,
+};
 use super::summary::{provenance, rank_correlation, training_table};
 use super::table::Table;
 use crate::network::Activation;
@@ -32,8 +34,8 @@ pub fn widen_chart(records: &[Record]) -> Option<Chart> {
         }
     }
     let x_ticks = ticks(&series);
-    if let Some(base) = base(records) {
-        let level = mean(&base.iter().map(|run| run.best_accuracy).collect::<Vec<_>>());
+    if let Some(base) = base(records).filter(|base| !best_accuracies(base).is_empty()) {
+        let level = mean(&best_accuracies(&base));
         let abscissas = series.iter().flat_map(|series: &ChartSeries| series.points.iter().map(|point| point.x));
         let (first, last) = (abscissas.clone().fold(f64::INFINITY, f64::min), abscissas.fold(0.0, f64::max));
         if first < last {
@@ -101,7 +103,7 @@ pub fn widen_summary(records: &[Record], seed: u64) -> String {
     provenance(records, &mut text);
     let mut table =
         Table::new(&["way", "narrowest", "accuracy", "best width", "accuracy", "gain over dense", "paper, ResNet-18"]);
-    let base = base(records).map(|runs| (runs[0].width, runs.iter().map(|run| run.best_accuracy).collect::<Vec<_>>()));
+    let base = base(records).map(|runs| (runs[0].width, best_accuracies(&runs))).filter(|(_, base)| !base.is_empty());
     for (family, _, found) in WAYS {
         let widths = accuracies(records, family);
         let best = widths.iter().max_by(|(_, a), (_, b)| mean(a).total_cmp(&mean(b)));
@@ -144,7 +146,7 @@ fn distances(records: &[Record], seed: u64, text: &mut String) {
         for runs in networks {
             let of = |method| distance_of(records, runs[0], method).and_then(relative);
             let Some((sampled, interval)) = of(DistanceMethod::Sampled) else { continue };
-            let errors: Vec<f64> = runs.iter().map(|run| 1.0 - run.best_accuracy).collect();
+            let errors: Vec<f64> = best_accuracies(&runs).iter().map(|accuracy| 1.0 - accuracy).collect();
             table.row(vec![
                 trained_name(runs[0]),
                 match interval {
@@ -152,9 +154,11 @@ fn distances(records: &[Record], seed: u64, text: &mut String) {
                     None => format!("{sampled:.2e}"),
                 },
                 of(DistanceMethod::Theorem1).map_or("-".into(), |(value, _)| format!("{value:.2e}")),
-                format!("{:.4}", mean(&errors)),
+                if errors.is_empty() { "-".into() } else { format!("{:.4}", mean(&errors)) },
             ]);
-            points.push((sampled, errors));
+            if !errors.is_empty() {
+                points.push((sampled, errors));
+            }
         }
     }
     if points.is_empty() {

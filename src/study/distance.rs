@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use ndarray::{Array2, ArrayView1};
+use ndarray::{Array2, ArrayView1, ArrayView2};
 use rayon::prelude::*;
 
+use super::density::Density;
 use super::record::{DistanceRecord, draws_tell_error};
 use super::spec::{DistanceMethod, DistanceSpec, Reference, SparseWidth};
 use crate::all_pairs::{PairDistances, all_pairs};
 use crate::arccos::arc_cosine;
 use crate::bottleneck::LinearBottleneck;
 use crate::connectivity::Connectivity;
-use crate::data::{DataSource, Inputs, Normalisation};
+use crate::data::{DataSource, GlobalScale, Inputs, Normalisation};
 use crate::error::{Error, Result};
 use crate::gram::{Gram, Pair};
 use crate::masked::{
@@ -35,6 +36,9 @@ const TOGETHER: usize = 20_000;
 pub struct DistanceInputs {
     normalisation: Normalisation,
     checksum: String,
+    scale: Option<GlobalScale>,
+    /// The mean of `|x|^2 / d`.
+    mean_square: f64,
     /// Shape `(samples, d)`.
     values: Array2<f64>,
     pairs: Vec<(usize, usize)>,
@@ -112,7 +116,8 @@ impl DistanceInputs {
         device: &Device,
         together: bool,
     ) -> Result<Self> {
-        let values = inputs.normalised(normalisation)?;
+        let normaliser = inputs.normaliser(normalisation)?;
+        let values = normaliser.apply(inputs.values.clone());
         let pairs = PairedInputs::random_pairs(values.nrows(), spec.pairs, seed)?;
         let sampled = PairedInputs::new(values.view(), &pairs)?;
         let k1 = pairs
@@ -133,6 +138,8 @@ impl DistanceInputs {
         Ok(Self {
             normalisation,
             checksum: inputs.checksum.clone(),
+            scale: normaliser.global_scale(),
+            mean_square: mean_square(values.view()),
             values,
             pairs,
             sampled,
@@ -219,6 +226,11 @@ impl DistanceInputs {
             }
         };
         let sampled = method.draws_networks();
+        let formula = matches!(method, DistanceMethod::Paper | DistanceMethod::PaperEven);
+        // Of other masks each draw has its own.
+        let fixed = spec.mask != MaskFamily::Bernoulli && (sampled || method == DistanceMethod::Theorem1Masks);
+        let density = fixed.then(|| network.density(spec, self.dimension())).flatten();
+        let density = density.as_ref();
         let spread = found.spread;
         let reference_square = match method {
             DistanceMethod::Paper
@@ -266,6 +278,11 @@ impl DistanceInputs {
             diagonal: found.diagonal.map(|(mean, _)| mean),
             diagonal_error: found.diagonal.and_then(|(_, error)| error),
             reference_square,
+            global_mean: self.scale.map(|scale| scale.mean),
+            global_deviation: self.scale.map(|scale| scale.deviation),
+            mean_square: formula.then_some(self.mean_square),
+            connectivity_reached: density.map(Density::reached),
+            empty_layers: density.and_then(Density::empty_layers),
             mean_low: found.mean_interval.map(|ends| ends.0),
             mean_high: found.mean_interval.map(|ends| ends.1),
             median_corrected: found.median_corrected,
@@ -489,6 +506,11 @@ impl DistanceInputs {
             median_corrected: None,
         }
     }
+}
+
+/// The mean of `|x|^2 / d` over inputs of shape `(samples, d)`.
+pub(super) fn mean_square(values: ArrayView2<f64>) -> f64 {
+    values.iter().map(|value| value * value).sum::<f64>() / values.len() as f64
 }
 
 fn law_of(spec: &DistanceSpec, rows: usize, columns: usize, connectivity: Connectivity) -> LayerLaw {

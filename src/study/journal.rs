@@ -1,6 +1,6 @@
 //! The journal: what a study has found so far, so that it can go on where it was interrupted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::record::Record;
+use super::settings::{is_search, settings_difference, shortened};
+use super::spec::StudySpec;
 use crate::error::{Error, Result};
 use crate::files::{make_folder, remove_unfinished, unwritable};
 use crate::kind::{Kind, Wanted};
@@ -21,9 +23,31 @@ struct Header {
     /// Also the format's name: its first key.
     sparsewidth_journal: u32,
     version: String,
+    /// Checksums of the data, one after the other.
     checksum: String,
+    /// The kind of processor that began it, on which the last digits of records depend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    processor: Option<String>,
     spec: Value,
 }
+
+impl Header {
+    fn checksums(&self) -> HashSet<&str> {
+        self.checksum.split(' ').collect()
+    }
+
+    /// Whether a record is of the task that it stands for, and of this data.
+    fn holds(&self, entry: &Entry) -> bool {
+        let checksum = match &entry.record {
+            Record::Distance(record) => &record.checksum,
+            Record::Training(run) => &run.checksum,
+        };
+        entry.record.is_of(&entry.task) && self.checksums().contains(checksum.as_str())
+    }
+}
+
+/// How a line begins that is a header.
+const HEADER_START: &[u8] = b"{\"sparsewidth_journal\"";
 
 #[derive(Serialize, Deserialize)]
 struct Entry {
@@ -34,6 +58,8 @@ struct Entry {
 /// A journal that is read and not written.
 pub(super) struct WholeJournal {
     header: Header,
+    /// What should be said of it.
+    pub remarks: Vec<String>,
     /// Tasks and their records, in the order in which they were finished, each task once.
     pub entries: Vec<(String, Record)>,
 }
@@ -44,9 +70,20 @@ impl WholeJournal {
         &self.header.spec
     }
 
-    /// The first thing by which its study differs from another's, in words.
-    pub fn difference(&self, other: &Self) -> Option<String> {
-        difference(&self.header, &other.header)
+    /// Takes the tasks of another's header into its own, or says by what the two studies differ.
+    pub fn join(&mut self, other: &Self) -> std::result::Result<(), String> {
+        if let Some(difference) = difference(&other.header, &self.header) {
+            return Err(difference);
+        }
+        if let (Some(one), Some(two)) = (&self.header.processor, &other.header.processor)
+            && one != two
+        {
+            let remark =
+                format!("The journals were begun on different kinds of processors, {one} and {two}: {DIGITS}.");
+            self.remarks.push(remark);
+        }
+        self.header.take_in(&other.header);
+        Ok(())
     }
 
     /// The lines of a journal at a path that hold the same.
@@ -68,14 +105,23 @@ pub(super) fn read_journal(folder: &Path) -> Result<WholeJournal> {
     let remedy = "give the output folder of a study";
     let unreadable = |error: std::io::Error| Error::file(&path, format!("cannot be read ({error})"), remedy);
     let mut file = File::open(&path).map_err(unreadable)?;
-    if let Err(TryLockError::WouldBlock) = file.try_lock_shared() {
+    let locked = file.try_lock_shared();
+    if let Err(TryLockError::WouldBlock) = locked {
         return Err(Error::file(&path, "another program is writing it", "wait for it"));
     }
+    let remarks = lock_remark(&locked, &path).into_iter().collect();
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(unreadable)?;
-    let (header, entries) = parse(&path, whole_lines(&bytes))?;
-    let header = header.ok_or_else(|| Error::file(&path, "is empty", remedy))?;
-    let mut journal = WholeJournal { header, entries: Vec::new() };
+    let (headers, entries) = parse(&path, whole_lines(&bytes))?;
+    let mut headers = headers.into_iter();
+    let mut header = headers.next().ok_or_else(|| Error::file(&path, "is empty", remedy))?;
+    for more in headers {
+        if let Some(difference) = difference(&more, &header) {
+            return Err(Error::file(&path, format!("has headers of two studies: {difference}"), remedy));
+        }
+        header.take_in(&more);
+    }
+    let mut journal = WholeJournal { header, remarks, entries: Vec::new() };
     let mut places: HashMap<String, usize> = HashMap::new();
     for Entry { task, record } in entries {
         // A run whose weights were gone was done again: the last line counts.
@@ -94,13 +140,18 @@ pub(super) fn read_journal(folder: &Path) -> Result<WholeJournal> {
 ///
 /// `journal.jsonl` in the output folder holds a header with the program's version, the spec and the checksum of the data, then one
 /// line per finished task. A line counts once its newline is written, so a program killed in the middle of a line loses that task
-/// only. A journal of another version, spec or data is refused, with what differs.
+/// only.
+///
+/// A journal belongs to its data, by checksum, and to what every task depends on. A study of other tasks alike goes on with it - other
+/// networks, methods, runs, in any order, the data under another path - and leaves a header of its own. A journal of another version, of
+/// other data or settings is refused, with what differs.
 pub struct Journal {
     path: PathBuf,
     file: File,
     /// The length of its whole lines, in bytes.
     length: u64,
     done: HashMap<String, Record>,
+    remarks: Vec<String>,
 }
 
 impl Journal {
@@ -111,7 +162,7 @@ impl Journal {
     /// belongs to another study.
     pub fn open(folder: &Path, spec: &impl Serialize, checksum: &str) -> Result<Self> {
         let path = folder.join(JOURNAL);
-        let mut file = open_locked(folder)?;
+        let (mut file, mut remarks) = open_locked(folder)?;
         remove_unfinished(folder);
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(|error| {
@@ -122,6 +173,7 @@ impl Journal {
             sparsewidth_journal: 1,
             version: env!("CARGO_PKG_VERSION").into(),
             checksum: checksum.into(),
+            processor: Some(processor()),
             spec: serde_json::to_value(spec).map_err(|error| Error::failure("writing the spec", error))?,
         };
         let begun = line(&header, &path)?;
@@ -130,13 +182,26 @@ impl Journal {
             // Neither empty nor the beginning of our header: somebody else's file.
             return Err(corrupt(&path, 1, &"it is no header"));
         }
-        let done = read(&path, &bytes[..whole], &header)?;
-        let mut journal = Self { path, file, length: whole as u64, done };
+        let (headers, done) = read(&path, &bytes[..whole], &header)?;
+        let others = headers.iter().filter_map(|found| found.processor.as_ref()).find(|found| **found != processor());
+        if let Some(other) = others {
+            remarks.push(format!(
+                "{} was begun on another kind of processor, {other}; this is {}: {DIGITS}.",
+                path.display(),
+                processor()
+            ));
+        }
+        let mut journal = Self { path, file, length: whole as u64, done, remarks };
         journal.truncate().map_err(|error| unwritable(folder, &error))?;
-        if whole == 0 {
+        if headers.iter().all(|found| found.spec != header.spec) {
             journal.write(&begun)?;
         }
         Ok(journal)
+    }
+
+    /// What should be said before the study goes on: that the folder cannot be locked, or that another kind of processor began it.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
     }
 
     /// The record of a task that was finished before.
@@ -174,19 +239,50 @@ impl Journal {
     }
 }
 
-/// Opens the journal of a folder, which is made where it does not exist, and keeps others from it until the file is dropped.
-fn open_locked(folder: &Path) -> Result<File> {
+/// Opens the journal of a folder, which is made where it does not exist, and keeps others from it until the file is dropped; with a remark
+/// where the file system has no locks.
+fn open_locked(folder: &Path) -> Result<(File, Vec<String>)> {
     make_folder(folder)?;
     let path = folder.join(JOURNAL);
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     let file = options.open(&path).map_err(|error| unwritable(folder, &error))?;
-    // Some file systems have no locks; two programs at once are then the user's to avoid.
-    if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) || is_replaced(&file) {
+    let locked = file.try_lock();
+    if matches!(locked, Err(TryLockError::WouldBlock)) || is_replaced(&file) {
         let problem = "another program is writing it";
         return Err(Error::file(&path, problem, "wait for it, or give another folder with --out"));
     }
-    Ok(file)
+    let remarks = lock_remark(&locked, &path).into_iter().collect();
+    Ok((file, remarks))
+}
+
+/// Some file systems have no locks; two programs at once are then the user's to avoid.
+fn lock_remark(locked: &std::result::Result<(), TryLockError>, path: &Path) -> Option<String> {
+    match locked {
+        Err(TryLockError::Error(error)) => Some(format!(
+            "{} cannot be locked ({error}): make sure that no other program uses this folder.",
+            path.display()
+        )),
+        _ => None,
+    }
+}
+
+/// What another kind of processor does to records.
+const DIGITS: &str = "the last digits of records depend on that";
+
+/// This kind of processor, as far as results depend on it: for which instructions the hot loops are compiled.
+fn processor() -> String {
+    #[cfg(target_arch = "x86_64")]
+    let known = [
+        ("AVX-512", std::arch::is_x86_feature_detected!("avx512f")),
+        ("AVX2", std::arch::is_x86_feature_detected!("avx2")),
+        ("FMA", std::arch::is_x86_feature_detected!("fma")),
+    ];
+    #[cfg(not(target_arch = "x86_64"))]
+    let known: [(&str, bool); 0] = [];
+    let names: Vec<&str> = known.into_iter().filter_map(|(name, there)| there.then_some(name)).collect();
+    let arch = std::env::consts::ARCH;
+    if names.is_empty() { arch.into() } else { format!("{arch} with {}", names.join(", ")) }
 }
 
 /// Whether a file that was opened a moment ago is no longer in its folder: `merge` has put a joined journal in its place.
@@ -213,7 +309,7 @@ pub(super) fn is_begun(folder: &Path) -> bool {
 /// # Errors
 /// Where it is, another program holds it, or the folder cannot be written.
 pub(super) fn claim(folder: &Path) -> Result<File> {
-    let file = open_locked(folder)?;
+    let (file, _) = open_locked(folder)?;
     if is_begun(folder) {
         return Err(Error::file(&folder.join(JOURNAL), "exists already", "give a new folder with --out"));
     }
@@ -237,32 +333,46 @@ fn whole_lines(bytes: &[u8]) -> &[u8] {
     &bytes[..bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1)]
 }
 
-/// The header of a journal's whole lines, where there is one, and its entries.
-fn parse(path: &Path, bytes: &[u8]) -> Result<(Option<Header>, Vec<Entry>)> {
-    let mut lines = bytes.split(|byte| *byte == b'\n').zip(1..).filter(|(line, _)| !line.is_empty());
-    let Some((first, number)) = lines.next() else { return Ok((None, Vec::new())) };
+/// The headers of a journal's whole lines, none where there is no line, and its entries.
+fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Header>, Vec<Entry>)> {
     // An editor's byte-order mark harms nothing.
-    let first = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
-    let header =
-        serde_json::from_slice(first).map_err(|error| match Kind::of(first).filter(|kind| !kind.is_text()) {
-            Some(kind) => kind.refusal(path, Wanted::Text, "give another folder"),
-            None => corrupt(path, number, &error),
-        })?;
-    let entry = |(line, number)| serde_json::from_slice(line).map_err(|error| corrupt(path, number, &error));
-    Ok((Some(header), lines.map(entry).collect::<Result<_>>()?))
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let lines = bytes.split(|byte| *byte == b'\n').zip(1..).filter(|(line, _)| !line.is_empty());
+    let (mut headers, mut entries): (Vec<Header>, Vec<Entry>) = Default::default();
+    for (line, number) in lines {
+        if headers.is_empty() || line.starts_with(HEADER_START) {
+            let kind = || Kind::of(line).filter(|kind| headers.is_empty() && !kind.is_text());
+            let header = serde_json::from_slice(line).map_err(|error| match kind() {
+                Some(kind) => kind.refusal(path, Wanted::Text, "give another folder"),
+                None => corrupt(path, number, &error),
+            })?;
+            headers.push(header);
+            continue;
+        }
+        let entry: Entry = serde_json::from_slice(line).map_err(|error| corrupt(path, number, &error))?;
+        if !headers.iter().any(|header| header.holds(&entry)) {
+            return Err(corrupt(path, number, &format!("its record is not that of {}, or of other data", entry.task)));
+        }
+        entries.push(entry);
+    }
+    Ok((headers, entries))
 }
 
-/// Reads the whole lines of a journal and checks its header against `expected`.
-fn read(path: &Path, bytes: &[u8], expected: &Header) -> Result<HashMap<String, Record>> {
+/// Reads the whole lines of a journal, its headers and the record of each task, and checks the headers against `expected`.
+fn read(path: &Path, bytes: &[u8], expected: &Header) -> Result<(Vec<Header>, HashMap<String, Record>)> {
     let first = bytes.split_inclusive(|byte| *byte == b'\n').find(|line| *line != b"\n").unwrap_or_default();
     // Of another version's records only the header is known to be readable.
-    if let (Some(found), _) = parse(path, first)?
-        && let Some(difference) = difference(&found, expected)
-    {
-        let problem = format!("belongs to another study: {difference}");
-        return Err(Error::file(path, problem, "give another folder with --out, or delete this one's journal"));
-    }
-    Ok(parse(path, bytes)?.1.into_iter().map(|entry| (entry.task, entry.record)).collect())
+    let check = |headers: &[Header]| match headers.iter().find_map(|found| difference(found, expected)) {
+        Some(difference) => {
+            let problem = format!("belongs to another study: {difference}");
+            Err(Error::file(path, problem, "give another folder with --out, or delete this one's journal"))
+        }
+        None => Ok(()),
+    };
+    check(&parse(path, first)?.0)?;
+    let (headers, entries) = parse(path, bytes)?;
+    check(&headers)?;
+    Ok((headers, entries.into_iter().map(|entry| (entry.task, entry.record)).collect()))
 }
 
 fn difference(found: &Header, expected: &Header) -> Option<String> {
@@ -273,45 +383,37 @@ fn difference(found: &Header, expected: &Header) -> Option<String> {
         differs("format", &found.sparsewidth_journal, &expected.sparsewidth_journal)
     } else if found.version != expected.version {
         differs("program version", &found.version, &expected.version)
-    } else if let Some((name, found, expected)) = first_difference(&found.spec, &expected.spec, "") {
+    } else if is_search(&found.spec) != is_search(&expected.spec) {
+        let kind = |spec: &Value| if is_search(spec) { "a search for learning rates" } else { "distances or training" };
+        differs("kind", &kind(&found.spec), &kind(&expected.spec))
+    } else if let Some((name, found, expected)) = settings_difference(&found.spec, &expected.spec) {
         differs(&name, &found, &expected)
-    } else if found.checksum != expected.checksum {
+    } else if !(found.checksums().is_subset(&expected.checksums())
+        || expected.checksums().is_subset(&found.checksums()))
+    {
+        // Of distances and training there are the checksums of test and training files, of one of the two only some of them.
         differs("data checksum", &found.checksum, &expected.checksum)
     } else {
         None
     }
 }
 
-/// The longest value of a spec that is told whole, in characters.
-const LONG: usize = 100;
-
-/// The first place at which two specs differ, with what stands there.
-fn first_difference(found: &Value, expected: &Value, name: &str) -> Option<(String, Value, Value)> {
-    match (found, expected) {
-        (Value::Object(left), Value::Object(right)) => left.keys().chain(right.keys()).find_map(|key| {
-            let at = |object: &serde_json::Map<String, Value>| object.get(key).cloned().unwrap_or(Value::Null);
-            let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
-            first_difference(&at(left), &at(right), &name)
-        }),
-        // Short lists are told whole.
-        (Value::Array(left), Value::Array(right))
-            if [found, expected].iter().any(|list| list.to_string().len() > LONG) =>
-        {
-            if left.len() != right.len() {
-                let length = |list: &[Value]| Value::from(list.len());
-                return Some((format!("number of {name}"), length(left), length(right)));
-            }
-            let mut pairs = left.iter().zip(right).enumerate();
-            pairs.find_map(|(index, (left, right))| first_difference(left, right, &format!("{name}[{index}]")))
+impl Header {
+    /// Takes in the tasks of another header of the same study, and its data where that is more.
+    fn take_in(&mut self, other: &Self) {
+        if self.checksums().len() < other.checksums().len() {
+            self.checksum.clone_from(&other.checksum);
         }
-        _ => (found != expected).then(|| (name.into(), found.clone(), expected.clone())),
+        if self.spec == other.spec {
+            return;
+        }
+        let spec = |header: &Self| serde_json::from_value::<StudySpec>(header.spec.clone()).ok();
+        if let (Some(own), Some(others)) = (spec(self), spec(other))
+            && let Ok(joined) = serde_json::to_value(own.with_tasks_of(others))
+        {
+            self.spec = joined;
+        }
     }
-}
-
-/// The beginning of a text that is long.
-fn shortened(text: &dyn std::fmt::Display) -> String {
-    let text = text.to_string();
-    if text.chars().count() <= LONG { text } else { text.chars().take(LONG).chain("...".chars()).collect() }
 }
 
 #[cfg(test)]
@@ -345,24 +447,52 @@ mod tests {
     #[test]
     fn what_differs_is_told_in_few_words() {
         let message = |found: Value, expected: Value| {
-            let header = |spec| Header { sparsewidth_journal: 1, version: "1".into(), checksum: "c".into(), spec };
+            let header = |spec| Header {
+                sparsewidth_journal: 1,
+                version: "1".into(),
+                checksum: "c".into(),
+                processor: None,
+                spec,
+            };
             difference(&header(found), &header(expected)).unwrap()
         };
         let networks = |widths: &[usize]| {
             let networks: Vec<Value> =
                 widths.iter().map(|width| json!({"width": width, "name": "x".repeat(200)})).collect();
-            json!({"training": {"networks": networks}})
+            json!({"training": {"layers": networks}})
         };
         assert_eq!(
             message(json!({"widths": [1, 2]}), json!({"widths": [1]})),
             "its widths is [1,2], this one's is [1]"
         );
         let longer = message(networks(&[1, 2, 3]), networks(&[1, 2]));
-        assert_eq!(longer, "its number of training.networks is 3, this one's is 2");
+        assert_eq!(longer, "its number of training.layers is 3, this one's is 2");
         let other = message(networks(&[1, 2]), networks(&[1, 4]));
-        assert_eq!(other, "its training.networks[1].width is 2, this one's is 4");
-        let long = message(json!({"data": "a".repeat(5000)}), json!({"data": "b"}));
+        assert_eq!(other, "its training.layers[1].width is 2, this one's is 4");
+        let long = message(json!({"law": "a".repeat(5000)}), json!({"law": "b"}));
         assert!(long.len() < 200 && long.contains("..."), "{long}");
+    }
+
+    #[test]
+    fn what_should_be_said_is_said() {
+        let path = Path::new("out/journal.jsonl");
+        let no_locks = Err(TryLockError::Error(std::io::Error::other("not supported")));
+        let remark = lock_remark(&no_locks, path).unwrap();
+        assert!(remark.contains("out/journal.jsonl cannot be locked (not supported)"), "{remark}");
+        assert_eq!(lock_remark(&Ok(()), path), None);
+
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Journal::open(folder.path(), &spec(1), "abc").unwrap().remarks().is_empty());
+        assert!(Journal::open(folder.path(), &spec(1), "abc").unwrap().remarks().is_empty());
+        let path = folder.path().join(JOURNAL);
+        let header = std::fs::read_to_string(&path).unwrap();
+        let elsewhere = header.replace(&processor(), "abacus with beads");
+        assert_ne!(elsewhere, header);
+        std::fs::write(&path, &elsewhere).unwrap();
+        let remarks = Journal::open(folder.path(), &spec(1), "abc").unwrap().remarks().to_vec();
+        assert!(remarks.len() == 1 && remarks[0].contains("abacus with beads"), "{remarks:?}");
+        // Nor is that another study.
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), elsewhere);
     }
 
     #[test]

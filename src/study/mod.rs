@@ -34,12 +34,15 @@
 //! # Ok::<(), sparsewidth::Error>(())
 //! ```
 
+mod belonging;
 mod checks;
+mod density;
 mod distance;
 mod journal;
 mod optimum;
 mod rates;
 mod record;
+mod settings;
 mod shard;
 mod spec;
 mod training;
@@ -72,12 +75,12 @@ pub use tune::{Tried, TuneReport, TuneSpec, Tuned};
 pub use verify::{Cell, PaperPoint, VerifyReport, VerifySpec};
 pub use widen::widened_networks;
 
-use crate::data::Normalisation;
+use crate::data::{DataSource, Inputs, Normalisation};
 use crate::error::{Error, Result};
-use crate::files::{make_folder, remove_unfinished};
+use crate::files::{OutputFolder, make_folder, remove_unfinished};
 use crate::network::MaskFamily;
 use crate::sampled::Device;
-use training::{PreparedTraining, weights_path};
+use training::{PreparedTraining, weights_name, weights_path};
 
 /// One unit of a study's work: it makes one record.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -93,7 +96,16 @@ impl Task {
             Self::Distance { normalisation, method, network } => {
                 let SparseWidth { width, before, connectivity, .. } = network;
                 let before = before.map_or(String::new(), |layer| format!("after-{layer}-"));
-                format!("distance/{}/{}/{before}{width}:{}", normalisation.name(), method.name(), connectivity.get())
+                let name = format!(
+                    "distance/{}/{}/{before}{width}:{}",
+                    normalisation.name(),
+                    method.name(),
+                    connectivity.get()
+                );
+                match network.even_connectivity.filter(|_| *method == DistanceMethod::PaperEven) {
+                    Some(even) => format!("{name}-even{}", even.get()),
+                    None => name,
+                }
             }
             Self::Training { network, run } => format!("training/{}/{run}", network.name()),
         }
@@ -106,6 +118,8 @@ type Find<'a> = dyn Fn(&(dyn Fn(f64) + Sync)) -> Result<Record> + 'a;
 /// Does tasks that the journal, where there is one, does not hold yet, and enters them.
 struct Ledger<'a> {
     journal: Mutex<Option<Journal>>,
+    /// How the data is named in this run of the study: records from the journal can have another name of it.
+    data: String,
     progress: &'a (dyn Fn(Progress) + Sync),
 }
 
@@ -114,11 +128,14 @@ impl<'a> Ledger<'a> {
     fn new(
         folder: Option<&Path>,
         spec: &impl Serialize,
-        checksums: &[&str],
+        (data, checksums): (&DataSource, &[&str]),
         progress: &'a (dyn Fn(Progress) + Sync),
     ) -> Result<Self> {
         let journal = folder.map(|folder| Journal::open(folder, spec, &checksums.join(" "))).transpose()?;
-        Ok(Self { journal: Mutex::new(journal), progress })
+        for text in journal.iter().flat_map(Journal::remarks) {
+            progress(Progress::Remark { text });
+        }
+        Ok(Self { journal: Mutex::new(journal), data: data.to_string(), progress })
     }
 
     /// The record of a task of some cost, found now or before, if it is still `whole`.
@@ -127,7 +144,7 @@ impl<'a> Ledger<'a> {
         let known = lock().as_ref().and_then(|journal| journal.record(task).cloned()).filter(|_| whole);
         let resumed = known.is_some();
         let record = match known {
-            Some(record) => record,
+            Some(record) => record.of_data(&self.data),
             None => {
                 let (begun, told) = (Instant::now(), AtomicBool::new(false));
                 let record = find(&|share| {
@@ -169,6 +186,11 @@ pub enum Progress<'a> {
         cost: u64,
         /// What kernels over all pairs take at most in the memory of their device, in bytes.
         memory: Option<usize>,
+    },
+    /// Something should be said.
+    Remark {
+        /// In a sentence or more.
+        text: &'a str,
     },
     /// A task that has run for two seconds will take a while: told once, before its next [`Progress::Within`].
     Long {
@@ -259,7 +281,10 @@ impl StudySpec {
             return Err(Error::value("keep_weights", true, problem, "give one with --out"));
         }
         let weights = folder.filter(|_| keeps_weights);
-        let ledger = Ledger::new(folder, self, &checksums, progress)?;
+        // Before there is a journal, by which what is there would be taken for the study's.
+        let kept = weights.map(|folder| self.weights_folder(folder)).transpose()?;
+        let ledger = Ledger::new(folder, self, (&self.data, &checksums[..]), progress)?;
+        self.remarks(inputs.as_ref(), training.as_ref()).iter().for_each(|text| progress(Progress::Remark { text }));
         if let Some(folder) = weights {
             make_folder(&folder.join(WEIGHTS))?;
             remove_unfinished(&folder.join(WEIGHTS));
@@ -299,7 +324,7 @@ impl StudySpec {
                     Task::Training { network, run } => {
                         let find = |_: &(dyn Fn(f64) + Sync)| {
                             training
-                                .record(&self.data, self.seed, network, *run, spec.epochs, weights)
+                                .record(&self.data, self.seed, network, *run, spec.epochs, kept.as_ref())
                                 .map(Record::Training)
                         };
                         Some(finish(task, &find))
@@ -310,6 +335,34 @@ impl StudySpec {
             records.extend(trained);
         }
         Ok(records)
+    }
+
+    /// The folder for weights, where nothing foreign has the names of theirs.
+    fn weights_folder(&self, folder: &Path) -> Result<OutputFolder> {
+        let of_task = |task: &Task| match task {
+            Task::Training { network, run } => Some(weights_name(network, *run)),
+            Task::Distance { .. } => None,
+        };
+        let names: Vec<String> = self.tasks().iter().filter_map(of_task).collect();
+        OutputFolder::of_study(folder, WEIGHTS, &names, JOURNAL)
+    }
+
+    /// What should be said before the work: of layers that are left without a weight, and of the scale of data that is not MNIST.
+    fn remarks(&self, inputs: Option<&Inputs>, training: Option<&PreparedTraining>) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if let (Some(spec), Some(inputs)) = (&self.distance, inputs)
+            && spec.methods.iter().any(|method| method.draws_networks() || *method == DistanceMethod::Theorem1Masks)
+        {
+            let of = |network: &SparseWidth| {
+                let name = format!("Kernels of width {}, connectivity {}", network.width, network.connectivity.get());
+                density::remark(&name, &network.density(spec, inputs.values.ncols())?)
+            };
+            remarks.extend(spec.networks.iter().filter_map(of));
+        }
+        if let (Some(spec), Some(training)) = (&self.training, training) {
+            remarks.extend(training.remarks(spec));
+        }
+        remarks
     }
 
     fn tasks(&self) -> Vec<Task> {
@@ -383,7 +436,7 @@ mod tests {
                 told.lock().unwrap().push((task.to_string(), left));
             }
         };
-        let ledger = Ledger::new(None, &(), &[], &progress).unwrap();
+        let ledger = Ledger::new(None, &(), (&DataSource::Embedded, &[]), &progress).unwrap();
         let find = |within: &(dyn Fn(f64) + Sync)| {
             within(0.01);
             std::thread::sleep(seconds(2));

@@ -4,6 +4,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::distance::mean_square;
 use crate::budget::first_layer_connectivity;
 use crate::connectivity::Connectivity;
 use crate::data::{DataSource, Normalisation};
@@ -122,6 +123,15 @@ pub struct OptimumReport {
     pub checksum: String,
     /// Version of the program.
     pub version: String,
+    /// The mean and standard deviation by which a global normalisation shifted and scaled every entry, of bytes in units of 255.
+    #[serde(default)]
+    pub global_mean: Option<f64>,
+    /// See `global_mean`.
+    #[serde(default)]
+    pub global_deviation: Option<f64>,
+    /// The mean of `|x|^2 / d` over the inputs, which Eq. (4) takes for 1.
+    #[serde(default)]
+    pub mean_square: Option<f64>,
     /// A minimum per theory; none of a theory that has distances below zero.
     pub optima: Vec<Optimum>,
     /// All points that were evaluated, by width.
@@ -141,8 +151,7 @@ impl OptimumSpec {
             let remedy = "give a number in that range";
             return Err(Error::value("pairs", self.pairs, "must be from 1 to 1,000,000", remedy));
         }
-        Quadrature::new(self.tolerance)?;
-        self.data.check(self.normalisation)
+        Quadrature::new(self.tolerance).map(|_| ())
     }
 
     /// Scans the widths that the budget admits, then narrows down each minimum to one width.
@@ -153,7 +162,9 @@ impl OptimumSpec {
     pub fn run(&self, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<OptimumReport> {
         self.check()?;
         let inputs = self.data.inputs(self.seed)?;
-        let values = inputs.normalised(self.normalisation)?;
+        let normaliser = inputs.normaliser(self.normalisation)?;
+        let values = normaliser.apply(inputs.values.clone());
+        let mean_square = mean_square(values.view());
         let pairs = PairedInputs::random_pairs(values.nrows(), self.pairs, self.seed)?;
         let dimension = values.ncols();
         let search = Search { spec: self, values, pairs, quadrature: Quadrature::new(self.tolerance)? };
@@ -217,6 +228,9 @@ impl OptimumSpec {
             pairs: search.pairs.len(),
             checksum: inputs.checksum.clone(),
             version: env!("CARGO_PKG_VERSION").into(),
+            global_mean: normaliser.global_scale().map(|scale| scale.mean),
+            global_deviation: normaliser.global_scale().map(|scale| scale.deviation),
+            mean_square: Some(mean_square),
             optima,
             curve,
         })

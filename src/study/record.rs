@@ -36,6 +36,15 @@ impl Record {
         }
     }
 
+    /// The same with another name of its data.
+    pub(super) fn of_data(mut self, name: &str) -> Self {
+        match &mut self {
+            Self::Distance(record) => record.data = name.into(),
+            Self::Training(run) => run.data = name.into(),
+        }
+        self
+    }
+
     /// Refuses numbers that are not finite: they could be neither stored nor drawn.
     pub(super) fn check(&self, task: &str) -> Result<()> {
         match self {
@@ -144,6 +153,21 @@ pub struct DistanceRecord {
     /// a unit for distances of networks whose limits differ.
     #[serde(default)]
     pub reference_square: Option<f64>,
+    /// The mean and standard deviation by which a global normalisation shifted and scaled every entry, of bytes in units of 255.
+    #[serde(default)]
+    pub global_mean: Option<f64>,
+    /// See `global_mean`.
+    #[serde(default)]
+    pub global_deviation: Option<f64>,
+    /// Of a formula that takes no inputs, Eq. (4): the mean of `|x|^2 / d` over the inputs, which it takes for 1.
+    #[serde(default)]
+    pub mean_square: Option<f64>,
+    /// The share of weights that exist in networks whose masks have a fixed count, in which `connectivity` is rounded, over all layers.
+    #[serde(default)]
+    pub connectivity_reached: Option<f64>,
+    /// The numbers, from 1, of layers of such networks that have no weight; none where every layer has some.
+    #[serde(default)]
+    pub empty_layers: Option<String>,
     /// Lower end of the 95 % confidence interval of the mean on these very pairs, where networks are sampled and their draws tell it
     /// ([`SamplingLaw`](crate::sampled::SamplingLaw)).
     #[serde(default)]
@@ -189,6 +213,16 @@ pub(super) fn draws_tell_error(weights: f64, samples: usize, mean: f64, error: f
 }
 
 impl TrainingRecord {
+    /// The best accuracy of an epoch of finite losses. Records of earlier programs counted the epoch that diverged, which has no place in
+    /// the curve.
+    pub fn finite_accuracy(&self) -> Option<f64> {
+        let epochs = self.curve.test_accuracy.len();
+        if self.diverged && self.best_epoch.is_some_and(|epoch| epoch > epochs) {
+            return self.curve.test_accuracy.iter().copied().reduce(f32::max).map(f64::from);
+        }
+        self.best_accuracy
+    }
+
     /// The network that was trained.
     pub fn network(&self) -> TrainedNetwork {
         let Self { family, activation, width, before, connectivity, last_connectivity, learning_rate, .. } = *self;
@@ -254,16 +288,35 @@ pub struct TrainingRecord {
     pub device: String,
     /// Precision of weights and activations.
     pub precision: String,
-    /// Best test accuracy after an epoch. Chosen on the test set, as in the paper, so it flatters every network a little.
-    pub best_accuracy: f64,
+    /// Best test accuracy after an epoch of finite losses; none where there is no such epoch. Chosen on the test set, as in the paper, so
+    /// it flatters every network a little.
+    pub best_accuracy: Option<f64>,
     /// That epoch.
-    pub best_epoch: usize,
-    /// Test accuracy after the last epoch.
-    pub final_accuracy: f64,
+    pub best_epoch: Option<usize>,
+    /// Test accuracy after the last epoch; none where the run diverged.
+    pub final_accuracy: Option<f64>,
     /// Mean cross-entropy over the last epoch; none where it was not finite.
     pub training_loss: Option<f64>,
     /// Whether the run diverged, and ended there.
     pub diverged: bool,
+    /// The mean and standard deviation by which a global normalisation shifted and scaled every entry, of bytes in units of 255.
+    #[serde(default)]
+    pub global_mean: Option<f64>,
+    /// See `global_mean`.
+    #[serde(default)]
+    pub global_deviation: Option<f64>,
+    /// The share of weights that exist in all layers but the last.
+    #[serde(default)]
+    pub connectivity_reached: Option<f64>,
+    /// The share of weights that exist in the last layer.
+    #[serde(default)]
+    pub last_connectivity_reached: Option<f64>,
+    /// The numbers, from 1, of layers that have no weight; none where every layer has some.
+    #[serde(default)]
+    pub empty_layers: Option<String>,
+    /// Whether no input reaches an output: no path of weights that exist joins the two.
+    #[serde(default)]
+    pub dead: Option<bool>,
     /// Losses and accuracy after each epoch; `curves.csv` instead of a column of `training.csv`.
     #[serde(default, skip_serializing_if = "Curve::is_empty")]
     pub curve: Curve,

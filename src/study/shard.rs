@@ -10,7 +10,7 @@ use super::spec::{MOST_TASKS, StudySpec};
 use super::training::{WEIGHTS, weights_path};
 use super::{Record, Task, tasks_of};
 use crate::error::{Error, Result};
-use crate::files::{make_folder, read_whole, remove_unfinished, write_atomically};
+use crate::files::{MERGE, OutputFolder, make_folder, read_whole, remove_unfinished, write_atomically};
 
 /// A share of a study's tasks, written `number/count`: task `i`, from 0 in the order of the spec, belongs to share `i mod count + 1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub struct Merged {
     pub missing: Option<Vec<String>>,
     /// All records, in the order of the spec, where nothing is known to be missing.
     pub records: Option<Vec<Record>>,
+    /// What should be said of the journals: that they cannot be locked, or were begun on different kinds of processors.
+    pub remarks: Vec<String>,
 }
 
 /// Joins the journals of folders into that of `out`, and copies the weights that were kept. The command of the study then goes on from
@@ -88,7 +90,8 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Merged> {
         joined.entries.iter().enumerate().map(|(place, (task, _))| (task.clone(), place)).collect();
     for folder in others {
         let other = read_journal(folder)?;
-        if let Some(difference) = other.difference(&joined) {
+        joined.remarks.extend(other.remarks.iter().cloned());
+        if let Err(difference) = joined.join(&other) {
             let problem = format!("belongs to another study than {}: {difference}", first.display());
             return Err(Error::file(&folder.join(JOURNAL), problem, "join shards of one study"));
         }
@@ -122,22 +125,31 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Merged> {
     let records = missing
         .as_ref()
         .filter(|missing| missing.is_empty())
-        .map(|_| joined.entries.iter().map(|(_, record)| record.clone()).collect());
+        // Not those of tasks that no header has.
+        .map(|_| {
+            joined
+                .entries
+                .iter()
+                .filter(|(task, _)| ranks.contains_key(task))
+                .map(|(_, record)| record.clone())
+                .collect()
+        });
 
     let bytes = joined.to_bytes(&path)?;
+    let name = |from: &PathBuf| format!("{WEIGHTS}/{}", from.file_name().unwrap_or_default().to_string_lossy());
+    let output = OutputFolder::new(out, MERGE, &weights.iter().map(name).collect::<Vec<_>>())?;
     let held = claim(out)?;
     if !weights.is_empty() {
         make_folder(&out.join(WEIGHTS))?;
         remove_unfinished(&out.join(WEIGHTS));
     }
     for from in weights {
-        let to = out.join(WEIGHTS).join(from.file_name().unwrap_or_default());
-        write_atomically(&to, &read_weights(&from)?)?;
+        output.write(&name(&from), &read_weights(&from)?)?;
     }
     // Last: who finds the journal finds the weights that it speaks of.
     write_atomically(&path, &bytes)?;
     drop(held);
-    Ok(Merged { done: joined.entries.len(), missing, records })
+    Ok(Merged { done: joined.entries.len(), missing, records, remarks: joined.remarks })
 }
 
 /// The files of the weights of the runs that are `done`, where a study keeps them. A run whose file is in none of the folders is taken out
@@ -204,7 +216,7 @@ mod tests {
     }
 
     const HEADER: &str = r#"{"sparsewidth_journal":1,"version":"0.1.0","checksum":"a b","spec":{"data":"mnist","distance":null,"seed":0,"training":{"batch":256,"biases":false,"epochs":1,"evaluation":"test","first_run":0,"keep_weights":false,"law":"uniform","mask":"exact_count","networks":[{"activation":"relu","before":null,"connectivity":1.0,"family":"dense","last_connectivity":1.0,"learning_rate":1.0,"width":3}],"normalisation":"pixel","parametrisation":"neural_tangent","runs":1,"samples":2048}}}"#;
-    const RUN: &str = r#"{"task":"training/dense-3-p1-rate1/0","record":{"kind":"training","version":"0.1.0","data":"mnist","checksum":"a","test_checksum":"b","normalisation":"pixel","samples":8,"validation":false,"test_samples":4,"dimension":6,"family":"dense","activation":"relu","width":3,"before":null,"connectivity":1.0,"last_connectivity":1.0,"weights":48,"biases":false,"parametrisation":"neural_tangent","mask":"exact_count","law":"uniform","learning_rate":1.0,"epochs":1,"batch":256,"seed":0,"run":0,"device":"cpu","precision":"f32","best_accuracy":0.0,"best_epoch":1,"final_accuracy":0.0,"training_loss":2.5,"diverged":false,"curve":{"training_loss":[2.5],"test_loss":[2.25],"test_accuracy":[0.5]}}}"#;
+    const RUN: &str = r#"{"task":"training/dense-3-p1-rate1/0","record":{"kind":"training","version":"0.1.0","data":"mnist","checksum":"a","test_checksum":"b","normalisation":"pixel","samples":8,"validation":false,"test_samples":4,"dimension":6,"family":"dense","activation":"relu","width":3,"before":null,"connectivity":1.0,"last_connectivity":1.0,"weights":48,"biases":false,"parametrisation":"neural_tangent","mask":"exact_count","law":"uniform","learning_rate":1.0,"epochs":1,"batch":256,"seed":0,"run":0,"device":"cpu","precision":"f32","best_accuracy":0.0,"best_epoch":1,"final_accuracy":0.0,"training_loss":2.5,"diverged":false,"global_mean":null,"global_deviation":null,"connectivity_reached":null,"last_connectivity_reached":null,"empty_layers":null,"dead":null,"curve":{"training_loss":[2.5],"test_loss":[2.25],"test_accuracy":[0.5]}}}"#;
 
     #[test]
     fn merged_journals_can_be_merged_again() {

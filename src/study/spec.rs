@@ -60,12 +60,47 @@ impl StudySpec {
     pub fn check(&self) -> Result<()> {
         if let Some(spec) = &self.distance {
             spec.check(self.seed)?;
-            spec.normalisations.iter().try_for_each(|normalisation| self.data.check(*normalisation))?;
         }
         if let Some(spec) = &self.training {
             spec.check()?;
         }
         at_most("tasks", self.most_tasks(), MOST_TASKS)
+    }
+
+    /// A spec of the tasks of both, where their settings are the same.
+    pub(super) fn with_tasks_of(self, other: Self) -> Self {
+        fn join<T: PartialEq>(mut first: Vec<T>, second: Vec<T>) -> Vec<T> {
+            for entry in second {
+                if !first.contains(&entry) {
+                    first.push(entry);
+                }
+            }
+            first
+        }
+        let distance = match (self.distance, other.distance) {
+            (Some(first), Some(second)) => Some(DistanceSpec {
+                normalisations: join(first.normalisations, second.normalisations),
+                networks: join(first.networks, second.networks),
+                methods: join(first.methods, second.methods),
+                ..first
+            }),
+            (first, second) => first.or(second),
+        };
+        let training = match (self.training, other.training) {
+            (Some(first), Some(second)) => {
+                let end = |spec: &TrainingStudySpec| (spec.first_run as usize).saturating_add(spec.runs);
+                let first_run = first.first_run.min(second.first_run);
+                Some(TrainingStudySpec {
+                    first_run,
+                    runs: end(&first).max(end(&second)) - first_run as usize,
+                    networks: join(first.networks, second.networks),
+                    keep_weights: first.keep_weights || second.keep_weights,
+                    ..first
+                })
+            }
+            (first, second) => first.or(second),
+        };
+        Self { data: self.data, seed: self.seed, distance, training }
     }
 
     /// The number of its tasks, methods that do not serve a network included.

@@ -2,20 +2,26 @@
 
 use std::path::{Path, PathBuf};
 
+use super::density::{self, Density};
 use super::record::TrainingRecord;
 use super::training_spec::{EvaluationSet, TrainedNetwork, TrainingStudySpec};
-use crate::data::{CLASSES, DataSource, Labelled, Mnist, Normaliser, SUBSET_SEED};
+use crate::data::{CLASSES, DataSource, GlobalScale, Labelled, Mnist, Normaliser, SUBSET_SEED};
 use crate::error::{Error, Result};
-use crate::files::write_atomically;
+use crate::files::OutputFolder;
 use crate::network::{Checkpoint, MlpLaw, Samples, TrainingData, TrainingSpec, train};
 use crate::random::subset;
 
 /// The folder of weights within an output folder.
 pub const WEIGHTS: &str = "weights";
 
-/// The file of the weights of a run.
+/// The file of the weights of a run, in an output folder.
+pub(super) fn weights_name(network: &TrainedNetwork, run: u32) -> String {
+    format!("{WEIGHTS}/{}-run{run}.safetensors", network.name())
+}
+
+/// Its path.
 pub(super) fn weights_path(folder: &Path, network: &TrainedNetwork, run: u32) -> PathBuf {
-    folder.join(WEIGHTS).join(format!("{}-run{run}.safetensors", network.name()))
+    folder.join(weights_name(network, run))
 }
 
 /// Normalised samples to train and to evaluate on.
@@ -32,7 +38,7 @@ impl<'a> PreparedTraining<'a> {
     pub fn new(source: &DataSource, spec: &'a TrainingStudySpec) -> Result<Self> {
         let (training, test) = sets(source.labelled()?, spec)?;
         spec.check_memory(training.images.nrows(), training.images.ncols())?;
-        let normaliser = Normaliser::fit(spec.normalisation, &training.images.mapv(f64::from), true)?;
+        let normaliser = Normaliser::fit(spec.normalisation, &training.images.mapv(f64::from), training.kind())?;
         let images = Samples::of_images(test.images, &normaliser);
         let samples = (Samples::of_images(training.images, &normaliser), training.labels);
         Ok(Self {
@@ -42,6 +48,22 @@ impl<'a> PreparedTraining<'a> {
             checksum: training.checksum,
             test_checksum: test.checksum,
         })
+    }
+
+    /// What should be said before the work: of layers that are left without a weight, and of a scale that is the set's own.
+    pub fn remarks(&self, spec: &TrainingStudySpec) -> Vec<String> {
+        let of =
+            |network: &TrainedNetwork| density::remark(&network.name(), &network.density(spec, self.data.features())?);
+        let mut remarks: Vec<String> = spec.networks.iter().filter_map(of).collect();
+        if let Some(GlobalScale { mean, deviation }) =
+            self.normaliser.global_scale().filter(|scale| *scale != GlobalScale::MNIST)
+        {
+            remarks.push(format!(
+                "These are not MNIST's images: global normalisation takes the mean {mean:.4} and standard deviation {deviation:.4} of \
+                 the training samples' own x/255."
+            ));
+        }
+        remarks
     }
 
     /// The checksums of training and test files.
@@ -57,10 +79,11 @@ impl<'a> PreparedTraining<'a> {
         network: &TrainedNetwork,
         run: u32,
         epochs: usize,
-        folder: Option<&Path>,
+        folder: Option<&OutputFolder>,
     ) -> Result<TrainingRecord> {
         let dimension = self.data.features();
         let (sizes, connectivities, between) = network.layers(dimension, CLASSES);
+        let places = sizes.windows(2).map(|ends| ends[0] * ends[1]).collect();
         let spec = TrainingSpec {
             network: MlpLaw {
                 sizes,
@@ -78,9 +101,10 @@ impl<'a> PreparedTraining<'a> {
             run,
         };
         let trained = train(&self.data, &spec)?;
+        let density = Density { places, weights: trained.layer_weights.clone() };
         if let Some(folder) = folder {
             let checkpoint = Checkpoint { network: trained.network, normaliser: self.normaliser.clone() };
-            write_atomically(&weights_path(folder, network, run), &checkpoint.to_bytes()?)?;
+            folder.write(&weights_name(network, run), &checkpoint.to_bytes()?)?;
         }
         Ok(TrainingRecord {
             version: env!("CARGO_PKG_VERSION").into(),
@@ -115,6 +139,12 @@ impl<'a> PreparedTraining<'a> {
             final_accuracy: trained.final_accuracy,
             training_loss: Some(trained.training_loss).filter(|loss| loss.is_finite()),
             diverged: trained.diverged,
+            global_mean: self.normaliser.global_scale().map(|scale| scale.mean),
+            global_deviation: self.normaliser.global_scale().map(|scale| scale.deviation),
+            connectivity_reached: Some(density.reached_before_last()),
+            last_connectivity_reached: Some(density.reached_last()),
+            empty_layers: density.empty_layers(),
+            dead: Some(trained.dead),
             curve: trained.curve,
         })
     }

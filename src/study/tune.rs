@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::rates::{LearningRate, LearningRates};
 use super::training::PreparedTraining;
 use super::training_spec::{EvaluationSet, FIRST_TUNING_RUN, TrainedNetwork, TrainingStudySpec};
-use super::{Ledger, Progress, Record, Shard};
+use super::{Ledger, Progress, Record, Shard, TrainingRecord};
 use crate::data::DataSource;
 use crate::error::{Error, Result};
 use crate::network::check_learning_rate;
@@ -139,7 +139,8 @@ impl TuneSpec {
         }
         let range = self.rates()?;
         let prepared = PreparedTraining::new(&self.data, &training)?;
-        let ledger = Ledger::new(folder, self, &prepared.checksums(), progress)?;
+        let ledger = Ledger::new(folder, self, (&self.data, &prepared.checksums()[..]), progress)?;
+        prepared.remarks(&training).iter().for_each(|text| progress(Progress::Remark { text }));
         let stage_epochs = |stage: usize| match SHARES.get(stage) {
             Some(share) => ((training.epochs as f64 * share).ceil() as usize).max(1),
             None => training.epochs,
@@ -258,7 +259,8 @@ fn task_name(network: &TrainedNetwork, epochs: usize, run: u32) -> String {
 
 fn summarise(network: &TrainedNetwork, stage: usize, epochs: usize, runs: &[Record]) -> Tried {
     let runs: Vec<_> = runs.iter().filter_map(Record::training).collect();
-    let errors: Vec<f64> = runs.iter().map(|run| if run.diverged { 1.0 } else { 1.0 - run.best_accuracy }).collect();
+    let accuracy = |run: &&TrainingRecord| run.best_accuracy.filter(|_| !run.diverged).unwrap_or(0.0);
+    let errors: Vec<f64> = runs.iter().map(|run| 1.0 - accuracy(run)).collect();
     Tried {
         network: *network,
         stage,

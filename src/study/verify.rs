@@ -293,7 +293,6 @@ impl VerifySpec {
     /// Where it finds any.
     pub fn check(&self) -> Result<()> {
         Quadrature::new(self.tolerance)?;
-        self.data.iter().try_for_each(|(data, normalisation)| data.check(*normalisation))?;
         let range = |name: &str, value: usize, least: usize, most: usize| {
             if (least..=most).contains(&value) {
                 return Ok(());

@@ -1,4 +1,6 @@
-//! Reading files whole, and writing them whole or not at all.
+//! Reading files whole, and writing them whole or not at all; output folders, in which nothing foreign is replaced.
+
+mod output;
 
 use std::fs::{DirEntry, File};
 use std::io::{Error as IoError, Read, Write};
@@ -6,6 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use tempfile::{Builder, NamedTempFile};
+
+pub use output::{MERGE, OutputFolder, WRITTEN};
 
 use crate::error::{Error, Result};
 use crate::kind::{Kind, Wanted};

@@ -1,0 +1,84 @@
+//! What is said where a command is interrupted: how to go on.
+
+use std::sync::OnceLock;
+
+/// What is written when a signal comes: made before, as a handler may not allocate.
+static MESSAGE: OnceLock<Vec<u8>> = OnceLock::new();
+
+/// Says so, from now on, where the program is interrupted (Ctrl-C) or asked to end; it ends then as it would have. The first message
+/// stays.
+pub fn say_when_interrupted(message: &str) {
+    if MESSAGE.set(format!("\n{message}\n").into_bytes()).is_ok() {
+        #[cfg(unix)]
+        signals::handle();
+    }
+}
+
+/// The command that is running, as it is typed.
+pub fn this_command() -> String {
+    let words = std::env::args_os().map(|word| quoted(&word.to_string_lossy()));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// A word for a shell, in quotation marks where it needs them.
+fn quoted(word: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:,=+@%".contains(character);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.into()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(unix)]
+mod signals {
+    use super::MESSAGE;
+
+    unsafe extern "C" {
+        fn signal(number: i32, handler: usize) -> usize;
+        fn raise(number: i32) -> i32;
+        fn write(file: i32, bytes: *const u8, count: usize) -> isize;
+    }
+
+    /// Ctrl-C, and the wish that the program end, as a cluster sends it before the time is up.
+    const SIGNALS: [i32; 2] = [2, 15];
+    const DEFAULT: usize = 0;
+    const IGNORED: usize = 1;
+
+    pub fn handle() {
+        for number in SIGNALS {
+            // SAFETY: the handler calls only what may be called in one.
+            unsafe {
+                // Who started it can want it to go on, as `nohup` does.
+                if signal(number, told as *const () as usize) == IGNORED {
+                    signal(number, IGNORED);
+                }
+            }
+        }
+    }
+
+    extern "C" fn told(number: i32) {
+        let message = MESSAGE.get().map_or(&[][..], Vec::as_slice);
+        // SAFETY: the three may be called in a handler; the message is never changed. The signal comes again once this returns, and
+        // ends the program as if nothing had been said.
+        unsafe {
+            write(2, message.as_ptr(), message.len());
+            signal(number, DEFAULT);
+            raise(number);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        for (word, expected) in [("--out", "--out"), ("gaussian:5,20", "gaussian:5,20"), ("a b", "'a b'"), ("", "''")] {
+            assert_eq!(quoted(word), expected);
+        }
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted("$HOME"), "'$HOME'");
+    }
+}

@@ -1,0 +1,203 @@
+//! Output folders, in which a writer replaces what it wrote and nothing else.
+
+use std::collections::HashSet;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{make_folder, read_whole, unwritable, write_atomically};
+use crate::error::{Error, Result};
+
+/// The file of an output folder that lists what was written there, a line each.
+pub const WRITTEN: &str = ".sparsewidth-written.jsonl";
+
+/// The writer of joined records, which belong to whichever study goes on in their folder.
+pub const MERGE: &str = "merge";
+
+/// A folder that one kind of study or report writes its files to.
+///
+/// What is written is listed in [`WRITTEN`], by name, writer and SHA-256. A file that stands there already is replaced only where it is
+/// as this writer left it: not what somebody else put there, or changed.
+#[derive(Clone, Debug)]
+pub struct OutputFolder {
+    path: PathBuf,
+    writer: &'static str,
+    /// Files that were there before there was a list, beside the journal of the study that goes on.
+    taken_over: Vec<String>,
+}
+
+#[derive(PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Written {
+    file: String,
+    writer: String,
+    sha256: String,
+}
+
+impl OutputFolder {
+    /// A folder for `writer`, which will write the files of some names, paths below the folder included.
+    ///
+    /// # Errors
+    /// Where a file of such a name is there and this writer has not written it, or it cannot be read.
+    pub fn new(path: &Path, writer: &'static str, names: &[String]) -> Result<Self> {
+        let folder = Self { path: path.into(), writer, taken_over: Vec::new() };
+        let listed = folder.listed();
+        names.iter().try_for_each(|name| folder.check(&listed, name))?;
+        Ok(folder)
+    }
+
+    /// The same for a study that goes on from the file `journal` of the folder. Where that is there and no list is, as programs before
+    /// the list left folders, files of these names are taken for the study's: a journal of another study is refused before it writes.
+    ///
+    /// # Errors
+    /// As [`OutputFolder::new`].
+    pub fn of_study(path: &Path, writer: &'static str, names: &[String], journal: &str) -> Result<Self> {
+        let is_begun = path.join(journal).metadata().is_ok_and(|metadata| metadata.len() > 0);
+        if is_begun && !path.join(WRITTEN).exists() {
+            let taken_over = names.iter().filter(|name| path.join(name).is_file()).cloned().collect();
+            return Ok(Self { path: path.into(), writer, taken_over });
+        }
+        Self::new(path, writer, names)
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes a file, whole or not at all; the folder is made where it does not exist.
+    ///
+    /// # Errors
+    /// Where a file of this name is there that this writer has not written, or it cannot be written.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.path.join(name);
+        make_folder(path.parent().unwrap_or(&self.path))?;
+        let mut listed = self.listed();
+        for name in &self.taken_over {
+            if !listed.iter().any(|written| written.file == *name) {
+                let old = self.read(name)?;
+                self.list(&mut listed, name, &old)?;
+            }
+        }
+        self.check(&listed, name)?;
+        // First: a program that is killed in between leaves no file that is not listed.
+        self.list(&mut listed, name, bytes)?;
+        write_atomically(&path, bytes)
+    }
+
+    /// Refuses a name that is taken by a file that this writer has not written.
+    fn check(&self, listed: &HashSet<Written>, name: &str) -> Result<()> {
+        let path = self.path.join(name);
+        if !path.is_file() {
+            return Ok(());
+        }
+        let sha256 = checksum(&self.read(name)?);
+        let is_by = |writer: &str| {
+            listed.contains(&Written { file: name.into(), writer: writer.into(), sha256: sha256.clone() })
+        };
+        if is_by(self.writer) || is_by(MERGE) {
+            return Ok(());
+        }
+        let others = listed.iter().find(|written| written.file == name && written.writer != self.writer);
+        let problem = match others {
+            Some(other) => format!("is there already, written by `{}` and not by `{}`", other.writer, self.writer),
+            None => format!("is there already, and `{}` did not write it as it is", self.writer),
+        };
+        Err(Error::file(&path, problem, "choose another output folder, or move the file away"))
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<u8>> {
+        let path = self.path.join(name);
+        read_whole(&path).map_err(|error| {
+            Error::file(&path, format!("cannot be read ({error})"), "check its permissions, or move it away")
+        })
+    }
+
+    /// What is listed; a line that was cut lists nothing.
+    fn listed(&self) -> HashSet<Written> {
+        let text = read_whole(&self.path.join(WRITTEN)).unwrap_or_default();
+        text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
+    }
+
+    fn list(&self, listed: &mut HashSet<Written>, name: &str, bytes: &[u8]) -> Result<()> {
+        let written = Written { file: name.into(), writer: self.writer.into(), sha256: checksum(bytes) };
+        if listed.contains(&written) {
+            return Ok(());
+        }
+        let path = self.path.join(WRITTEN);
+        let failure = |error: &dyn std::fmt::Display| Error::failure(format!("writing {}", path.display()), error);
+        let mut file =
+            OpenOptions::new().create(true).append(true).open(&path).map_err(|error| unwritable(&self.path, &error))?;
+        // In one piece, after a newline of its own: programs that write at once, or were cut off, do not mix their lines.
+        let mut line = b"\n".to_vec();
+        line.extend(serde_json::to_vec(&written).map_err(|error| failure(&error))?);
+        line.push(b'\n');
+        file.write_all(&line).and_then(|()| file.sync_data()).map_err(|error| failure(&error))?;
+        listed.insert(written);
+        Ok(())
+    }
+}
+
+/// The checksum of a file, without the byte-order mark that an editor may have put before it.
+fn checksum(bytes: &[u8]) -> String {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| name.to_string()).collect()
+    }
+
+    #[test]
+    fn a_writer_replaces_what_it_wrote_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let open = |writer: &'static str| OutputFolder::new(folder.path(), writer, &names(&["summary.md", "a/b"]));
+        let ours = open("figure").unwrap();
+        ours.write("summary.md", b"one").unwrap();
+        ours.write("a/b", b"deep").unwrap();
+        ours.write("summary.md", b"two").unwrap();
+        open("figure").unwrap().write("summary.md", b"three").unwrap();
+        assert_eq!(std::fs::read(at("summary.md")).unwrap(), b"three");
+        // Another writer; then a file that somebody changed.
+        let message = open("widen").unwrap_err().to_string();
+        assert!(message.contains("summary.md") && message.contains("by `figure` and not by `widen`"), "{message}");
+        std::fs::write(at("summary.md"), "my notes").unwrap();
+        for message in [open("figure").unwrap_err(), ours.write("summary.md", b"four").unwrap_err()] {
+            assert!(message.to_string().contains("did not write it"), "{message}");
+        }
+        assert_eq!(std::fs::read(at("summary.md")).unwrap(), b"my notes");
+        // What a kill between list and file leaves.
+        std::fs::write(at("summary.md"), "two").unwrap();
+        open("figure").unwrap();
+        // A list that was cut in the middle of a line.
+        let list = std::fs::read(at(WRITTEN)).unwrap();
+        std::fs::write(at(WRITTEN), &list[..list.len() - 9]).unwrap();
+        open("figure").unwrap().write("summary.md", b"five").unwrap();
+        open("figure").unwrap();
+    }
+
+    #[test]
+    fn a_study_takes_over_a_folder_without_a_list() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let all = names(&["summary.md", "b.png"]);
+        let open = || OutputFolder::of_study(folder.path(), "figure", &all, "journal.jsonl");
+        std::fs::write(at("summary.md"), "foreign").unwrap();
+        assert!(open().is_err(), "there is no journal");
+        for name in ["journal.jsonl", "b.png"] {
+            std::fs::write(at(name), "old").unwrap();
+        }
+        open().unwrap().write("summary.md", b"new").unwrap();
+        // Killed here, it still knows the other one.
+        open().unwrap().write("b.png", b"new").unwrap();
+        std::fs::write(at("b.png"), "foreign").unwrap();
+        assert!(open().is_err());
+    }
+}

@@ -1,0 +1,77 @@
+//! By what two specs differ: in the settings that a result depends on, whichever tasks they have.
+
+use serde_json::Value;
+
+/// Whether the spec is that of a search for learning rates.
+pub(super) fn is_search(spec: &Value) -> bool {
+    spec.get("range").is_some()
+}
+
+/// What of a spec says which tasks there are, and where the data lies, but nothing of what comes out of a task.
+const OF_TASKS: [(&str, &[&str]); 3] = [
+    ("", &["data", "range"]),
+    ("distance", &["networks", "methods", "normalisations"]),
+    ("training", &["networks", "runs", "first_run", "keep_weights"]),
+];
+
+/// A spec without that.
+fn settings(spec: &Value) -> Value {
+    let mut settings = spec.clone();
+    for (section, names) in OF_TASKS {
+        let part = if section.is_empty() { Some(&mut settings) } else { settings.get_mut(section) };
+        if let Some(Value::Object(part)) = part {
+            names.iter().for_each(|name| drop(part.remove(*name)));
+        }
+    }
+    // The name of a search's task has its epochs.
+    if let (true, Some(Value::Object(training))) = (is_search(spec), settings.get_mut("training")) {
+        training.remove("epochs");
+    }
+    settings
+}
+
+/// The first setting by which two specs differ of what both of them do.
+pub(super) fn settings_difference(found: &Value, expected: &Value) -> Option<(String, Value, Value)> {
+    let (mut found, mut expected) = (settings(found), settings(expected));
+    for section in ["distance", "training"] {
+        let is_null = |spec: &Value| spec.get(section).is_none_or(Value::is_null);
+        if is_null(&found) || is_null(&expected) {
+            for spec in [&mut found, &mut expected] {
+                spec.as_object_mut().map(|spec| spec.remove(section));
+            }
+        }
+    }
+    first_difference(&found, &expected, "")
+}
+
+/// The longest value of a spec that is told whole, in characters.
+const LONG: usize = 100;
+
+/// The first place at which two specs differ, with what stands there.
+fn first_difference(found: &Value, expected: &Value, name: &str) -> Option<(String, Value, Value)> {
+    match (found, expected) {
+        (Value::Object(left), Value::Object(right)) => left.keys().chain(right.keys()).find_map(|key| {
+            let at = |object: &serde_json::Map<String, Value>| object.get(key).cloned().unwrap_or(Value::Null);
+            let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+            first_difference(&at(left), &at(right), &name)
+        }),
+        // Short lists are told whole.
+        (Value::Array(left), Value::Array(right))
+            if [found, expected].iter().any(|list| list.to_string().len() > LONG) =>
+        {
+            if left.len() != right.len() {
+                let length = |list: &[Value]| Value::from(list.len());
+                return Some((format!("number of {name}"), length(left), length(right)));
+            }
+            let mut pairs = left.iter().zip(right).enumerate();
+            pairs.find_map(|(index, (left, right))| first_difference(left, right, &format!("{name}[{index}]")))
+        }
+        _ => (found != expected).then(|| (name.into(), found.clone(), expected.clone())),
+    }
+}
+
+/// The beginning of a text that is long.
+pub(super) fn shortened(text: &dyn std::fmt::Display) -> String {
+    let text = text.to_string();
+    if text.chars().count() <= LONG { text } else { text.chars().take(LONG).chain("...".chars()).collect() }
+}
