@@ -16,7 +16,7 @@
 //!   By profile the inner loops of the nodes are 44 % of the time, half of which is calls, sums across lanes and products;
 //!   the first node of a direction (power sums, the series of the exponential) is 16 %, the table 3 %.
 //! - `all_pairs_of_rows` against `products_of_all_pairs`, which is their limit: `4 d` multiply-adds a pair, at 784 entries 3,136. What
-//!   is beside them are some 60 operations a pair and 25 a network, and one histogram a network. (10,000 images at seven widths, not
+//!   is beside them are some 60 operations a pair and 25 a network, as counted in the source, and one histogram a network. (10,000 images at seven widths, not
 //!   run by default: `cargo bench --bench theory -- --include-ignored all_pairs_of_images`; 3.1e11 multiply-adds.)
 //! - `moment_expansion` 4.5 us a pair of 784 entries, against 2.2 us for `gram_triple`, which checks the entries and makes
 //!   one pass of three sums: eight more sums, about 40 operations an entry. At 16 operations a cycle they would take 0.6 us;

@@ -5,8 +5,8 @@
 //! products of elementwise powers, made tile by tile, so that no `N x N` matrix is ever held: means are added up, and quantiles
 //! come from histograms where pairs are many ([`LogHistogram`]).
 //!
-//! The products take `4 d` multiply-adds a pair, which is the limit from some hundred entries on; beside them a pair takes about 60
-//! operations, and 25 more a network.
+//! The products take `4 d` multiply-adds a pair, which is the limit from some hundred entries on; beside them a pair takes some 60
+//! operations, and 25 more a network, as counted in the source.
 
 use std::f64::consts::PI;
 use std::sync::atomic::{AtomicU64, Ordering};

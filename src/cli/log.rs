@@ -32,7 +32,7 @@ impl Lines {
 }
 
 /// A time in its two largest units.
-fn in_words(time: Duration) -> String {
+pub fn in_words(time: Duration) -> String {
     let seconds = time.as_secs();
     match (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60) {
         (0, 0, 0, seconds) => format!("{seconds} s"),

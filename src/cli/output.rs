@@ -14,7 +14,7 @@ use sparsewidth::{Error, Result};
 
 use super::Common;
 use super::interrupt::{say_when_interrupted, this_command};
-use super::log::follow;
+use super::log::{follow, in_words};
 
 /// Writes a result to standard output. A reader that has gone away (`| head`) ends it without complaint.
 pub fn print(text: &str) -> Result<()> {
@@ -95,7 +95,7 @@ impl Common {
             }
             Progress::Remark { text } => bar.suspend(|| self.note(text)),
             Progress::Long { task, left } => {
-                bar.suspend(|| self.note(&format!("{task}: about {} left.", words(left))));
+                bar.suspend(|| self.note(&format!("{task}: about {} left.", in_words(left))));
             }
             Progress::Within { task, share } => bar.set_message(format!("{task}: {:.0} %", 100.0 * share)),
             Progress::Done { task, cost, resumed } => {
@@ -172,26 +172,5 @@ impl Common {
             "{}: the journal of shard {shard}, {records} records. When all are done: sparsewidth merge DIR... --out DIR",
             folder.display()
         ));
-    }
-}
-
-/// A time in words, to two digits or so.
-fn words(time: Duration) -> String {
-    let seconds = time.as_secs_f64();
-    match seconds {
-        0.0..90.0 => format!("{seconds:.0} seconds"),
-        90.0..5_400.0 => format!("{:.0} minutes", seconds / 60.0),
-        _ => format!("{:.1} hours", seconds / 3_600.0),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_in_words() {
-        let of = |seconds: f64| words(Duration::from_secs_f64(seconds));
-        assert_eq!([of(12.3), of(130.0), of(9_000.0)], ["12 seconds", "2 minutes", "2.5 hours"]);
     }
 }

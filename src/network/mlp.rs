@@ -450,7 +450,7 @@ mod tests {
     fn a_network_without_a_path_is_dead() {
         // Seeds of which some leave no path through few weights; stored as rows and, of few outputs, in place.
         let (mut dead, mut alive) = (0, 0);
-        for (connectivities, initialisation) in [[0.02, 0.05, 1.0], [1.0, 0.01, 0.8], [0.9, 0.9, 0.04]]
+        for (connectivities, initialisation) in [[0.006, 0.02, 1.0], [1.0, 0.004, 0.8], [0.9, 0.9, 0.01]]
             .into_iter()
             .flat_map(|p| (0..20).map(move |i| (p, i)))
         {
