@@ -222,12 +222,13 @@ fn two_scales(draw: &mut Draw) -> Entries {
 /// One to four entries much larger than the others, in one input or in both.
 fn dominant_entries(draw: &mut Draw) -> Entries {
     let mut entries = gaussian(draw);
-    for index in 0..draw.between(1, 4) {
+    let count = draw.between(1, 4);
+    for entry in entries.iter_mut().take(count) {
         let factor = draw.log_uniform(2.0, 1000.0);
         match draw.below(3) {
-            0 => entries[index].0 *= factor,
-            1 => entries[index].1 *= factor,
-            _ => entries[index] = (factor * entries[index].0, factor * entries[index].1),
+            0 => entry.0 *= factor,
+            1 => entry.1 *= factor,
+            _ => *entry = (factor * entry.0, factor * entry.1),
         }
     }
     entries

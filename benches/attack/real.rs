@@ -78,7 +78,8 @@ pub fn run(options: &Options) -> sparsewidth::Result<bool> {
     });
     let checked: Vec<Checked> = results.collect::<sparsewidth::Result<Vec<_>>>()?.into_iter().flatten().collect();
     let mut failed = false;
-    let ways: [(&str, fn(&Checked) -> f64); 2] = [("masks", |c| c.by_masks), ("a finer rule", |c| c.by_finer)];
+    type Ratio = fn(&Checked) -> f64;
+    let ways: [(&str, Ratio); 2] = [("masks", |c| c.by_masks), ("a finer rule", |c| c.by_finer)];
     for (name, of) in ways {
         let above: Vec<&Checked> = checked.iter().filter(|c| of(c) > 1.0 || of(c).is_nan()).collect();
         println!("{} values against {name}: {} above what is allowed", checked.len(), above.len());

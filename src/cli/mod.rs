@@ -256,15 +256,11 @@ pub fn run(cli: Cli) -> Result<()> {
             common.refuse(option, why)?;
         }
     }
-    if let Some(threads) = common.threads {
-        if !(1..=4096).contains(&threads) {
-            return Err(Error::value(
-                "--threads",
-                threads,
-                "must be from 1 to 4096",
-                "give a number in that range, or leave it out",
-            ));
-        }
+    if let Some(threads) = common.threads
+        && !(1..=4096).contains(&threads)
+    {
+        let remedy = "give a number in that range, or leave it out";
+        return Err(Error::value("--threads", threads, "must be from 1 to 4096", remedy));
     }
     common.start_threads()?;
     match cli.command {

@@ -96,7 +96,8 @@ pub fn read_records(folder: &Path) -> Result<Vec<Record>> {
     let wrong = |number: usize, problem: String| Error::file(&path, format!("line {number} {problem}"), remedy);
     let mut records: Vec<Record> = Vec::new();
     // The line and place of each task's record; and the lines of one record of each kind and method, by which its study is known.
-    let (mut known, mut of_study): (HashMap<String, (usize, usize)>, Vec<(usize, usize)>) = Default::default();
+    let mut known: HashMap<String, (usize, usize)> = HashMap::new();
+    let mut of_study: Vec<(usize, usize)> = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
         let record: Record =
             serde_json::from_str(line).map_err(|error| wrong(number, format!("is corrupt ({error})")))?;

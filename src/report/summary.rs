@@ -217,7 +217,7 @@ pub fn training_table(records: &[Record]) -> Table {
                 runs.iter().filter_map(|run| value(run)).collect::<Vec<_>>()
             };
             table.row(vec![
-                format!("{}{}", trained_name(first), dead_runs(&runs)),
+                format!("{}{}", trained_name(first), dead_runs(runs)),
                 format!(
                     "{:.3e}",
                     mean(&values(&|run| Some(run.connectivity_reached.unwrap_or(run.connectivity.get()))))

@@ -103,11 +103,11 @@ fn of_training(run: &TrainingRecord) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// Settings by name, as words.
+type Settings = Vec<(&'static str, String)>;
+
 /// What distances and training runs of one study share, of both; distances are taken on the test images.
-fn common(
-    distance: &DistanceRecord,
-    run: &TrainingRecord,
-) -> (Vec<(&'static str, String)>, Vec<(&'static str, String)>) {
+fn common(distance: &DistanceRecord, run: &TrainingRecord) -> (Settings, Settings) {
     let test = if run.validation { &distance.checksum } else { &run.test_checksum };
     let of = |version: &str, checksum: &str, dimension: usize, seed: u64| {
         vec![
