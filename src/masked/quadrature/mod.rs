@@ -300,7 +300,6 @@ impl Quadrature {
 
         let mut samples = Samples::equally_spaced(&radial, FEWEST / 2, 0.0);
         let mut count = FEWEST;
-        let initial = *best;
         let mut last_change = [f64::INFINITY; 2];
         loop {
             let between = Samples::equally_spaced(&radial, count / 2, 0.5);
@@ -317,9 +316,10 @@ impl Quadrature {
                 let change = halves[l].iter().flat_map(|half| zip(half_rule.values(half, step), values));
                 let change = change.fold(0.0f64, |most, (half, whole)| most.max((whole - half).abs()));
                 // Beside required entries the masks of few others all make features of the width sin t, and add up.
-                let power = if frame.takes_singles { 1 } else { 2 * l as i32 + 4 };
+                let coarse =
+                    if frame.takes_singles { unresolved } else { (unresolved / 2.0).max(1.0).powi(2 * l as i32 + 4) };
                 let lasting = change.max(last_change[l] / BEFORE);
-                by_change[l] = unit[l] * BY_CHANGE * unresolved.powi(power) * lasting;
+                by_change[l] = unit[l] * BY_CHANGE * coarse * lasting;
                 last_change[l] = change;
                 filtered[l] = unit[l] * rule.beyond(&functionals[l], &wholes[l]);
                 let norm = rule.norm();
@@ -344,9 +344,14 @@ impl Quadrature {
                     let unseen = unit[l] * BY_CHECK * weight * (missed.max(upper) - middle).max(0.0);
                     found[l].truncation = (by_change[l] + unseen).min(by_check) + cut_off[l];
                 }
-                // The last is told by most directions; an earlier one that claims less has seen less.
-                for ((best, found), initial) in zip(best.iter_mut(), found).zip(initial) {
-                    *best = if found.error() < initial.error() { found } else { initial };
+                for (best, found) in zip(best.iter_mut(), found) {
+                    let moved = (found.value - best.value).abs();
+                    if found.error() < best.error() {
+                        *best = found;
+                    } else if found.rounding <= best.error() && moved > best.error() {
+                        // More directions show that an earlier rule claimed too little.
+                        best.truncation = 2.0 * moved;
+                    }
                 }
                 if last || self.reached(best, others) {
                     return samples.nodes;
