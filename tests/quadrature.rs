@@ -202,7 +202,7 @@ fn within_its_bound_of_a_finer_rule_on_real_pairs() {
                 for ((part, found), (_, finer)) in parts(&found).into_iter().zip(parts(&finer)) {
                     let error = (found.value - finer.value).abs();
                     assert!(
-                        error <= bound(found),
+                        error <= bound(found) + bound(finer),
                         "{part} of {name} pair {index}, d p = {weights}: {found:?}, {finer:?}"
                     );
                 }
