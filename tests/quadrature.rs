@@ -96,10 +96,9 @@ fn within_its_bound_of_the_sum_over_masks() {
                         assert!(error <= allowed, "{part} of {name}, d = {d}, p = {p}: {found:?}, exactly {exact:?}");
                     }
                     // Where the inputs point away from each other the kernels are a small difference of large numbers: there
-                    // rounding can be more than the tolerance: that of the nodes, which passes through the weights of the directions and
-                    // is some 5e-13 of |x||y| in the worst of these cases.
+                    // rounding, which is 128 units in the last place of |x||y|, can be more than the tolerance.
                     let scale = pair.gram().scale();
-                    let rounding = [1e-12 * scale, 1e-12 * scale * scale / p];
+                    let rounding = [3e-14 * scale, 5e-14 * scale * scale / p];
                     for (estimate, rounding) in [found.k1, found.k2].into_iter().zip(rounding) {
                         assert!(
                             bound(estimate) <= tolerance * estimate.value + rounding,
@@ -202,16 +201,15 @@ fn within_its_bound_of_a_finer_rule_on_real_pairs() {
                 for ((part, found), (_, finer)) in parts(&found).into_iter().zip(parts(&finer)) {
                     let error = (found.value - finer.value).abs();
                     assert!(
-                        error <= bound(found) + bound(finer),
+                        error <= bound(found),
                         "{part} of {name} pair {index}, d p = {weights}: {found:?}, {finer:?}"
                     );
                 }
                 missed += usize::from(!found.within(tolerance));
             }
         }
-        // A pair with an entry that outweighs all others together can be out of reach: a fifteenth of those with pixels of rare
-        // brightness, for which the error is known but above the tolerance.
-        assert!(missed <= if name == "pixel" { 12 } else { 2 }, "{name}: {missed} of 180 tolerances missed");
+        // A pair with an entry that outweighs all others together can be out of reach; those are few.
+        assert!(missed <= 2, "{name}: {missed} of 180 tolerances missed");
     }
 }
 

@@ -9,9 +9,9 @@ use rustfft::{Fft, FftPlanner};
 /// Where the two poles of the functional are placed, as a pair, in steps `pi / N` from where they belong.
 ///
 /// A mask whose inputs are nearly parallel leaves a kink in `G`, and the error of a rule is that of the kinks within some ten
-/// steps of a pole. At one place of the poles the difference of two rules can vanish by chance, or be made to; at eleven
-/// incommensurate places it cannot. For the kink of any single mask, whatever its place and width, the error of `N` directions is
-/// at most the largest of the changes from `N/2` at these places, times [`unresolved`].
+/// steps of a pole. At one place of the poles the difference of two rules can vanish by chance, or be made to; at all of eleven
+/// incommensurate places that is hard. In a search over the place and width of the kink of a single mask, the error of `N` directions was at
+/// most the largest of the changes from `N/2` at these places, times [`unresolved`].
 pub const PLACES: [f64; 11] = [0.0, 0.4, -0.4, 1.0, -1.0, 1.8, -1.8, 3.1, -3.1, 5.0, -5.0];
 
 /// The functional at each of [`PLACES`].

@@ -46,7 +46,7 @@ use crate::gram::{Gram, Pair};
 ///
 /// - *Parallel masks* leave logarithmic singularities in `f`. Masks of one entry, and masks within a large group of entries
 ///   of equal ratio `y_j / x_j` (the background of an image), are taken out and summed in closed form. An entry that fills
-///   most of a direction is conditioned on; where no more than 2^14 masks are left, they are summed one by one.
+///   most of a direction is conditioned on; where no more than 2^16 masks are left, they are summed one by one.
 /// - *Radius*: `E_s[h^l ln h]` is an integral of the Laplace transform `prod_j [1 - p + p exp(-lambda z_j^2)]` over `ln lambda`;
 ///   the trapezoidal rule in half octaves is right to 1e-13 whatever the masks, and doublings replace the exponentials. What a
 ///   group of parallel entries contributes is a function of one variable, tabulated once per pair.
@@ -59,8 +59,8 @@ use crate::gram::{Gram, Pair};
 /// smaller of two estimates:
 ///
 /// - *By change*: the error of a rule is that of masks whose inputs are nearly parallel in a direction near one of the poles. The largest
-///   change against half of the directions, and against the other half, with the poles at eleven places around where they belong, is at
-///   least the error of any single such mask; at one place alone it can vanish by chance, and does where somebody looks for it.
+///   change against half of the directions, and against the other half, with the poles at eleven places around where they belong, was
+///   at least the error of every single such mask that was tried; at one place alone it can vanish by chance.
 /// - *By spectrum*: what the filter takes out, by the moduli of the coefficients, and what eight directions of an irrational grid miss.
 ///
 /// The same eight directions find what no change shows: a function whose harmonics the directions cannot see, as inputs have that are
@@ -99,8 +99,8 @@ impl Default for Quadrature {
     }
 }
 
-/// As many masks are summed one by one: no more work than the fewest directions.
-const FEW: f64 = 16384.0;
+/// As many masks are summed one by one: 2 ns each, which is less than the some hundred directions that so few entries take.
+const FEW: f64 = 65536.0;
 /// The number of directions of the first rule.
 const FEWEST: usize = 16;
 /// The squared length, of 2 in all, above which an entry is taken apart at once.
@@ -110,8 +110,9 @@ const NOTABLE: f64 = 0.15;
 const SEPARABLE_DIRECTIONS: usize = 256;
 /// How many entries are taken apart, one after the other.
 const MOST_CONDITIONS: usize = 12;
-/// The error in units of the largest change at any of the places of the poles: 1 for the kink of any single mask.
-const BY_CHANGE: f64 = 4.0;
+/// The error in units of the largest change at any of the places of the poles, by `l`: at most 1 and 0.3 for the kink of any single mask, in a
+/// search over its place and width, at angles `t` from 0.3 to 2.9.
+const BY_CHANGE: [f64; 2] = [4.0, 2.0];
 /// The share of a change that is believed to last: the next change is as small by chance only.
 const BEFORE: f64 = 16.0;
 /// The error in units of what the filter takes out. The coefficients of any mask fall at least like `m^(-2l-1)`, so that frequencies beyond
@@ -119,6 +120,8 @@ const BEFORE: f64 = 16.0;
 const BY_SPECTRUM: f64 = 4.0;
 /// How many other directions check a rule, and the error in units of what they miss times the weight of the last frequency.
 const CHECKS: usize = 8;
+/// From as many directions on every rule is checked, which costs little then: what rounds more is not always better.
+const CHECKED: usize = 512;
 const BY_CHECK: f64 = 3.0;
 /// Rounding of a node: a handful of operations an entry, and what grows with the number of entries.
 const NODE_ROUNDING: f64 = 16.0 * f64::EPSILON;
@@ -290,8 +293,9 @@ impl Quadrature {
     ) -> u64 {
         let p = connectivity.get();
         let unit = [1.0 / p, 1.0 / (p * p)];
-        // The weights of the directions amplify a cut-off; for some hundred of them at most by these.
-        let amplified = [64.0, 4096.0];
+        // The weights of the directions amplify a cut-off; for some thousand of them, which `K~_1` takes more often, and some hundred at most by
+        // these.
+        let amplified = [256.0, 4096.0];
         let negligible = [0, 1].map(|l| 1e-2 * self.tolerance * others[l].abs() / (unit[l] * amplified[l]));
         let radial = Radial::new(frame, connectivity, negligible);
         let functionals = [1, 2].map(|l| Functional::new(l, frame.cosine, frame.sine));
@@ -319,7 +323,7 @@ impl Quadrature {
                 let coarse =
                     if frame.takes_singles { unresolved } else { (unresolved / 2.0).max(1.0).powi(2 * l as i32 + 4) };
                 let lasting = change.max(last_change[l] / BEFORE);
-                by_change[l] = unit[l] * BY_CHANGE * coarse * lasting;
+                by_change[l] = unit[l] * BY_CHANGE[l] * coarse * lasting;
                 last_change[l] = change;
                 filtered[l] = unit[l] * rule.beyond(&functionals[l], &wholes[l]);
                 let norm = rule.norm();
@@ -329,7 +333,7 @@ impl Quadrature {
                 found[l] = Part { value: unit[l] * values[0], truncation, rounding };
             }
             let last = count >= directions;
-            if last || self.reached(&found, others) {
+            if last || count >= CHECKED || self.reached(&found, others) {
                 // By other directions, which the rule knows nothing of.
                 let checks = Samples::irregular(&radial);
                 samples.nodes += checks.nodes;
