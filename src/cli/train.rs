@@ -151,7 +151,7 @@ impl TrainingOptions {
     /// Samples to train on, of as many as there are; that these are fewer than were asked for is said.
     pub fn samples_of(&self, training: usize, common: &Common) -> usize {
         if self.samples > training {
-            common.note(&format!("Training on all {training} samples that there are, instead of {}.", self.samples));
+            common.note(&format!("Training on all {training} samples of the data, instead of {}.", self.samples));
         }
         self.samples.min(training)
     }

@@ -124,7 +124,7 @@ pub fn run(args: VerifyArgs, common: &Common) -> Result<()> {
         text
     } else {
         format!(
-            "{text}\nEq. (4) beside Theorem 1 at n p = 8, means over 200 pairs, or all that there are:\n\n{}",
+            "{text}\nEq. (4) beside Theorem 1 at n p = 8, means over 200 pairs, or over all pairs where there are fewer:\n\n{}",
             paper_table(&report)
         )
     };

@@ -313,7 +313,7 @@ pub(super) fn provenance(records: &[Record], text: &mut String) {
             record.data,
             record.checksum,
             record.pairs,
-            if record.samples_pairs() { "random pairs" } else { "pairs, all that there are" },
+            if record.samples_pairs() { "random pairs" } else { "pairs, all of the data" },
             record.samples,
             record.mask.title(),
             record.law.title(),

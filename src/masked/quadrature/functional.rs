@@ -11,7 +11,7 @@ use rustfft::{Fft, FftPlanner};
 /// A mask whose inputs are nearly parallel leaves a kink in `G`, and the error of a rule is that of the kinks within some ten
 /// steps of a pole. At one place of the poles the difference of two rules can vanish by chance, or be made to; at all of eleven
 /// incommensurate places that is hard. In a search over the place and width of the kink of a single mask, the error of `N` directions was at
-/// most the largest of the changes from `N/2` at these places, times [`unresolved`].
+/// most the largest of the changes from `N/2` at these places, where the directions reach the frequency `1 / sin t`; see [`unresolved`].
 pub const PLACES: [f64; 11] = [0.0, 0.4, -0.4, 1.0, -1.0, 1.8, -1.8, 3.1, -3.1, 5.0, -5.0];
 
 /// The functional at each of [`PLACES`].
@@ -159,8 +159,8 @@ impl Spectrum {
     }
 }
 
-/// By how much more a rule of `count` directions may be wrong than it changed, where the directions do not reach the frequency
-/// `1 / sin t`: below it the weights grow like `(m sin t)^(2l+1)`, so that what is missing outweighs what is there.
+/// How far a rule of `count` directions is from reaching 16 times the frequency `1 / sin t`, 1 where it does: below it the weights grow like
+/// `(m sin t)^(2l+1)`, so that what is missing outweighs what is there, and a change says little of it.
 pub fn unresolved(count: usize, sine: f64) -> f64 {
     (16.0 / (count as f64 * sine)).max(1.0)
 }

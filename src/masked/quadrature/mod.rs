@@ -320,8 +320,11 @@ impl Quadrature {
                 let change = halves[l].iter().flat_map(|half| zip(half_rule.values(half, step), values));
                 let change = change.fold(0.0f64, |most, (half, whole)| most.max((whole - half).abs()));
                 // Beside required entries the masks of few others all make features of the width sin t, and add up.
-                let coarse =
-                    if frame.takes_singles { unresolved } else { (unresolved / 2.0).max(1.0).powi(2 * l as i32 + 4) };
+                let coarse = if frame.takes_singles {
+                    unresolved.powi(l as i32 + 2)
+                } else {
+                    (unresolved / 2.0).max(1.0).powi(2 * l as i32 + 4)
+                };
                 let lasting = change.max(last_change[l] / BEFORE);
                 by_change[l] = unit[l] * BY_CHANGE[l] * coarse * lasting;
                 last_change[l] = change;
