@@ -82,14 +82,14 @@ fn enumeration(bencher: Bencher, dimension: usize) {
         .bench(|| Enumerate::default().moments(black_box(&pair), connectivity));
 }
 
-fn images() -> Array2<f64> {
+fn images(normalisation: Normalisation) -> Array2<f64> {
     let inputs = DataSource::Embedded.inputs(0).expect("embedded data");
-    inputs.normalised(Normalisation::Pixel).expect("images have pixels")
+    inputs.normalised(normalisation).expect("images have pixels")
 }
 
 /// Pairs per second of MNIST test images, pixel normalisation.
 fn pairs(bencher: Bencher, evaluate: impl Fn(&Pair)) {
-    let images = images();
+    let images = images(Normalisation::Pixel);
     bencher.counter(ItemsCount::new(64usize)).bench_local(|| {
         for i in 0..64 {
             let pair = Pair::new(images.row(i), images.row(i + 64)).expect("finite inputs");
@@ -123,23 +123,33 @@ fn sampled_masks(bencher: Bencher, connectivity: f64) {
     });
 }
 
-/// Pairs per second to the tolerance that belongs to the weights per row.
-#[divan::bench(args = [(188.0, 1e-8), (30.0, 1e-8), (8.0, 1e-6), (0.5, 1e-5)])]
-fn quadrature(bencher: Bencher, (weights, tolerance): (f64, f64)) {
+/// The lines of the table in docs/methods.md: inputs, weights per row, relative tolerance.
+#[divan::bench(args = lines(), sample_count = 300)]
+fn quadrature(bencher: Bencher, (inputs, weights, tolerance): (&str, f64, f64)) {
     let connectivity = Connectivity::new(weights / 784.0).expect("in range");
     let method = Quadrature::new(tolerance).expect("in range");
-    let images = images();
+    let rows = match inputs {
+        "global" => images(Normalisation::Global),
+        "pixel" => images(Normalisation::Pixel),
+        _ => DataSource::Gaussian { dimension: 784, samples: 1000 }.inputs(1).expect("no file is needed").values,
+    };
     // One pair a sample, so that the median is that over pairs.
     let mut index = 0;
     bencher
         .with_inputs(|| {
             index += 1;
-            (7919 * index % images.nrows(), 104_729 * index % images.nrows())
+            (7919 * index % rows.nrows(), 104_729 * index % rows.nrows())
         })
         .bench_local_values(|(i, j)| {
-            let pair = Pair::new(images.row(i), images.row(j)).expect("finite inputs");
+            let pair = Pair::new(rows.row(i), rows.row(j)).expect("finite inputs");
             method.moments(black_box(&pair), connectivity)
         });
+}
+
+fn lines() -> impl Iterator<Item = (&'static str, f64, f64)> {
+    let of =
+        |inputs| [(188.0, 1e-8), (30.0, 1e-8), (8.0, 1e-6), (0.5, 1e-5)].map(|(n, tolerance)| (inputs, n, tolerance));
+    ["global", "pixel", "gaussian"].into_iter().flat_map(of)
 }
 
 /// Rows of the inputs of the next two.
@@ -181,6 +191,6 @@ fn products_of_all_pairs(bencher: Bencher, dimension: usize) {
 /// All pairs of 10,000 images at seven widths, on one thread here.
 #[divan::bench(ignore, sample_count = 1)]
 fn all_pairs_of_images(bencher: Bencher) {
-    let (images, networks) = (images(), networks(7));
+    let (images, networks) = (images(Normalisation::Pixel), networks(7));
     bencher.bench(|| all_pairs(images.view(), None, &networks, &|_| {}));
 }

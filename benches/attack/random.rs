@@ -67,10 +67,12 @@ pub fn run(options: &Options) -> bool {
                 let index = options.first + number / round.len() as u32 * family.share + within;
                 let mut member = family.member(seed, index);
                 member.tolerance = options.tolerance.unwrap_or(member.tolerance);
-                let mut tally = Tally::default();
-                tally.add(&member, Comparison::of(&member), || {
-                    format!("random --family {} --seed {seed} --first {index} --count 1", family.name)
-                });
+                let (mut tally, comparison) = (Tally::default(), Comparison::of(&member));
+                let origin = || format!("random --family {} --seed {seed} --first {index} --count 1", family.name);
+                if comparison.worst() > 1.0 {
+                    eprintln!("{}: ratios {:.3?}", origin(), comparison.ratios);
+                }
+                tally.add(&member, comparison, origin);
                 (place, tally)
             })
             .collect();

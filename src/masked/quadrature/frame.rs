@@ -118,6 +118,13 @@ impl Frame {
         std::iter::once(&self.singles).chain(self.groups.iter().map(|group| &group.entries))
     }
 
+    /// A lower bound of the number of masks that differ by more than an exchange of equal entries, without looking for these: the
+    /// singles are parallel in small parts at most, and `n` of them in parts of `s` have `(s + 1)^(n/s)` masks.
+    pub fn distinct_masks_at_least(&self) -> f64 {
+        let largest = (LEAST_SHARE * self.count() as f64).max(2.0);
+        (largest + 1.0).powf(self.singles.count as f64 / largest)
+    }
+
     /// The average over masks of `T_2` in units of `(|x||y|)^2`: `K_2` at the average Gram triple, and what the variance of the
     /// Gram triple over masks adds.
     pub fn taylor_2(&self, connectivity: Connectivity) -> f64 {

@@ -12,10 +12,10 @@ use rustfft::{Fft, FftPlanner};
 /// steps of a pole. At one place of the poles the difference of two rules can vanish by chance, or be made to; at all of eleven
 /// incommensurate places that is hard. In a search over the place and width of the kink of a single mask, the error of `N` directions was at
 /// most the largest of the changes from `N/2` at these places, where the directions reach the frequency `1 / sin t`; see [`unresolved`].
-pub const PLACES: [f64; 11] = [0.0, 0.4, -0.4, 1.0, -1.0, 1.8, -1.8, 3.1, -3.1, 5.0, -5.0];
+pub const PLACES: [f64; 5] = [0.4, 1.0, 1.8, 3.1, 5.0];
 
-/// The functional at each of [`PLACES`].
-pub type Values = [f64; PLACES.len()];
+/// The functional with the poles where they belong, at each of [`PLACES`] before it and at each after it.
+pub type Values = [f64; 2 * PLACES.len() + 1];
 
 /// The functional of one moment `l` (1 or 2) at one angle `t` between the inputs.
 ///
@@ -83,19 +83,23 @@ impl Functional {
 }
 
 impl Rule {
-    /// The functional of a function with these coefficients, with the poles `places` times `step` from where they belong.
+    /// The functional of a function with these coefficients, with the poles where they belong and [`PLACES`] times `step` from there.
     pub fn values(&self, of: &Spectrum, step: f64) -> Values {
-        let mut sums = [0.0; PLACES.len()];
+        const MOVED: usize = PLACES.len();
+        let mut values = [0.0; 2 * MOVED + 1];
         let turns = PLACES.map(|place| Complex64::cis(-2.0 * place * step));
-        let mut turned = [Complex64::ONE; PLACES.len()];
+        let mut turned = [Complex64::ONE; MOVED];
         for (weight, coefficient) in self.weights.iter().zip(&of.coefficients) {
             let term = weight * coefficient;
-            for ((sum, turned), turn) in sums.iter_mut().zip(&mut turned).zip(turns) {
-                *sum += (term * *turned).re;
-                *turned *= turn;
+            values[0] += term.re;
+            for place in 0..MOVED {
+                let (even, odd) = (term.re * turned[place].re, term.im * turned[place].im);
+                values[1 + place] += even - odd;
+                values[1 + MOVED + place] += even + odd;
+                turned[place] *= turns[place];
             }
         }
-        sums
+        values
     }
 
     /// What the filter takes out, by the moduli of the coefficients: whatever the phases.

@@ -5,7 +5,7 @@ use multiversion::target::target_cfg_f;
 
 use super::cumulants::{ORDER, Powers};
 use super::frame::Entries;
-use super::nodes::{begin, doublings, low_node};
+use super::nodes::{begin, doublings, low_node, times};
 use crate::gram::fused;
 
 /// The table's steps in an octave, and in half an octave, a node of the radial rule.
@@ -13,6 +13,8 @@ const STEPS: usize = 16;
 const PHASES: usize = STEPS / 2;
 /// The table begins this many octaves below the first node, where the series is exact to rounding.
 const BELOW: f64 = 1.5;
+/// As many entries of one length, such as the background of an image, are one factor raised to their number.
+const REPEATED: usize = 16;
 /// Values of the table that one interpolated value is made of. `F` and `(F - 1)/w` are analytic in `ln w` and bounded by 1 and
 /// by `p sum r_j^2` where `|Im ln w| < pi/2`, so fourteen steps of a sixteenth of an octave leave less than 1e-15 of these.
 const POINTS: usize = 14;
@@ -36,25 +38,28 @@ impl GroupTransform {
         let squares = entries.vectors().map(|(xi, eta)| xi * xi + eta * eta);
         let (longest, shortest) =
             squares.fold((0.0f64, f64::MAX), |(most, least), square| (most.max(square), least.min(square)));
+        let (repeated, others) = repeated(entries);
         let lowest = first * (-BELOW).exp2();
         // exp(-40) is below the rounding of 1; interpolation reaches half an octave beyond the last node.
         let to_saturation = (40.0 / (shortest * lowest)).log2().ceil().max(0.0) + 1.0;
         let to_last = octaves as f64 + BELOW.ceil() + 1.0;
         let length = to_saturation.min(to_last) as usize;
 
-        // A group may be empty.
-        let padded = entries.xi.len().max(1);
+        // There may be none.
+        let padded = others.xi.len().max(1);
         let mut sequences = vec![0.0; STEPS * padded];
         let (lower, upper) = sequences.split_at_mut(PHASES * padded);
         let doublings = doublings(lowest * 2.0 * longest);
         for (step, to) in lower.chunks_exact_mut(padded).zip(upper.chunks_exact_mut(padded)).enumerate() {
             let start = lowest * (step as f64 / STEPS as f64 - doublings as f64).exp2();
-            begin((&entries.xi, &entries.eta), line, (start, doublings), to.into(), &mut []);
+            begin((&others.xi, &others.eta), line, (start, doublings), to.into(), &mut []);
         }
         let mut rows = [const { Vec::new() }; PHASES];
-        for _ in 0..length {
+        for octave in 0..length {
             for (step, sequence) in sequences.chunks_exact_mut(padded).enumerate() {
-                rows[step % PHASES].push(low_node(sequence, p).0);
+                let w = lowest * (octave as f64 + step as f64 / STEPS as f64).exp2();
+                let factors = repeated.iter().map(|(square, count)| power(p * (-w * square).exp_m1(), *count));
+                rows[step % PHASES].push(factors.fold(low_node(sequence, p).0, times));
             }
         }
         let saturated = rows[PHASES - 1].last().copied().unwrap_or(0.0);
@@ -102,6 +107,29 @@ impl GroupTransform {
     }
 }
 
+/// The squared lengths that [`REPEATED`] entries or more share, with their number, and the other entries.
+fn repeated(entries: &Entries) -> (Vec<(f64, usize)>, Entries) {
+    let mut vectors: Vec<_> = entries.vectors().map(|(xi, eta)| (xi * xi + eta * eta, (xi, eta))).collect();
+    vectors.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let runs = vectors.chunk_by(|a, b| a.0 == b.0);
+    let (long, short): (Vec<_>, Vec<_>) = runs.partition(|run| run.len() >= REPEATED);
+    let others: Vec<_> = short.concat().into_iter().map(|(_, vector)| vector).collect();
+    (long.iter().map(|run| (run[0].0, run.len())).collect(), Entries::new(&others))
+}
+
+/// `(1 + base)^exponent - 1` by squaring.
+fn power(base: f64, exponent: usize) -> f64 {
+    let (mut power, mut square, mut left) = (0.0, base, exponent);
+    while left > 0 {
+        if left % 2 == 1 {
+            power = times(power, square);
+        }
+        square = times(square, square);
+        left /= 2;
+    }
+    power
+}
+
 /// Lagrange's weights at `-POINTS/2 + 1, ..., POINTS/2` for a position between 0 and 1.
 fn lagrange(position: f64) -> [f64; POINTS] {
     let away: [f64; POINTS] = std::array::from_fn(|i| position - (i as f64 - (POINTS / 2 - 1) as f64));
@@ -138,7 +166,8 @@ mod tests {
         let lengths =
             |count: usize, ratio: f64| (0..count).map(move |j| 0.3 * ratio.powi(j as i32)).collect::<Vec<_>>();
         let (line, first, octaves) = ((0.75f64.sqrt(), 0.5), 0.01, 40);
-        for (lengths, p) in [(lengths(60, 0.9), 0.05), (lengths(1, 1.0), 0.7), (lengths(200, 1.0), 0.2)] {
+        let both = [lengths(200, 1.0), lengths(60, 0.9)].concat();
+        for (lengths, p) in [(lengths(60, 0.9), 0.05), (lengths(1, 1.0), 0.7), (lengths(200, 1.0), 0.2), (both, 0.01)] {
             let vectors: Vec<_> = lengths.iter().map(|r| (r * line.0, r * line.1)).collect();
             let entries = Entries::new(&vectors);
             let of_group = moments(&bernoulli_cumulants(p), &powers(&entries));

@@ -122,7 +122,15 @@ const BY_SPECTRUM: f64 = 4.0;
 const CHECKS: usize = 8;
 /// From as many directions on every rule is checked, which costs little then: what rounds more is not always better.
 const CHECKED: usize = 512;
-const BY_CHECK: f64 = 3.0;
+const BY_CHECK: f64 = 5.0;
+/// What a spectrum that falls like `m^(-2l-1)` leaves beyond `N/2` of its norm from `N/8` on, thrice that: `3 4^(-2l-1/2)`, by `l`.
+const LEFT: [f64; 2] = [0.1, 0.01];
+/// Rules of as many directions and fewer have not resolved the masks yet: the next directions tell little of those after them.
+const FIRST: f64 = 64.0;
+/// And of as many have no spectrum that could be told to fall.
+const FALLING: f64 = 256.0;
+/// What is missed by rounding alone, as a share of what is allowed for it in a sample.
+const ROUNDED: f64 = 0.25;
 /// Rounding of a node: a handful of operations an entry, and what grows with the number of entries.
 const NODE_ROUNDING: f64 = 16.0 * f64::EPSILON;
 const ENTRY_ROUNDING: f64 = f64::EPSILON / 512.0;
@@ -212,7 +220,9 @@ impl Quadrature {
     fn average(&self, masks: Conditioned, connectivity: Connectivity, conditions: usize) -> Average {
         let Some(frame) = Frame::new(&masks, connectivity) else { return parallel(&masks, connectivity) };
         let dense = arc_cosine(frame.gram);
-        if let Some(sum) = one_by_one(&masks, connectivity, dense.k1) {
+        if frame.distinct_masks_at_least() <= FEW
+            && let Some(sum) = one_by_one(&masks, connectivity, dense.k1)
+        {
             return sum;
         }
         let units = [frame.gram.scale(), frame.gram.scale().powi(2)];
@@ -299,23 +309,27 @@ impl Quadrature {
         let negligible = [0, 1].map(|l| 1e-2 * self.tolerance * others[l].abs() / (unit[l] * amplified[l]));
         let radial = Radial::new(frame, connectivity, negligible);
         let functionals = [1, 2].map(|l| Functional::new(l, frame.cosine, frame.sine));
-        let sensitivity = radial.sensitivity();
         let node_rounding = NODE_ROUNDING + ENTRY_ROUNDING * frame.count() as f64;
+        let sample_rounding = radial.sensitivity().map(|sensitivity| 4.0 * node_rounding * sensitivity);
 
         let mut samples = Samples::equally_spaced(&radial, FEWEST / 2, 0.0);
+        let mut spectra = [0, 1].map(|l| samples.spectrum(l, 0.0));
+        let mut half_rules = functionals.each_ref().map(|functional| functional.rule(FEWEST / 2));
         let mut count = FEWEST;
         let mut last_change = [f64::INFINITY; 2];
         loop {
             let between = Samples::equally_spaced(&radial, count / 2, 0.5);
-            let halves = [0, 1].map(|l| [(&samples, 0.0), (&between, 0.5)].map(|(s, shift)| s.spectrum(l, shift)));
+            let [first_1, first_2] = spectra;
+            let halves = [[first_1, between.spectrum(0, 0.5)], [first_2, between.spectrum(1, 0.5)]];
             samples = samples.interleave(between);
             let wholes = [0, 1].map(|l| samples.spectrum(l, 0.0));
+            let rules = functionals.each_ref().map(|functional| functional.rule(count));
             let step = PI / count as f64;
             let unresolved = unresolved(count, frame.sine);
             let mut found = [Part::default(); 2];
             let (mut by_change, mut filtered, mut cut_off) = ([0.0; 2], [0.0; 2], [0.0; 2]);
             for l in 0..2 {
-                let (rule, half_rule) = (functionals[l].rule(count), functionals[l].rule(count / 2));
+                let (rule, half_rule) = (&rules[l], &half_rules[l]);
                 let values = rule.values(&wholes[l], step);
                 let change = halves[l].iter().flat_map(|half| zip(half_rule.values(half, step), values));
                 let change = change.fold(0.0f64, |most, (half, whole)| most.max((whole - half).abs()));
@@ -325,13 +339,14 @@ impl Quadrature {
                 } else {
                     (unresolved / 2.0).max(1.0).powi(2 * l as i32 + 4)
                 };
-                let lasting = change.max(last_change[l] / BEFORE);
+                let early = 1.0 + (FIRST / count as f64).powi(3);
+                let lasting = early * change.max(last_change[l] / BEFORE);
                 by_change[l] = unit[l] * BY_CHANGE[l] * coarse * lasting;
                 last_change[l] = change;
                 filtered[l] = unit[l] * rule.beyond(&functionals[l], &wholes[l]);
                 let norm = rule.norm();
                 cut_off[l] = unit[l] * samples.squared_tails[l].sqrt() * norm;
-                let rounding = unit[l] * 4.0 * node_rounding * sensitivity[l] * norm;
+                let rounding = unit[l] * sample_rounding[l] * norm;
                 let truncation = by_change[l].min(BY_SPECTRUM * filtered[l]) + cut_off[l];
                 found[l] = Part { value: unit[l] * values[0], truncation, rounding };
             }
@@ -341,14 +356,15 @@ impl Quadrature {
                 let checks = Samples::irregular(&radial);
                 samples.nodes += checks.nodes;
                 for l in 0..2 {
-                    let missed = checks.missed_by(&wholes[l], l);
+                    let missed = (checks.missed_by(&wholes[l], l) - ROUNDED * sample_rounding[l]).max(0.0);
                     // What is missed has a weight, and would have had that of the frequency that it was taken for.
                     let weight = 2.0 * functionals[l].weight_at_most(count as f64 / 2.0);
                     let by_check = BY_SPECTRUM * filtered[l] + unit[l] * BY_CHECK * weight * missed;
-                    // A spectrum that falls like a power leaves no more to miss, nor for the filter to take out, than its middle. What is
-                    // beyond was taken for another frequency, or for none, and the change does not know of it.
+                    // Where more is missed than a falling spectrum leaves, or less is in the middle than above it, frequencies were taken
+                    // for others, or for none, and the change does not know of them.
                     let [middle, upper] = wholes[l].bands();
-                    let unseen = unit[l] * BY_CHECK * weight * (missed.max(upper) - middle).max(0.0);
+                    let left = LEFT[l] * (count as f64 / FALLING).min(1.0) * middle;
+                    let unseen = unit[l] * BY_CHECK * weight * (missed - left).max(upper - middle).max(0.0);
                     found[l].truncation = (by_change[l] + unseen).min(by_check) + cut_off[l];
                 }
                 for (best, found) in zip(best.iter_mut(), found) {
@@ -364,6 +380,7 @@ impl Quadrature {
                     return samples.nodes;
                 }
             }
+            (spectra, half_rules) = (wholes, rules);
             count *= 2;
         }
     }

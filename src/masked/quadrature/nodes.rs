@@ -12,8 +12,10 @@ use crate::gram::{fused, halves, lane_sum};
 /// The largest `w` of which `1 - exp(-w)` is taken by its series.
 const SERIES_UP_TO: f64 = 1.0 / 16.0;
 
-/// Entries that are worked on side by side.
-pub type Lanes = [f64; LANES];
+/// The power sums take fewer lanes, so that all of them stay in registers.
+const NARROW: usize = 4;
+/// Entries meet in pairs before they join a product, so that its lanes stay in registers too, and it is half as long.
+const HALF: usize = LANES / 2;
 
 /// Doublings from where `1 - exp(-w)` has a short series up to `w = largest`.
 pub fn doublings(largest: f64) -> usize {
@@ -31,21 +33,23 @@ pub fn begin(
     powers: &mut [f64],
 ) {
     const FUSED: bool = target_cfg_f!(target_feature = "fma");
-    let mut lanes: [Lanes; ORDER] = [[0.0; LANES]; ORDER];
-    let lanes = &mut lanes[..powers.len()];
-    let rows = xi.as_chunks().0.iter().zip(eta.as_chunks().0);
+    let mut lanes = [[0.0; NARROW]; ORDER];
+    let rows = xi.as_chunks::<HALF>().0.iter().zip(eta.as_chunks::<HALF>().0);
     for ((xi, eta), (first, second)) in rows.zip(first.as_chunks_mut().0.iter_mut().zip(second.as_chunks_mut().0)) {
-        let (xi, eta): (&Lanes, &Lanes) = (xi, eta);
-        let mut square = [0.0; LANES];
-        for lane in 0..LANES {
+        let mut square = [0.0; HALF];
+        for lane in 0..HALF {
             let z = fused::<FUSED>(xi[lane], cosine, eta[lane] * sine);
             square[lane] = z * z;
         }
-        let mut power = square;
-        for total in lanes.iter_mut() {
-            for lane in 0..LANES {
-                total[lane] += power[lane];
-                power[lane] *= square[lane];
+        if !powers.is_empty() {
+            for square in square.as_chunks::<NARROW>().0 {
+                let mut power = *square;
+                for total in &mut lanes {
+                    for lane in 0..NARROW {
+                        total[lane] += power[lane];
+                        power[lane] *= square[lane];
+                    }
+                }
             }
         }
         for (to, start) in [(first, start), (second, start * SQRT_2)] {
@@ -59,7 +63,7 @@ pub fn begin(
             *to = v;
         }
     }
-    powers.iter_mut().zip(lanes).for_each(|(power, lanes)| *power = lane_sum(*lanes));
+    powers.iter_mut().zip(lanes).for_each(|(power, lanes)| *power = lane_sum(lanes));
 }
 
 /// From `v = 1 - exp(-w)` the product of `1 - p v`, less 1, and the sum of `v`; doubles `w`.
@@ -69,13 +73,16 @@ pub fn low_node(values: &mut [f64], p: f64) -> (f64, f64) {
     if values.is_empty() {
         return (0.0, 0.0);
     }
-    let (mut product, mut sum) = ([0.0; LANES], [0.0; LANES]);
+    let (mut product, mut sum) = ([0.0; HALF], [0.0; HALF]);
     for v in values.as_chunks_mut::<LANES>().0 {
-        for lane in 0..LANES {
-            let factor = -p * v[lane];
-            product[lane] = fused::<FUSED>(product[lane], factor, product[lane] + factor);
-            sum[lane] += v[lane];
-            v[lane] *= 2.0 - v[lane];
+        for lane in 0..HALF {
+            let (a, b) = (v[lane], v[lane + HALF]);
+            let both = a + b;
+            let factor = p * fused::<FUSED>(-p * a, b, both);
+            product[lane] = fused::<FUSED>(-factor, product[lane], product[lane] - factor);
+            sum[lane] += both;
+            v[lane] = a * (2.0 - a);
+            v[lane + HALF] = b * (2.0 - b);
         }
     }
     (halves(product, times), lane_sum(sum))
@@ -89,14 +96,16 @@ pub fn high_node(values: &mut [f64], p: f64) -> (f64, f64) {
     if values.is_empty() {
         return (1.0, 0.0);
     }
-    let (mut product, mut sum) = ([1.0; LANES], [0.0; LANES]);
+    let (mut product, mut sum) = ([1.0; HALF], [0.0; HALF]);
     for exp in values.as_chunks_mut::<LANES>().0 {
-        for lane in 0..LANES {
-            product[lane] *= fused::<FUSED>(p, exp[lane], 1.0 - p);
-            sum[lane] += exp[lane];
+        for lane in 0..HALF {
+            let (a, b) = (exp[lane], exp[lane + HALF]);
+            product[lane] *= fused::<FUSED>(p, a, 1.0 - p) * fused::<FUSED>(p, b, 1.0 - p);
+            sum[lane] += a + b;
             // Numbers below the normal range would be slow.
-            let larger = if exp[lane] > 1e-150 { exp[lane] } else { 1e-150 };
-            exp[lane] = larger * larger;
+            let (a, b) = (if a > 1e-150 { a } else { 1e-150 }, if b > 1e-150 { b } else { 1e-150 });
+            exp[lane] = a * a;
+            exp[lane + HALF] = b * b;
         }
     }
     (halves(product, |a, b| a * b), lane_sum(sum))
@@ -110,15 +119,18 @@ pub fn times(a: f64, b: f64) -> f64 {
 
 /// Takes `z` to `1 - exp(-w)`, `w = start z`, for `0 <= w <= 1/16`, by its Taylor series to relative 1e-17.
 #[inline(always)]
-fn one_minus_exp<const FUSED: bool>(start: f64, z: &mut Lanes) {
-    let mut series = [1.0; LANES];
-    for n in (2..=9).rev() {
-        let factor = -start / n as f64;
-        for lane in 0..LANES {
-            series[lane] = fused::<FUSED>(factor * z[lane], series[lane], 1.0);
+fn one_minus_exp<const FUSED: bool>(start: f64, z: &mut [f64; HALF]) {
+    // (-1)^n / (n + 1)!, n = 1..=8
+    const TERMS: [f64; 8] =
+        [-1.0 / 2.0, 1.0 / 6.0, -1.0 / 24.0, 1.0 / 120.0, -1.0 / 720.0, 1.0 / 5040.0, -1.0 / 40320.0, 1.0 / 362_880.0];
+    let mut series = [0.0; HALF];
+    z.iter_mut().for_each(|z| *z *= start);
+    for term in TERMS.into_iter().rev() {
+        for lane in 0..HALF {
+            series[lane] = fused::<FUSED>(series[lane], z[lane], term);
         }
     }
-    for lane in 0..LANES {
-        z[lane] *= start * series[lane];
+    for lane in 0..HALF {
+        z[lane] = fused::<FUSED>(series[lane] * z[lane], z[lane], z[lane]);
     }
 }

@@ -146,8 +146,8 @@ impl<'a> Radial<'a> {
             let mut last = [0.0; 2];
             for (half, sequence) in scratch.sequences.iter_mut().enumerate() {
                 let node = 2 * octave + half;
-                let groups = scratch.groups.iter().skip(node).step_by(2 * self.octaves);
-                let of_groups = self.groups.iter().zip(groups.copied());
+                let groups = self.groups.iter().enumerate();
+                let of_groups = groups.map(|(k, group)| (group, scratch.groups[2 * self.octaves * k + node]));
                 let inverse = 1.0 / self.lambda(half, octave);
                 let remaining = if octave < self.low {
                     self.low_node(sequence, of_groups)
