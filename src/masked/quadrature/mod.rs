@@ -129,7 +129,8 @@ const LEFT: [f64; 2] = [0.1, 0.01];
 const FIRST: f64 = 64.0;
 /// And of as many have no spectrum that could be told to fall.
 const FALLING: f64 = 256.0;
-/// What is missed by rounding alone, as a share of what is allowed for it in a sample.
+/// What is missed by rounding alone, as a share of what is allowed for it in a sample. Of rules of [`CHECKED`] directions and more, whose
+/// weights would make much of it.
 const ROUNDED: f64 = 0.25;
 /// Rounding of a node: a handful of operations an entry, and what grows with the number of entries.
 const NODE_ROUNDING: f64 = 16.0 * f64::EPSILON;
@@ -356,7 +357,8 @@ impl Quadrature {
                 let checks = Samples::irregular(&radial);
                 samples.nodes += checks.nodes;
                 for l in 0..2 {
-                    let missed = (checks.missed_by(&wholes[l], l) - ROUNDED * sample_rounding[l]).max(0.0);
+                    let rounded = if count < CHECKED { 0.0 } else { ROUNDED * sample_rounding[l] };
+                    let missed = (checks.missed_by(&wholes[l], l) - rounded).max(0.0);
                     // What is missed has a weight, and would have had that of the frequency that it was taken for.
                     let weight = 2.0 * functionals[l].weight_at_most(count as f64 / 2.0);
                     let by_check = BY_SPECTRUM * filtered[l] + unit[l] * BY_CHECK * weight * missed;
