@@ -111,13 +111,15 @@ const SEPARABLE_DIRECTIONS: usize = 256;
 /// How many entries are taken apart, one after the other.
 const MOST_CONDITIONS: usize = 12;
 /// The error in units of the largest change at any of the places of the poles, by `l`: at most 1 and 0.3 for the kink of any single mask, in a
-/// search over its place and width, at angles `t` from 0.3 to 2.9.
-const BY_CHANGE: [f64; 2] = [4.0, 2.0];
-/// The share of a change that is believed to last: the next change is as small by chance only.
+/// search over its place and width, at angles `t` from 0.3 to 2.9; many masks together reached twice the change.
+const BY_CHANGE: [f64; 2] = [4.0, 5.0];
+/// The share of a change, or of what the filter takes out, that is believed to last: the next is as small by chance only.
 const BEFORE: f64 = 16.0;
+/// A spectrum that falls by so much from one rule to the next falls exponentially. Any other may have its gap by chance where the filter is.
+const EXPONENTIAL: f64 = 256.0;
 /// The error in units of what the filter takes out. The coefficients of any mask fall at least like `m^(-2l-1)`, so that frequencies beyond
-/// `N/2` are worth at most twice that.
-const BY_SPECTRUM: f64 = 4.0;
+/// `N/2` are worth at most three times that, and as much again for those that they were taken for.
+const BY_SPECTRUM: f64 = 8.0;
 /// How many other directions check a rule, and the error in units of what they miss times the weight of the last frequency.
 const CHECKS: usize = 8;
 /// From as many directions on every rule is checked, which costs little then: what rounds more is not always better.
@@ -317,7 +319,7 @@ impl Quadrature {
         let mut spectra = [0, 1].map(|l| samples.spectrum(l, 0.0));
         let mut half_rules = functionals.each_ref().map(|functional| functional.rule(FEWEST / 2));
         let mut count = FEWEST;
-        let mut last_change = [f64::INFINITY; 2];
+        let (mut last_change, mut last_filtered) = ([f64::INFINITY; 2], [f64::INFINITY; 2]);
         loop {
             let between = Samples::equally_spaced(&radial, count / 2, 0.5);
             let [first_1, first_2] = spectra;
@@ -344,7 +346,10 @@ impl Quadrature {
                 let lasting = early * change.max(last_change[l] / BEFORE);
                 by_change[l] = unit[l] * BY_CHANGE[l] * coarse * lasting;
                 last_change[l] = change;
-                filtered[l] = unit[l] * rule.beyond(&functionals[l], &wholes[l]);
+                let beyond = rule.beyond(&functionals[l], &wholes[l]);
+                let exponential = beyond <= last_filtered[l] / EXPONENTIAL;
+                filtered[l] = unit[l] * if exponential { beyond } else { beyond.max(last_filtered[l] / BEFORE) };
+                last_filtered[l] = beyond;
                 let norm = rule.norm();
                 cut_off[l] = unit[l] * samples.squared_tails[l].sqrt() * norm;
                 let rounding = unit[l] * sample_rounding[l] * norm;
