@@ -14,6 +14,8 @@ use sparsewidth::random::{Purpose, Stream};
 const STUDIES: [&[&str]; 3] = [
     &[
         "figure",
+        "--widths",
+        "8,216,512",
         "--epochs",
         "4",
         "--seeds",

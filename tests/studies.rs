@@ -9,9 +9,11 @@ use ndarray::array;
 use ndarray_npy::WriteNpyExt;
 use serde_json::Value;
 
-/// A figure that takes seconds: few epochs, pairs, initialisations and masks.
-const SMALL: [&str; 15] = [
+/// A figure that takes seconds: few widths, epochs, pairs, initialisations and masks.
+const SMALL: [&str; 17] = [
     "figure",
+    "--widths",
+    "8,216,512",
     "--epochs",
     "3",
     "--seeds",
@@ -98,7 +100,7 @@ fn an_interrupted_figure_goes_on_and_ends_with_the_same_records() {
     figure(whole.path(), &[]);
     let folder = tempfile::tempdir().unwrap();
     // Killed three times without warning, each time some tasks further on.
-    for tasks in [5, 40, 75] {
+    for tasks in [5, 18, 30] {
         let mut running = start(folder.path());
         let begin = Instant::now();
         while journal_lines(folder.path()) < tasks && begin.elapsed() < Duration::from_secs(120) {

@@ -316,6 +316,8 @@ fn numbers() {
     refused(&[&one[..], &["--parametrisation", "mup"]].concat(), &["mup", "standard"]);
     refused(&[&one[..], &["--keep-weights"]].concat(), &["--out"]);
     refused(&["train", "--widths", "8", "--parametrisation", "standard"], &["--learning-rate", "parametrisation"]);
+    refused(&["figure", "--widths", "8,100"], &["--widths = 100", "tuned learning rates", "tune --widths 100"]);
+    refused(&["figure", "--from", "nowhere", "--widths", "8"], &["--from", "--widths"]);
     refused(&["figure", "--biases"], &["--rates", "without biases"]);
     refused(&["train", "--widths", "8", "--activation", "linear"], &["--learning-rate", "ReLU"]);
     refused(&["figure", "--seeds", "0"], &["runs = 0"]);

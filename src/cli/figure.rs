@@ -7,14 +7,14 @@ use sparsewidth::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS, paper_learning_rate};
 use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::{CLASSES, Normalisation};
 use sparsewidth::files::{OutputFolder, make_folder};
-use sparsewidth::numbers::count;
+use sparsewidth::numbers::{count, listed_count};
 use sparsewidth::report::{
     RECORDS, Statistic, accuracy_chart, chart_files, curves_chart, distance_chart, parts_chart, read_records, summary,
     write_chart,
 };
 use sparsewidth::study::{
     DistanceMethod, DistanceSpec, Family, LearningRates, Record, Reference, SparseWidth, StudySpec, TrainedNetwork,
-    TrainingRecord, TrainingStudySpec, paper_networks,
+    TrainingRecord, TrainingStudySpec,
 };
 use sparsewidth::{Error, Result};
 
@@ -34,10 +34,11 @@ const QUICK_RUNS: usize = 5;
 const PAPER_RUNS: usize = 10;
 
 /// Options that only computing heeds.
-const COMPUTING: [&str; 24] = [
+const COMPUTING: [&str; 25] = [
     "threads",
     "seed",
     "protocol",
+    "widths",
     "data",
     "normalisation",
     "seeds",
@@ -66,6 +67,9 @@ pub struct FigureArgs {
     /// How much of the paper's protocol to do
     #[arg(long, value_enum, default_value_t = Protocol::Quick)]
     protocol: Protocol,
+    /// Hidden widths [default: 8,32,128,216,328,512,635, or where the budget does not fit these, others that it fits]
+    #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = listed_count)]
+    widths: Vec<usize>,
     /// Redraw from the records of this folder, without computing
     #[arg(long, value_name = "DIR", conflicts_with_all = COMPUTING, value_parser = path())]
     from: Option<PathBuf>,
@@ -128,7 +132,8 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
         let remedy = format!("search them: sparsewidth tune --data {data}; then add --rates tune/rates.toml here");
         return Err(Error::value("--data", &data, problem, remedy));
     }
-    let widths = default_widths(&PAPER_WIDTHS, (weights, dimension, CLASSES), Connectivity::DENSE, common);
+    let usual = || default_widths(&PAPER_WIDTHS, (weights, dimension, CLASSES), Connectivity::DENSE, common);
+    let widths = if args.widths.is_empty() { usual() } else { args.widths };
     let networks = SparseWidth::at_budget(weights, dimension, CLASSES, &widths)?;
     let mut distance = distance_spec(networks.clone(), &args.sampling);
     let first = Normalisation::from(args.normalisation);
@@ -141,11 +146,7 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     }
     let paper = args.protocol == Protocol::Paper;
     let runs = args.seeds.unwrap_or(if paper { PAPER_RUNS } else { QUICK_RUNS });
-    let mut trained = if widths == PAPER_WIDTHS {
-        paper_networks(weights, dimension, paper)?
-    } else {
-        trained_networks(&networks, paper)
-    };
+    let mut trained = trained_networks(&networks, paper);
     let rates = args.rates.as_deref().map(LearningRates::read).transpose()?;
     if rates.is_none() && !args.training.is_paper() {
         let problem = "the authors tuned learning rates for their parametrisation, without biases, only";
@@ -157,9 +158,17 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
         ));
     }
     for network in &mut trained {
-        if let Some(rates) = &rates {
-            network.learning_rate = args.training.rate(rates, network)?;
-        }
+        network.learning_rate = match &rates {
+            Some(rates) => args.training.rate(rates, network)?,
+            None => paper_learning_rate(network.width, network.family == Family::Dense).map_err(|_| {
+                let problem = format!("the authors tuned learning rates for {PAPER_WIDTHS:?} only");
+                let remedy = format!(
+                    "search one: sparsewidth tune --widths {}; then add --rates tune/rates.toml here",
+                    network.width
+                );
+                Error::value("--widths", network.width, problem, remedy)
+            })?,
+        };
     }
     args.training.samples_of(images, common);
     let training = args.training.spec(trained, runs, args.normalisation);
@@ -195,10 +204,12 @@ fn refuse_searches(folder: &Path, records: &[Record]) -> Result<()> {
     Err(Error::file(&folder.join(RECORDS), problem, "give the output folder of a figure"))
 }
 
-/// Networks of other widths than the paper's, each of the rate 1: the sparse family, and the wider dense ones where they are asked for.
+/// The networks to train, each at the rate 1: the sparse family, and where they are asked for dense ones of the same widths. What is dense
+/// in the sparse family belongs to both, and is trained once.
 fn trained_networks(networks: &[SparseWidth], dense_family: bool) -> Vec<TrainedNetwork> {
     let sparse = networks.iter().map(|network| (Family::Sparse, network.width, network.connectivity));
-    let dense = networks.iter().skip(1).map(|network| (Family::Dense, network.width, Connectivity::DENSE));
+    let wider = networks.iter().filter(|network| !network.connectivity.is_dense());
+    let dense = wider.map(|network| (Family::Dense, network.width, Connectivity::DENSE));
     let dense = dense.filter(|_| dense_family);
     sparse.chain(dense).map(|(family, width, p)| TrainedNetwork::new(family, width, p, 1.0)).collect()
 }
@@ -251,6 +262,10 @@ fn left_out(records: &[Record]) -> String {
         Some(first) => {
             if !runs.iter().any(|run| run.family == Family::Dense) {
                 missing.push(format!("the dense family beyond width {PAPER_BASE_WIDTH}"));
+            }
+            let absent = PAPER_WIDTHS.iter().filter(|width| !runs.iter().any(|run| run.width == **width)).count();
+            if absent > 0 {
+                missing.push(format!("{absent} of the paper's {} widths", PAPER_WIDTHS.len()));
             }
             let done = runs.iter().map(|run| run.run as usize + 1).max().unwrap_or(0);
             let mut fewer = |name: &str, done: usize, paper: usize| {

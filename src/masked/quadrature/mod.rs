@@ -112,7 +112,7 @@ const SEPARABLE_DIRECTIONS: usize = 256;
 const MOST_CONDITIONS: usize = 12;
 /// The error in units of the largest change at any of the places of the poles, by `l`: at most 1 and 0.3 for the kink of any single mask, in a
 /// search over its place and width, at angles `t` from 0.3 to 2.9; many masks together reached twice the change.
-const BY_CHANGE: [f64; 2] = [4.0, 5.0];
+const BY_CHANGE: [f64; 2] = [4.0, 4.0];
 /// The share of a change, or of what the filter takes out, that is believed to last: the next is as small by chance only.
 const BEFORE: f64 = 16.0;
 /// A spectrum that falls by so much from one rule to the next falls exponentially. Any other may have its gap by chance where the filter is.
