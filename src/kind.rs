@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::files::{in_python, in_shell};
 
 /// What a file was taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,6 +211,7 @@ impl Kind {
             Self::Tar => "a tar archive".into(),
             Self::Npz(names) => format!("a NumPy archive (.npz) of {}", listed(names)),
             Self::Torch => "a file of PyTorch's torch.save".into(),
+            Self::Zip(names) if names.is_empty() => "a ZIP archive that is empty or cut short".into(),
             Self::Zip(names) => format!("a ZIP archive of {}", listed(names)),
             Self::Pickle => "a Python pickle, as older versions of PyTorch and CIFAR write them".into(),
             Self::Hdf5 => "an HDF5 file".into(),
@@ -225,35 +227,35 @@ impl Kind {
 
     /// What to do where something else was wanted, with the line to type where there is one; none where that is for the reader to say.
     fn remedy(&self, path: &Path, wanted: Wanted) -> Option<String> {
-        let file = path.display();
+        let (file, python) = (in_shell(&path.display().to_string()), in_python(path));
         let numpy =
-            |read: &str| format!("in Python: import numpy; numpy.save('{}', {read})", as_matrix(path).display());
+            |read: &str| format!("in Python: import numpy; numpy.save({}, {read})", in_python(&as_matrix(path)));
         let first = |names: &[String]| names.first().cloned().unwrap_or("NAME".into());
         Some(match (self, wanted) {
             (Self::Empty, _) => "download or copy the file again".into(),
             (Self::WebPage | Self::Xml, _) => {
-                let name = path.file_name().unwrap_or_default().display();
-                format!("download the file itself, not a page about it: curl -fL -o {name} ADDRESS")
+                format!("download the file itself, not a page about it: curl -fL -o {file} ADDRESS")
             }
             (Self::LfsPointer, _) => {
                 let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-                format!("download it: git -C {} lfs pull", folder.display())
+                format!("download it: git -C {} lfs pull", in_shell(&folder.display().to_string()))
             }
             (Self::Utf16, _) => format!("convert it: iconv -f UTF-16 -t UTF-8 {file} > NEW, and use NEW"),
             (Self::Compressed(_, command), _) => format!("unpack it: {command} {file} > NEW, and use NEW"),
             (Self::Tar, _) => format!("unpack it: tar xf {file}"),
-            (Self::Npz(names), Wanted::Matrix) => numpy(&format!("numpy.load('{file}')['{}']", first(names))),
+            (Self::Npz(names), Wanted::Matrix) => numpy(&format!("numpy.load({python})['{}']", first(names))),
+            (Self::Zip(names), _) if names.is_empty() => "copy or download it again".into(),
             (Self::Zip(_), _) => format!("unpack it: unzip {file}"),
             (Self::Torch | Self::Pickle, Wanted::Matrix) => {
-                format!("{} if it is one tensor", numpy(&format!("__import__('torch').load('{file}').numpy()")))
+                format!("{} if it is one tensor", numpy(&format!("__import__('torch').load({python}).numpy()")))
             }
             (Self::Safetensors, Wanted::Matrix) => {
-                numpy(&format!("__import__('safetensors.numpy').numpy.load_file('{file}')['NAME']"))
+                numpy(&format!("__import__('safetensors.numpy').numpy.load_file({python})['NAME']"))
             }
-            (Self::Hdf5, Wanted::Matrix) => numpy(&format!("__import__('h5py').File('{file}')['NAME'][:]")),
-            (Self::Matlab, Wanted::Matrix) => numpy(&format!("__import__('scipy.io').io.loadmat('{file}')['NAME']")),
+            (Self::Hdf5, Wanted::Matrix) => numpy(&format!("__import__('h5py').File({python})['NAME'][:]")),
+            (Self::Matlab, Wanted::Matrix) => numpy(&format!("__import__('scipy.io').io.loadmat({python})['NAME']")),
             (Self::Parquet, Wanted::Matrix) => {
-                numpy(&format!("__import__('pandas').read_parquet('{file}').to_numpy()"))
+                numpy(&format!("__import__('pandas').read_parquet({python}).to_numpy()"))
             }
             (Self::Table(separator, is_headed), Wanted::Matrix) => {
                 let delimiter = match separator {
@@ -262,7 +264,7 @@ impl Kind {
                     other => format!(", delimiter='{other}'"),
                 };
                 let skipped = if *is_headed { ", skiprows=1" } else { "" };
-                numpy(&format!("numpy.loadtxt('{file}', ndmin=2{delimiter}{skipped})"))
+                numpy(&format!("numpy.loadtxt({python}, ndmin=2{delimiter}{skipped})"))
             }
             _ => return None,
         })

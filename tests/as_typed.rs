@@ -10,7 +10,7 @@ use program::{command, done, little_mnist, refused, sparsewidth};
 use serde_json::Value;
 
 /// A distance that takes no time.
-const QUICK: [&str; 6] = ["distance", "--data", "gaussian:5,20", "--methods", "paper", "--json"];
+const QUICK: [&str; 6] = ["distance", "--data", "gaussian:5,20", "--methods", "moments", "--json"];
 
 fn widths(arguments: &[&str]) -> Vec<u64> {
     let text = done(&[&QUICK[..], arguments].concat());
@@ -45,7 +45,7 @@ fn numbers_and_lists_are_taken_as_they_are_typed() {
             "--Data",
             "Gaussian:5, 20",
             "--methods",
-            "Paper",
+            "Moments",
         ],
     ] {
         let arguments: Vec<&str> = match other.contains(&"--Data") {
@@ -172,9 +172,9 @@ fn files_that_are_something_else_are_named() {
     let first = "m/train-images-idx3-ubyte";
     std::fs::remove_file(folder.path().join(first)).unwrap();
     for (bytes, words) in [
-        (&page[..], &["a web page (HTML)", "curl -fL -o train-images-idx3-ubyte.gz ADDRESS"][..]),
+        (&page[..], &["a web page (HTML)", "train-images-idx3-ubyte.gz ADDRESS"][..]),
         (pointer, &["a pointer of Git LFS", "lfs pull"]),
-        (b"PK\x03\x04", &["a ZIP archive", "unzip"]),
+        (b"PK\x03\x04", &["a ZIP archive", "cut short"]),
         (&packed, &["compressed by gzip", "compressed twice"]),
         (&colours, &["bytes in 4 dimensions", "without colours"]),
         (&std::fs::read(format!("{data}/t10k-labels-idx1-ubyte")).unwrap(), &["1 dimension", "one of labels"]),
@@ -406,6 +406,8 @@ fn options_that_would_do_nothing_are_refused_and_not_shown() {
     distance("theorem1", "--initialisations");
     distance("sampled", "--masks");
     distance("moments_all", "--pairs");
+    distance("paper", "--pairs");
+    done(&["data", "--data", "gaussian:5,20", "--threads", "1"]);
     refused(&["distance", "--methods", "theorem1", "--mask", "exact-count"], &["--mask", "leave it out"]);
     done(&["data", "--data", "gaussian:5,20", "--seed", "3"]);
     done(&[

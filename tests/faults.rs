@@ -254,7 +254,7 @@ fn a_standard_error_that_takes_nothing_is_no_panic() {
 #[test]
 fn a_finished_study_can_be_run_by_several_programs_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let study = ["distance", "--data", "gaussian:5,20", "--widths", "8", "--pairs", "10", "--methods", "paper"];
+    let study = ["distance", "--data", "gaussian:5,20", "--widths", "8", "--methods", "paper"];
     let arguments = [&study[..], &["--out", folder.path().to_str().unwrap()]].concat();
     done(&arguments);
     for _ in 0..10 {

@@ -45,7 +45,7 @@ fn files_of_others_and_of_other_studies_are_not_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).display().to_string();
     let quick = ["--pairs", "10", "--seed", "1"];
-    let distance = ["distance", "--data", "gaussian:5,20", "--networks", "4:0.5,8:0.5", "--methods", "paper"];
+    let distance = ["distance", "--data", "gaussian:5,20", "--networks", "4:0.5,8:0.5", "--methods", "moments"];
     let train = ["train", "--widths", "8,32", "--runs", "1", "--epochs", "1", "--samples", "50"];
     let studies: [(&[&str], &str); 5] = [
         (&[&distance[..], &quick].concat(), "distance-none-mean.png"),

@@ -85,7 +85,7 @@ fn shards_join_to_the_whole() {
 fn what_does_not_belong_together_is_not_joined() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).display().to_string();
-    let study = ["distance", "--data", "gaussian:5,20", "--pairs", "10", "--methods", "paper", "--widths", "8,16,32"];
+    let study = ["distance", "--data", "gaussian:5,20", "--methods", "paper", "--widths", "8,16,32"];
     let run = |name: &str, more: &[&str]| done(&[&study[..], &["--out", &at(name)], more].concat());
     run("one", &["--shard", "1/2"]);
     run("two", &["--shard", "2/2"]);

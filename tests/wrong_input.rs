@@ -203,7 +203,7 @@ fn npy_files() {
     }
     refused(&["data", "--data", &cases[0].1], &["nan.npy", "NaN"]);
     let one = files.npy("one.npy", &array![1.0, 2.0]);
-    refused(&["distance", "--data", &one], &["1 input(s)", "at least two"]);
+    refused(&["distance", "--data", &one], &["inputs = 1", "a pair needs two"]);
     refused(&["train", "--data", &good, "--widths", "8"], &["good.npy", "labels"]);
     refused(&["figure", "--data", "gaussian:10"], &["gaussian:10", "labels"]);
 }
@@ -401,7 +401,7 @@ fn folders_and_journals() {
     let files = Files::new();
     let file = files.bytes("file", b"not a folder");
     let inside = format!("{file}/out");
-    let quick = ["distance", "--data", "gaussian:5,20", "--widths", "8", "--pairs", "10", "--methods", "paper"];
+    let quick = ["distance", "--data", "gaussian:5,20", "--widths", "8", "--methods", "paper"];
     let with_out = |out: &str, seed: &str, words: &[&str]| {
         refused(&[&quick[..], &["--out", out, "--seed", seed]].concat(), words);
     };

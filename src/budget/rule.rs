@@ -44,7 +44,13 @@ impl FromStr for Rule {
             "erk" => Ok(Self::ErdosRenyiKernel),
             _ => match name.strip_prefix("last:").map(numbers::share) {
                 Some(Ok(share)) if (0.0..=1.0).contains(&share) => Ok(Self::LastLayer(share)),
-                _ => Err(wrong()),
+                Some(_) => Err(Error::value(
+                    "rule",
+                    text,
+                    "needs a share from 0 to 1 after last:",
+                    "write for instance last:0.5",
+                )),
+                None => Err(wrong()),
             },
         }
     }
@@ -268,7 +274,8 @@ mod tests {
             assert_eq!(text.parse::<Rule>().unwrap().to_string(), text);
         }
         for text in ["last:2", "last:", "first", "last:NaN"] {
-            assert!(text.parse::<Rule>().unwrap_err().to_string().contains("largest-first"), "{text}");
+            let words = if text.starts_with("last:") { "a share from 0 to 1" } else { "largest-first" };
+            assert!(text.parse::<Rule>().unwrap_err().to_string().contains(words), "{text}");
         }
     }
 }

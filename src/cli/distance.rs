@@ -126,9 +126,9 @@ fn folder(path: &Path, normalisations: &[Normalisation]) -> Result<OutputFolder>
 /// Refuses options that were given and that none of the methods heeds.
 fn refuse_idle(spec: &DistanceSpec, common: &Common) -> Result<()> {
     let some = |methods: &[DistanceMethod]| spec.methods.iter().any(|method| methods.contains(method));
-    use DistanceMethod::{Moments, Paper, PaperEven, Sampled, SampledAll, Theorem1, Theorem1Masks};
+    use DistanceMethod::{Moments, Sampled, SampledAll, Theorem1, Theorem1Masks};
     let heeded: [(&str, &str, &[DistanceMethod]); 6] = [
-        ("pairs", "these methods take all pairs", &[Sampled, Theorem1, Theorem1Masks, Moments, Paper, PaperEven]),
+        ("pairs", "these methods take all pairs, or none", &[Sampled, Theorem1, Theorem1Masks, Moments]),
         ("initialisations", "no network is sampled", &[Sampled, SampledAll]),
         ("reference", "no network is sampled", &[Sampled, SampledAll]),
         ("mask", "no network is sampled, nor is its theory asked for", &[Sampled, SampledAll, Theorem1Masks]),

@@ -22,7 +22,7 @@ use super::Common;
 use super::distance::distance_spec;
 use super::options::{ImagesOption, NormalisationOption, SamplingOptions, default_widths};
 use super::output::{json_lines, print, study_folder};
-use super::train::{PAPER_DIMENSION, TrainingOptions};
+use super::train::{PAPER_DIMENSION, TrainingOptions, say_origin};
 use super::values::path;
 
 /// By which name its files are listed.
@@ -170,6 +170,7 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
             })?,
         };
     }
+    say_origin(rates.as_ref(), &data, args.normalisation, common);
     args.training.samples_of(images, common);
     let training = args.training.spec(trained, runs, args.normalisation);
     let study = StudySpec { data, seed: common.seed, distance: Some(distance), training: Some(training) };

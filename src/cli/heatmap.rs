@@ -67,14 +67,16 @@ pub struct HeatmapArgs {
     out: PathBuf,
 }
 
-/// The usual widths that the budget fits beside some last layer, if there is one; those left out are said.
-fn fitting(weights: usize, dimension: usize, last: &[Connectivity], common: &Common) -> Vec<usize> {
+/// The widths that the budget fits beside some last layer, if there is one; those left out are said.
+fn fitting(widths: Vec<usize>, weights: usize, dimension: usize, last: &[Connectivity], common: &Common) -> Vec<usize> {
     let fits = |width: &usize| {
-        last.iter().any(|q| first_layer_connectivity_beside(weights, dimension, CLASSES, *width, *q).is_ok())
+        // A width of 0 is refused later.
+        let fits = |q: &Connectivity| first_layer_connectivity_beside(weights, dimension, CLASSES, *width, *q).is_ok();
+        *width == 0 || last.iter().any(fits)
     };
-    let (fitting, others): (Vec<usize>, Vec<usize>) = WIDTHS.iter().partition(|width| fits(width));
+    let (fitting, others): (Vec<usize>, Vec<usize>) = widths.iter().partition(|width| fits(width));
     if fitting.is_empty() {
-        return WIDTHS.to_vec();
+        return widths;
     }
     if !others.is_empty() {
         let others: Vec<String> = others.iter().map(usize::to_string).collect();
@@ -89,7 +91,8 @@ pub fn run(args: HeatmapArgs, common: &Common) -> Result<()> {
     let data = args.data.data;
     let weights = args.weights.unwrap_or((dimension + CLASSES) * BASE_WIDTH);
     let last = args.last.iter().map(|q| Connectivity::new(*q)).collect::<Result<Vec<_>>>()?;
-    let widths = if args.widths.is_empty() { fitting(weights, dimension, &last, common) } else { args.widths };
+    let widths = if args.widths.is_empty() { WIDTHS.to_vec() } else { args.widths };
+    let widths = fitting(widths, weights, dimension, &last, common);
     let activations: Vec<Activation> = args.activations.iter().map(|option| (*option).into()).collect();
     let networks = heat_map_networks(weights, dimension, &widths, &last, &activations, args.learning_rate)?;
     let training = TrainingStudySpec {

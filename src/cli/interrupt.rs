@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 
+use sparsewidth::files::in_shell;
+
 /// What is written when a signal comes: made before, as a handler may not allocate.
 static MESSAGE: OnceLock<Vec<u8>> = OnceLock::new();
 
@@ -16,18 +18,8 @@ pub fn say_when_interrupted(message: &str) {
 
 /// The command that is running, as it is typed.
 pub fn this_command() -> String {
-    let words = std::env::args_os().map(|word| quoted(&word.to_string_lossy()));
+    let words = std::env::args_os().map(|word| in_shell(&word.to_string_lossy()));
     words.collect::<Vec<_>>().join(" ")
-}
-
-/// A word for a shell, in quotation marks where it needs them.
-fn quoted(word: &str) -> String {
-    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:,=+@%".contains(character);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.into()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }
 
 #[cfg(unix)]
@@ -66,19 +58,5 @@ mod signals {
             signal(number, DEFAULT);
             raise(number);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_for_a_shell() {
-        for (word, expected) in [("--out", "--out"), ("gaussian:5,20", "gaussian:5,20"), ("a b", "'a b'"), ("", "''")] {
-            assert_eq!(quoted(word), expected);
-        }
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted("$HOME"), "'$HOME'");
     }
 }

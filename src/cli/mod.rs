@@ -152,10 +152,12 @@ enum DeviceOption {
 }
 
 impl Common {
-    /// Refuses an option that was given and would do nothing.
+    /// Refuses an option that was given and would do nothing; one thread is what every command has.
     fn refuse(&self, option: &str, why: &str) -> Result<()> {
         match self.given.get(option) {
             None => Ok(()),
+            Some(_) if option == "threads" && self.threads == Some(1) => Ok(()),
+            Some(value) if value == "true" => Err(Error::value(&format!("--{option}"), "(given)", why, "leave it out")),
             Some(value) => Err(Error::value(&format!("--{}", option.replace('_', "-")), value, why, "leave it out")),
         }
     }
@@ -191,7 +193,14 @@ const THREADS_PER_CORE: usize = 4;
 impl Common {
     /// Starts the threads that are asked for, by the option or by the environment, but not more than are of use.
     fn start_threads(&self) -> Result<()> {
-        let by_environment = || std::env::var("RAYON_NUM_THREADS").ok()?.parse().ok().filter(|threads| *threads > 0);
+        let by_environment = || {
+            let text = std::env::var("RAYON_NUM_THREADS").ok().filter(|text| !text.is_empty() && text != "0")?;
+            let threads = text.parse().ok();
+            if threads.is_none() {
+                self.note(&format!("RAYON_NUM_THREADS is \"{text}\", not a number of threads, and is ignored."));
+            }
+            threads
+        };
         let Some(asked) = self.threads.or_else(by_environment) else { return Ok(()) };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = asked.min(THREADS_PER_CORE * cores);

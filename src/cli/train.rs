@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use sparsewidth::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS, first_layer_connectivity_beside, paper_learning_rate};
 use sparsewidth::connectivity::Connectivity;
-use sparsewidth::data::{CLASSES, SUBSET_SIZE};
+use sparsewidth::data::{CLASSES, DataSource, SUBSET_SIZE};
 use sparsewidth::network::Parametrisation;
 use sparsewidth::numbers::{count, listed_count, number, share};
 use sparsewidth::report::{accuracy_chart, curves_chart, training_table, write_chart};
@@ -207,6 +207,18 @@ impl TrainingOptions {
     }
 }
 
+/// Says where learning rates were found, where that is not where they are used.
+pub fn say_origin(
+    rates: Option<&LearningRates>,
+    data: &DataSource,
+    normalisation: NormalisationOption,
+    common: &Common,
+) {
+    if let Some(remark) = rates.and_then(|rates| rates.remark(data, normalisation.into())) {
+        common.note(&remark);
+    }
+}
+
 pub fn run(args: TrainArgs, common: &Common) -> Result<()> {
     let (dimension, training) = args.data.sizes()?;
     let data = args.data.data;
@@ -225,6 +237,10 @@ pub fn run(args: TrainArgs, common: &Common) -> Result<()> {
             Err(Error::value("--learning-rate", "(none)", problem, remedy))
         }
     })?;
+    if networks.iter().all(|network| network.connectivity.is_dense() && network.last_connectivity.is_dense()) {
+        common.refuse("training_mask", "every weight of these networks exists")?;
+    }
+    say_origin(rates.as_ref(), &data, args.normalisation, common);
     args.training.samples_of(training, common);
     let training = args.training.spec(networks, args.runs, args.normalisation);
     let training = TrainingStudySpec { keep_weights: args.keep_weights, ..training };

@@ -7,7 +7,7 @@ use sparsewidth::Result;
 use sparsewidth::data::DataSource;
 use sparsewidth::numbers::{count, listed_count, number};
 use sparsewidth::report::{tune_chart, tune_table, write_chart, write_records};
-use sparsewidth::study::{EvaluationSet, TrainingStudySpec, TuneReport, TuneSpec};
+use sparsewidth::study::{EvaluationSet, TrainedNetwork, TrainingStudySpec, TuneReport, TuneSpec};
 
 use super::Common;
 use super::options::{ImagesOption, NormalisationOption};
@@ -76,12 +76,21 @@ pub fn say_rates(report: &TuneReport, folder: &Path, common: &Common) -> Result<
     if common.json {
         print(&json_lines(std::slice::from_ref(report))?)?;
     }
-    common.say(&tune_table(report).to_string())?;
+    common.say(&format!("{}\n±: the standard error over runs.\n", tune_table(report)))?;
+    let none: Vec<String> = report.without_rate().map(TrainedNetwork::name).collect();
+    if !none.is_empty() {
+        common.note(&format!("No rate of {}: every run diverged; search lower ones with --lowest.", none.join(", ")));
+    }
     common.note(&format!("{}: rates.toml, tune (.svg, .png), tune.json, training.csv, curves.csv", folder.display()));
     Ok(())
 }
 
 impl SearchOptions {
+    /// The lowest rate.
+    pub fn lowest(&self) -> f64 {
+        self.lowest
+    }
+
     /// The validation samples, where `trained` of some images are trained on; a number that the data decided is said.
     pub fn evaluation(&self, data: &DataSource, images: usize, trained: usize, common: &Common) -> EvaluationSet {
         if let Some(count) = self.validation {

@@ -17,7 +17,7 @@ use sparsewidth::{Error, Result};
 use super::Common;
 use super::options::{ImagesOption, NormalisationOption, default_widths};
 use super::output::study_folder;
-use super::train::TrainingOptions;
+use super::train::{TrainingOptions, say_origin};
 use super::tune::{SearchOptions, say_rates};
 use super::values::path;
 
@@ -67,7 +67,7 @@ pub struct WidenArgs {
     /// Random pairs of inputs for the kernel distance; where the data has no more pairs, each of these once
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = count)]
     pairs: usize,
-    /// Initialisations of each sampled network
+    /// Initialisations of each sampled network; more where that draws fewer than 20,000 weights in all
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = count)]
     initialisations: usize,
     /// Folder for pictures, records and summary, for the search in its folder `tune`, and for the journals by which an interrupted
@@ -104,6 +104,9 @@ impl From<Way> for Family {
 }
 
 pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
+    if !args.ways.iter().any(|way| matches!(way, Way::LinearBottleneck | Way::NonlinearBottleneck)) {
+        common.refuse("bottlenecks", "none of these ways has a bottleneck")?;
+    }
     let (dimension, images) = args.data.sizes()?;
     let data = args.data.data;
     let weights = args.weights.unwrap_or((dimension + CLASSES) * PAPER_BASE_WIDTH);
@@ -168,6 +171,10 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
             if args.search_only {
                 return say_rates(&report, &args.out, common);
             }
+            if let Some(network) = report.without_rate().next() {
+                let problem = format!("every run of {} diverged, at every rate of the search", network.name());
+                return Err(Error::value("--lowest", args.search.lowest(), problem, "search lower rates"));
+            }
             at_end.extend(report.tuned.iter().filter(|tuned| tuned.at_end).map(|tuned| tuned.best.network.name()));
             report.rates()
         }
@@ -175,6 +182,7 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
     let with_rate = |network: &TrainedNetwork| {
         Ok(TrainedNetwork { learning_rate: args.training.rate(&rates, network)?, ..*network })
     };
+    say_origin(Some(&rates), &data, args.normalisation, common);
     let study = study(networks.iter().map(with_rate).collect::<Result<_>>()?);
     let out = out()?;
     let Some(records) = common.run_study(&study, Some(&out))? else { return Ok(()) };

@@ -10,7 +10,7 @@ use flate2::{Compression, GzBuilder, read::MultiGzDecoder};
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
 use crate::error::{Error, Result};
-use crate::files::{CHECK, read_whole, unreadable};
+use crate::files::{CHECK, in_shell, read_whole, unreadable};
 use crate::kind::{Kind, Wanted};
 
 /// The first two bytes of a gzip stream.
@@ -104,7 +104,10 @@ fn other_kind(bytes: &[u8], dimensions: usize, path: &Path) -> Option<Error> {
         }
         Kind::Idx(..) => format!("give bytes in {dimensions} dimension(s)"),
         Kind::Compressed("gzip", _) => {
-            format!("it was compressed twice, so unpack it once: gzip -dc {} > NEW", path.display())
+            format!(
+                "it was compressed twice, so unpack it once: gzip -dc {} > NEW",
+                in_shell(&path.display().to_string())
+            )
         }
         _ => "give the standard MNIST files, whole and in their places".into(),
     };

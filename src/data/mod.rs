@@ -204,7 +204,13 @@ impl DataSource {
                 let test = self.labelled()?.test;
                 Ok(Inputs { values: test.images.mapv(f64::from), kind: test.kind(), checksum: test.checksum })
             }
-            Self::Npy(path) => Ok(real(read_npy(path)?)),
+            Self::Npy(path) => {
+                // It is read more than once.
+                if path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+                    return Err(Error::file(path, "is a pipe or a device, no file", "write it to a file first"));
+                }
+                Ok(real(read_npy(path)?))
+            }
             Self::Gaussian { dimension, samples } => {
                 let mut values = Array2::zeros((*samples, *dimension));
                 for (index, mut row) in values.rows_mut().into_iter().enumerate() {

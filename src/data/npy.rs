@@ -8,7 +8,7 @@ use std::path::Path;
 use ndarray::{Array2, ShapeBuilder};
 
 use crate::error::{Error, Result};
-use crate::files::{CHECK, read_whole, unreadable};
+use crate::files::{CHECK, in_python, read_whole, unreadable};
 use crate::gram::LARGEST_ENTRY;
 use crate::kind::{Kind, Wanted, as_matrix};
 
@@ -40,10 +40,9 @@ const REMEDY: &str = "give a .npy file of shape (N, d) or (d,), type f32 or f64"
 /// The matrix of a file's bytes; its path is for what to do about another array.
 fn parse(bytes: &[u8], path: &Path) -> std::result::Result<Array2<f64>, Refusal> {
     let damaged = |problem: &str| (format!("is not a whole .npy file ({problem})"), REMEDY.to_string());
-    let in_python = |change: &str| {
-        let file = path.display();
-        let to = as_matrix(path).display().to_string();
-        format!("in Python: import numpy; a = numpy.load('{file}'); numpy.save('{to}', {change})")
+    let convert = |change: &str| {
+        let (file, to) = (in_python(path), in_python(&as_matrix(path)));
+        format!("in Python: import numpy; a = numpy.load({file}); numpy.save({to}, {change})")
     };
     let (header, data) = split(bytes).map_err(damaged)?;
     let Header { descriptor, fortran, shape } = Header::parse(header).map_err(damaged)?;
@@ -53,14 +52,14 @@ fn parse(bytes: &[u8], path: &Path) -> std::result::Result<Array2<f64>, Refusal>
         [] => return Err(("has 0 dimensions".into(), REMEDY.into())),
         [rows, ..] => {
             let problem = format!("has {} dimensions, {}, and a matrix has 2", shape.len(), tuple(&shape));
-            return Err((problem, in_python(&format!("a.reshape({rows}, -1)"))));
+            return Err((problem, convert(&format!("a.reshape({rows}, -1)"))));
         }
     };
     let size = match descriptor {
         "<f8" => size_of::<f64>(),
         "<f4" => size_of::<f32>(),
         ">f8" | ">f4" => {
-            return Err(("is in the byte order of another machine".into(), in_python("a.astype('<f8')")));
+            return Err(("is in the byte order of another machine".into(), convert("a.astype('<f8')")));
         }
         "|O" => return Err(("has entries that are Python objects (type |O)".into(), REMEDY.into())),
         _ => {
@@ -71,7 +70,7 @@ fn parse(bytes: &[u8], path: &Path) -> std::result::Result<Array2<f64>, Refusal>
                 _ => return Err((format!("has entries of type {descriptor}"), REMEDY.into())),
             };
             let problem = format!("has entries of type {descriptor}, {name}, not f32 or f64");
-            return Err((problem, in_python("a.astype('<f8')")));
+            return Err((problem, convert("a.astype('<f8')")));
         }
     };
     // Also of no rows: that shape could not be held.

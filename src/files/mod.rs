@@ -110,6 +110,27 @@ pub(crate) fn read_whole(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// A word for a shell, in quotation marks where it needs them.
+///
+/// ```
+/// use sparsewidth::files::in_shell;
+/// assert_eq!(in_shell("data/x.gz"), "data/x.gz");
+/// assert_eq!(in_shell("it's here"), r"'it'\''s here'");
+/// ```
+pub fn in_shell(word: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:,=+@%".contains(character);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.into()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// A path as a string of Python, in single quotation marks.
+pub(crate) fn in_python(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\\', r"\\").replace('\'', r"\'"))
+}
+
 /// What to do about a file that cannot be read, where nothing better is known.
 pub(crate) const CHECK: &str = "check the path and its permissions";
 
@@ -132,4 +153,18 @@ pub(crate) fn read_text(path: &Path, remedy: &str) -> Result<String> {
     }
     let text = String::from_utf8(bytes).map_err(|_| Error::file(path, "is no text in UTF-8", remedy))?;
     Ok(text.strip_prefix('\u{feff}').map(String::from).unwrap_or(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        for (word, expected) in [("--out", "--out"), ("gaussian:5,20", "gaussian:5,20"), ("a b", "'a b'"), ("", "''")] {
+            assert_eq!(in_shell(word), expected);
+        }
+        assert_eq!(in_shell("it's"), r"'it'\''s'");
+        assert_eq!(in_shell("$HOME"), "'$HOME'");
+    }
 }

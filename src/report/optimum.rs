@@ -29,7 +29,7 @@ pub fn optimum_table(report: &OptimumReport) -> Table {
         let widest = report.curve.last().map(|point| point.width as f64);
         let within = |(low, high): (f64, f64)| {
             let on = if Some(high) == widest { " and on" } else { "" };
-            format!("{low:.0} to {high:.0}{on}")
+            format!("{:.0} to {:.0}{on}", low.ceil(), high.floor())
         };
         table.row(vec![
             named(method.title(), optimum.at_end),

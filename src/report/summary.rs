@@ -25,10 +25,48 @@ fn normalisations(records: &[Record]) -> Vec<Normalisation> {
     found
 }
 
-/// A network by its width, and its connectivity where that is needed.
+/// A network by its width, and its connectivity and the layer before it where those are needed.
 fn network_name(records: &[Record], record: &DistanceRecord) -> String {
-    let DistanceRecord { width, connectivity, .. } = record;
-    if repeats_widths(records) { format!("n = {width}, p = {}", connectivity.get()) } else { format!("n = {width}") }
+    let DistanceRecord { width, connectivity, before, .. } = record;
+    if !repeats_widths(records) {
+        return format!("n = {width}");
+    }
+    let before = before.map_or(String::new(), |layer| format!(" after {layer}"));
+    format!("n = {width}{before}, p = {}", connectivity.get())
+}
+
+/// Whether two records are of one network. Eq. (4) at fixed `n p` has a connectivity of its own.
+fn same_network(a: &DistanceRecord, b: &DistanceRecord) -> bool {
+    let own_connectivity = [a, b].iter().any(|record| record.method == DistanceMethod::PaperEven);
+    (a.width, a.before) == (b.width, b.before) && (own_connectivity || a.connectivity == b.connectivity)
+}
+
+/// The networks of some methods, by width, each by a record of it.
+fn networks<'a>(
+    records: &'a [Record],
+    normalisation: Normalisation,
+    methods: &[DistanceMethod],
+) -> Vec<&'a DistanceRecord> {
+    let mut networks: Vec<&DistanceRecord> = Vec::new();
+    for record in methods.iter().flat_map(|method| distances(records, normalisation, *method)) {
+        if !networks.iter().any(|known| same_network(known, record)) {
+            networks.push(record);
+        }
+    }
+    networks.sort_by_key(|record| record.width);
+    networks
+}
+
+/// What a method has for each of the networks.
+fn by_network<'a>(
+    records: &'a [Record],
+    normalisation: Normalisation,
+    method: DistanceMethod,
+    networks: &[&DistanceRecord],
+) -> Vec<Option<&'a DistanceRecord>> {
+    let found = distances(records, normalisation, method);
+    let of = |network: &&DistanceRecord| found.iter().copied().find(|record| same_network(record, network));
+    networks.iter().map(of).collect()
 }
 
 fn methods_of(records: &[Record], normalisation: Normalisation) -> Vec<DistanceMethod> {
@@ -45,10 +83,12 @@ pub fn distance_table(records: &[Record], normalisation: Normalisation, statisti
     methods.retain(|method| {
         distances(records, normalisation, *method).iter().any(|record| statistic_of(record, statistic).is_some())
     });
-    let mut table = table_by_network("method", records, normalisation, &methods);
+    let networks = networks(records, normalisation, &methods);
+    let mut table = table_by_network("method", records, &networks);
     for method in methods {
-        let found = distances(records, normalisation, method);
-        let own = |record: &&DistanceRecord| {
+        let found = by_network(records, normalisation, method, &networks);
+        let own = |record: &Option<&DistanceRecord>| {
+            let Some(record) = record else { return "-".into() };
             let Some((value, interval)) = statistic_of(record, statistic) else { return "-".into() };
             match (statistic, interval) {
                 // Known without any draw: no interval is due.
@@ -62,10 +102,13 @@ pub fn distance_table(records: &[Record], normalisation: Normalisation, statisti
             }
         };
         table.row(std::iter::once(method.title().to_string()).chain(found.iter().map(own)).collect());
-        if statistic == Statistic::Mean && found.iter().any(|record| record.samples_pairs()) {
-            let of_all = |record: &&DistanceRecord| match error_over_all_pairs(record) {
-                Some(error) => format!("{:.2e} ± {error:.0e}", record.mean),
-                None => format!("{:.2e} ± ?", record.mean),
+        if statistic == Statistic::Mean && found.iter().flatten().any(|record| record.samples_pairs()) {
+            let of_all = |record: &Option<&DistanceRecord>| {
+                let Some(record) = record else { return "-".into() };
+                match error_over_all_pairs(record) {
+                    Some(error) => format!("{:.2e} ± {error:.0e}", record.mean),
+                    None => format!("{:.2e} ± ?", record.mean),
+                }
             };
             table.row(std::iter::once(OVER_ALL.to_string()).chain(found.iter().map(of_all)).collect());
         }
@@ -143,18 +186,21 @@ pub fn parts_table(records: &[Record], normalisation: Normalisation) -> Table {
     let mut methods = methods_of(records, normalisation);
     methods
         .retain(|method| distances(records, normalisation, *method).iter().any(|record| record.bias_squared.is_some()));
-    let mut table = table_by_network("part", records, normalisation, &methods);
+    let networks = networks(records, normalisation, &methods);
+    let mut table = table_by_network("part", records, &networks);
     for method in methods {
-        let found = distances(records, normalisation, method);
+        let found = by_network(records, normalisation, method, &networks);
         let cell = |record: &DistanceRecord, value: Option<f64>, error: Option<f64>, unit: f64| match (value, error) {
             (Some(value), _) if record.empty_layers.is_some() => format!("{:.2e} (no weight)", value / unit),
             (Some(value), Some(error)) => format!("{:.2e} ± {:.0e}", value / unit, error / unit),
             (Some(value), None) => format!("{:.2e}", value / unit),
             (None, _) => "-".into(),
         };
-        let bias = found.iter().map(|record| cell(record, record.bias_squared, record.bias_squared_error, 1.0));
-        let variance =
-            found.iter().map(|record| cell(record, record.variance, record.variance_error, record.width as f64));
+        let cells = |of: &dyn Fn(&DistanceRecord) -> String| -> Vec<String> {
+            found.iter().map(|record| record.map_or("-".into(), of)).collect()
+        };
+        let bias = cells(&|record| cell(record, record.bias_squared, record.bias_squared_error, 1.0));
+        let variance = cells(&|record| cell(record, record.variance, record.variance_error, record.width as f64));
         let title = |part: &str| format!("{part}, {}", method.title());
         table.row(std::iter::once(title("bias^2")).chain(bias).collect());
         table.row(std::iter::once(title("variance / n")).chain(variance).collect());
@@ -166,13 +212,14 @@ pub fn parts_table(records: &[Record], normalisation: Normalisation) -> Table {
 pub fn diagonal_table(records: &[Record], normalisation: Normalisation) -> Table {
     let mut methods = methods_of(records, normalisation);
     methods.retain(|method| *method == DistanceMethod::SampledAll);
-    let mut table = table_by_network("method", records, normalisation, &methods);
+    let networks = networks(records, normalisation, &methods);
+    let mut table = table_by_network("method", records, &networks);
     for method in methods {
-        let found = distances(records, normalisation, method);
-        let cells = found.iter().map(|record| match (record.diagonal, record.diagonal_error) {
-            (Some(mean), Some(error)) => format!("{mean:.2e} ± {error:.0e}"),
-            (Some(mean), None) => format!("{mean:.2e}"),
-            (None, _) => "-".into(),
+        let found = by_network(records, normalisation, method, &networks);
+        let cells = found.iter().map(|record| match record.map(|record| (record.diagonal, record.diagonal_error)) {
+            Some((Some(mean), Some(error))) => format!("{mean:.2e} ± {error:.0e}"),
+            Some((Some(mean), None)) => format!("{mean:.2e}"),
+            _ => "-".into(),
         });
         table.row(std::iter::once(method.title().to_string()).chain(cells).collect());
     }
@@ -180,17 +227,9 @@ pub fn diagonal_table(records: &[Record], normalisation: Normalisation) -> Table
 }
 
 /// A table without rows, of a column called `first` and one a network.
-fn table_by_network(
-    first: &str,
-    records: &[Record],
-    normalisation: Normalisation,
-    methods: &[DistanceMethod],
-) -> Table {
+fn table_by_network(first: &str, records: &[Record], networks: &[&DistanceRecord]) -> Table {
     let mut heads = vec![first.to_string()];
-    if let Some(method) = methods.first() {
-        let found = distances(records, normalisation, *method);
-        heads.extend(found.iter().map(|record| network_name(records, record)));
-    }
+    heads.extend(networks.iter().map(|record| network_name(records, record)));
     Table::new(&heads.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
@@ -354,7 +393,10 @@ fn agreement(records: &[Record], normalisation: Normalisation, text: &mut String
     let theory = if of_masks.is_empty() { bernoulli } else { of_masks };
     let mut table = Table::new(&["network", "sampled - Theorem 1", "standard error", "in standard errors"]);
     let mut any = false;
-    for (sampled, theory) in sampled.iter().zip(&theory) {
+    for (sampled, theory) in sampled.iter().filter_map(|sampled| {
+        let theory = theory.iter().find(|theory| same_network(sampled, theory))?;
+        Some((sampled, theory))
+    }) {
         if let (Some(error), Some(of_theory)) = (sampled.mean_error_samples, theory.mean_error_samples) {
             let difference = sampled.mean - theory.mean;
             let error = error.hypot(of_theory);

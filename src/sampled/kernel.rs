@@ -143,12 +143,7 @@ impl PairedInputs {
     /// Where there are fewer than two samples, or no pair is asked for.
     pub fn random_pairs(samples: usize, count: usize, seed: u64) -> Result<Vec<(usize, usize)>> {
         if samples < 2 {
-            return Err(Error::value(
-                "data",
-                format!("{samples} input(s)"),
-                "pairs need at least two inputs",
-                "give more rows",
-            ));
+            return Err(Error::value("inputs", samples, "a pair needs two inputs", "give more rows"));
         }
         if count == 0 {
             return Err(Error::value("pairs", 0, "must be at least 1", "give a positive number"));

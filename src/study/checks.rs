@@ -102,15 +102,16 @@ impl Tests {
             let scores: Vec<f64> = checks().filter(Check::is_tested).map(|check| check.z(factor)).collect();
             let least = checks().map(|check| check.skewness.abs()).fold(f64::INFINITY, f64::min);
             if scores.is_empty() {
-                let found = format!("the {} in all of {} cells", quantity.title(), cells.len());
                 let problem = format!(
-                    "its mean over initialisations is too skewed for a test (skewness {least:.2} and more; at most {} is tested)",
+                    "in each of them the mean of the {} over initialisations is too skewed for a test (skewness {least:.2} and more; \
+                     at most {} is tested)",
+                    quantity.title(),
                     Check::MOST_SKEWNESS
                 );
                 // More draws also find more of the tail.
                 let times = (2.0 * (least / Check::MOST_SKEWNESS).powi(2)).ceil().max(2.0);
                 let remedy = format!("draw {times:.0} times as many initialisations, or more weights per row and wider layers");
-                return Err(Error::value("initialisations", found, problem, remedy));
+                return Err(Error::value("cells", cells.len(), problem, remedy));
             }
             let chi_square = ChiSquared::new(scores.len() as f64).map_err(|error| failure(&error))?;
             let sum = scores.iter().map(|z| z * z).sum();

@@ -103,6 +103,16 @@ struct Distances {
 }
 
 impl DistanceInputs {
+    /// What should be said of them: how many inputs are 0.
+    pub fn remark(&self) -> Option<String> {
+        let count = self.values.nrows();
+        let zero = self.values.outer_iter().filter(|row| row.iter().all(|entry| *entry == 0.0)).count();
+        (zero > 0).then(|| {
+            let title = self.normalisation.title();
+            format!("{zero} of {count} inputs are 0, {title}: a pair with one of them has a distance of 0.")
+        })
+    }
+
     /// Normalises the inputs and draws the pairs of a study; kernels over all pairs are computed on `device`, those of several networks
     /// `together` where all will be asked for.
     ///

@@ -325,7 +325,11 @@ fn line(value: &impl Serialize, path: &Path) -> Result<Vec<u8>> {
 
 fn corrupt(path: &Path, line: usize, problem: &dyn std::fmt::Display) -> Error {
     let problem = format!("line {line} of the journal is corrupt ({problem})");
-    Error::file(path, problem, "delete the file to begin anew, or give another folder with --out")
+    Error::file(
+        path,
+        problem,
+        "give another folder with --out, or, where nothing in the file is of use, delete it to begin anew",
+    )
 }
 
 /// The whole lines of a journal: up to the last newline.

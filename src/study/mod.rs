@@ -284,7 +284,8 @@ impl StudySpec {
         // Before there is a journal, by which what is there would be taken for the study's.
         let kept = weights.map(|folder| self.weights_folder(folder)).transpose()?;
         let ledger = Ledger::new(folder, self, (&self.data, &checksums[..]), progress)?;
-        self.remarks(inputs.as_ref(), training.as_ref()).iter().for_each(|text| progress(Progress::Remark { text }));
+        let remarks = self.remarks(inputs.as_ref(), &prepared, training.as_ref());
+        remarks.iter().for_each(|text| progress(Progress::Remark { text }));
         if let Some(folder) = weights {
             make_folder(&folder.join(WEIGHTS))?;
             remove_unfinished(&folder.join(WEIGHTS));
@@ -348,8 +349,13 @@ impl StudySpec {
     }
 
     /// What should be said before the work: of layers that are left without a weight, and of the scale of data that is not MNIST.
-    fn remarks(&self, inputs: Option<&Inputs>, training: Option<&PreparedTraining>) -> Vec<String> {
-        let mut remarks = Vec::new();
+    fn remarks(
+        &self,
+        inputs: Option<&Inputs>,
+        prepared: &[DistanceInputs],
+        training: Option<&PreparedTraining>,
+    ) -> Vec<String> {
+        let mut remarks: Vec<String> = prepared.iter().filter_map(DistanceInputs::remark).collect();
         if let (Some(spec), Some(inputs)) = (&self.distance, inputs)
             && spec.methods.iter().any(|method| method.draws_networks() || *method == DistanceMethod::Theorem1Masks)
         {

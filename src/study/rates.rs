@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::training_spec::{Family, TrainedNetwork};
 use crate::connectivity::Connectivity;
+use crate::data::{DataSource, Normalisation};
 use crate::error::{Error, Result};
 use crate::files::{CHECK, read_text};
 use crate::kind::Kind;
@@ -42,6 +43,12 @@ pub struct LearningRate {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LearningRates {
+    /// The data that they were found on, and the normalisation; files of earlier programs do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataSource>,
+    /// See [`LearningRates::data`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalisation: Option<Normalisation>,
     /// One per network.
     pub rate: Vec<LearningRate>,
     /// The file that they were read from.
@@ -69,8 +76,17 @@ impl LearningRate {
 
 impl LearningRates {
     /// Rates found now.
-    pub(super) fn new(rate: Vec<LearningRate>) -> Self {
-        Self { rate, path: PathBuf::new() }
+    pub(super) fn new(data: DataSource, normalisation: Normalisation, rate: Vec<LearningRate>) -> Self {
+        Self { data: Some(data), normalisation: Some(normalisation), rate, path: PathBuf::new() }
+    }
+
+    /// Where they were found on other data, or under another normalisation, a sentence that says so.
+    pub fn remark(&self, data: &DataSource, normalisation: Normalisation) -> Option<String> {
+        let other = self.data.as_ref().is_some_and(|found| found != data)
+            || self.normalisation.is_some_and(|found| found != normalisation);
+        let on = self.data.as_ref().map_or(String::new(), |data| format!(" on {data}"));
+        let under = self.normalisation.map_or(String::new(), |normalisation| format!(", {}", normalisation.title()));
+        other.then(|| format!("The learning rates of {} were found{on}{under}.", self.path.display()))
     }
 
     /// The rates as TOML, below a comment on where they come from.
@@ -154,11 +170,15 @@ mod tests {
         };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rates.toml");
-        let text = LearningRates::new(vec![rate]).to_toml("two\nlines").unwrap();
+        let rates = LearningRates::new(DataSource::Embedded, Normalisation::Pixel, vec![rate]);
+        let text = rates.to_toml("two\nlines").unwrap();
         std::fs::write(&path, &text).unwrap();
         let read = LearningRates::read(&path).unwrap();
         let of = |network, parametrisation| read.of(&network, parametrisation, false);
         assert_eq!(of(network, Parametrisation::NeuralTangent).unwrap(), 260.5);
+        assert_eq!(read.remark(&DataSource::Embedded, Normalisation::Pixel), None);
+        let remark = read.remark(&DataSource::Embedded, Normalisation::Global).unwrap();
+        assert!(remark.ends_with("were found on mnist, pixel normalisation."), "{remark}");
         let message =
             of(TrainedNetwork { width: 129, ..network }, Parametrisation::NeuralTangent).unwrap_err().to_string();
         assert!(message.contains("width 129") && message.contains("rates.toml"), "{message}");
@@ -175,7 +195,8 @@ mod tests {
             let message = LearningRates::read(&path).unwrap_err().to_string();
             assert!(message.contains(words), "{message}");
         }
-        std::fs::write(&path, text.repeat(2)).unwrap();
+        let twice = format!("{text}{}", &text[text.find("[[rate]]").unwrap()..]);
+        std::fs::write(&path, twice).unwrap();
         assert!(LearningRates::read(&path).unwrap_err().to_string().contains("two rates of one network"));
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::density::{self, Density};
 use super::record::TrainingRecord;
 use super::training_spec::{EvaluationSet, TrainedNetwork, TrainingStudySpec};
-use crate::data::{CLASSES, DataSource, GlobalScale, Labelled, Mnist, Normaliser, SUBSET_SEED};
+use crate::data::{CLASSES, DataSource, GlobalScale, Labelled, Mnist, Normalisation, Normaliser, SUBSET_SEED};
 use crate::error::{Error, Result};
 use crate::files::OutputFolder;
 use crate::network::{Checkpoint, MlpLaw, Samples, TrainingData, TrainingSpec, train};
@@ -31,6 +31,8 @@ pub(super) struct PreparedTraining<'a> {
     normaliser: Normaliser,
     checksum: String,
     test_checksum: String,
+    /// Whether every normalised input is 0.
+    blank: bool,
 }
 
 impl<'a> PreparedTraining<'a> {
@@ -39,6 +41,13 @@ impl<'a> PreparedTraining<'a> {
         let (training, test) = sets(source.labelled()?, spec)?;
         spec.check_memory(training.images.nrows(), training.images.ncols())?;
         let normaliser = Normaliser::fit(spec.normalisation, &training.images.mapv(f64::from), training.kind())?;
+        let first = training.images.row(0);
+        let equal = training.images.outer_iter().all(|image| image == first);
+        let blank = match spec.normalisation {
+            Normalisation::Pixel => equal,
+            Normalisation::Global => false,
+            Normalisation::None => equal && first.iter().all(|pixel| *pixel == 0),
+        };
         let images = Samples::of_images(test.images, &normaliser);
         let samples = (Samples::of_images(training.images, &normaliser), training.labels);
         Ok(Self {
@@ -47,6 +56,7 @@ impl<'a> PreparedTraining<'a> {
             normaliser,
             checksum: training.checksum,
             test_checksum: test.checksum,
+            blank,
         })
     }
 
@@ -61,6 +71,12 @@ impl<'a> PreparedTraining<'a> {
             remarks.push(format!(
                 "These are not MNIST's images: global normalisation takes the mean {mean:.4} and standard deviation {deviation:.4} of \
                  the training samples' own x/255."
+            ));
+        }
+        if self.blank {
+            remarks.push(format!(
+                "Every training input is 0 under {}: no network can learn from these.",
+                spec.normalisation.title()
             ));
         }
         remarks
@@ -157,7 +173,10 @@ fn sets(mnist: Mnist, spec: &TrainingStudySpec) -> Result<(Labelled, Labelled)> 
     let EvaluationSet::Validation(count) = spec.evaluation else {
         return Ok((mnist.train.select(&chosen), mnist.test));
     };
-    if count == 0 || count >= chosen.len().max(all - chosen.len() + 1) {
+    if count == 0 {
+        return Err(Error::value("validation", count, "rates are chosen by some samples", "give at least 1"));
+    }
+    if count >= chosen.len().max(all - chosen.len() + 1) {
         let problem = format!("of {all} training samples {} are trained on", chosen.len());
         return Err(Error::value("validation", count, problem, "give a smaller number, or fewer training samples"));
     }

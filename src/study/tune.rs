@@ -70,6 +70,13 @@ pub struct Tuned {
     pub at_end: bool,
 }
 
+impl Tuned {
+    /// Whether a run at that rate ended.
+    fn is_found(&self) -> bool {
+        self.best.diverged < self.best.runs
+    }
+}
+
 /// What a search found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TuneReport {
@@ -82,7 +89,12 @@ pub struct TuneReport {
 }
 
 impl TuneReport {
-    /// The best rates.
+    /// The networks of which every run diverged at the best rate, and so at all.
+    pub fn without_rate(&self) -> impl Iterator<Item = &TrainedNetwork> {
+        self.tuned.iter().filter(|tuned| !tuned.is_found()).map(|tuned| &tuned.best.network)
+    }
+
+    /// The best rates, of networks that have one.
     pub fn rates(&self) -> LearningRates {
         let rate = |tuned: &Tuned| {
             let TrainedNetwork { family, activation, width, before, connectivity, last_connectivity, learning_rate } =
@@ -101,7 +113,8 @@ impl TuneReport {
                 validation_error: tuned.best.error,
             }
         };
-        LearningRates::new(self.tuned.iter().map(rate).collect())
+        let rates = self.tuned.iter().filter(|tuned| tuned.is_found()).map(rate).collect();
+        LearningRates::new(self.spec.data.clone(), self.spec.training.normalisation, rates)
     }
 }
 
@@ -192,7 +205,7 @@ impl TuneSpec {
                     *networks = tried.iter().map(|tried| tried.network).collect();
                     networks.sort_by(|a, b| a.learning_rate.total_cmp(&b.learning_rate));
                     if stage + 1 == LEFT.len() {
-                        *networks = with_neighbours(networks);
+                        *networks = with_neighbours(networks, self.range);
                     }
                 } else if let Some(best) = tried.first() {
                     let rate = best.network.learning_rate;
@@ -236,14 +249,15 @@ fn after_first(rates: usize) -> usize {
     rates.div_ceil(3).max(LEFT[0])
 }
 
-/// Rates with those half way, by ratio, to the neighbours of each.
-fn with_neighbours(networks: &[TrainedNetwork]) -> Vec<TrainedNetwork> {
+/// Rates with those half way, by ratio, to the neighbours of each, as far as the range goes.
+fn with_neighbours(networks: &[TrainedNetwork], (lowest, highest): (f64, f64)) -> Vec<TrainedNetwork> {
     let mut all: Vec<TrainedNetwork> = Vec::new();
     for network in networks {
         for power in [-0.5, 0.0, 0.5f64] {
             // In single precision as it is used, so that the one between two rates is the same from both.
             let learning_rate = f64::from((network.learning_rate * power.exp2()) as f32);
-            if !all.iter().any(|other| (other.learning_rate / learning_rate - 1.0).abs() < 1e-6) {
+            let in_range = lowest * (1.0 - 1e-6) <= learning_rate && learning_rate <= highest * (1.0 + 1e-6);
+            if in_range && !all.iter().any(|other| (other.learning_rate / learning_rate - 1.0).abs() < 1e-6) {
                 all.push(TrainedNetwork { learning_rate, ..*network });
             }
         }
@@ -329,8 +343,20 @@ mod tests {
         let mut rates: Vec<_> = report.tried.iter().map(|tried| tried.network.learning_rate).collect();
         rates.sort_by(f64::total_cmp);
         rates.dedup();
-        // Two of the first stage, and three half way around them, each with a run; the last stage has two.
-        assert_eq!((rates.len(), records.len()), (5, 10));
+        // Two of the first stage, and the one between them, each with a run; the last stage has two. None is outside of the range.
+        assert_eq!((rates.len(), records.len()), (3, 6));
+        assert!(rates.iter().all(|rate| (0.00099..0.00211).contains(rate)), "{rates:?}");
+    }
+
+    #[test]
+    fn a_network_of_which_every_run_diverges_has_no_rate() {
+        let mut spec = spec();
+        spec.training.networks.truncate(1);
+        spec.training.epochs = 2;
+        spec.range = (1e25, 1e25);
+        let (report, _) = spec.run(None, &|_| {}).unwrap();
+        assert_eq!(report.without_rate().count(), 1);
+        assert!(report.rates().rate.is_empty());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checks::{Check, Quantity, Tests, skewness};
 use super::distance::error_of_mean;
+use super::spec::check_distinct;
 use crate::arccos::arc_cosine;
 use crate::connectivity::Connectivity;
 use crate::data::{DataSource, Normalisation};
@@ -302,6 +303,8 @@ impl VerifySpec {
         };
         range("pairs", self.pairs, 1, 100_000)?;
         range("initialisations", self.initialisations, 1_000, 10_000_000)?;
+        check_distinct("widths", &self.widths, usize::to_string)?;
+        check_distinct("weights-per-row", &self.weights_per_row, f64::to_string)?;
         range("data", self.data.len(), 1, 1_000)?;
         range("widths", self.widths.len(), 1, 1_000)?;
         for width in &self.widths {
