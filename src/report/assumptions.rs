@@ -22,6 +22,22 @@ pub fn assumptions(records: &[Record], normalisation: Normalisation) -> String {
     if let Some((mean_square, dimension)) = formula {
         let _ = writeln!(text, "{}\n", square_sentence(mean_square, dimension));
     }
+    if let Some(reference) = found().map(|record| &record.reference).find(|reference| *reference != "analytic") {
+        let _ = writeln!(
+            text,
+            "Distances of drawn networks are to one drawn dense network ({reference}), whose own distance from the infinite-width kernel is \
+             in them; theory is to the infinite-width kernel.\n"
+        );
+    }
+    let scaled = found().find(|record| !record.method.draws_networks() && record.weight_variance != 1.0);
+    if let Some(record) = scaled.filter(|_| !found().any(|record| record.method.draws_networks())) {
+        let _ = writeln!(
+            text,
+            "Distances are of weights of variance {:.4} sigma^2, and so {:.4} times those of Gaussian weights of variance sigma^2.\n",
+            record.weight_variance,
+            record.weight_variance.powi(2)
+        );
+    }
     let draws_uniform = |record: &&DistanceRecord| record.method.draws_networks() && record.law == WeightLaw::Uniform;
     let has_theory = found().any(|record| !record.method.draws_networks());
     if let Some(record) = found().find(draws_uniform).filter(|_| has_theory) {
@@ -83,10 +99,11 @@ pub(super) fn scale_sentence((mean, deviation): (f64, f64)) -> String {
 
 /// What Eq. (4) assumes of the inputs, and what is so.
 fn square_sentence(mean_square: f64, dimension: usize) -> String {
+    let mark = if is_of_another_scale(mean_square) { "† " } else { "" };
     let start = format!(
-        "Eq. (4) takes no inputs but assumes |x|^2 = d = {dimension}. Here |x|^2 / d is {mean_square:.3e} on average"
+        "{mark}Eq. (4) takes no inputs but assumes |x|^2 = d = {dimension}. Here |x|^2 / d is {mean_square:.3e} on average"
     );
-    if mean_square < NEAR && mean_square > 1.0 / NEAR {
+    if !is_of_another_scale(mean_square) {
         return format!("{start}.");
     }
     if mean_square == 0.0 {
@@ -96,6 +113,11 @@ fn square_sentence(mean_square: f64, dimension: usize) -> String {
     let factor = mean_square.powi(-2);
     let (size, factor) = if factor > 1.0 { ("large", factor) } else { ("small", 1.0 / factor) };
     format!("{start}: its distances are about {factor:.2e} times too {size} by that alone.")
+}
+
+/// Whether inputs of that mean of `|x|^2 / d` are not what Eq. (4) assumes; its rows are then marked.
+pub(super) fn is_of_another_scale(mean_square: f64) -> bool {
+    !(1.0 / NEAR..=NEAR).contains(&mean_square)
 }
 
 /// The same beside the minima at a budget; and how far Eq. (4) is from the exact distance where it has its minimum.

@@ -52,15 +52,24 @@ fn named(title: &str, at_end: bool) -> String {
 
 /// What is to be said of theories whose least distance is at the end of the search; nothing where there are none.
 pub fn optimum_note(report: &OptimumReport) -> Option<String> {
-    let ended: Vec<&str> =
-        report.optima.iter().filter(|optimum| optimum.at_end).map(|optimum| optimum.method.title()).collect();
-    let widest = report.curve.last()?.width;
-    (!ended.is_empty()).then(|| {
-        format!(
-            "{}: the search ends at width {widest}, where a row keeps one weight on average, and wider networks can be closer still.",
-            ended.join(", ")
-        )
-    })
+    let widest = report.curve.last()?;
+    let (width, row) = (widest.width, widest.connectivity.get() * report.dimension as f64);
+    let ended = |formula: bool| -> Vec<&str> {
+        let of = |method| (method == OptimumMethod::PaperFormula) == formula;
+        report.optima.iter().filter(|optimum| optimum.at_end && of(optimum.method)).map(|o| o.method.title()).collect()
+    };
+    let mut notes = Vec::new();
+    let falling = ended(false);
+    if !falling.is_empty() {
+        notes.push(format!(
+            "{}: the search ends at width {width}, where a row keeps {row:.2} weights on average, and wider networks can be closer still.",
+            falling.join(", ")
+        ));
+    }
+    if let [formula] = ended(true)[..] {
+        notes.push(format!("{formula}: it lies beyond width {width}, where the search ends, and is taken as that."));
+    }
+    (!notes.is_empty()).then(|| notes.join("\n"))
 }
 
 /// The distance against width under each theory.

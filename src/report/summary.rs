@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Statistic;
-use super::assumptions::{assumptions, law_of_training};
+use super::assumptions::{assumptions, is_of_another_scale, law_of_training};
 use super::figure::{
     accuracies, best_accuracies, distances, evaluated, repeats_widths, statistic_of, trained_name, trained_networks,
     with_ends,
@@ -41,7 +41,7 @@ fn same_network(a: &DistanceRecord, b: &DistanceRecord) -> bool {
     (a.width, a.before) == (b.width, b.before) && (own_connectivity || a.connectivity == b.connectivity)
 }
 
-/// The networks of some methods, by width, each by a record of it.
+/// The networks of some methods, by width and falling connectivity, each by a record of it.
 fn networks<'a>(
     records: &'a [Record],
     normalisation: Normalisation,
@@ -53,7 +53,8 @@ fn networks<'a>(
             networks.push(record);
         }
     }
-    networks.sort_by_key(|record| record.width);
+    let density = |record: &DistanceRecord| record.connectivity.get();
+    networks.sort_by(|a, b| a.width.cmp(&b.width).then(density(b).total_cmp(&density(a))));
     networks
 }
 
@@ -101,7 +102,9 @@ pub fn distance_table(records: &[Record], normalisation: Normalisation, statisti
                 _ => format!("{value:.2e}"),
             }
         };
-        table.row(std::iter::once(method.title().to_string()).chain(found.iter().map(own)).collect());
+        let marked = found.iter().flatten().any(|record| record.mean_square.is_some_and(is_of_another_scale));
+        let title = format!("{}{}", method.title(), if marked { " †" } else { "" });
+        table.row(std::iter::once(title).chain(found.iter().map(own)).collect());
         if statistic == Statistic::Mean && found.iter().flatten().any(|record| record.samples_pairs()) {
             let of_all = |record: &Option<&DistanceRecord>| {
                 let Some(record) = record else { return "-".into() };
@@ -507,6 +510,50 @@ mod tests {
     use crate::data::DataSource;
     use crate::sampled::Device;
     use crate::study::{DistanceInputs, DistanceSpec, SparseWidth};
+
+    /// The records of the networks `WIDTH:CONNECTIVITY` under a method, on Gaussian inputs.
+    fn records(networks: &[&str], method: DistanceMethod) -> Vec<Record> {
+        let data = DataSource::Gaussian { dimension: 6, samples: 20 };
+        let inputs = data.inputs(3).unwrap();
+        let networks: Vec<SparseWidth> = networks.iter().map(|text| text.parse().unwrap()).collect();
+        let spec = DistanceSpec { pairs: 10, methods: vec![method], ..DistanceSpec::paper(networks) };
+        let inputs = DistanceInputs::new(&inputs, Normalisation::None, &spec, 0, &Device::CPU, false).unwrap();
+        let record = |network| inputs.record(&data, 0, &spec, network, method, &|_| {}).map(Record::Distance).unwrap();
+        spec.networks.iter().map(record).collect()
+    }
+
+    #[test]
+    fn every_method_stands_below_its_own_networks() {
+        let all = [
+            records(&["8:0.5", "8:0.2", "4:0.5"], DistanceMethod::Moments),
+            records(&["8:0.2"], DistanceMethod::Theorem1),
+        ]
+        .concat();
+        for statistic in [Statistic::Mean, Statistic::Median] {
+            let table = distance_table(&all, Normalisation::None, statistic).to_string();
+            let cells = |row: &str| -> Vec<String> {
+                let line = table.lines().find(|line| line.contains(row)).unwrap();
+                line.split('|').map(|cell| cell.trim().to_string()).collect()
+            };
+            assert_eq!(cells("method")[2..5], ["n = 4, p = 0.5", "n = 8, p = 0.5", "n = 8, p = 0.2"]);
+            let (theorem, moments) = (cells("Theorem 1"), cells("moment expansion"));
+            assert_eq!(theorem[2..4], ["-", "-"]);
+            assert!(moments[2..5].iter().chain([&theorem[4]]).all(|cell| cell.contains('e')), "{table}");
+        }
+        let parts = parts_table(&all, Normalisation::None).to_string();
+        assert!(parts.lines().filter(|line| line.contains("Theorem 1")).all(|line| line.matches(" - |").count() == 2));
+    }
+
+    #[test]
+    fn eq_4_is_marked_where_inputs_have_another_scale() {
+        let marked = |scale: f64| {
+            let mut all = records(&["8:0.5"], DistanceMethod::Paper);
+            let Some(Record::Distance(record)) = all.first_mut() else { panic!("no record") };
+            record.mean_square = Some(scale);
+            distance_table(&all, Normalisation::None, Statistic::Mean).to_string().contains('†')
+        };
+        assert!(!marked(1.05) && marked(0.5) && marked(2.0));
+    }
 
     #[test]
     fn the_interval_of_a_mean_over_all_pairs_covers_it() {
