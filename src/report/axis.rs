@@ -12,6 +12,10 @@ use crate::statistics::{quantile, sorted};
 const LEAST: f64 = 1e-300;
 const MOST: f64 = 1e300;
 
+/// The least part of an axis that most of its points take up, and how many of them it takes to leave others out.
+const LEAST_PART: f64 = 0.1;
+const ENOUGH: usize = 5;
+
 /// Numbers at round places: at most so many, labels keep clear of each other.
 const MOST_TICKS: f64 = 10.0;
 
@@ -32,7 +36,45 @@ pub(super) struct Axis {
     scale: Scale,
     pub low: f64,
     pub high: f64,
+    /// What its numbers can be.
+    possible: (f64, f64),
     ticks: Vec<Tick>,
+}
+
+/// The range of most of some places, and how long it may become.
+pub(super) struct Range {
+    pub low: f64,
+    pub high: f64,
+    longest: f64,
+}
+
+impl Range {
+    /// Of one place or more, in increasing order. Those that lie far out (Tukey's fences) and would leave all others, five or more, less
+    /// than a tenth of it are not in it. Others count as no nearer together than some length.
+    pub fn of_most(places: &[f64], least: f64) -> Self {
+        let (lower, upper) = (quantile(places, 0.25), quantile(places, 0.75));
+        let reach = (1.5 * (upper - lower)).max(least);
+        let near: Vec<f64> =
+            places.iter().copied().filter(|place| (lower - reach..=upper + reach).contains(place)).collect();
+        let near = if near.len() < ENOUGH { places } else { &near };
+        let (low, high) = (near[0], near[near.len() - 1]);
+        let mut range = Self { low, high, longest: (high - low).max(least) / LEAST_PART };
+        range.grow(places.to_vec());
+        range
+    }
+
+    /// Takes in more places, near ones first, as far as it may.
+    fn grow(&mut self, mut places: Vec<f64>) {
+        let (low, high) = (self.low, self.high);
+        let distance = |place: &f64| (low - place).max(place - high);
+        places.sort_by(|a, b| distance(a).total_cmp(&distance(b)));
+        for place in places {
+            let (low, high) = (self.low.min(place), self.high.max(place));
+            if high - low <= self.longest {
+                (self.low, self.high) = (low, high);
+            }
+        }
+    }
 }
 
 impl Axis {
@@ -48,7 +90,8 @@ impl Axis {
         let decades = high.ln() - low.ln();
         let room = (0.04 * decades).exp().max(1.02);
         let bounds = ((low / room).max(f64::MIN_POSITIVE), (high * room).min(f64::MAX));
-        let mut axis = Self { scale: Scale::Logarithmic, low: bounds.0, high: bounds.1, ticks: vec![] };
+        let (scale, possible) = (Scale::Logarithmic, (0.0, f64::INFINITY));
+        let mut axis = Self { scale, low: bounds.0, high: bounds.1, possible, ticks: vec![] };
         axis.ticks = axis.with_room(labelled(ticks), length);
         if axis.ticks.len() > 1 {
             return axis;
@@ -67,9 +110,10 @@ impl Axis {
         Self { ticks: axis.with_room(axis.ticks.clone(), length), ..axis }
     }
 
-    /// An axis that holds all points, or all within the fences, with their error bars as far as those lie within, with room and
-    /// round ticks. Linear where a logarithmic one could show no point.
-    pub fn around(points: &[ChartPoint], scale: Scale, fenced: bool) -> Self {
+    /// An axis that holds its points with their error bars, with room and round ticks; but neither points that would squeeze most others
+    /// nor ends of error bars that would. Linear where a logarithmic one could show no point. One of shares holds every point, and nothing
+    /// below 0 or above 1.
+    pub fn around(points: &[ChartPoint], scale: Scale, shares: bool) -> Self {
         let shows = |scale| move |value: f64| shows(scale, value);
         let scale = match scale {
             Scale::Logarithmic if points.iter().any(|point| shows(scale)(point.y)) => scale,
@@ -77,21 +121,40 @@ impl Axis {
             _ => Scale::Linear,
         };
         let place = |value: f64| if scale == Scale::Logarithmic { value.ln() } else { value };
-        let shown = points.iter().filter(|point| shows(scale)(point.y));
-        let places = sorted(&shown.clone().map(|point| place(point.y)).collect::<Vec<_>>());
-        let (lower, upper) = (quantile(&places, 0.25), quantile(&places, 0.75));
-        // At least a little room, for points that are nearly all equal.
-        let reach = if fenced { (1.5 * (upper - lower)).max(0.05) } else { f64::INFINITY };
-        let within = |value: &f64| shows(scale)(*value) && (lower - reach..=upper + reach).contains(&place(*value));
-        let ends = shown.filter(|point| within(&point.y)).flat_map(|point| {
-            let (low, high) = point.interval.unwrap_or((point.y, point.y));
-            [point.y, low, high]
-        });
-        let (mut low, mut high) = ends
-            .filter(within)
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
-        if low > high {
-            (low, high) = (0.1, 1.0);
+        let shown = || points.iter().filter(|point| shows(scale)(point.y));
+        let places = sorted(&shown().map(|point| place(point.y)).collect::<Vec<_>>());
+        let shares = shares && shown().all(|point| (0.0..=1.0).contains(&point.y));
+        let possible = if shares { (0.0, 1.0) } else { (f64::NEG_INFINITY, f64::INFINITY) };
+        let (mut low, mut high) = (0.1, 1.0);
+        if let (Some(first), Some(last)) = (places.first(), places.last()) {
+            // Numbers that are nearly equal may look so.
+            let typical = quantile(&places, 0.25).abs().max(quantile(&places, 0.75).abs());
+            let least = if scale == Scale::Logarithmic { 0.05 } else { 0.05 * typical };
+            let mut range = Range::of_most(&places, least);
+            if shares {
+                range = Range {
+                    low: *first,
+                    high: *last,
+                    longest: range.longest.max((last - first).max(least) / LEAST_PART),
+                };
+            }
+            let held = |point: &&ChartPoint| (range.low..=range.high).contains(&place(point.y));
+            let ends = shown().filter(held).filter_map(|point| point.interval).flat_map(|(low, high)| [low, high]);
+            let ends = ends.map(|end| end.clamp(possible.0, possible.1)).filter(|end| shows(scale)(*end));
+            let ends: Vec<f64> = ends.map(place).collect();
+            if range.low == range.high {
+                range.longest = f64::INFINITY;
+            }
+            range.grow(ends);
+            // As they are, not through the logarithm and back.
+            let held = |value: &f64| shows(scale)(*value) && (range.low..=range.high).contains(&place(*value));
+            let all = shown().flat_map(|point| {
+                let (low, high) = point.interval.unwrap_or((point.y, point.y));
+                [point.y, low.clamp(possible.0, possible.1), high.clamp(possible.0, possible.1)]
+            });
+            (low, high) = all
+                .filter(held)
+                .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
         }
         match scale {
             Scale::Linear if low.abs().max(high.abs()) < LEAST => (low, high) = (-1.2, 1.2),
@@ -102,7 +165,8 @@ impl Axis {
             }
             Scale::Logarithmic => (low, high) = (low / 1.3, high * 1.3),
         }
-        Self { scale, low, high, ticks: vec![] }.with_round_ticks()
+        let (low, high) = (low.max(possible.0), high.min(possible.1));
+        Self { scale, low, high, possible, ticks: vec![] }.with_round_ticks()
     }
 
     fn with_round_ticks(self) -> Self {
@@ -161,6 +225,11 @@ impl Axis {
 
     pub fn holds(&self, value: f64) -> bool {
         (self.low..=self.high).contains(&value)
+    }
+
+    /// Whether an error bar that ends there leaves the axis.
+    pub fn cuts(&self, end: f64) -> bool {
+        end.is_finite() && !self.holds(end.clamp(self.possible.0, self.possible.1))
     }
 
     /// Where a value stands, 0 at the low end and 1 at the high end.
@@ -346,22 +415,22 @@ mod tests {
     fn axes_have_round_ticks() {
         let values = |axis: &Axis| axis.ticks.iter().map(|tick| tick.value).collect::<Vec<_>>();
         let texts = |axis: &Axis| axis.ticks.iter().map(|tick| tick.label.clone()).collect::<Vec<_>>().join(" ");
-        let axis = Axis::around(&points(&[2e-3, 0.4]), Scale::Logarithmic, true);
+        let axis = Axis::around(&points(&[2e-3, 0.4]), Scale::Logarithmic, false);
         assert!(values(&axis).contains(&0.01) && values(&axis).contains(&0.1));
-        let axis = Axis::around(&points(&[0.84, 0.9]), Scale::Linear, true);
+        let axis = Axis::around(&points(&[0.84, 0.9]), Scale::Linear, false);
         assert!(axis.ticks.len() >= 4 && axis.low < 0.84 && axis.high > 0.9);
         assert_eq!(texts(&axis), "0.84 0.85 0.86 0.87 0.88 0.89 0.90");
         // No power of ten, nor twice or five times one, between 2.6 and 3.85.
-        let axis = Axis::around(&points(&[2.7e-3, 3.7e-3]), Scale::Logarithmic, true);
+        let axis = Axis::around(&points(&[2.7e-3, 3.7e-3]), Scale::Logarithmic, false);
         assert_eq!(texts(&axis), "2.5e-3 3e-3 3.5e-3 4e-3 4.5e-3");
         // Ticks that need five digits, and values that are all alike.
         assert_eq!(
-            texts(&Axis::around(&points(&[0.125]), Scale::Linear, true)),
+            texts(&Axis::around(&points(&[0.125]), Scale::Linear, false)),
             "0.1244 0.1246 0.1248 0.1250 0.1252 0.1254 0.1256"
         );
-        assert_eq!(texts(&Axis::around(&points(&[0.0; 3]), Scale::Linear, true)), "-1.0 -0.5 0.0 0.5 1.0");
+        assert_eq!(texts(&Axis::around(&points(&[0.0; 3]), Scale::Linear, false)), "-1.0 -0.5 0.0 0.5 1.0");
         // Nothing above zero.
-        let axis = Axis::around(&points(&[0.0; 3]), Scale::Logarithmic, true);
+        let axis = Axis::around(&points(&[0.0; 3]), Scale::Logarithmic, false);
         assert!(axis.scale == Scale::Linear && axis.holds(0.0));
         // One width, an odd one, one epoch; two places side by side; nothing.
         assert_eq!(texts(&Axis::along(&[128.0], &[128.0], 800.0)), "64 128 256");
@@ -369,6 +438,52 @@ mod tests {
         assert_eq!(texts(&Axis::along(&[1.0], &[1.0], 800.0)), "1 2");
         check(&Axis::along(&[1000.0, 1001.0], &[1000.0, 1001.0], 800.0));
         check(&Axis::along(&[], &[], 800.0));
+    }
+
+    #[test]
+    fn only_points_that_would_squeeze_most_others_are_beyond() {
+        let held = |values: &[f64], shares: bool| {
+            let axis = Axis::around(&points(values), Scale::Linear, shares);
+            values.iter().filter(|value| axis.holds(**value)).count()
+        };
+        assert_eq!(held(&[0.05, 0.125], false), 2);
+        let even: Vec<f64> = (0..11).map(|i| 0.0053 * f64::from(i)).chain([0.1]).collect();
+        assert_eq!((held(&even, false), held(&even, true)), (12, 12));
+        // Four others are too few, five enough; shares are never beyond.
+        let far = [0.90, 0.91, 0.92, 0.93, 0.17, 0.94];
+        assert_eq!((held(&far[..5], false), held(&far, false), held(&far, true)), (5, 5, 6));
+        // Nearer ones of those far out are held, beside the farther ones that are not.
+        assert_eq!(held(&[1.0, 1.1, 1.2, 1.3, 1.4, 3.0, 100.0], false), 6);
+    }
+
+    #[test]
+    fn error_bars_are_held_unless_they_squeeze_the_points() {
+        let axis = |reach: f64, scale, shares| {
+            let point = |y: f64| ChartPoint { x: 1.0, y, interval: Some((y - reach, y + reach)) };
+            Axis::around(&[0.5, 0.65].map(point), scale, shares)
+        };
+        let wide = axis(0.4, Scale::Linear, false);
+        assert!(!wide.cuts(0.1) && !wide.cuts(1.0) && wide.cuts(1.5));
+        let wider = axis(5.0, Scale::Linear, false);
+        assert!(wider.cuts(-4.5) && wider.cuts(5.65) && wider.high < 0.7);
+        // What no share can be is not missed.
+        let share = axis(5.0, Scale::Linear, true);
+        assert!((share.low, share.high) == (0.0, 1.0) && !share.cuts(-4.5) && !share.cuts(5.65));
+        assert!(axis(0.55, Scale::Logarithmic, false).cuts(-0.05));
+        // A single point has nothing to squeeze.
+        let lone = ChartPoint { x: 1.0, y: 1.0, interval: Some((-50.0, 52.0)) };
+        assert!(!Axis::around(&[lone], Scale::Linear, false).cuts(52.0));
+    }
+
+    #[test]
+    fn no_axis_of_shares_goes_beyond_one() {
+        for scale in [Scale::Linear, Scale::Logarithmic] {
+            for values in [&[1.0, 1.0][..], &[0.2, 1.0], &[0.97, 0.99], &[0.0, 0.0], &[0.0, 1.0]] {
+                let axis = Axis::around(&points(values), scale, true);
+                check_round(&axis);
+                assert!(axis.low >= 0.0 && axis.high <= 1.0, "{axis:?}");
+            }
+        }
     }
 
     #[test]
@@ -411,23 +526,24 @@ mod tests {
             spread in prop_oneof![Just(0.0), -15.0..1.0f64, 1.0..8.0f64, 0.0..590.0f64],
             places in prop::collection::vec(0.0..1.0f64, 1..9),
             negative in any::<bool>(),
-            fenced in any::<bool>(),
+            shares in any::<bool>(),
         ) {
+            let are_shares = |values: &[f64]| shares && values.iter().all(|value| (0.0..=1.0).contains(value));
             // Logarithmic: places over some decades.
             let decades = if spread < 0.0 { 10f64.powf(spread) } else { spread };
             let at = |place: &f64| 10f64.powf((base.log10() + decades * place).min(299.0));
             let values: Vec<f64> = places.iter().map(at).collect();
-            let axis = Axis::around(&points(&values), Scale::Logarithmic, fenced);
+            let axis = Axis::around(&points(&values), Scale::Logarithmic, shares);
             check_round(&axis);
-            prop_assert!(fenced || values.iter().all(|value| axis.holds(*value)));
+            prop_assert!(!are_shares(&values) || values.iter().all(|value| axis.holds(*value)));
             // Linear: about a value, of any relative spread.
             let sign = if negative { -1.0 } else { 1.0 };
             let relative = if spread == 0.0 { 0.0 } else { 10f64.powf(spread.min(9.0)) };
             let at = |place: &f64| (sign * base * (1.0 + relative * (place - 0.3))).clamp(-MOST, MOST);
             let values: Vec<f64> = places.iter().map(at).collect();
-            let axis = Axis::around(&points(&values), Scale::Linear, fenced);
+            let axis = Axis::around(&points(&values), Scale::Linear, shares);
             check_round(&axis);
-            prop_assert!(fenced || values.iter().all(|value| axis.holds(*value)));
+            prop_assert!(!are_shares(&values) || values.iter().all(|value| axis.holds(*value)));
             // Along: with all values, half of them, or none as ticks; counts, and numbers of any size.
             let counts: Vec<f64> = places.iter().map(|place| 1e5f64.powf(*place).round()).collect();
             let at = |place: &f64| base.clamp(1e-250, 1e250) * 10f64.powf(decades.min(40.0) * place);

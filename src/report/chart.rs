@@ -58,10 +58,10 @@ pub struct ChartSeries {
 
 /// A chart over a logarithmic abscissa with ticks at given places.
 ///
-/// A fenced axis holds what lies within one and a half interquartile ranges of the quartiles of its values (Tukey's fences), so
-/// that one extreme point does not flatten all others. Lines leave the frame towards points beyond, and a note below the
-/// legend gives their values, and those of points that a logarithmic axis cannot show. An axis is linear where a logarithmic one could
-/// show no point. The legend names what is drawn. A line that is hidden below others is drawn wider than these.
+/// An axis holds all points and error bars but for those that would leave five or more others, or the points, less than a tenth of it.
+/// Lines leave the frame towards points beyond, and a note below the legend gives their values, and those of points that a logarithmic
+/// axis cannot show. An axis of shares, such as the right one, holds every point, and nothing below 0 or above 1. An axis is linear where
+/// a logarithmic one could show no point. The legend names what is drawn. A line that is hidden below others is drawn wider than these.
 #[derive(Clone, Debug)]
 pub struct Chart {
     /// Above the picture.
@@ -74,9 +74,9 @@ pub struct Chart {
     pub y_label: String,
     /// Scale of the left axis.
     pub y_scale: Scale,
-    /// Whether the axes leave out extreme points.
-    pub fenced: bool,
-    /// Beside the right axis, linear; empty where no series belongs to it.
+    /// Whether the left axis is one of shares: accuracies or errors, from 0 to 1.
+    pub shares: bool,
+    /// Beside the right axis, linear and of shares; empty where no series belongs to it.
     pub right_label: String,
     /// The lines.
     pub series: Vec<ChartSeries>,
@@ -84,8 +84,8 @@ pub struct Chart {
     pub note: String,
 }
 
-/// Okabe and Ito's palette: told apart with any colour vision.
-const PALETTE: [RGBColor; 8] = [
+/// Okabe and Ito's palette, told apart with any colour vision; then others.
+const PALETTE: [RGBColor; 16] = [
     RGBColor(0, 0, 0),
     RGBColor(0, 114, 178),
     RGBColor(0, 158, 115),
@@ -93,8 +93,20 @@ const PALETTE: [RGBColor; 8] = [
     RGBColor(230, 159, 0),
     RGBColor(204, 121, 167),
     RGBColor(86, 180, 233),
-    RGBColor(130, 130, 130),
+    RGBColor(150, 150, 150),
+    // Others that differ from these.
+    RGBColor(136, 34, 85),
+    RGBColor(133, 170, 255),
+    RGBColor(51, 34, 136),
+    RGBColor(120, 120, 20),
+    RGBColor(190, 190, 190),
+    RGBColor(255, 60, 60),
+    RGBColor(120, 60, 20),
+    RGBColor(150, 220, 120),
 ];
+
+/// Of so many styles in a row, the first has another marker than that of the row before.
+const MARKED: usize = 8;
 
 /// How much wider a line is than what hides it, in pixels.
 const WIDER: u32 = 3;
@@ -204,7 +216,7 @@ fn line_width(level: u32) -> u32 {
     LINE + WIDER * level.min(2)
 }
 
-/// The colour of a style: after one round of the palette paler, so that no two of sixteen are alike.
+/// The colour of a style: after one round of the palette paler, so that no two of many are alike.
 fn colour(style: usize) -> RGBColor {
     let RGBColor(red, green, blue) = PALETTE[style % PALETTE.len()];
     let pale = 1.0 - 0.5f64.powi((style / PALETTE.len()).min(3) as i32);
@@ -231,7 +243,7 @@ impl ChartSeries {
     /// Its style, and which of the markers: without a line, what would be dashed has another than what would not.
     fn marker(&self, alone: bool) -> (usize, usize) {
         let other = if alone && self.line == Line::Dashed { 2 } else { 0 };
-        (self.style, self.style + self.style / PALETTE.len() + other)
+        (self.style, self.style + self.style / MARKED + other)
     }
 
     /// Line, error bars and markers.
@@ -281,12 +293,12 @@ mod tests {
 
     #[test]
     fn an_extreme_point_is_beyond_the_axis_and_named() {
-        let points: Vec<ChartPoint> = [0.86, 0.88, 0.89, 0.9, 0.17]
+        let points: Vec<ChartPoint> = [0.86, 0.88, 0.89, 0.9, 0.17, 0.9]
             .iter()
             .enumerate()
             .map(|(i, y)| ChartPoint { x: 8.0 * (i + 1) as f64, y: *y, interval: None })
             .collect();
-        let axis = Axis::around(&points, Scale::Linear, true);
+        let axis = Axis::around(&points, Scale::Linear, false);
         assert!(axis.holds(0.86) && axis.holds(0.9) && !axis.holds(0.17));
         let clipped = axis.clip((32.0, 0.9), (40.0, 0.17)).unwrap();
         assert!(clipped[0] == (32.0, 0.9) && (clipped[1].1 - axis.low).abs() < 1e-12 && clipped[1].0 < 40.0);
@@ -299,12 +311,26 @@ mod tests {
             x_ticks: vec![8.0, 40.0],
             y_label: String::new(),
             y_scale: Scale::Linear,
-            fenced: true,
+            shares: false,
             note: String::new(),
             right_label: String::new(),
             series: vec![series],
         };
         assert!(chart.svg().unwrap().contains("sparse, 0.17 at 40"));
+    }
+
+    #[test]
+    fn colours_are_told_apart() {
+        for style in 0..20 {
+            for other in 0..style {
+                let (RGBColor(a, b, c), RGBColor(d, e, f)) = (colour(style), colour(other));
+                let apart: f64 = [(a, d), (b, e), (c, f)]
+                    .map(|(one, other)| (f64::from(one) - f64::from(other)).powi(2))
+                    .iter()
+                    .sum();
+                assert!(apart.sqrt() > 30.0, "{style} and {other}");
+            }
+        }
     }
 
     #[test]
@@ -316,7 +342,7 @@ mod tests {
             x_ticks: vec![],
             y_label: String::new(),
             y_scale: Scale::Logarithmic,
-            fenced: true,
+            shares: false,
             note: String::new(),
             right_label: String::new(),
             series: vec![],
@@ -332,8 +358,8 @@ mod tests {
                 right: false,
                 points: vec![point(y)],
             }];
-            for fenced in [true, false] {
-                chart.fenced = fenced;
+            for shares in [true, false] {
+                chart.shares = shares;
                 assert!(chart.png().unwrap().starts_with(b"\x89PNG"));
             }
         }

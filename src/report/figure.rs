@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::Statistic;
 use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
+use super::table::counted;
 use crate::data::Normalisation;
 use crate::network::{Activation, MaskFamily};
 use crate::statistics::{confidence_95, mean, t_quantile_95};
@@ -189,12 +190,16 @@ pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
             points: accuracy_points(&dense, |accuracy| accuracy),
         });
     }
+    // Dense networks have no masks.
+    let is_masked = |run: &TrainingRecord| !run.connectivity.is_dense() || !run.last_connectivity.is_dense();
+    let of_chart = |run: &&TrainingRecord| matches!(run.family, Family::Sparse | Family::Dense);
+    let is_masked = records.iter().filter_map(Record::training).filter(of_chart).any(is_masked);
+    let masks = if is_masked { format!("{} masks, ", run.mask.title()) } else { String::new() };
     Some(Chart {
         title: format!(
-            "Accuracy on {} samples, {} training samples, {} masks, {} weights, {}",
+            "Accuracy on {} samples, {} training samples, {masks}{} weights, {}",
             evaluated(run),
             run.samples,
-            run.mask.title(),
             run.law.title(),
             run.normalisation.title()
         ),
@@ -202,7 +207,7 @@ pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
         x_ticks,
         y_label: format!("best {} accuracy (mean, 95 % interval)", evaluated(run)),
         y_scale: Scale::Linear,
-        fenced: true,
+        shares: true,
         note: String::new(),
         right_label: String::new(),
         series,
@@ -210,16 +215,19 @@ pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
 }
 
 /// Loss against epoch, on the test samples and, dashed, on the training samples: means over the runs of each network of the sparse
-/// family (of the dense one where there is none) that lasted so long; none without curves.
+/// family (of the dense one where there is none) that lasted so long; none without curves. Runs that diverged are left out, which a note
+/// says, unless every run did.
 pub fn curves_chart(records: &[Record]) -> Option<Chart> {
     let networks = trained_networks(records);
     let family =
         if networks.iter().any(|runs| runs[0].family == Family::Sparse) { Family::Sparse } else { Family::Dense };
     let mut of_family: Vec<&Vec<&TrainingRecord>> = networks.iter().filter(|runs| runs[0].family == family).collect();
     of_family.sort_by_key(|runs| runs[0].width);
+    let every_diverged = of_family.iter().all(|runs| runs.iter().all(|run| run.diverged));
+    let is_drawn = |run: &&TrainingRecord| every_diverged || !run.diverged;
     let epochs = of_family
         .iter()
-        .flat_map(|runs| runs.iter())
+        .flat_map(|runs| runs.iter().copied().filter(is_drawn))
         .map(|run| run.curve.test_loss.len())
         .max()
         .filter(|most| *most > 0)?;
@@ -232,7 +240,8 @@ pub fn curves_chart(records: &[Record]) -> Option<Chart> {
                     Line::Solid => run.curve.test_loss.get(epoch).copied(),
                     _ => run.curve.training_loss.get(epoch).copied(),
                 };
-                let losses: Vec<f64> = runs.iter().filter_map(values).map(f64::from).collect();
+                let losses: Vec<f64> =
+                    runs.iter().filter(|run| is_drawn(run)).filter_map(values).map(f64::from).collect();
                 ChartPoint { x: (epoch + 1) as f64, y: mean(&losses), interval: None }
             };
             let points = (0..epochs).map(at).filter(|point| point.y.is_finite()).collect();
@@ -246,14 +255,27 @@ pub fn curves_chart(records: &[Record]) -> Option<Chart> {
         .map(|tick| tick as f64)
         .collect();
     x_ticks.push(epochs as f64);
+    let left_out: Vec<String> = of_family
+        .iter()
+        .filter_map(|runs| {
+            let diverged = runs.iter().filter(|run| run.diverged).count();
+            let name = trained_name(runs[0]);
+            (diverged > 0).then(|| format!("{name}, {diverged} of {}", counted(runs.len(), "run")))
+        })
+        .collect();
+    let note = match left_out.as_slice() {
+        _ if every_diverged => "Every run diverged.".into(),
+        [] => String::new(),
+        names => format!("Left out, as they diverged: {}.", names.join("; ")),
+    };
     Some(Chart {
         title: format!("Cross-entropy, {} training samples, {}", first.samples, first.normalisation.title()),
         x_label: "epoch".into(),
         x_ticks,
         y_label: "mean cross-entropy (mean over runs)".into(),
         y_scale: Scale::Logarithmic,
-        fenced: false,
-        note: String::new(),
+        shares: false,
+        note,
         right_label: String::new(),
         series,
     })
@@ -287,14 +309,23 @@ pub fn parts_chart(records: &[Record], normalisation: Normalisation) -> Option<C
     }
     x_ticks.sort_by(f64::total_cmp);
     x_ticks.dedup();
+    let has_parts = |method: &DistanceMethod| {
+        distances(records, normalisation, *method).iter().any(|record| record.bias_squared.is_some())
+    };
+    let drawn = DistanceMethod::ALL.into_iter().filter(|method| method.draws_networks() && has_parts(method));
+    let drawn: Vec<&str> = drawn.map(DistanceMethod::title).collect();
+    let note = match drawn.as_slice() {
+        [] => String::new(),
+        names => format!("Left out, as their bias² is mostly noise (see the tables): {}.", names.join("; ")),
+    };
     (!series.is_empty()).then(|| Chart {
         title: format!("The two parts of the distance: bias² and variance / n, {}", normalisation.title()),
         x_label: "width".into(),
         x_ticks,
         y_label: "mean over pairs".into(),
         y_scale: Scale::Logarithmic,
-        fenced: true,
-        note: String::new(),
+        shares: false,
+        note,
         right_label: String::new(),
         series,
     })
@@ -340,7 +371,8 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
             continue;
         }
         if method.draws_networks() && sampled.is_none() {
-            sampled = found.first().copied();
+            // Dense networks have no masks.
+            sampled = found.iter().find(|record| !record.connectivity.is_dense()).or(found.first()).copied();
         }
         series.push(ChartSeries {
             label: method.title().into(),
@@ -374,10 +406,14 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
     };
     x_ticks.sort_by(f64::total_cmp);
     x_ticks.dedup();
-    let networks = sampled
-        .map_or(String::new(), |record| format!(", {} masks, {} weights", record.mask.title(), record.law.title()));
-    let has_bars =
-        series.iter().any(|series| !series.right && series.points.iter().any(|point| point.interval.is_some()));
+    let networks = sampled.map_or(String::new(), |record| {
+        let masks =
+            if record.connectivity.is_dense() { String::new() } else { format!(", {} masks", record.mask.title()) };
+        format!("{masks}, {} weights", record.law.title())
+    });
+    // Shorter ones, such as bounds of numerical errors, are below the marks.
+    let is_seen = |point: &ChartPoint| point.interval.is_some_and(|(low, high)| high - low > 0.02 * point.y.abs());
+    let has_bars = series.iter().any(|series| !series.right && series.points.iter().any(is_seen));
     let samples_pairs = records.iter().filter_map(Record::distance).any(|record| record.samples_pairs());
     let bars = match statistic {
         _ if !has_bars || !samples_pairs => "",
@@ -392,9 +428,87 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
         x_ticks,
         y_label: "mean squared distance to the infinite-width kernel".into(),
         y_scale: Scale::Logarithmic,
-        fenced: true,
+        shares: false,
         note: bars.into(),
         right_label,
         series,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::picture::Picture;
+    use super::*;
+    use crate::data::DataSource;
+    use crate::sampled::Device;
+    use crate::study::{DistanceSpec, SparseWidth, StudySpec};
+
+    /// A record of a run of three epochs.
+    fn run(family: Family, width: usize, connectivity: f64, losses: [f32; 3], diverged: bool) -> Record {
+        let text = r#"{"kind":"training","version":"0.1.0","data":"mnist","checksum":"a","test_checksum":"b",
+            "normalisation":"pixel","samples":8,"validation":false,"test_samples":4,"dimension":6,"family":"sparse",
+            "activation":"relu","width":3,"before":null,"connectivity":1.0,"last_connectivity":1.0,"weights":48,
+            "biases":false,"parametrisation":"neural_tangent","mask":"exact_count","law":"uniform","learning_rate":1.0,
+            "epochs":3,"batch":256,"seed":0,"run":0,"device":"cpu","precision":"f32","best_accuracy":0.5,"best_epoch":1,
+            "final_accuracy":0.5,"training_loss":2.5,"diverged":false,"global_mean":null,"global_deviation":null,
+            "connectivity_reached":null,"last_connectivity_reached":null,"empty_layers":null,"dead":null,
+            "curve":{"training_loss":[],"test_loss":[],"test_accuracy":[0.5,0.5,0.5]}}"#;
+        let mut record: Record = serde_json::from_str(text).unwrap();
+        let Record::Training(run) = &mut record else { panic!("a run") };
+        (run.family, run.width, run.diverged) = (family, width, diverged);
+        run.connectivity = serde_json::from_value(connectivity.into()).unwrap();
+        run.curve.training_loss = losses.to_vec();
+        run.curve.test_loss = losses.to_vec();
+        record
+    }
+
+    #[test]
+    fn runs_that_diverged_are_named_and_not_drawn() {
+        let good = run(Family::Sparse, 8, 1.0, [2.0, 1.0, 0.5], false);
+        let bad = run(Family::Sparse, 8, 1.0, [2.0, 1e9, 1e29], true);
+        let chart = curves_chart(&[good.clone(), bad.clone()]).unwrap();
+        assert_eq!(chart.note, "Left out, as they diverged: sparse 8, 1 of 2 runs.");
+        assert!(chart.series.iter().flat_map(|series| &series.points).all(|point| point.y <= 2.0));
+        assert_eq!(curves_chart(&[bad]).unwrap().note, "Every run diverged.");
+        assert_eq!(curves_chart(&[good]).unwrap().note, "");
+    }
+
+    #[test]
+    fn masks_are_named_where_there_are_some() {
+        let title = |connectivity| {
+            let of = |family, width, connectivity| run(family, width, connectivity, [1.0; 3], false);
+            accuracy_chart(&[of(Family::Sparse, 8, 1.0), of(Family::Dense, 16, connectivity)]).unwrap().title
+        };
+        assert!(title(0.5).contains("exact-count masks, uniform weights"));
+        assert!(!title(1.0).contains("masks") && title(1.0).contains("samples, uniform weights"));
+    }
+
+    #[test]
+    fn a_picture_of_distances_says_what_it_leaves_out() {
+        let study = |methods: &[DistanceMethod]| {
+            let networks: Vec<SparseWidth> = ["4:0.5", "8:0.5"].map(|network| network.parse().unwrap()).to_vec();
+            let spec = StudySpec {
+                data: DataSource::Gaussian { dimension: 5, samples: 20 },
+                seed: 0,
+                distance: Some(DistanceSpec {
+                    normalisations: vec![Normalisation::None],
+                    methods: methods.to_vec(),
+                    pairs: 10,
+                    ..DistanceSpec::paper(networks)
+                }),
+                training: None,
+            };
+            spec.run(None, &Device::CPU, &|_| {}).unwrap()
+        };
+        let (theory, both) =
+            (study(&[DistanceMethod::Theorem1]), study(&[DistanceMethod::Theorem1, DistanceMethod::Sampled]));
+        let parts = |records: &[Record]| parts_chart(records, Normalisation::None).unwrap();
+        assert_eq!(parts(&theory).note, "");
+        let note = "Left out, as their bias² is mostly noise (see the tables): sampled networks.";
+        assert!(parts(&both).note == note && parts(&both).svg().unwrap().contains("bias² is mostly noise"));
+        // Error bars that nobody sees need no words.
+        let bars = |records: &[Record]| distance_chart(records, Normalisation::None, Statistic::Mean).unwrap().note;
+        assert_eq!(bars(&theory), "");
+        assert!(bars(&both).contains("Error bars of distances"));
+    }
 }

@@ -4,6 +4,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::axis::Range;
 use super::figure::evaluated;
 use super::picture::{Picture, fitting_size, text_width};
 use super::summary::four_digits;
@@ -13,7 +14,8 @@ use crate::network::Activation;
 use crate::statistics::mean;
 use crate::study::{Record, TrainingRecord};
 
-/// A table of numbers as colours, each with its number; cells without one are left white, the largest is starred.
+/// A table of numbers as colours, each with its number; cells without one are left white, and the largest is starred, with all that equal
+/// it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeatMap {
     /// Above the picture.
@@ -26,12 +28,13 @@ pub struct HeatMap {
     pub columns: Vec<String>,
     /// The name of each row, from the top.
     pub rows: Vec<String>,
-    /// The number of each cell, row by row.
+    /// The number of each cell, row by row; not finite where every run diverged.
     pub cells: Vec<Vec<Option<f64>>>,
 }
 
 /// The mean best accuracy, in percent, of the networks of one activation at a budget, over some widths (and so overall connectivities)
-/// and connectivities of the last layer; cells without a run of finite losses are empty. None without any record.
+/// and connectivities of the last layer; NaN where every run diverged
+/// before its first epoch ended; cells without a run are empty. None without any record.
 pub fn heat_map(
     records: &[Record],
     activation: Activation,
@@ -56,10 +59,11 @@ pub fn heat_map(
         format!("{connectivity}\n{width}")
     };
     let cell = |last: f64, width: usize| {
-        let of = runs.iter().filter(|run| run.width == width && run.last_connectivity.get() == last);
+        let of = || runs.iter().filter(|run| run.width == width && run.last_connectivity.get() == last);
         let accuracies: Vec<f64> =
-            of.filter_map(|run| run.finite_accuracy()).map(|accuracy| 100.0 * accuracy).collect();
-        (!accuracies.is_empty()).then(|| mean(&accuracies))
+            of().filter_map(|run| run.finite_accuracy()).map(|accuracy| 100.0 * accuracy).collect();
+        let value = if accuracies.is_empty() { f64::NAN } else { mean(&accuracies) };
+        of().next().map(|_| value)
     };
     let name = match activation {
         Activation::Relu => "ReLU",
@@ -86,7 +90,7 @@ impl HeatMap {
         let mut best: Option<(usize, usize, f64)> = None;
         for (i, row) in self.cells.iter().enumerate() {
             for (j, value) in row.iter().enumerate() {
-                if let Some(value) = value
+                if let Some(value) = value.as_ref().filter(|value| value.is_finite())
                     && best.is_none_or(|(.., other)| *value > other)
                 {
                     best = Some((i, j, *value));
@@ -96,18 +100,16 @@ impl HeatMap {
         best
     }
 
-    /// The range of colours, wide enough for its two labels to differ: of all numbers but for outliers below (Tukey's fence), which take
-    /// the lowest colour; and whether there are any.
-    fn range(&self) -> (f64, f64, bool) {
+    /// The range of colours, wide enough for its two labels to differ: of all numbers but for those so far below that most others would
+    /// look alike, which take the lowest colour; and whether there are any. None without a number.
+    fn range(&self) -> Option<(f64, f64, bool)> {
         let cells = self.cells.iter().flatten().flatten();
         let mut values: Vec<f64> = cells.copied().filter(|value| value.is_finite()).collect();
         values.sort_by(f64::total_cmp);
-        let (Some(first), Some(last)) = (values.first(), values.last()) else { return (0.0, 1.0, false) };
-        let (lower, upper) = (values[values.len() / 4], values[values.len() * 3 / 4]);
-        let fence = lower - 1.5 * (upper - lower);
-        let low = values.iter().copied().find(|value| *value >= fence).unwrap_or(*first);
+        let (first, last) = (values.first()?, values.last()?);
+        let low = Range::of_most(&values, 0.1).low;
         let room = (0.1 - (last - low) / 2.0).max(0.0);
-        (low - room, last + room, low > *first)
+        Some((low - room, last + room, low > *first))
     }
 }
 
@@ -138,8 +140,9 @@ impl Picture for HeatMap {
             |size: u32| TextStyle::from(("sans-serif", px(size)).into_font()).pos(Pos::new(HPos::Center, VPos::Center));
         let text =
             |words: &str, place: (i32, i32), style: TextStyle| area.draw(&Text::new(words.to_string(), place, style));
-        let (low, high, outliers) = self.range();
-        let colour = |value: f64| ViridisRGB::get_color_normalized(value, low, high);
+        let range = self.range();
+        let colour =
+            |value: f64| range.map_or(WHITE, |(low, high, _)| ViridisRGB::get_color_normalized(value, low, high));
         let (middle_x, middle_y) =
             (LEFT + CELL.0 * self.columns.len() as u32 / 2, TOP + CELL.1 * self.rows.len() as u32 / 2);
         let title = fitting_size(&self.title, 16, self.size().0 - 20);
@@ -152,14 +155,17 @@ impl Picture for HeatMap {
             text(self.rows.get(i).map_or("", String::as_str), (px(LEFT - 24), px(y + CELL.1 / 2)), at(13))?;
             for (j, value) in row.iter().enumerate() {
                 let x = LEFT + CELL.0 * j as u32;
-                let Some(value) = value.as_ref().filter(|value| value.is_finite()) else { continue };
+                let Some(value) = value else { continue };
+                if !value.is_finite() {
+                    text("diverged", (px(x + CELL.0 / 2), px(y + CELL.1 / 2)), at(13))?;
+                    continue;
+                }
                 let background = colour(*value);
                 area.draw(&Rectangle::new([(px(x), px(y)), (px(x + CELL.0), px(y + CELL.1))], background.filled()))?;
                 let RGBColor(red, green, blue) = background;
                 let bright = 0.3 * f64::from(red) + 0.6 * f64::from(green) + 0.1 * f64::from(blue) > 140.0;
                 let ink = if bright { BLACK } else { WHITE };
-                let star =
-                    if best.is_some_and(|(of_row, of_column, _)| (of_row, of_column) == (i, j)) { " ★" } else { "" };
+                let star = if best.is_some_and(|(.., best)| best == *value) { " ★" } else { "" };
                 text(&format!("{value:.1}{star}"), (px(x + CELL.0 / 2), px(y + CELL.1 / 2)), at(13).color(&ink))?;
             }
         }
@@ -172,6 +178,12 @@ impl Picture for HeatMap {
         text(&self.x_label, (px(middle_x), px(below + 56)), at(14))?;
         text(&self.y_label, (px(18), px(y_label)), at(14).transform(FontTransform::Rotate270))?;
 
+        let Some((low, high, outliers)) = range else {
+            if self.cells.iter().flatten().flatten().next().is_some() {
+                text("Every run diverged.", (px(self.size().0 / 2), px(TOP - 9)), at(13))?;
+            }
+            return area.present();
+        };
         // The scale.
         let (x, height) = (LEFT + CELL.0 * self.columns.len() as u32 + 20, CELL.1 * self.rows.len() as u32);
         for step in 0..STEPS {
@@ -212,8 +224,18 @@ mod tests {
         assert!(svg.contains("90.1") && svg.contains("89.9") && !svg.contains('≤'));
         let cells = vec![vec![Some(90.0), Some(91.0), Some(92.0), Some(93.0), Some(94.0), Some(10.0)]];
         assert!(HeatMap { cells, ..map.clone() }.svg().unwrap().contains("≤ 90.0"));
-        let odd = HeatMap { cells: vec![vec![Some(f64::NAN)]; 3], ..map.clone() };
-        assert!(odd.svg().unwrap().starts_with("<svg"));
+        // A few cells over all of their range; ties.
+        let few = HeatMap { cells: vec![vec![Some(10.0), Some(10.0)], vec![Some(5.0), Some(0.0)]], ..map.clone() };
+        let svg = few.svg().unwrap();
+        assert!(!svg.contains('≤') && svg.matches('★').count() == 2);
+        // Cells whose runs all diverged say so; where no others are there is no scale.
+        let some = HeatMap { cells: vec![vec![Some(f64::NAN), Some(90.0)]], ..map.clone() };
+        let svg = some.svg().unwrap();
+        assert!(svg.contains("diverged") && svg.contains("90.1") && !svg.contains("Every run"));
+        assert_eq!(some.best(), Some((0, 1, 90.0)));
+        let all = HeatMap { cells: vec![vec![Some(f64::NAN)]; 3], ..map.clone() };
+        let svg = all.svg().unwrap();
+        assert!(svg.contains("Every run diverged.") && svg.matches("<rect").count() == 1 && all.best().is_none());
         let none = HeatMap { columns: vec![], rows: vec![], cells: vec![], ..map };
         assert!(none.best().is_none() && none.png().unwrap().starts_with(b"\x89PNG"));
     }

@@ -60,8 +60,8 @@ impl Chart {
             let of_axis = self.series.iter().filter(|series| series.right == right);
             of_axis.flat_map(|series| &series.points).copied().collect()
         };
-        let left = Axis::around(&points(false), self.y_scale, self.fenced);
-        let right = Axis::around(&points(true), Scale::Linear, self.fenced);
+        let left = Axis::around(&points(false), self.y_scale, self.shares);
+        let right = Axis::around(&points(true), Scale::Linear, true);
         let room = |axis: &Axis| axis.label_width().ceil() as u32 + 38;
         let sides = [room(&left).max(70), if self.right_label.is_empty() { 10 } else { room(&right).max(60) }];
         let all = self.series.iter().flat_map(|series| &series.points).filter(|point| point.y.is_finite());
@@ -93,7 +93,7 @@ impl Chart {
 
     /// What the axes do not hold, or cannot show, in words, as lines that fit.
     fn notes(&self, layout: &Layout) -> Vec<String> {
-        let (mut beyond, mut unseen) = (Vec::new(), Vec::new());
+        let (mut beyond, mut unseen, mut zero, mut cut) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let at = |label: &str, point: &ChartPoint| format!("{label}, {} at {}", short(point.y), four_digits(point.x));
         for series in &self.series {
             let axis = layout.axis(series);
@@ -107,28 +107,46 @@ impl Chart {
                     Some(first)
                         if of.len() > 1 && of.len() == finite.len() && of.iter().all(|point| point.y == first.y) =>
                     {
-                        notes.push(format!("{}, {} throughout", series.label, short(first.y)));
+                        match first.y {
+                            0.0 => zero.push(series.label.clone()),
+                            y => notes.push(format!("{}, {} everywhere", series.label, short(y))),
+                        }
                     }
                     _ => notes.extend(of.iter().map(|point| at(&series.label, point))),
                 }
             }
+            let is_cut = |point: &&&ChartPoint| {
+                axis.holds(point.y) && point.interval.is_some_and(|(low, high)| axis.cuts(low) || axis.cuts(high))
+            };
+            let places: Vec<String> = finite.iter().filter(is_cut).map(|point| four_digits(point.x)).collect();
+            if !places.is_empty() {
+                let all = places.len() > 1 && places.len() == finite.len();
+                let at = if all { String::new() } else { format!(" at {}", places.join(", ")) };
+                cut.push(format!("{}{at}", series.label));
+            }
         }
         let mut notes = Vec::new();
-        for (lead, mut items) in [("Beyond the axis: ", beyond), ("Not on a logarithmic axis: ", unseen)]
-            .into_iter()
-            .filter(|of| !of.1.is_empty())
+        let it_is = if zero.len() == 1 { "it is" } else { "they are" };
+        for (lead, mut items) in [
+            ("Beyond the axis: ".to_string(), beyond),
+            ("Intervals go beyond the axis: ".to_string(), cut),
+            ("Left out, as the axis is logarithmic: ".to_string(), unseen),
+            (format!("Left out, as {it_is} 0 everywhere and the axis is logarithmic: "), zero),
+        ]
+        .into_iter()
+        .filter(|of| !of.1.is_empty())
         {
             // As many as there is room for.
             if items.len() > MOST_BEYOND {
                 let more = items.split_off(MOST_BEYOND - 1).len();
                 items.push(format!("and {more} more"));
             }
-            notes.extend(lines_of(lead, &items, "; "));
+            notes.extend(lines_of(&lead, &items, "; "));
         }
         if self.y_scale == Scale::Logarithmic && layout.left.scale() == Scale::Linear {
             let of_axis = self.series.iter().filter(|series| !series.right);
-            let zero = of_axis.flat_map(|series| &series.points).all(|point| point.y == 0.0);
-            let what = if zero { "Every value is 0" } else { "No value is above 0" };
+            let all_zero = of_axis.flat_map(|series| &series.points).all(|point| point.y == 0.0);
+            let what = if all_zero { "Every value is 0" } else { "No value is above 0" };
             notes.push(format!("{what}, so the axis is linear."));
         }
         let words: Vec<String> = self.note.split_whitespace().map(str::to_string).collect();
@@ -250,7 +268,7 @@ mod tests {
             x_ticks: vec![],
             y_label: String::new(),
             y_scale,
-            fenced: true,
+            shares: false,
             note: String::new(),
             right_label: String::new(),
             series,
@@ -270,10 +288,31 @@ mod tests {
         );
         let layout = chart.layout();
         assert_eq!(layout.drawn.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [2, 3]);
-        assert_eq!(layout.notes, ["Not on a logarithmic axis: lost, 0 throughout; partly, 0 at 8"]);
+        assert_eq!(
+            layout.notes,
+            [
+                "Left out, as the axis is logarithmic: partly, 0 at 8",
+                "Left out, as it is 0 everywhere and the axis is logarithmic: lost"
+            ]
+        );
         // The lone point is marked, in the chart and in its legend.
         let svg = chart.svg().unwrap();
         assert!(svg.matches("<circle").count() == 2 && !svg.contains(">\nnone"), "{svg}");
+    }
+
+    #[test]
+    fn intervals_that_leave_the_axis_are_noted() {
+        let mut sparse = series("sparse", Line::Solid, true, &[(8.0, 0.5), (16.0, 0.65)]);
+        sparse.points[0].interval = Some((-9.0, 10.0));
+        sparse.points[1].interval = Some((0.6, 0.7));
+        let mut chart = chart(Scale::Linear, vec![sparse]);
+        assert_eq!(chart.layout().notes, ["Intervals go beyond the axis: sparse at 8"]);
+        // No share is below 0 or above 1.
+        chart.shares = true;
+        assert!(chart.layout().notes.is_empty());
+        chart.series[0].points[0].interval = Some((0.4, 0.6));
+        chart.shares = false;
+        assert!(chart.layout().notes.is_empty());
     }
 
     #[test]

@@ -109,7 +109,7 @@ pub fn optimum_chart(report: &OptimumReport) -> Chart {
         x_ticks,
         y_label: "mean squared distance to the infinite-width kernel".into(),
         y_scale: Scale::Logarithmic,
-        fenced: true,
+        shares: false,
         note: String::new(),
         right_label: String::new(),
         series: vec![

@@ -80,7 +80,7 @@ pub fn tune_chart(report: &TuneReport) -> Chart {
         x_ticks,
         y_label: "validation error (mean, two standard errors; diverged: 1)".into(),
         y_scale: Scale::Logarithmic,
-        fenced: false,
+        shares: true,
         note: String::new(),
         right_label: String::new(),
         series,

@@ -1,7 +1,7 @@
 //! Verification reports as tables and pictures.
 
 use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
-use super::table::Table;
+use super::table::{Table, counted};
 use crate::data::{DataSource, Normalisation};
 use crate::study::{Cell, PaperPoint, Quantity, VerifyReport};
 
@@ -117,14 +117,23 @@ pub fn verify_scores_chart(report: &VerifyReport) -> Chart {
     let mut x_ticks: Vec<f64> = report.cells.iter().map(row).collect();
     x_ticks.sort_by(f64::total_cmp);
     x_ticks.dedup();
+    let untested = Quantity::ALL.into_iter().enumerate().filter_map(|(place, quantity)| {
+        let count = report.cells.iter().filter(|cell| !cell.checks[place].is_tested()).count();
+        (count > 0).then(|| format!("{} of {}", quantity.title(), counted(count, "cell")))
+    });
+    let untested: Vec<String> = untested.collect();
+    let note = match untested.as_slice() {
+        [] => String::new(),
+        names => format!("Left out, as the mean over initialisations is too skewed for a test: {}.", names.join("; ")),
+    };
     Chart {
         title: format!("Sampled networks against Theorem 1, {} cells", report.cells.len()),
         x_label: "weights per row, d p".into(),
         x_ticks,
         y_label: "deviation in standard errors".into(),
         y_scale: Scale::Linear,
-        fenced: true,
-        note: String::new(),
+        shares: false,
+        note,
         right_label: String::new(),
         series: series_of(report, row, |cell, place| cell.checks[place].z(1.0)),
     }
@@ -162,7 +171,7 @@ pub fn verify_values_chart(report: &VerifyReport) -> Chart {
         x_ticks: vec![],
         y_label: "sampled networks".into(),
         y_scale: Scale::Logarithmic,
-        fenced: true,
+        shares: false,
         note: String::new(),
         right_label: String::new(),
         series,
@@ -209,9 +218,50 @@ pub fn paper_chart(report: &VerifyReport) -> Chart {
         x_ticks,
         y_label: "mean squared distance to the infinite-width kernel".into(),
         y_scale: Scale::Logarithmic,
-        fenced: true,
+        shares: false,
         note: String::new(),
         right_label: String::new(),
         series,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connectivity::Connectivity;
+    use crate::network::MaskFamily;
+    use crate::study::{Check, VerifySpec};
+
+    #[test]
+    fn cells_without_a_score_are_counted() {
+        let check = |skewness| Check { theory: 1.0, estimate: 1.1, standard_error: 0.1, skewness };
+        let cell = |width, skewness| Cell {
+            data: DataSource::Gaussian { dimension: 4, samples: 8 },
+            normalisation: Normalisation::None,
+            dimension: 4,
+            connectivity: Connectivity::new(0.5).unwrap(),
+            width,
+            checks: [check(0.0), check(skewness), check(0.0)],
+        };
+        let report = |skewness| VerifyReport {
+            spec: VerifySpec {
+                data: vec![],
+                weights_per_row: vec![],
+                widths: vec![],
+                pairs: 1,
+                mask: MaskFamily::Bernoulli,
+                initialisations: 1_000,
+                tolerance: 1e-6,
+                seed: 0,
+            },
+            version: String::new(),
+            cells: vec![cell(8, 0.0), cell(16, skewness)],
+            tests: vec![],
+            power: vec![],
+            paper: vec![],
+        };
+        assert_eq!(verify_scores_chart(&report(0.1)).note, "");
+        let note = "Left out, as the mean over initialisations is too skewed for a test: variance of 1 cell.";
+        assert_eq!(verify_scores_chart(&report(0.9)).note, note);
     }
 }
