@@ -39,7 +39,7 @@ pub fn json_lines<T: Serialize>(values: &[T]) -> Result<String> {
 pub fn study_folder(path: &Path, writer: &'static str, pictures: &[&str], others: &[&str]) -> Result<OutputFolder> {
     let mut names = chart_files(pictures);
     names.extend(RECORD_FILES.iter().chain(others).map(|name| name.to_string()));
-    OutputFolder::of_study(path, writer, &names, JOURNAL)
+    OutputFolder::new(path, writer, &names)
 }
 
 /// The folder of a report that writes some pictures and other files there, made and tried before the work whose results go there.

@@ -25,8 +25,6 @@ pub const MERGE: &str = "merge";
 pub struct OutputFolder {
     path: PathBuf,
     writer: &'static str,
-    /// Files that were there before there was a list, beside the journal of the study that goes on.
-    taken_over: Vec<String>,
 }
 
 #[derive(PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -42,24 +40,10 @@ impl OutputFolder {
     /// # Errors
     /// Where a file of such a name is there and this writer has not written it, or it cannot be read.
     pub fn new(path: &Path, writer: &'static str, names: &[String]) -> Result<Self> {
-        let folder = Self { path: path.into(), writer, taken_over: Vec::new() };
+        let folder = Self { path: path.into(), writer };
         let listed = folder.listed();
         names.iter().try_for_each(|name| folder.check(&listed, name))?;
         Ok(folder)
-    }
-
-    /// The same for a study that goes on from the file `journal` of the folder. Where that is there and no list is, as programs before
-    /// the list left folders, files of these names are taken for the study's: a journal of another study is refused before it writes.
-    ///
-    /// # Errors
-    /// As [`OutputFolder::new`].
-    pub fn of_study(path: &Path, writer: &'static str, names: &[String], journal: &str) -> Result<Self> {
-        let is_begun = path.join(journal).metadata().is_ok_and(|metadata| metadata.len() > 0);
-        if is_begun && !path.join(WRITTEN).exists() {
-            let taken_over = names.iter().filter(|name| path.join(name).is_file()).cloned().collect();
-            return Ok(Self { path: path.into(), writer, taken_over });
-        }
-        Self::new(path, writer, names)
     }
 
     /// The folder.
@@ -75,12 +59,6 @@ impl OutputFolder {
         let path = self.path.join(name);
         make_folder(path.parent().unwrap_or(&self.path))?;
         let mut listed = self.listed();
-        for name in &self.taken_over {
-            if !listed.iter().any(|written| written.file == *name) {
-                let old = self.read(name)?;
-                self.list(&mut listed, name, &old)?;
-            }
-        }
         self.check(&listed, name)?;
         // First: a program that is killed in between leaves no file that is not listed.
         self.list(&mut listed, name, bytes)?;
@@ -184,20 +162,12 @@ mod tests {
     }
 
     #[test]
-    fn a_study_takes_over_a_folder_without_a_list() {
+    fn files_of_a_folder_without_a_list_are_nobodys() {
         let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        let all = names(&["summary.md", "b.png"]);
-        let open = || OutputFolder::of_study(folder.path(), "figure", &all, "journal.jsonl");
-        std::fs::write(at("summary.md"), "foreign").unwrap();
-        assert!(open().is_err(), "there is no journal");
-        for name in ["journal.jsonl", "b.png"] {
-            std::fs::write(at(name), "old").unwrap();
+        for name in ["journal.jsonl", "summary.md"] {
+            std::fs::write(folder.path().join(name), "old").unwrap();
         }
-        open().unwrap().write("summary.md", b"new").unwrap();
-        // Killed here, it still knows the other one.
-        open().unwrap().write("b.png", b"new").unwrap();
-        std::fs::write(at("b.png"), "foreign").unwrap();
-        assert!(open().is_err());
+        let message = OutputFolder::new(folder.path(), "figure", &names(&["summary.md"])).unwrap_err().to_string();
+        assert!(message.contains("did not write it") && message.contains("move the file away"), "{message}");
     }
 }

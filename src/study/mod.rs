@@ -345,7 +345,7 @@ impl StudySpec {
             Task::Distance { .. } => None,
         };
         let names: Vec<String> = self.tasks().iter().filter_map(of_task).collect();
-        OutputFolder::of_study(folder, WEIGHTS, &names, JOURNAL)
+        OutputFolder::new(folder, WEIGHTS, &names)
     }
 
     /// What should be said before the work: of layers that are left without a weight, and of the scale of data that is not MNIST.
