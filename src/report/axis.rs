@@ -12,9 +12,11 @@ use crate::statistics::{quantile, sorted};
 const LEAST: f64 = 1e-300;
 const MOST: f64 = 1e300;
 
-/// The least part of an axis that most of its points take up, and how many of them it takes to leave others out.
-const LEAST_PART: f64 = 0.1;
+/// The least part of an axis that most of its points take up, and how many of them it takes to leave others out; and the least part that
+/// all points take up beside the ends of error bars.
+const LEAST_PART: f64 = 0.2;
 const ENOUGH: usize = 5;
+const LEAST_BESIDE_BARS: f64 = 0.1;
 
 /// Numbers at round places: at most so many, labels keep clear of each other.
 const MOST_TICKS: f64 = 10.0;
@@ -50,7 +52,7 @@ pub(super) struct Range {
 
 impl Range {
     /// Of one place or more, in increasing order. Those that lie far out (Tukey's fences) and would leave all others, five or more, less
-    /// than a tenth of it are not in it. Others count as no nearer together than some length.
+    /// than a fifth of it are not in it. Others count as no nearer together than some length.
     pub fn of_most(places: &[f64], least: f64) -> Self {
         let (lower, upper) = (quantile(places, 0.25), quantile(places, 0.75));
         let reach = (1.5 * (upper - lower)).max(least);
@@ -111,8 +113,8 @@ impl Axis {
     }
 
     /// An axis that holds its points with their error bars, with room and round ticks; but neither points that would squeeze most others
-    /// nor ends of error bars that would. Linear where a logarithmic one could show no point. One of shares holds every point, and nothing
-    /// below 0 or above 1.
+    /// nor ends of error bars that would. Linear where a logarithmic one could show no point. One of shares holds nothing below 0 or
+    /// above 1.
     pub fn around(points: &[ChartPoint], scale: Scale, shares: bool) -> Self {
         let shows = |scale| move |value: f64| shows(scale, value);
         let scale = match scale {
@@ -126,18 +128,12 @@ impl Axis {
         let shares = shares && shown().all(|point| (0.0..=1.0).contains(&point.y));
         let possible = if shares { (0.0, 1.0) } else { (f64::NEG_INFINITY, f64::INFINITY) };
         let (mut low, mut high) = (0.1, 1.0);
-        if let (Some(first), Some(last)) = (places.first(), places.last()) {
+        if !places.is_empty() {
             // Numbers that are nearly equal may look so.
             let typical = quantile(&places, 0.25).abs().max(quantile(&places, 0.75).abs());
             let least = if scale == Scale::Logarithmic { 0.05 } else { 0.05 * typical };
             let mut range = Range::of_most(&places, least);
-            if shares {
-                range = Range {
-                    low: *first,
-                    high: *last,
-                    longest: range.longest.max((last - first).max(least) / LEAST_PART),
-                };
-            }
+            range.longest = (range.high - range.low).max(least) / LEAST_BESIDE_BARS;
             let held = |point: &&ChartPoint| (range.low..=range.high).contains(&place(point.y));
             let ends = shown().filter(held).filter_map(|point| point.interval).flat_map(|(low, high)| [low, high]);
             let ends = ends.map(|end| end.clamp(possible.0, possible.1)).filter(|end| shows(scale)(*end));
@@ -449,9 +445,9 @@ mod tests {
         assert_eq!(held(&[0.05, 0.125], false), 2);
         let even: Vec<f64> = (0..11).map(|i| 0.0053 * f64::from(i)).chain([0.1]).collect();
         assert_eq!((held(&even, false), held(&even, true)), (12, 12));
-        // Four others are too few, five enough; shares are never beyond.
+        // Four others are too few, five enough.
         let far = [0.90, 0.91, 0.92, 0.93, 0.17, 0.94];
-        assert_eq!((held(&far[..5], false), held(&far, false), held(&far, true)), (5, 5, 6));
+        assert_eq!((held(&far[..5], false), held(&far, false), held(&far, true)), (5, 5, 5));
         // Nearer ones of those far out are held, beside the farther ones that are not.
         assert_eq!(held(&[1.0, 1.1, 1.2, 1.3, 1.4, 3.0, 100.0], false), 6);
     }
@@ -534,16 +530,16 @@ mod tests {
             let at = |place: &f64| 10f64.powf((base.log10() + decades * place).min(299.0));
             let values: Vec<f64> = places.iter().map(at).collect();
             let axis = Axis::around(&points(&values), Scale::Logarithmic, shares);
+            prop_assert!(!are_shares(&values) || axis.low >= 0.0 && axis.high <= 1.0);
             check_round(&axis);
-            prop_assert!(!are_shares(&values) || values.iter().all(|value| axis.holds(*value)));
             // Linear: about a value, of any relative spread.
             let sign = if negative { -1.0 } else { 1.0 };
             let relative = if spread == 0.0 { 0.0 } else { 10f64.powf(spread.min(9.0)) };
             let at = |place: &f64| (sign * base * (1.0 + relative * (place - 0.3))).clamp(-MOST, MOST);
             let values: Vec<f64> = places.iter().map(at).collect();
             let axis = Axis::around(&points(&values), Scale::Linear, shares);
+            prop_assert!(!are_shares(&values) || axis.low >= 0.0 && axis.high <= 1.0);
             check_round(&axis);
-            prop_assert!(!are_shares(&values) || values.iter().all(|value| axis.holds(*value)));
             // Along: with all values, half of them, or none as ticks; counts, and numbers of any size.
             let counts: Vec<f64> = places.iter().map(|place| 1e5f64.powf(*place).round()).collect();
             let at = |place: &f64| base.clamp(1e-250, 1e250) * 10f64.powf(decades.min(40.0) * place);
