@@ -14,7 +14,7 @@ const MOST: f64 = 1e300;
 
 /// The least part of an axis that most of its points take up, and how many of them it takes to leave others out; and the least part that
 /// all points take up beside the ends of error bars.
-const LEAST_PART: f64 = 0.2;
+const LEAST_PART: f64 = 0.3;
 const ENOUGH: usize = 5;
 const LEAST_BESIDE_BARS: f64 = 0.1;
 
@@ -52,7 +52,7 @@ pub(super) struct Range {
 
 impl Range {
     /// Of one place or more, in increasing order. Those that lie far out (Tukey's fences) and would leave all others, five or more, less
-    /// than a fifth of it are not in it. Others count as no nearer together than some length.
+    /// than three tenths of it are not in it. Others count as no nearer together than some length.
     pub fn of_most(places: &[f64], least: f64) -> Self {
         let (lower, upper) = (quantile(places, 0.25), quantile(places, 0.75));
         let reach = (1.5 * (upper - lower)).max(least);
@@ -449,7 +449,7 @@ mod tests {
         let far = [0.90, 0.91, 0.92, 0.93, 0.17, 0.94];
         assert_eq!((held(&far[..5], false), held(&far, false), held(&far, true)), (5, 5, 5));
         // Nearer ones of those far out are held, beside the farther ones that are not.
-        assert_eq!(held(&[1.0, 1.1, 1.2, 1.3, 1.4, 3.0, 100.0], false), 6);
+        assert_eq!(held(&[1.0, 1.1, 1.2, 1.3, 1.4, 2.2, 100.0], false), 6);
     }
 
     #[test]
