@@ -1,5 +1,6 @@
 //! The minima of the distance at a weight budget, as a table and a picture.
 
+use super::assumptions::is_of_another_scale;
 use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 use super::table::Table;
 use crate::study::{CurvePoint, OptimumMethod, OptimumReport};
@@ -31,8 +32,10 @@ pub fn optimum_table(report: &OptimumReport) -> Table {
             let on = if Some(high) == widest { " and on" } else { "" };
             format!("{:.0} to {:.0}{on}", low.ceil(), high.floor())
         };
+        let of_paper = matches!(method, OptimumMethod::Paper | OptimumMethod::PaperFormula);
+        let marked = of_paper && report.mean_square.is_some_and(is_of_another_scale);
         table.row(vec![
-            named(method.title(), optimum.at_end),
+            format!("{}{}", named(method.title(), optimum.at_end), if marked { " †" } else { "" }),
             at.width.to_string(),
             format!("{p:.4}"),
             format!("{:.2}", p * report.dimension as f64),
