@@ -84,7 +84,7 @@ pub struct Chart {
     pub note: String,
 }
 
-/// Okabe and Ito's palette, told apart with any colour vision; then others.
+/// The palette of Okabe and Ito, which readers with any colour vision can tell apart; then further colours.
 const PALETTE: [RGBColor; 16] = [
     RGBColor(0, 0, 0),
     RGBColor(0, 114, 178),
@@ -105,7 +105,7 @@ const PALETTE: [RGBColor; 16] = [
     RGBColor(150, 220, 120),
 ];
 
-/// Of so many styles in a row, the first has another marker than that of the row before.
+/// The number of styles in a row; each row begins with another marker than the row before.
 const MARKED: usize = 8;
 
 /// How much wider a line is than what hides it, in pixels.

@@ -228,7 +228,7 @@ mod tests {
         let few = HeatMap { cells: vec![vec![Some(10.0), Some(10.0)], vec![Some(5.0), Some(0.0)]], ..map.clone() };
         let svg = few.svg().unwrap();
         assert!(!svg.contains('≤') && svg.matches('★').count() == 2);
-        // Cells whose runs all diverged say so; where no others are there is no scale.
+        // A cell says so if all its runs diverged; if all cells do, there is no colour scale.
         let some = HeatMap { cells: vec![vec![Some(f64::NAN), Some(90.0)]], ..map.clone() };
         let svg = some.svg().unwrap();
         assert!(svg.contains("diverged") && svg.contains("90.1") && !svg.contains("Every run"));

@@ -35,7 +35,7 @@ fn network_name(records: &[Record], record: &DistanceRecord) -> String {
     format!("n = {width}{before}, p = {}", connectivity.get())
 }
 
-/// Whether two records are of one network. Eq. (4) at fixed `n p` has a connectivity of its own.
+/// Whether two records are of the same network. Eq. (4) at fixed `n p` is evaluated at its own connectivity, which is ignored here.
 fn same_network(a: &DistanceRecord, b: &DistanceRecord) -> bool {
     let own_connectivity = [a, b].iter().any(|record| record.method == DistanceMethod::PaperEven);
     (a.width, a.before) == (b.width, b.before) && (own_connectivity || a.connectivity == b.connectivity)

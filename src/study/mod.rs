@@ -348,7 +348,7 @@ impl StudySpec {
         OutputFolder::new(folder, WEIGHTS, &names)
     }
 
-    /// What should be said before the work: of layers that are left without a weight, and of the scale of data that is not MNIST.
+    /// What should be said before the work: inputs that are 0, layers left without a weight, and the scale of data that is not MNIST.
     fn remarks(
         &self,
         inputs: Option<&Inputs>,

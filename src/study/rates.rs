@@ -43,10 +43,10 @@ pub struct LearningRate {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LearningRates {
-    /// The data that they were found on, and the normalisation; files of earlier programs do not tell.
+    /// The data set on which the rates were found; none in files written by earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<DataSource>,
-    /// See [`LearningRates::data`].
+    /// The normalisation under which they were found; none in files written by earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub normalisation: Option<Normalisation>,
     /// One per network.

@@ -60,7 +60,7 @@ impl<'a> PreparedTraining<'a> {
         })
     }
 
-    /// What should be said before the work: of layers that are left without a weight, and of a scale that is the set's own.
+    /// What should be said before the work: layers left without a weight, a scale that is the set's own, and inputs that are all 0.
     pub fn remarks(&self, spec: &TrainingStudySpec) -> Vec<String> {
         let of =
             |network: &TrainedNetwork| density::remark(&network.name(), &network.density(spec, self.data.features())?);

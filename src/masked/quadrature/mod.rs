@@ -127,9 +127,9 @@ const CHECKED: usize = 512;
 const BY_CHECK: f64 = 5.0;
 /// What a spectrum that falls like `m^(-2l-1)` leaves beyond `N/2` of its norm from `N/8` on, thrice that: `3 4^(-2l-1/2)`, by `l`.
 const LEFT: [f64; 2] = [0.1, 0.01];
-/// Rules of as many directions and fewer have not resolved the masks yet: the next directions tell little of those after them.
+/// Up to this many directions a change counts several times: a rule so coarse says little about finer ones.
 const FIRST: f64 = 64.0;
-/// And of as many have no spectrum that could be told to fall.
+/// Below this many directions less of what is missed is forgiven: the spectrum is too short to show how it falls.
 const FALLING: f64 = 256.0;
 /// What is missed by rounding alone, as a share of what is allowed for it in a sample. Of rules of [`CHECKED`] directions and more, whose
 /// weights would make much of it.
