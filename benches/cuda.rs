@@ -22,9 +22,9 @@ mod gpu {
 
     use cudarc::cublas::{CudaBlas, Gemm, GemmConfig, sys};
     use cudarc::driver::{CudaContext, CudaSlice};
-    use sparsewidth::connectivity::Connectivity;
     use sparsewidth::data::{DataSource, Normalisation};
-    use sparsewidth::network::{LayerLaw, MaskFamily, WeightLaw};
+    use sparsewidth::network::Connectivity;
+    use sparsewidth::network::{LayerSpec, MaskFamily, WeightDistribution};
     use sparsewidth::sampled::{Device, SampledNetwork, Sweep, TiledInputs};
     use sparsewidth::{Error, Result};
 
@@ -114,12 +114,12 @@ mod gpu {
         println!("{}, {samples} inputs; a copy {copy:.2e} B/s, cuBLAS {matrix_text} multiply-adds/s", device.name());
         println!("width  whole job of 1 (s)  an initialisation more (s)  attainable (s)  share");
         for width in [8, 80, 512, 10_000] {
-            let law = LayerLaw {
+            let law = LayerSpec {
                 rows: width,
                 columns: inputs.dimension(),
                 connectivity: Connectivity::new(8.0 / width as f64)?,
                 mask: MaskFamily::Bernoulli,
-                law: WeightLaw::Gaussian,
+                law: WeightDistribution::Gaussian,
             };
             let sweep = |initialisations: usize| -> Result<f64> {
                 let sweep = Sweep::new(&device, &inputs, &[SampledNetwork { law, initialisations }], 0)?;

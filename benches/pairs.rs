@@ -6,9 +6,9 @@
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use sparsewidth::budget::first_layer_connectivity;
 use sparsewidth::data::{DataSource, Normalisation};
-use sparsewidth::network::{LayerId, LayerLaw, MaskFamily, WeightLaw};
+use sparsewidth::network::budget::first_layer_connectivity;
+use sparsewidth::network::{LayerId, LayerSpec, MaskFamily, WeightDistribution};
 use sparsewidth::sampled::{PairedInputs, sampled_kernels};
 
 fn main() {
@@ -27,8 +27,13 @@ fn sampled_kernels_of_pairs(bencher: Bencher, width: usize) {
     let pairs = PairedInputs::random_pairs(images.nrows(), PAIRS, 0).expect("enough images");
     let paired = PairedInputs::new(images.view(), &pairs).expect("finite inputs");
     let connectivity = first_layer_connectivity(6352, 784, 10, width).expect("within the budget");
-    let law =
-        LayerLaw { rows: width, columns: 784, connectivity, mask: MaskFamily::Bernoulli, law: WeightLaw::Gaussian };
+    let law = LayerSpec {
+        rows: width,
+        columns: 784,
+        connectivity,
+        mask: MaskFamily::Bernoulli,
+        law: WeightDistribution::Gaussian,
+    };
     let id = LayerId { seed: 0, initialisation: 0, layer: 0 };
     bencher.counter(ItemsCount::new(PAIRS)).bench_local(|| sampled_kernels(black_box(&paired), law, id));
 }

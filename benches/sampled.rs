@@ -20,9 +20,9 @@ use std::time::Instant;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, Mat, Par};
 use sparsewidth::Result;
-use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::{DataSource, Normalisation};
-use sparsewidth::network::{LayerLaw, MaskFamily, WeightLaw};
+use sparsewidth::network::Connectivity;
+use sparsewidth::network::{LayerSpec, MaskFamily, WeightDistribution};
 use sparsewidth::sampled::{Device, SampledNetwork, Sweep, TiledInputs};
 
 /// The least of a few times, in seconds: what disturbs a run only adds.
@@ -47,12 +47,12 @@ fn triangular_product(width: usize, samples: usize) -> f64 {
 }
 
 fn sweep(inputs: &TiledInputs, width: usize, weights: f64, initialisations: usize, threads: usize) -> Result<f64> {
-    let law = LayerLaw {
+    let law = LayerSpec {
         rows: width,
         columns: inputs.dimension(),
         connectivity: Connectivity::new(weights / width as f64)?,
         mask: MaskFamily::Bernoulli,
-        law: WeightLaw::Gaussian,
+        law: WeightDistribution::Gaussian,
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
     pool.install(|| {

@@ -29,13 +29,13 @@
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use ndarray::{Array2, s};
-use sparsewidth::all_pairs::all_pairs;
-use sparsewidth::arccos::arc_cosine;
-use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::{DataSource, Normalisation};
-use sparsewidth::gram::{Gram, Pair};
-use sparsewidth::linalg::product;
-use sparsewidth::masked::{Enumerate, MaskedKernel, Moments, Quadrature, Sampling};
+use sparsewidth::kernel::all_pairs::all_pairs;
+use sparsewidth::kernel::arc_cosine::arc_cosine;
+use sparsewidth::kernel::gram::{Gram, Pair};
+use sparsewidth::kernel::masked::{Enumerate, MaskedKernel, Moments, Quadrature, Sampling};
+use sparsewidth::network::Connectivity;
+use sparsewidth::numeric::linalg::product;
 
 fn main() {
     // One thread, from within: the rates are those of one core.

@@ -21,7 +21,7 @@
 //! an eighth making values of bytes, a tenth the sparse gradient, and a twelfth each the side-by-side copy of the batch and the last
 //! layer's gradient.
 //!
-//! Tried without gain: bytes widened by the sparse product itself, rows of it sorted by their number of weights, leaving blank rows out
+//! Trial without gain: bytes widened by the sparse product itself, rows of it sorted by their number of weights, leaving blank rows out
 //! by compaction.
 //!
 //! Where a layer is stored whole: width 512 takes 105 ms with 40 % of its weights stored sparse and 147 with 60 %, 111 whole; width 64
@@ -31,12 +31,11 @@
 use std::time::Instant;
 
 use sparsewidth::Result;
-use sparsewidth::budget::{PAPER_WIDTHS, first_layer_connectivity, paper_learning_rate};
-use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::{Mnist, Normalisation, Normaliser};
-use sparsewidth::network::{
-    Activation, MaskFamily, MlpLaw, Parametrisation, Samples, TrainingData, TrainingSpec, WeightLaw, train,
-};
+use sparsewidth::network::Connectivity;
+use sparsewidth::network::budget::{PAPER_WIDTHS, first_layer_connectivity, paper_learning_rate};
+use sparsewidth::network::{Activation, MaskFamily, WeightDistribution};
+use sparsewidth::train::{MlpSpec, Parametrisation, Samples, TrainingData, TrainingSpec, train};
 
 const WEIGHTS: usize = 6352;
 const EPOCHS: usize = 10;
@@ -55,11 +54,11 @@ fn data() -> Result<TrainingData> {
 fn milliseconds(data: &TrainingData, width: usize, connectivity: Connectivity, sparse: bool) -> Result<f64> {
     let spec = |epochs: usize| -> Result<TrainingSpec> {
         Ok(TrainingSpec {
-            network: MlpLaw {
+            network: MlpSpec {
                 sizes: vec![784, width, 10],
                 connectivities: vec![connectivity, Connectivity::DENSE],
                 mask: MaskFamily::ExactCount,
-                law: WeightLaw::Uniform,
+                law: WeightDistribution::Uniform,
                 parametrisation: Parametrisation::NeuralTangent,
                 biases: false,
                 between: vec![Activation::Relu],

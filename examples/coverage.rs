@@ -14,18 +14,18 @@
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
-use sparsewidth::budget::PAPER_WIDTHS;
-use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::{DataSource, Normalisation};
-use sparsewidth::gram::Pair;
-use sparsewidth::masked::{Auto, Enumerate, MaskedKernel, Quadrature, Sampling};
-use sparsewidth::network::{LayerLaw, MaskFamily, WeightLaw};
-use sparsewidth::random::{Purpose, Stream};
-use sparsewidth::rank::RankLaw;
+use sparsewidth::kernel::gram::Pair;
+use sparsewidth::kernel::masked::{Auto, Enumerate, MaskedKernel, Quadrature, Sampling};
+use sparsewidth::kernel::nngp::{infinite_width_kernel, theorem_1};
+use sparsewidth::network::Connectivity;
+use sparsewidth::network::budget::PAPER_WIDTHS;
+use sparsewidth::network::{LayerSpec, MaskFamily, WeightDistribution};
+use sparsewidth::numeric::random::{Purpose, Stream};
+use sparsewidth::numeric::rank::RankLaw;
+use sparsewidth::numeric::statistics::{confidence_95, mean, median_interval_95, quantile, sorted, spearman};
 use sparsewidth::sampled::{PairedInputs, SampledDistances, SamplingLaw};
-use sparsewidth::statistics::{confidence_95, mean, median_interval_95, quantile, sorted, spearman};
 use sparsewidth::study::{SparseWidth, Tests, VerifyReport, VerifySpec};
-use sparsewidth::theorem::{infinite_width_kernel, theorem_1};
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -76,7 +76,7 @@ fn distances(replicates: usize, only: Option<&str>) -> anyhow::Result<()> {
             .collect::<sparsewidth::Result<_>>()?;
         let limits: Vec<f64> = pairs
             .iter()
-            .map(|pair| infinite_width_kernel(sparsewidth::arccos::arc_cosine(pair.gram()).k1, 784))
+            .map(|pair| infinite_width_kernel(sparsewidth::kernel::arc_cosine::arc_cosine(pair.gram()).k1, 784))
             .collect();
         // At width 635 two weights are left, and the program tells no interval.
         for network in SparseWidth::at_budget(6352, 784, 10, &PAPER_WIDTHS[..6])? {
@@ -86,12 +86,12 @@ fn distances(replicates: usize, only: Option<&str>) -> anyhow::Result<()> {
                 .par_iter()
                 .map(|pair| Ok(theorem_1(&method.moments(pair, p)?, 784, n).0.total()))
                 .collect::<sparsewidth::Result<_>>()?;
-            let law = LayerLaw {
+            let law = LayerSpec {
                 rows: n,
                 columns: 784,
                 connectivity: p,
                 mask: MaskFamily::Bernoulli,
-                law: WeightLaw::Gaussian,
+                law: WeightDistribution::Gaussian,
             };
             let found: Vec<Found> = (0..replicates)
                 .into_par_iter()

@@ -25,24 +25,20 @@
 //!
 //! # Where it is in the code
 //!
-//! Data flows one way, from inputs to records to pictures:
+//! Data flows one way: inputs to Gram triples to masked moments to distances (theory), or to networks, drawn and trained; then to records,
+//! tables and pictures.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`data`] | inputs: MNIST, `.npy`, Gaussian; their normalisation |
-//! | [`gram`] | a pair of inputs and its Gram triple `(A, B, C)`, all that a kernel sees of it |
-//! | [`arccos`] | `K_1` and `K_2` |
-//! | [`masked`] | `K~_1` and `K~_2`, by several methods behind one trait |
-//! | [`theorem`] | Theorem 1 |
-//! | [`bottleneck`] | the same for a network whose first matrix is a product of two |
-//! | [`all_pairs`] | Theorem 1 by the moment expansion, for all pairs of two sets |
-//! | [`paper`] | Eq. (4), its diagonal form and optimal connectivity, as published |
-//! | [`connectivity`], [`budget`] | the connectivity `p`, and what a weight budget makes of it, layer by layer |
-//! | [`network`] | drawing sparse layers; training |
-//! | [`sampled`] | kernels of drawn networks |
+//! | [`data`] | data sets (MNIST, `.npy`, Gaussian) and their normalisation |
+//! | [`kernel`] | the theory: Gram triples, arc-cosine moments, masked moments, Theorem 1 ([`kernel::nngp`]), Eq. (4) ([`kernel::paper`]) |
+//! | [`network`] | connectivity, masks and weights of sparse layers, and what a weight budget makes of them ([`network::budget`]) |
+//! | [`sampled`] | kernels of networks as drawn, on CPUs and GPUs |
+//! | [`train`] | the sparse trainer |
 //! | [`study`] | specs in, records out, through a journal |
-//! | [`report`] | records in; tables, files and pictures out |
-//! | [`random`], [`statistics`], [`rank`], [`linalg`], [`files`], [`numbers`] | what all of these need |
+//! | `report` | records in; tables, files and pictures out (feature `plots`) |
+//! | [`numeric`] | random numbers, statistics, linear algebra, and numbers as users write them |
+//! | [`files`] | reading files whole, and writing them whole or not at all |
 //!
 //! # An example
 //!
@@ -50,10 +46,10 @@
 //!
 //! ```
 //! use ndarray::Array1;
-//! use sparsewidth::connectivity::Connectivity;
-//! use sparsewidth::gram::Pair;
-//! use sparsewidth::masked::{Enumerate, MaskedKernel, Moments};
-//! use sparsewidth::theorem::theorem_1;
+//! use sparsewidth::network::Connectivity;
+//! use sparsewidth::kernel::gram::Pair;
+//! use sparsewidth::kernel::masked::{Enumerate, MaskedKernel, Moments};
+//! use sparsewidth::kernel::nngp::theorem_1;
 //!
 //! let x = Array1::from_shape_fn(12, |j| (j as f64).sin());
 //! let y = Array1::from_shape_fn(12, |j| (j as f64).cos());
@@ -66,31 +62,33 @@
 //! # Ok::<(), sparsewidth::Error>(())
 //! ```
 //!
+//! # Features
+//!
+//! All are on by default; `default-features = false` builds the core alone.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `cli` | the program `sparsewidth` |
+//! | `plots` | the module `report`: tables, CSV files and pictures |
+//! | `embedded` | MNIST's test images and 2,048 training images, in the library |
+//! | `cuda` | kernels over all pairs on NVIDIA GPUs; the driver is loaded when the program asks for one |
+//!
+//! Off by default: `lapack` (dense linear algebra through OpenBLAS, to compare with) and `host-kernels` (CUDA kernels compiled for the
+//! host, for tests).
+//!
 //! The library prints nothing and does not panic on input; every [`Error`] says what is wrong, where, and what to do.
-#![deny(missing_docs)]
 
-pub mod all_pairs;
-pub mod arccos;
-pub mod bottleneck;
-pub mod budget;
-pub mod connectivity;
 pub mod data;
 mod error;
 pub mod files;
-pub mod gram;
-mod kind;
-pub mod linalg;
-pub mod masked;
+pub mod kernel;
 pub mod network;
-pub mod numbers;
-pub mod paper;
-pub mod random;
-pub mod rank;
+pub mod numeric;
+#[cfg(feature = "plots")]
 pub mod report;
 pub mod sampled;
-pub mod statistics;
 pub mod study;
-pub mod theorem;
+pub mod train;
 
 pub use error::{Error, Result};
 

@@ -1,20 +1,20 @@
 //! A layer before the hidden one: the distances of drawn networks against theory, and against the limit of two hidden layers.
 
 use ndarray::Array2;
-use sparsewidth::arccos::arc_cosine;
-use sparsewidth::bottleneck::LinearBottleneck;
-use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::{DataSource, Normalisation};
-use sparsewidth::gram::{Gram, Pair};
-use sparsewidth::network::{Activation, LayerLaw, MaskFamily, WeightLaw};
+use sparsewidth::kernel::arc_cosine::arc_cosine;
+use sparsewidth::kernel::bottleneck::LinearBottleneck;
+use sparsewidth::kernel::gram::{Gram, Pair};
+use sparsewidth::kernel::nngp::{infinite_width_kernel, theorem_1_with_row_covariance};
+use sparsewidth::network::Connectivity;
+use sparsewidth::network::{Activation, LayerSpec, MaskFamily, WeightDistribution};
+use sparsewidth::numeric::statistics::{mean, standard_error};
 use sparsewidth::sampled::{Device, PairedInputs, SampledDistances};
-use sparsewidth::statistics::{mean, standard_error};
 use sparsewidth::study::{DistanceMethod, DistanceSpec, Record, SparseWidth, StudySpec};
-use sparsewidth::theorem::{infinite_width_kernel, theorem_1_of_rows};
 
-fn dense(rows: usize, columns: usize) -> LayerLaw {
-    let (connectivity, mask, law) = (Connectivity::DENSE, MaskFamily::Bernoulli, WeightLaw::Gaussian);
-    LayerLaw { rows, columns, connectivity, mask, law }
+fn dense(rows: usize, columns: usize) -> LayerSpec {
+    let (connectivity, mask, law) = (Connectivity::DENSE, MaskFamily::Bernoulli, WeightDistribution::Gaussian);
+    LayerSpec { rows, columns, connectivity, mask, law }
 }
 
 fn places(pairs: usize) -> Vec<(usize, usize)> {
@@ -53,7 +53,7 @@ fn drawn_linear_bottlenecks_have_the_distances_of_theory() {
                 .iter()
                 .map(|pair| {
                     let (moments, covariance) = bottleneck.moments(pair);
-                    let (distance, _) = theorem_1_of_rows(&moments, covariance, dimension, width);
+                    let (distance, _) = theorem_1_with_row_covariance(&moments, covariance, dimension, width);
                     assert_eq!(distance.bias_squared, 0.0);
                     distance.total()
                 })
@@ -117,10 +117,10 @@ fn a_wide_layer_before_leads_to_the_limit_of_two() {
 fn records_compare_with_the_limit_of_their_own_law_and_depth() {
     let layer = |text: &str| Some(text.parse().unwrap());
     let network =
-        |width, before| SparseWidth { width, before, connectivity: Connectivity::DENSE, even_connectivity: None };
+        |width, before| SparseWidth { width, before, connectivity: Connectivity::DENSE, np_connectivity: None };
     let networks = vec![network(1_500, None), network(1_500, layer("linear:1500")), network(1_500, layer("relu:1500"))];
     let mut squares = Vec::new();
-    for law in [WeightLaw::Gaussian, WeightLaw::Uniform] {
+    for law in [WeightDistribution::Gaussian, WeightDistribution::Uniform] {
         let distance = DistanceSpec {
             normalisations: vec![Normalisation::None],
             methods: vec![DistanceMethod::Sampled, DistanceMethod::Theorem1],

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use program::{command, done, read, refused, skipped};
 use rand::RngExt;
-use sparsewidth::random::{Purpose, Stream};
+use sparsewidth::numeric::random::{Purpose, Stream};
 
 /// Studies of a second or a few, each of many tasks.
 const STUDIES: [&[&str]; 3] = [

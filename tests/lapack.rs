@@ -2,10 +2,10 @@
 #![cfg(feature = "lapack")]
 
 use ndarray::{Array, Array2};
-use sparsewidth::arccos::arc_cosine;
 use sparsewidth::data::{DataSource, Normalisation};
-use sparsewidth::gram::Pair;
-use sparsewidth::linalg::{cholesky_solve, lapack, symmetric_eigenvalues};
+use sparsewidth::kernel::arc_cosine::arc_cosine;
+use sparsewidth::kernel::gram::Pair;
+use sparsewidth::numeric::linalg::{cholesky_solve, lapack, symmetric_eigenvalues};
 
 /// The Gram matrix of `K_1 / d` over MNIST test images, with a little noise variance so that it is well conditioned.
 fn kernel_matrix(size: usize, noise: f64) -> Array2<f64> {

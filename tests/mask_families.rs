@@ -1,15 +1,15 @@
 //! Every mask family: the distances of drawn networks against theory.
 
 use ndarray::Array2;
-use sparsewidth::arccos::arc_cosine;
-use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::{DataSource, Normalisation};
-use sparsewidth::gram::Pair;
-use sparsewidth::masked::{Auto, FixedCount, MaskedKernel, Quadrature, Sampling};
-use sparsewidth::network::{LayerLaw, MaskFamily, WeightLaw};
+use sparsewidth::kernel::arc_cosine::arc_cosine;
+use sparsewidth::kernel::gram::Pair;
+use sparsewidth::kernel::masked::{Auto, FixedCount, MaskedKernel, Quadrature, Sampling};
+use sparsewidth::kernel::nngp::{infinite_width_kernel, theorem_1, theorem_1_with_row_covariance};
+use sparsewidth::network::Connectivity;
+use sparsewidth::network::{LayerSpec, MaskFamily, WeightDistribution};
+use sparsewidth::numeric::statistics::{mean, standard_error};
 use sparsewidth::sampled::{PairedInputs, SampledDistances};
-use sparsewidth::statistics::{mean, standard_error};
-use sparsewidth::theorem::{infinite_width_kernel, theorem_1, theorem_1_of_rows};
 
 const WIDTH: usize = 16;
 const INITIALISATIONS: usize = 12_000;
@@ -23,15 +23,15 @@ fn theory(mask: MaskFamily, pairs: &[Pair], p: Connectivity, dimension: usize) -
             let sampling = Sampling { stream, ..Sampling::new(20_000, 9).unwrap() };
             let fixed = |family: FixedCount| {
                 let (moments, covariance) = family.moments(pair, p, &sampling).unwrap();
-                theorem_1_of_rows(&moments, covariance, dimension, WIDTH)
+                theorem_1_with_row_covariance(&moments, covariance, dimension, WIDTH)
             };
             let (distance, error) = match mask {
                 MaskFamily::Bernoulli => {
                     let auto = Auto { quadrature: Quadrature::new(1e-6).unwrap(), sampling };
                     theorem_1(&auto.moments(pair, p).unwrap(), dimension, WIDTH)
                 }
-                MaskFamily::ExactCount => fixed(FixedCount::Layer { rows: WIDTH }),
-                MaskFamily::ConstantFanIn => fixed(FixedCount::Row),
+                MaskFamily::ExactCount => fixed(FixedCount::PerLayer { rows: WIDTH }),
+                MaskFamily::ConstantFanIn => fixed(FixedCount::PerRow),
             };
             (distance.total(), error.size().unwrap())
         })
@@ -62,7 +62,8 @@ fn drawn_networks_have_the_distances_of_theory() {
         let limits: Vec<f64> =
             pairs.iter().map(|pair| infinite_width_kernel(arc_cosine(pair.gram()).k1, dimension)).collect();
         for mask in [MaskFamily::Bernoulli, MaskFamily::ExactCount, MaskFamily::ConstantFanIn] {
-            let law = LayerLaw { rows: WIDTH, columns: dimension, connectivity: p, mask, law: WeightLaw::Gaussian };
+            let law =
+                LayerSpec { rows: WIDTH, columns: dimension, connectivity: p, mask, law: WeightDistribution::Gaussian };
             let drawn = SampledDistances::draw(&inputs, None, law, 3, INITIALISATIONS, limits.clone()).unwrap();
             let by_initialisation = drawn.by_initialisation();
             let (found, error) = (mean(by_initialisation), standard_error(by_initialisation).unwrap());

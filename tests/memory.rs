@@ -2,9 +2,9 @@
 
 mod program;
 
-use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::DataSource;
-use sparsewidth::network::{LayerLaw, MaskFamily, WeightLaw};
+use sparsewidth::network::Connectivity;
+use sparsewidth::network::{LayerSpec, MaskFamily, WeightDistribution};
 use sparsewidth::sampled::{Device, SampledNetwork, Sweep, TiledInputs};
 
 /// The largest resident size so far, in bytes; none where the system does not say.
@@ -23,7 +23,7 @@ fn a_sweep_takes_no_more_than_it_says() {
     let inputs = TiledInputs::new(values.view()).unwrap();
     let network = |rows, p, mask, initialisations| {
         let connectivity = Connectivity::new(p).unwrap();
-        let law = LayerLaw { rows, columns: dimension, connectivity, mask, law: WeightLaw::Gaussian };
+        let law = LayerSpec { rows, columns: dimension, connectivity, mask, law: WeightDistribution::Gaussian };
         SampledNetwork { law, initialisations }
     };
     // Dense, in chunks; sparse, several at a time; an exact count; many draws of few units.

@@ -4,13 +4,13 @@
 use ndarray::{Array1, Array2, ArrayView1};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use sparsewidth::arccos::arc_cosine;
-use sparsewidth::bottleneck::LinearBottleneck;
-use sparsewidth::connectivity::Connectivity;
-use sparsewidth::gram::Pair;
-use sparsewidth::linalg::symmetric_eigenvalues;
-use sparsewidth::masked::{Enumerate, Estimate, MaskedKernel, MaskedMoments, Quadrature, Uncertainty};
-use sparsewidth::theorem::{Distance, theorem_1, theorem_1_of_rows};
+use sparsewidth::kernel::arc_cosine::arc_cosine;
+use sparsewidth::kernel::bottleneck::LinearBottleneck;
+use sparsewidth::kernel::gram::Pair;
+use sparsewidth::kernel::masked::{Enumerate, Estimate, MaskedKernel, MaskedMoments, Quadrature, Uncertainty};
+use sparsewidth::kernel::nngp::{Distance, theorem_1, theorem_1_with_row_covariance};
+use sparsewidth::network::Connectivity;
+use sparsewidth::numeric::linalg::symmetric_eigenvalues;
 
 fn pair<'a>(x: &'a [f64], y: &'a [f64]) -> Pair<'a> {
     Pair::new(ArrayView1::from(x), ArrayView1::from(y)).unwrap()
@@ -113,7 +113,7 @@ proptest! {
         let bottleneck = LinearBottleneck::new(rank).unwrap().moments(&pair);
         for of in [
             &|n| theorem_1(&moments, x.len(), n),
-            &|n| theorem_1_of_rows(&bottleneck.0, bottleneck.1, x.len(), n),
+            &|n| theorem_1_with_row_covariance(&bottleneck.0, bottleneck.1, x.len(), n),
         ] as [&dyn Fn(usize) -> (Distance, Uncertainty); 2] {
             let ((narrow, of_narrow), (wide, of_wide)) = (of(width), of(width + 1));
             let error = of_narrow.size().unwrap() + of_wide.size().unwrap();

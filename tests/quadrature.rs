@@ -1,10 +1,12 @@
 //! The quadrature against the sum over masks, against itself at a finer rule, and against sampled masks.
 
 use ndarray::{Array1, Array2};
-use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::{DataSource, Normalisation};
-use sparsewidth::gram::Pair;
-use sparsewidth::masked::{Auto, Enumerate, Estimate, MaskedKernel, MaskedMoments, Method, Quadrature, Sampling};
+use sparsewidth::kernel::gram::Pair;
+use sparsewidth::kernel::masked::{
+    Auto, Enumerate, Estimate, MaskedKernel, MaskedMoments, Method, Quadrature, Sampling,
+};
+use sparsewidth::network::Connectivity;
 
 fn bound(estimate: Estimate) -> f64 {
     estimate.error.size().unwrap()

@@ -4,14 +4,14 @@
 use ndarray::ArrayView1;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use sparsewidth::arccos::arc_cosine;
-use sparsewidth::bottleneck::LinearBottleneck;
-use sparsewidth::connectivity::Connectivity;
-use sparsewidth::gram::Pair;
-use sparsewidth::masked::{
+use sparsewidth::kernel::arc_cosine::arc_cosine;
+use sparsewidth::kernel::bottleneck::LinearBottleneck;
+use sparsewidth::kernel::gram::Pair;
+use sparsewidth::kernel::masked::{
     Enumerate, Estimate, FixedCount, MaskedKernel, MaskedMoments, Method, Moments, Quadrature, Sampling, Uncertainty,
 };
-use sparsewidth::theorem::theorem_1_of_rows;
+use sparsewidth::kernel::nngp::theorem_1_with_row_covariance;
+use sparsewidth::network::Connectivity;
 
 #[derive(Deserialize)]
 struct Cases<T> {
@@ -135,7 +135,7 @@ fn fixed_counts_stay_within_their_own_bound() {
     assert!(cases.len() >= 50);
     for FixedCountCase { name, x, y, rows, connectivity, masked_k1, masked_k2, shift, covariance } in cases {
         let pair = pair(&x, &y);
-        let family = if rows == 0 { FixedCount::Row } else { FixedCount::Layer { rows } };
+        let family = if rows == 0 { FixedCount::PerRow } else { FixedCount::PerLayer { rows } };
         let sampling = Sampling::new(100, 0).unwrap();
         let (moments, of_rows) = family.moments(&pair, Connectivity::new(connectivity).unwrap(), &sampling).unwrap();
         let check = |what: &str, value: f64, error: Uncertainty, expected: f64| {
@@ -156,7 +156,7 @@ fn fixed_counts_stay_within_their_own_bound() {
         }
         let (d, n) = (x.len() as f64, rows.max(1) as f64);
         let expected = (shift * shift + (masked_k2 - masked_k1 * masked_k1 + (n - 1.0) * covariance) / n) / (d * d);
-        let (distance, error) = theorem_1_of_rows(&moments, of_rows, x.len(), rows.max(1));
+        let (distance, error) = theorem_1_with_row_covariance(&moments, of_rows, x.len(), rows.max(1));
         check("distance", distance.total(), error, expected);
     }
 }

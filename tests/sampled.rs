@@ -2,14 +2,14 @@
 
 use ndarray::Array2;
 use rayon::prelude::*;
-use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::DataSource;
-use sparsewidth::gram::Pair;
-use sparsewidth::masked::{Auto, MaskedKernel, Quadrature, Sampling};
-use sparsewidth::network::{LayerLaw, MaskFamily, WeightLaw};
+use sparsewidth::kernel::gram::Pair;
+use sparsewidth::kernel::masked::{Auto, MaskedKernel, Quadrature, Sampling};
+use sparsewidth::kernel::nngp::theorem_1;
+use sparsewidth::network::Connectivity;
+use sparsewidth::network::{LayerSpec, MaskFamily, WeightDistribution};
+use sparsewidth::numeric::statistics::{mean, standard_error, t_quantile_95};
 use sparsewidth::sampled::{Device, SampledNetwork, Sweep, TiledInputs};
-use sparsewidth::statistics::{mean, standard_error, t_quantile_95};
-use sparsewidth::theorem::theorem_1;
 
 const WIDTH: usize = 40;
 const WEIGHTS_A_ROW: f64 = 20.0;
@@ -38,12 +38,12 @@ fn theory(values: &Array2<f64>) -> [f64; 2] {
 
 /// A value an initialisation, off the diagonal and on it.
 fn sampled(inputs: &TiledInputs, seed: u64, initialisations: usize) -> [Vec<f64>; 2] {
-    let law = LayerLaw {
+    let law = LayerSpec {
         rows: WIDTH,
         columns: inputs.dimension(),
         connectivity: connectivity(),
         mask: MaskFamily::Bernoulli,
-        law: WeightLaw::Gaussian,
+        law: WeightDistribution::Gaussian,
     };
     let sweep = Sweep::new(&Device::CPU, inputs, &[SampledNetwork { law, initialisations }], seed).unwrap();
     let found = sweep.run(&|_| {}).unwrap().remove(0);

@@ -1,7 +1,7 @@
 //! Theorem 1 against sampled networks on MNIST, at every width of the paper's experiment and in both normalisations.
 
-use sparsewidth::budget::PAPER_WIDTHS;
 use sparsewidth::data::{DataSource, Normalisation};
+use sparsewidth::network::budget::PAPER_WIDTHS;
 use sparsewidth::sampled::Device;
 use sparsewidth::study::{DistanceMethod, DistanceRecord, DistanceSpec, Record, SparseWidth, StudySpec};
 
@@ -150,7 +150,7 @@ fn each_law_is_compared_with_its_own_limit() {
         spec.pairs = 300;
         spec.initialisations = 200;
         spec.methods = vec![DistanceMethod::Sampled, DistanceMethod::Theorem1];
-        spec.law = sparsewidth::network::WeightLaw::Uniform;
+        spec.law = sparsewidth::network::WeightDistribution::Uniform;
     });
     let ratio = records[0].mean / records[1].mean;
     assert!((records[1].weight_variance - 1.0 / 3.0).abs() < 1e-15);

@@ -2,10 +2,10 @@
 
 use sparsewidth::data::DataSource;
 use sparsewidth::files::OutputFolder;
-use sparsewidth::report::{accuracy_chart, read_records, training_table, write_records};
+use sparsewidth::numeric::statistics::mean;
+use sparsewidth::report::{accuracy_chart, training_table, write_records};
 use sparsewidth::sampled::Device;
-use sparsewidth::statistics::mean;
-use sparsewidth::study::{Record, StudySpec, TrainingStudySpec, paper_networks};
+use sparsewidth::study::{Record, StudySpec, TrainingStudySpec, paper_networks, read_records};
 
 #[test]
 fn trained_accuracies_are_those_of_the_paper() {

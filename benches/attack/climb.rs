@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use clap::Args;
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
-use sparsewidth::random::{Purpose, Stream};
+use sparsewidth::numeric::random::{Purpose, Stream};
 
 use crate::Deadline;
 use crate::compare::Comparison;

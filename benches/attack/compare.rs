@@ -1,7 +1,7 @@
 //! One result of the quadrature against the sum over masks.
 
-use sparsewidth::connectivity::Connectivity;
-use sparsewidth::masked::{Enumerate, Estimate, MaskedKernel, MaskedMoments, Quadrature};
+use sparsewidth::kernel::masked::{Enumerate, Estimate, MaskedKernel, MaskedMoments, Quadrature};
+use sparsewidth::network::Connectivity;
 
 use crate::counts::sum_over_counts;
 use crate::families::{MOST_TERMS, Member};

@@ -1,8 +1,8 @@
 //! The sum over masks of many entries of few kinds: over how many of each kind are in the mask, up to a number of them in all.
 
-use sparsewidth::arccos::arc_cosine;
-use sparsewidth::gram::{Gram, Pair};
-use sparsewidth::masked::{Estimate, Uncertainty};
+use sparsewidth::kernel::arc_cosine::arc_cosine;
+use sparsewidth::kernel::gram::{Gram, Pair};
+use sparsewidth::kernel::masked::{Estimate, Uncertainty};
 
 /// Rounding of the sum, in units of `|x||y|` and of its square's average: products of a few weights, each good to some tens of
 /// units in the last place, of kernels good to a few.

@@ -5,9 +5,9 @@ use std::f64::consts::{PI, TAU};
 use ndarray::ArrayView1;
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
-use sparsewidth::gram::Pair;
-use sparsewidth::masked::Enumerate;
-use sparsewidth::random::{Purpose, Stream};
+use sparsewidth::kernel::gram::Pair;
+use sparsewidth::kernel::masked::Enumerate;
+use sparsewidth::numeric::random::{Purpose, Stream};
 
 /// A pair, a connectivity and the relative error to ask for.
 #[derive(Clone, Debug)]

@@ -3,11 +3,11 @@
 use clap::Args;
 use rand::RngExt;
 use rayon::prelude::*;
-use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::{DataSource, Normalisation};
-use sparsewidth::gram::Pair;
-use sparsewidth::masked::{MaskedKernel, Quadrature, Sampling};
-use sparsewidth::random::{Purpose, Stream};
+use sparsewidth::kernel::gram::Pair;
+use sparsewidth::kernel::masked::{MaskedKernel, Quadrature, Sampling};
+use sparsewidth::network::Connectivity;
+use sparsewidth::numeric::random::{Purpose, Stream};
 
 use crate::compare::{PARTS, parts, size};
 

@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use ndarray::Array2;
 use sparsewidth::data::Labelled;
-use sparsewidth::network::Checkpoint;
+use sparsewidth::train::Checkpoint;
 use sparsewidth_fuzz::{assert_refusal, write};
 
 fuzz_target!(|bytes: &[u8]| {

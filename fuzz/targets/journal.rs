@@ -100,6 +100,7 @@ fn joined(shard: &Path) {
     assert_eq!((again.done, &again.missing, &again.records), (merged.done, &merged.missing, &merged.records));
     assert!(fs::read(two.join(JOURNAL)).expect("the joined journal") == bytes);
     if let Some(records) = &merged.records {
-        write_records(&OutputFolder::new(&two, "fuzz", &[]).expect("no names"), records).expect("records can be written");
+        write_records(&OutputFolder::new(&two, "fuzz", &[]).expect("no names"), records)
+            .expect("records can be written");
     }
 }

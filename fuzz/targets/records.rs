@@ -8,10 +8,10 @@ use libfuzzer_sys::fuzz_target;
 use sparsewidth::data::Normalisation;
 use sparsewidth::files::OutputFolder;
 use sparsewidth::report::{
-    Chart, Picture, RECORDS, Statistic, accuracy_chart, curves_chart, diagonal_table, distance_chart, distance_table,
-    parts_chart, parts_table, read_records, summary, training_table, widen_chart, widen_distance_chart, widen_summary,
-    write_records,
+    Chart, Picture, Statistic, accuracy_chart, curves_chart, diagonal_table, distance_chart, distance_table,
+    parts_chart, parts_table, summary, training_table, widen_chart, widen_distance_chart, widen_summary, write_records,
 };
+use sparsewidth::study::{RECORDS, read_records};
 use sparsewidth_fuzz::{assert_refusal, folder, write};
 
 fuzz_target!(|bytes: &[u8]| {

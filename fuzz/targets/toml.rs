@@ -7,7 +7,7 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use serde::Serialize;
-use sparsewidth::budget::{Architecture, LayerShape, Rule};
+use sparsewidth::network::budget::{Architecture, LayerShape, Rule};
 use sparsewidth::study::{LearningRate, LearningRates, TrainedNetwork};
 use sparsewidth_fuzz::{assert_refusal, write};
 

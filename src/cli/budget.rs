@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use sparsewidth::Result;
-use sparsewidth::budget::{Architecture, Positions, Rule, masks_npz};
-use sparsewidth::numbers::whole;
+use sparsewidth::network::budget::{Architecture, Pattern, Rule, masks_npz};
+use sparsewidth::numeric::parse::whole;
 use sparsewidth::report::{budget_chart, budget_table, empty_layers, write_chart};
 
 use super::Common;
@@ -57,8 +57,8 @@ struct Layer<'a> {
 
 pub fn run(args: BudgetArgs, common: &Common) -> Result<()> {
     let positions = match args.positions {
-        PositionsOption::Entries => Positions::Entries,
-        PositionsOption::Channels => Positions::Channels,
+        PositionsOption::Entries => Pattern::Unstructured,
+        PositionsOption::Channels => Pattern::KernelWise,
     };
     if !args.masks {
         let why = "without --masks there is nothing to draw";

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sparsewidth::Result;
-use sparsewidth::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS};
-use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::{CLASSES, DataSource, Normalisation};
 use sparsewidth::files::OutputFolder;
-use sparsewidth::numbers::{count, listed_count};
+use sparsewidth::network::Connectivity;
+use sparsewidth::network::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS};
+use sparsewidth::numeric::parse::{count, listed_count};
 use sparsewidth::report::{
     Statistic, assumptions, diagonal_table, distance_chart, distance_table, distance_words, parts_chart, parts_table,
     write_chart,
@@ -71,8 +71,8 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
     }
     if !args.methods.is_empty() {
         spec.methods = args.methods;
-    } else if spec.networks.iter().any(|network| network.even_connectivity.is_none()) {
-        spec.methods.retain(|method| *method != DistanceMethod::PaperEven);
+    } else if spec.networks.iter().any(|network| network.np_connectivity.is_none()) {
+        spec.methods.retain(|method| *method != DistanceMethod::PaperFixedNp);
     }
     refuse_idle(&spec, common)?;
     let normalisations = spec.normalisations.clone();
@@ -126,14 +126,14 @@ fn folder(path: &Path, normalisations: &[Normalisation]) -> Result<OutputFolder>
 /// Refuses options that were given and that none of the methods heeds.
 fn refuse_idle(spec: &DistanceSpec, common: &Common) -> Result<()> {
     let some = |methods: &[DistanceMethod]| spec.methods.iter().any(|method| methods.contains(method));
-    use DistanceMethod::{Moments, Sampled, SampledAll, Theorem1, Theorem1Masks};
+    use DistanceMethod::{Moments, Sampled, SampledAll, Theorem1, Theorem1FixedCount};
     let heeded: [(&str, &str, &[DistanceMethod]); 6] = [
-        ("pairs", "these methods take all pairs, or none", &[Sampled, Theorem1, Theorem1Masks, Moments]),
+        ("pairs", "these methods take all pairs, or none", &[Sampled, Theorem1, Theorem1FixedCount, Moments]),
         ("initialisations", "no network is sampled", &[Sampled, SampledAll]),
         ("reference", "no network is sampled", &[Sampled, SampledAll]),
-        ("mask", "no network is sampled, nor is its theory asked for", &[Sampled, SampledAll, Theorem1Masks]),
+        ("mask", "no network is sampled, nor is its theory asked for", &[Sampled, SampledAll, Theorem1FixedCount]),
         ("tolerance", "none of these methods has an error to reach", &[Theorem1]),
-        ("masks", "none of these methods samples masks", &[Theorem1, Theorem1Masks]),
+        ("masks", "none of these methods samples masks", &[Theorem1, Theorem1FixedCount]),
     ];
     heeded.iter().filter(|(.., methods)| !some(methods)).try_for_each(|(option, why, _)| common.refuse(option, why))
 }

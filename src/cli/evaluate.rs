@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 use sparsewidth::Result;
-use sparsewidth::network::Checkpoint;
+use sparsewidth::train::Checkpoint;
 
 use super::Common;
 use super::options::ImagesOption;

@@ -3,18 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use sparsewidth::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS, paper_learning_rate};
-use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::{CLASSES, Normalisation};
 use sparsewidth::files::{OutputFolder, make_folder};
-use sparsewidth::numbers::{count, listed_count};
+use sparsewidth::network::Connectivity;
+use sparsewidth::network::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS, paper_learning_rate};
+use sparsewidth::numeric::parse::{count, listed_count};
 use sparsewidth::report::{
-    RECORDS, Statistic, accuracy_chart, chart_files, curves_chart, distance_chart, parts_chart, read_records, summary,
-    write_chart,
+    Statistic, accuracy_chart, chart_files, curves_chart, distance_chart, parts_chart, summary, write_chart,
 };
 use sparsewidth::study::{
-    DistanceMethod, DistanceSpec, Family, LearningRates, Record, Reference, SparseWidth, StudySpec, TrainedNetwork,
-    TrainingRecord, TrainingStudySpec,
+    DistanceMethod, DistanceSpec, Family, LearningRates, RECORDS, Record, Reference, SparseWidth, StudySpec,
+    TrainedNetwork, TrainingRecord, TrainingStudySpec, read_records,
 };
 use sparsewidth::{Error, Result};
 

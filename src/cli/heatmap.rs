@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sparsewidth::budget::first_layer_connectivity_beside;
-use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::CLASSES;
 use sparsewidth::network::Activation;
-use sparsewidth::numbers::{count, listed_count, listed_share, number};
+use sparsewidth::network::Connectivity;
+use sparsewidth::network::budget::first_layer_connectivity_beside;
+use sparsewidth::numeric::parse::{count, listed_count, listed_share, number};
 use sparsewidth::report::{heat_map, write_chart};
 use sparsewidth::study::{MOST_SAMPLES, StudySpec, TrainingStudySpec, heat_map_networks};
 use sparsewidth::{Error, Result};

@@ -6,14 +6,16 @@ use clap::{Args, ValueEnum};
 use ndarray::Array2;
 use rayon::prelude::*;
 use serde::Serialize;
-use sparsewidth::arccos::arc_cosine;
-use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::read_npy;
-use sparsewidth::gram::Pair;
-use sparsewidth::masked::{Auto, Enumerate, MaskedKernel, MaskedMoments, Moments, Quadrature, Sampling, Uncertainty};
-use sparsewidth::numbers::{count, share};
-use sparsewidth::theorem::{Distance, theorem_1};
-use sparsewidth::{Error, Result, paper};
+use sparsewidth::kernel::arc_cosine::arc_cosine;
+use sparsewidth::kernel::gram::Pair;
+use sparsewidth::kernel::masked::{
+    Auto, Enumerate, MaskedKernel, MaskedMoments, Moments, Quadrature, Sampling, Uncertainty,
+};
+use sparsewidth::kernel::nngp::{Distance, theorem_1};
+use sparsewidth::network::Connectivity;
+use sparsewidth::numeric::parse::{count, share};
+use sparsewidth::{Error, Result, kernel::paper};
 
 use super::Common;
 use super::output::{json_lines, print};

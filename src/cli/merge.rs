@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sparsewidth::files::{MERGE, OutputFolder};
-use sparsewidth::report::{RECORD_FILES, RECORDS, write_records};
-use sparsewidth::study::merge;
+use sparsewidth::report::{RECORD_FILES, write_records};
+use sparsewidth::study::{RECORDS, merge};
 use sparsewidth::{Error, Result};
 
 use super::Common;

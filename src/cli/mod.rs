@@ -27,7 +27,7 @@ use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use sparsewidth::data::DataSource;
-use sparsewidth::numbers::{count, megabytes, whole};
+use sparsewidth::numeric::parse::{count, megabytes, whole};
 use sparsewidth::sampled::Device;
 use sparsewidth::study::Shard;
 use sparsewidth::{Error, Result};

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sparsewidth::Result;
-use sparsewidth::budget::PAPER_BASE_WIDTH;
 use sparsewidth::data::{CLASSES, DataSource, Normalisation};
-use sparsewidth::numbers::{count, share};
+use sparsewidth::network::budget::PAPER_BASE_WIDTH;
+use sparsewidth::numeric::parse::{count, share};
 use sparsewidth::report::{optimum_assumptions, optimum_chart, optimum_note, optimum_table, write_chart};
 use sparsewidth::study::OptimumSpec;
 

@@ -2,18 +2,18 @@
 
 use clap::{Args, ValueEnum};
 use sparsewidth::Result;
-use sparsewidth::budget::usual_widths;
-use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::{DataSource, Normalisation};
-use sparsewidth::network::{Activation, MaskFamily, WeightLaw};
-use sparsewidth::numbers::{count, share};
+use sparsewidth::network::Connectivity;
+use sparsewidth::network::budget::usual_widths;
+use sparsewidth::network::{Activation, MaskFamily, WeightDistribution};
+use sparsewidth::numeric::parse::{count, share};
 use sparsewidth::study::Reference;
 
 use super::Common;
 use super::values::source;
 
 /// How inputs are normalised.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum NormalisationOption {
     /// (x - mean) / stdev for each pixel, 0 where it never varies
     Pixel,
@@ -34,7 +34,7 @@ impl From<NormalisationOption> for Normalisation {
 }
 
 /// Which weights exist.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum MaskOption {
     /// each independently
     Bernoulli,
@@ -55,7 +55,7 @@ impl From<MaskOption> for MaskFamily {
 }
 
 /// The law of the weights.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LawOption {
     /// N(0, sigma^2)
     Gaussian,
@@ -63,7 +63,7 @@ pub enum LawOption {
     Uniform,
 }
 
-impl From<LawOption> for WeightLaw {
+impl From<LawOption> for WeightDistribution {
     fn from(option: LawOption) -> Self {
         match option {
             LawOption::Gaussian => Self::Gaussian,
@@ -73,7 +73,7 @@ impl From<LawOption> for WeightLaw {
 }
 
 /// What is between the layers.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ActivationOption {
     /// the positive part
     Relu,

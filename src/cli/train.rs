@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use sparsewidth::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS, first_layer_connectivity_beside, paper_learning_rate};
-use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::{CLASSES, DataSource, SUBSET_SIZE};
-use sparsewidth::network::Parametrisation;
-use sparsewidth::numbers::{count, listed_count, number, share};
+use sparsewidth::network::Connectivity;
+use sparsewidth::network::budget::{
+    PAPER_BASE_WIDTH, PAPER_WIDTHS, first_layer_connectivity_beside, paper_learning_rate,
+};
+use sparsewidth::numeric::parse::{count, listed_count, number, share};
 use sparsewidth::report::{accuracy_chart, curves_chart, training_table, write_chart};
 use sparsewidth::study::{Family, LearningRates, StudySpec, TrainedNetwork, TrainingStudySpec};
+use sparsewidth::train::Parametrisation;
 use sparsewidth::{Error, Result};
 
 use super::Common;

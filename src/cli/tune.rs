@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use sparsewidth::Result;
 use sparsewidth::data::DataSource;
-use sparsewidth::numbers::{count, listed_count, number};
+use sparsewidth::numeric::parse::{count, listed_count, number};
 use sparsewidth::report::{tune_chart, tune_table, write_chart, write_records};
 use sparsewidth::study::{EvaluationSet, TrainedNetwork, TrainingStudySpec, TuneReport, TuneSpec};
 

@@ -4,8 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use sparsewidth::budget::Architecture;
 use sparsewidth::data::DataSource;
+use sparsewidth::network::budget::Architecture;
 use sparsewidth::{Error, Result};
 
 /// A file or folder. A leading `~`, which shells leave alone after `=`, is the home folder.

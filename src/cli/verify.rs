@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sparsewidth::data::{DataSource, Normalisation};
-use sparsewidth::numbers::{count, listed_count, number, share};
+use sparsewidth::numeric::parse::{count, listed_count, number, share};
 use sparsewidth::report::{
     paper_chart, paper_table, verify_scores_chart, verify_table, verify_tests, verify_values_chart, write_chart,
 };

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use sparsewidth::budget::PAPER_BASE_WIDTH;
-use sparsewidth::connectivity::Connectivity;
 use sparsewidth::data::CLASSES;
-use sparsewidth::numbers::{count, listed_count};
+use sparsewidth::network::Connectivity;
+use sparsewidth::network::budget::PAPER_BASE_WIDTH;
+use sparsewidth::numeric::parse::{count, listed_count};
 use sparsewidth::report::{widen_chart, widen_distance_chart, widen_summary, write_chart};
 use sparsewidth::study::{
     DistanceMethod, DistanceSpec, Family, JOURNAL, LearningRates, Shard, SparseWidth, StudySpec, TrainedNetwork,
@@ -31,8 +31,8 @@ pub struct WidenArgs {
     #[command(flatten)]
     data: ImagesOption,
     /// The ways to compare
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Way::ALL, value_name = "LIST")]
-    ways: Vec<Way>,
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = WideningScheme::ALL, value_name = "LIST")]
+    ways: Vec<WideningScheme>,
     /// Hidden widths of sparse networks; a bottleneck takes the nearest that the budget and a whole number of narrow units allow
     /// [default: 8,32,128,216,328,512, or where the budget does not fit these, others that it fits]
     #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = listed_count)]
@@ -77,7 +77,7 @@ pub struct WidenArgs {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Way {
+enum WideningScheme {
     /// the connectivity falls
     Sparse,
     /// the same with two hidden layers, as deep as the non-linear bottleneck
@@ -88,23 +88,27 @@ enum Way {
     NonlinearBottleneck,
 }
 
-impl Way {
+impl WideningScheme {
     const ALL: [Self; 4] = [Self::Sparse, Self::DeepSparse, Self::LinearBottleneck, Self::NonlinearBottleneck];
 }
 
-impl From<Way> for Family {
-    fn from(way: Way) -> Self {
+impl From<WideningScheme> for Family {
+    fn from(way: WideningScheme) -> Self {
         match way {
-            Way::Sparse => Self::Sparse,
-            Way::DeepSparse => Self::DeepSparse,
-            Way::LinearBottleneck => Self::LinearBottleneck,
-            Way::NonlinearBottleneck => Self::NonlinearBottleneck,
+            WideningScheme::Sparse => Self::Sparse,
+            WideningScheme::DeepSparse => Self::DeepSparse,
+            WideningScheme::LinearBottleneck => Self::LinearBottleneck,
+            WideningScheme::NonlinearBottleneck => Self::NonlinearBottleneck,
         }
     }
 }
 
 pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
-    if !args.ways.iter().any(|way| matches!(way, Way::LinearBottleneck | Way::NonlinearBottleneck)) {
+    if !args
+        .ways
+        .iter()
+        .any(|way| matches!(way, WideningScheme::LinearBottleneck | WideningScheme::NonlinearBottleneck))
+    {
         common.refuse("bottlenecks", "none of these ways has a bottleneck")?;
     }
     let (dimension, images) = args.data.sizes()?;

@@ -10,8 +10,8 @@ use flate2::{Compression, GzBuilder, read::MultiGzDecoder};
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
 use crate::error::{Error, Result};
+use crate::files::kind::{Kind, Wanted};
 use crate::files::{CHECK, in_shell, read_whole, unreadable};
-use crate::kind::{Kind, Wanted};
 
 /// The first two bytes of a gzip stream.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];

@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::{Values, hexadecimal, idx};
 use crate::error::{Error, Result};
-use crate::kind::{Kind, Wanted, listed};
-use crate::random::subset;
+use crate::files::kind::{Kind, Wanted, listed};
+use crate::numeric::random::subset;
 
 /// Images with their labels, as bytes.
 #[derive(Clone, Debug)]
@@ -39,6 +39,7 @@ pub const SUBSET_SIZE: usize = 2048;
 /// Labels are 0 to 9.
 pub const CLASSES: usize = 10;
 
+#[cfg(feature = "embedded")]
 struct Embedded {
     name: &'static str,
     images: &'static [u8],
@@ -46,21 +47,26 @@ struct Embedded {
     checksum: &'static str,
 }
 
+#[cfg(feature = "embedded")]
 const EMBEDDED: [Embedded; 2] = [
     Embedded {
         name: "embedded training images",
         images: include_bytes!("../../data/mnist/train2048-images-idx3-ubyte.gz"),
         labels: include_bytes!("../../data/mnist/train2048-labels-idx1-ubyte.gz"),
-        checksum: "fa650fd59e91bc69028858baa2d3b7e073a13d33c87a07ddeb439d24497ded5d",
+        checksum: SUBSET_CHECKSUM,
     },
     Embedded {
         name: "embedded test images",
         images: include_bytes!("../../data/mnist/t10k-images-idx3-ubyte.gz"),
         labels: include_bytes!("../../data/mnist/t10k-labels-idx1-ubyte.gz"),
-        checksum: "18489308deedfe2f7bd3a11e599a597126f161d991b1ffcffb71642aa76f7f62",
+        checksum: TEST_CHECKSUM,
     },
 ];
 
+/// The checksum of the embedded training images.
+const SUBSET_CHECKSUM: &str = "fa650fd59e91bc69028858baa2d3b7e073a13d33c87a07ddeb439d24497ded5d";
+/// The checksum of MNIST's 10,000 test images.
+const TEST_CHECKSUM: &str = "18489308deedfe2f7bd3a11e599a597126f161d991b1ffcffb71642aa76f7f62";
 /// The checksum of MNIST's 60,000 training images, as in a folder with its files.
 const WHOLE_TRAINING_SET: &str = "c5097fdd51cfdbe7695fd9df3612695696864b5c424f58d843ffdc5d335e9914";
 
@@ -68,7 +74,25 @@ impl Mnist {
     /// The embedded data: 2,048 training images and all 10,000 test images.
     ///
     /// # Errors
-    /// Where the bytes do not have the checksums that they had when they were embedded: the program file is damaged.
+    /// Where the bytes do not have the checksums that they had when they were embedded: the program file is damaged. Where the
+    /// library was built without the feature `embedded`.
+    #[cfg(not(feature = "embedded"))]
+    pub fn embedded() -> Result<Self> {
+        let problem = "this build has no embedded images";
+        Err(Error::value(
+            "data",
+            "mnist",
+            problem,
+            "give a folder with the four MNIST files, or build with the feature embedded",
+        ))
+    }
+
+    /// The embedded data: 2,048 training images and all 10,000 test images.
+    ///
+    /// # Errors
+    /// Where the bytes do not have the checksums that they had when they were embedded: the program file is damaged. Where the
+    /// library was built without the feature `embedded`.
+    #[cfg(feature = "embedded")]
     pub fn embedded() -> Result<Self> {
         let load = |part: &Embedded| {
             let path = Path::new(part.name);
@@ -208,7 +232,7 @@ impl Labelled {
 
     /// Whether they are MNIST's, told by the checksum, or other images.
     pub fn kind(&self) -> Values {
-        let mut known = EMBEDDED.iter().map(|part| part.checksum).chain([WHOLE_TRAINING_SET]);
+        let mut known = [SUBSET_CHECKSUM, TEST_CHECKSUM, WHOLE_TRAINING_SET].into_iter();
         if known.any(|checksum| checksum == self.checksum) { Values::Mnist } else { Values::Bytes }
     }
 

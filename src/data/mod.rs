@@ -30,8 +30,8 @@ pub use normalise::{GlobalScale, Normalisation, Normaliser};
 pub use npy::read_npy;
 
 use crate::error::{Error, Result};
-use crate::numbers;
-use crate::random::{Purpose, Stream};
+use crate::numeric::parse;
+use crate::numeric::random::{Purpose, Stream};
 
 /// The most synthetic entries: 2 GB in double precision, and as much again while they are normalised.
 const MAX_ENTRIES: usize = 250_000_000;
@@ -61,7 +61,7 @@ impl FromStr for DataSource {
     fn from_str(text: &str) -> Result<Self> {
         if let Some(sizes) = text.trim().to_lowercase().strip_prefix("gaussian:") {
             let (dimension, samples) = sizes.split_once(',').unwrap_or((sizes, "10000"));
-            let size = |part: &str, least| match numbers::listed_count(part.trim()) {
+            let size = |part: &str, least| match parse::listed_count(part.trim()) {
                 Ok(size) => Ok(Some(size).filter(|size| (least..=MAX_ENTRIES).contains(size))),
                 Err(error) => {
                     let problem = format!("{:?} {}", part.trim(), error.problem);

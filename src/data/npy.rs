@@ -8,9 +8,9 @@ use std::path::Path;
 use ndarray::{Array2, ShapeBuilder};
 
 use crate::error::{Error, Result};
+use crate::files::kind::{Kind, Wanted, as_matrix};
 use crate::files::{CHECK, in_python, read_whole, unreadable};
-use crate::gram::LARGEST_ENTRY;
-use crate::kind::{Kind, Wanted, as_matrix};
+use crate::kernel::gram::LARGEST_ENTRY;
 
 /// How every file begins.
 const MAGIC: &[u8] = b"\x93NUMPY";

@@ -1,5 +1,6 @@
 //! Reading files whole, and writing them whole or not at all; output folders, in which nothing foreign is replaced.
 
+pub(crate) mod kind;
 mod output;
 
 use std::fs::{DirEntry, File};
@@ -12,7 +13,7 @@ use tempfile::{Builder, NamedTempFile};
 pub use output::{MERGE, OutputFolder, WRITTEN};
 
 use crate::error::{Error, Result};
-use crate::kind::{Kind, Wanted};
+use crate::files::kind::{Kind, Wanted};
 
 /// How the name of a file begins that is not yet whole.
 const UNFINISHED: &str = ".sparsewidth-unfinished-";

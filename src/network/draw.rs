@@ -7,8 +7,8 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::connectivity::Connectivity;
-use crate::random::{Purpose, domain, key, keys, philox};
+use crate::network::Connectivity;
+use crate::numeric::random::{Purpose, domain, key, keys, philox};
 
 /// Which weights of a layer exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,14 +45,14 @@ impl MaskFamily {
 /// The law of the weights that exist, at `sigma = 1/sqrt(p)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum WeightLaw {
+pub enum WeightDistribution {
     /// `N(0, sigma^2)`: the theory's law.
     Gaussian,
     /// Uniform on `(-sigma, sigma)`, of variance `sigma^2 / 3`: the default of the authors' experiments.
     Uniform,
 }
 
-impl WeightLaw {
+impl WeightDistribution {
     /// The variance `v` in units of `sigma^2`. The infinite-width kernel of a law is `v K_1 / d`.
     pub fn variance(self) -> f64 {
         match self {
@@ -80,7 +80,7 @@ impl WeightLaw {
 
 /// The law of a random layer of shape `rows x columns` (outputs x inputs).
 #[derive(Clone, Copy, Debug)]
-pub struct LayerLaw {
+pub struct LayerSpec {
     /// Outputs of the layer.
     pub rows: usize,
     /// Inputs of the layer.
@@ -90,10 +90,10 @@ pub struct LayerLaw {
     /// Which of them exist.
     pub mask: MaskFamily,
     /// Their values.
-    pub law: WeightLaw,
+    pub law: WeightDistribution,
 }
 
-impl LayerLaw {
+impl LayerSpec {
     /// `sigma = 1/sqrt(p)`, the scale of the weights that exist; with a constant fan-in, `p` is the share that a row keeps, in which
     /// rounding counts.
     pub fn sigma(&self) -> f64 {
@@ -189,14 +189,14 @@ impl SparseRows {
 /// nested: at a lower connectivity the same seed keeps a subset of the weights.
 ///
 /// ```
-/// use sparsewidth::connectivity::Connectivity;
-/// use sparsewidth::network::{DrawnLayer, LayerId, LayerLaw, MaskFamily, WeightLaw};
-/// let law = LayerLaw {
+/// use sparsewidth::network::Connectivity;
+/// use sparsewidth::network::{DrawnLayer, LayerId, LayerSpec, MaskFamily, WeightDistribution};
+/// let law = LayerSpec {
 ///     rows: 10,
 ///     columns: 784,
 ///     connectivity: Connectivity::new(0.1)?,
 ///     mask: MaskFamily::ExactCount,
-///     law: WeightLaw::Gaussian,
+///     law: WeightDistribution::Gaussian,
 /// };
 /// let weights = DrawnLayer::new(law, LayerId { seed: 0, initialisation: 0, layer: 0 }).all_rows();
 /// assert_eq!(weights.len(), 784);
@@ -204,7 +204,7 @@ impl SparseRows {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct DrawnLayer {
-    law: LayerLaw,
+    law: LayerSpec,
     id: LayerId,
     /// The key and the place (`row columns + column`) before which, in that order, entries exist.
     end: (u64, u64),
@@ -212,7 +212,7 @@ pub struct DrawnLayer {
 
 impl DrawnLayer {
     /// Decides the masks; `O(rows columns)` time for an exact count, else none.
-    pub fn new(law: LayerLaw, id: LayerId) -> Self {
+    pub fn new(law: LayerSpec, id: LayerId) -> Self {
         // No place is that far.
         let mut drawn = Self { law, id, end: (u64::MAX, u64::MAX) };
         if !law.connectivity.is_dense() {
@@ -227,7 +227,7 @@ impl DrawnLayer {
     }
 
     /// The law of the layer.
-    pub fn law(&self) -> &LayerLaw {
+    pub fn law(&self) -> &LayerSpec {
         &self.law
     }
 
@@ -338,11 +338,11 @@ fn threshold(p: f64) -> u64 {
 
 /// A weight of unit `sigma` from the last two words of its block: by Box-Muller, or affine.
 #[inline]
-fn value(law: WeightLaw, block: [u32; 4]) -> f64 {
+fn value(law: WeightDistribution, block: [u32; 4]) -> f64 {
     let unit = |word: u32| (f64::from(word) + 0.5) / 4_294_967_296.0;
     match law {
-        WeightLaw::Gaussian => (-2.0 * unit(block[2]).ln()).sqrt() * (2.0 * PI * unit(block[3])).cos(),
-        WeightLaw::Uniform => 2.0 * unit(block[2]) - 1.0,
+        WeightDistribution::Gaussian => (-2.0 * unit(block[2]).ln()).sqrt() * (2.0 * PI * unit(block[3])).cos(),
+        WeightDistribution::Uniform => 2.0 * unit(block[2]) - 1.0,
     }
 }
 
@@ -350,21 +350,21 @@ fn value(law: WeightLaw, block: [u32; 4]) -> f64 {
 mod tests {
     use super::*;
 
-    fn draw(p: f64, mask: MaskFamily, law: WeightLaw) -> SparseRows {
-        let law = LayerLaw { rows: 200, columns: 300, connectivity: Connectivity::new(p).unwrap(), mask, law };
+    fn draw(p: f64, mask: MaskFamily, law: WeightDistribution) -> SparseRows {
+        let law = LayerSpec { rows: 200, columns: 300, connectivity: Connectivity::new(p).unwrap(), mask, law };
         DrawnLayer::new(law, LayerId { seed: 5, initialisation: 0, layer: 0 }).all_rows()
     }
 
     #[test]
     fn a_constant_fan_in_is_constant_and_uniform() {
         for p in [1.0, 0.5, 0.1, 1.0 / 300.0, 1e-3] {
-            let drawn = draw(p, MaskFamily::ConstantFanIn, WeightLaw::Gaussian);
+            let drawn = draw(p, MaskFamily::ConstantFanIn, WeightDistribution::Gaussian);
             let fan_in = (p * 300.0f64).round() as usize;
             assert!((0..drawn.rows()).all(|row| drawn.row(row).0.len() == fan_in), "p = {p}");
         }
         // Each of 300 columns is kept by 30 of 300 in a row, over 200 rows: 20 on average, variance 200 0.1 0.9 = 18. Over columns the
         // sum of squares over that is chi-square of 299 degrees of freedom, times 300/299; within 5.5 standard deviations of 24.5.
-        let drawn = draw(0.1, MaskFamily::ConstantFanIn, WeightLaw::Gaussian);
+        let drawn = draw(0.1, MaskFamily::ConstantFanIn, WeightDistribution::Gaussian);
         let mut counts = vec![0.0f64; 300];
         drawn.columns.iter().for_each(|column| counts[*column as usize] += 1.0);
         let squares: f64 = counts.iter().map(|count| (count - 20.0).powi(2) / 18.0).sum();
@@ -374,14 +374,14 @@ mod tests {
     #[test]
     fn exact_counts_are_exact() {
         for p in [1.0, 0.5, 0.1, 1e-3, 1.0 / 60_000.0, 1e-6] {
-            let drawn = draw(p, MaskFamily::ExactCount, WeightLaw::Gaussian);
+            let drawn = draw(p, MaskFamily::ExactCount, WeightDistribution::Gaussian);
             assert_eq!(drawn.len(), (p * 60_000.0).round() as usize, "p = {p}");
-            let law = LayerLaw {
+            let law = LayerSpec {
                 rows: 200,
                 columns: 300,
                 connectivity: Connectivity::new(p).unwrap(),
                 mask: MaskFamily::ExactCount,
-                law: WeightLaw::Gaussian,
+                law: WeightDistribution::Gaussian,
             };
             assert_eq!(law.fixed_count(), Some(drawn.len()));
             assert_eq!(drawn.rows(), 200);
@@ -392,7 +392,7 @@ mod tests {
     fn bernoulli_counts_are_binomial() {
         // Five standard deviations: a false alarm once in 10^6 seeds, and the seed is fixed.
         for p in [0.5, 0.1, 1e-3] {
-            let count = draw(p, MaskFamily::Bernoulli, WeightLaw::Gaussian).len() as f64;
+            let count = draw(p, MaskFamily::Bernoulli, WeightDistribution::Gaussian).len() as f64;
             let deviation = (count - 60_000.0 * p) / (60_000.0 * p * (1.0 - p)).sqrt();
             assert!(deviation.abs() < 5.0, "p = {p}: {count}, {deviation} standard deviations");
         }
@@ -402,7 +402,7 @@ mod tests {
     fn weights_have_the_moments_of_their_law() {
         // Second and fourth moment in units of sigma, within five standard errors.
         for (law, second, fourth, eighth) in
-            [(WeightLaw::Gaussian, 1.0, 3.0, 105.0), (WeightLaw::Uniform, 1.0 / 3.0, 0.2, 1.0 / 9.0)]
+            [(WeightDistribution::Gaussian, 1.0, 3.0, 105.0), (WeightDistribution::Uniform, 1.0 / 3.0, 0.2, 1.0 / 9.0)]
         {
             let drawn = draw(0.5, MaskFamily::Bernoulli, law);
             let n = drawn.len() as f64;
@@ -420,8 +420,8 @@ mod tests {
             (0..drawn.rows()).flat_map(|i| drawn.row(i).0.iter().map(move |j| (i, *j))).collect()
         };
         for mask in [MaskFamily::Bernoulli, MaskFamily::ExactCount] {
-            let many = places(&draw(0.1, mask, WeightLaw::Gaussian));
-            let few = places(&draw(0.01, mask, WeightLaw::Gaussian));
+            let many = places(&draw(0.1, mask, WeightDistribution::Gaussian));
+            let few = places(&draw(0.01, mask, WeightDistribution::Gaussian));
             assert!(few.iter().all(|place| many.binary_search(place).is_ok()));
         }
     }

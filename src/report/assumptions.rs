@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::figure::distances;
 use crate::data::{GlobalScale, Normalisation};
-use crate::network::WeightLaw;
+use crate::network::WeightDistribution;
 use crate::study::{DistanceMethod, DistanceRecord, OptimumMethod, OptimumReport, Record};
 
 /// The factor up to which `|x|^2 / d` is called near 1: distances go with its square.
@@ -38,7 +38,8 @@ pub fn assumptions(records: &[Record], normalisation: Normalisation) -> String {
             record.weight_variance.powi(2)
         );
     }
-    let draws_uniform = |record: &&DistanceRecord| record.method.draws_networks() && record.law == WeightLaw::Uniform;
+    let draws_uniform =
+        |record: &&DistanceRecord| record.method.draws_networks() && record.law == WeightDistribution::Uniform;
     let has_theory = found().any(|record| !record.method.draws_networks());
     if let Some(record) = found().find(draws_uniform).filter(|_| has_theory) {
         let _ = writeln!(

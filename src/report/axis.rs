@@ -6,7 +6,7 @@ use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, Value
 
 use super::chart::{ChartPoint, Scale};
 use super::picture::text_width;
-use crate::statistics::{quantile, sorted};
+use crate::numeric::statistics::{quantile, sorted};
 
 /// The sizes that an axis can show: far enough inside of double precision for steps between ticks.
 const LEAST: f64 = 1e-300;

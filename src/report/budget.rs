@@ -6,7 +6,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::picture::{Picture, fitting_size, text_width};
 use super::table::Table;
-use crate::budget::Architecture;
+use crate::network::budget::Architecture;
 
 /// A row per layer: its shape, its weights, how many it keeps, its connectivity and the mean number of weights per output; and their sums.
 pub fn budget_table(network: &Architecture, kept: &[u64]) -> Table {
@@ -131,7 +131,7 @@ impl Picture for BudgetChart {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::budget::Rule;
+    use crate::network::budget::Rule;
 
     #[test]
     fn layers_without_a_weight_are_named() {

@@ -7,7 +7,7 @@ use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 use super::table::counted;
 use crate::data::Normalisation;
 use crate::network::{Activation, MaskFamily};
-use crate::statistics::{confidence_95, mean, t_quantile_95};
+use crate::numeric::statistics::{confidence_95, mean, t_quantile_95};
 use crate::study::{DistanceMethod, DistanceRecord, Family, Record, TrainingRecord};
 
 /// The training runs of each network, in the order of the records.
@@ -338,11 +338,11 @@ fn style_of(method: DistanceMethod) -> usize {
         DistanceMethod::Theorem1 => 1,
         DistanceMethod::Moments => 2,
         DistanceMethod::Paper => 3,
-        DistanceMethod::PaperEven => 4,
+        DistanceMethod::PaperFixedNp => 4,
         DistanceMethod::MomentsAll => 6,
         DistanceMethod::SampledAll => 7,
         // A paler Theorem 1.
-        DistanceMethod::Theorem1Masks => 9,
+        DistanceMethod::Theorem1FixedCount => 9,
     }
 }
 
@@ -378,7 +378,7 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
             label: method.title().into(),
             style,
             line: match method {
-                DistanceMethod::Paper | DistanceMethod::PaperEven => Line::Dashed,
+                DistanceMethod::Paper | DistanceMethod::PaperFixedNp => Line::Dashed,
                 _ => Line::Solid,
             },
             marked: true,

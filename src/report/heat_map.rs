@@ -11,7 +11,7 @@ use super::summary::four_digits;
 use super::table::counted;
 use crate::data::CLASSES;
 use crate::network::Activation;
-use crate::statistics::mean;
+use crate::numeric::statistics::mean;
 use crate::study::{Record, TrainingRecord};
 
 /// A table of numbers as colours, each with its number; cells without one are left white, and the largest is starred, with all that equal

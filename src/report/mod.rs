@@ -1,6 +1,6 @@
 //! Reports: records in; tables, files and pictures out. Nothing is computed here that a record does not hold.
 //!
-//! [`read_records`] and [`write_records`] are the files of a study. Of records, [`distance_table`] (which [`distance_words`] explains), [`parts_table`],
+//! [`write_records`] writes the files of a study, which [`read_records`](crate::study::read_records) reads. Of records, [`distance_table`] (which [`distance_words`] explains), [`parts_table`],
 //! [`training_table`] and [`correlation_table`] make tables, [`summary`] a whole page; [`distance_chart`], [`parts_chart`],
 //! [`accuracy_chart`] and [`curves_chart`] make a [`Chart`], which [`Picture`] renders as SVG or PNG and [`write_chart`] writes as
 //! both. Reports of the other studies have tables and charts of their own.
@@ -25,7 +25,7 @@ pub use assumptions::{assumptions, optimum_assumptions};
 pub use budget::{BudgetChart, budget_chart, budget_table, empty_layers};
 pub use chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 pub use figure::{accuracy_chart, curves_chart, distance_chart, parts_chart};
-pub use files::{RECORD_FILES, RECORDS, chart_files, read_records, write_chart, write_records};
+pub use files::{RECORD_FILES, chart_files, write_chart, write_records};
 pub use heat_map::{HeatMap, heat_map};
 pub use optimum::{optimum_chart, optimum_note, optimum_table};
 pub use picture::Picture;

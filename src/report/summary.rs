@@ -10,8 +10,8 @@ use super::figure::{
 };
 use super::table::{Table, counted};
 use crate::data::Normalisation;
-use crate::rank::RankLaw;
-use crate::statistics::{confidence_95, mean, spearman, t_quantile_95};
+use crate::numeric::rank::RankLaw;
+use crate::numeric::statistics::{confidence_95, mean, spearman, t_quantile_95};
 use crate::study::{DistanceMethod, DistanceRecord, Family, Record, TrainingRecord};
 
 /// The normalisations that occur in distance records, in their order.
@@ -37,7 +37,7 @@ fn network_name(records: &[Record], record: &DistanceRecord) -> String {
 
 /// Whether two records are of the same network. Eq. (4) at fixed `n p` is evaluated at its own connectivity, which is ignored here.
 fn same_network(a: &DistanceRecord, b: &DistanceRecord) -> bool {
-    let own_connectivity = [a, b].iter().any(|record| record.method == DistanceMethod::PaperEven);
+    let own_connectivity = [a, b].iter().any(|record| record.method == DistanceMethod::PaperFixedNp);
     (a.width, a.before) == (b.width, b.before) && (own_connectivity || a.connectivity == b.connectivity)
 }
 
@@ -391,7 +391,7 @@ pub(super) fn provenance(records: &[Record], text: &mut String) {
 /// Sampled networks against Theorem 1 on the same pairs, in standard errors.
 fn agreement(records: &[Record], normalisation: Normalisation, text: &mut String) {
     let sampled = distances(records, normalisation, DistanceMethod::Sampled);
-    let of_masks = distances(records, normalisation, DistanceMethod::Theorem1Masks);
+    let of_masks = distances(records, normalisation, DistanceMethod::Theorem1FixedCount);
     let bernoulli = distances(records, normalisation, DistanceMethod::Theorem1);
     let theory = if of_masks.is_empty() { bernoulli } else { of_masks };
     let mut table = Table::new(&["network", "sampled - Theorem 1", "standard error", "in standard errors"]);
@@ -506,8 +506,8 @@ fn correlations(records: &[Record], seed: u64, text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connectivity::Connectivity;
     use crate::data::DataSource;
+    use crate::network::Connectivity;
     use crate::sampled::Device;
     use crate::study::{DistanceInputs, DistanceSpec, SparseWidth};
 
@@ -562,7 +562,7 @@ mod tests {
         let data = DataSource::Gaussian { dimension: 6, samples: 60 };
         let inputs = data.inputs(3).unwrap();
         let connectivity = Connectivity::new(0.5).unwrap();
-        let network = SparseWidth { width: 8, before: None, connectivity, even_connectivity: None };
+        let network = SparseWidth { width: 8, before: None, connectivity, np_connectivity: None };
         let record = |pairs: usize, seed: u64, method: DistanceMethod| {
             let spec = DistanceSpec { pairs, methods: vec![method], ..DistanceSpec::paper(vec![network]) };
             let inputs = DistanceInputs::new(&inputs, Normalisation::None, &spec, seed, &Device::CPU, false).unwrap();

@@ -3,7 +3,7 @@
 use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 use super::summary::four_digits;
 use super::table::{Table, counted};
-use crate::study::{TrainedNetwork, Tried, TuneReport};
+use crate::study::{TrainedNetwork, Trial, TuneReport};
 
 fn name(network: &TrainedNetwork) -> String {
     let before = network.before.map_or(String::new(), |layer| format!(" after {}", layer.width));
@@ -41,7 +41,7 @@ pub fn tune_table(report: &TuneReport) -> Table {
     table
 }
 
-fn same_network(tried: &Tried, network: &TrainedNetwork) -> bool {
+fn same_network(tried: &Trial, network: &TrainedNetwork) -> bool {
     TrainedNetwork { learning_rate: network.learning_rate, ..tried.network } == *network
 }
 
@@ -54,7 +54,7 @@ pub fn tune_chart(report: &TuneReport) -> Chart {
         for (stage, line) in [(last, Line::Solid), (0, Line::Dashed)].into_iter().take(1 + last.min(1)) {
             let of =
                 report.tried.iter().filter(|tried| tried.stage == stage && same_network(tried, &tuned.best.network));
-            let point = |tried: &Tried| ChartPoint {
+            let point = |tried: &Trial| ChartPoint {
                 x: tried.network.learning_rate,
                 y: tried.error,
                 interval: tried.standard_error.map(|error| (tried.error - 2.0 * error, tried.error + 2.0 * error)),

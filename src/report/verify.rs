@@ -228,7 +228,7 @@ pub fn paper_chart(report: &VerifyReport) -> Chart {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connectivity::Connectivity;
+    use crate::network::Connectivity;
     use crate::network::MaskFamily;
     use crate::study::{Check, VerifySpec};
 

@@ -10,7 +10,7 @@ use super::figure::{
 use super::summary::{provenance, rank_correlation, training_table};
 use super::table::Table;
 use crate::network::Activation;
-use crate::statistics::{confidence_95, mean, standard_error, t_quantile_95};
+use crate::numeric::statistics::{confidence_95, mean, standard_error, t_quantile_95};
 use crate::study::{DistanceMethod, DistanceRecord, Family, Record, TrainingRecord};
 
 /// The ways, with the style of each and what the paper found of it on ResNet-18 (arXiv 2010.14495, Section 2).

@@ -10,11 +10,11 @@ use super::features::{hidden_features, takes_dense};
 use super::layout::{Costs, TilePair, used_tiles};
 use super::sweep::{Backend, Draw, Sums};
 use super::tiles::{TILE, TiledInputs};
-use crate::arccos::unit_angles;
 use crate::error::{Error, Result};
-use crate::gram::lane_sum;
-use crate::linalg::{product, triangular_product};
-use crate::network::{DrawnLayer, LayerLaw, MaskFamily};
+use crate::kernel::arc_cosine::unit_angles;
+use crate::network::{DrawnLayer, LayerSpec, MaskFamily};
+use crate::numeric::linalg::{product, triangular_product};
+use crate::numeric::simd::lane_sum;
 
 /// Hidden units whose features are made at once: wider layers are added up in such chunks.
 pub const CHUNK: usize = 2048;
@@ -126,7 +126,7 @@ impl Backend for Cpu<'_> {
 }
 
 /// What the weights of a chunk take while its features are made, in bytes.
-fn weight_bytes(law: &LayerLaw, threads: usize) -> usize {
+fn weight_bytes(law: &LayerSpec, threads: usize) -> usize {
     let entries = |rows: usize| rows as f64 * law.columns as f64;
     // Six standard deviations above the mean; places and values, by row and then joined.
     let expected = law.connectivity.get() * entries(law.rows.min(CHUNK));

@@ -3,25 +3,25 @@
 use rayon::prelude::*;
 
 use crate::error::Result;
-use crate::network::{Activation, LayerId, LayerLaw};
+use crate::network::{Activation, LayerId, LayerSpec};
+use crate::numeric::statistics::mean;
 use crate::sampled::{PairedInputs, sampled_kernels};
-use crate::statistics::mean;
 
 /// Squared distances and moments of `Theta` over several initialisations, for each pair.
 ///
 /// ```
 /// use ndarray::array;
-/// use sparsewidth::{arccos::arc_cosine, connectivity::Connectivity, gram::Pair};
-/// use sparsewidth::masked::{Enumerate, MaskedKernel};
-/// use sparsewidth::network::{LayerLaw, MaskFamily, WeightLaw};
+/// use sparsewidth::{kernel::arc_cosine::arc_cosine, network::Connectivity, kernel::gram::Pair};
+/// use sparsewidth::kernel::masked::{Enumerate, MaskedKernel};
+/// use sparsewidth::network::{LayerSpec, MaskFamily, WeightDistribution};
 /// use sparsewidth::sampled::{PairedInputs, SampledDistances};
-/// use sparsewidth::theorem::{infinite_width_kernel, theorem_1};
+/// use sparsewidth::kernel::nngp::{infinite_width_kernel, theorem_1};
 ///
 /// // 2,000 networks of width 50 at connectivity 1/2, and one pair of inputs.
 /// let inputs = array![[1.0, 2.0, 0.5, -1.0], [0.3, -1.0, 2.0, 0.4]];
 /// let pair = Pair::new(inputs.row(0), inputs.row(1))?;
 /// let p = Connectivity::new(0.5)?;
-/// let law = LayerLaw { rows: 50, columns: 4, connectivity: p, mask: MaskFamily::Bernoulli, law: WeightLaw::Gaussian };
+/// let law = LayerSpec { rows: 50, columns: 4, connectivity: p, mask: MaskFamily::Bernoulli, law: WeightDistribution::Gaussian };
 /// let reference = vec![infinite_width_kernel(arc_cosine(pair.gram()).k1, 4)];
 /// let drawn = SampledDistances::draw(&PairedInputs::new(inputs.view(), &[(0, 1)])?, None, law, 0, 2_000, reference)?;
 ///
@@ -55,8 +55,8 @@ impl SampledDistances {
     /// See [`sampled_kernels`].
     pub fn draw(
         inputs: &PairedInputs,
-        before: Option<(LayerLaw, Activation)>,
-        law: LayerLaw,
+        before: Option<(LayerSpec, Activation)>,
+        law: LayerSpec,
         seed: u64,
         initialisations: usize,
         reference: Vec<f64>,

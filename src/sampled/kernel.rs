@@ -7,9 +7,9 @@ use rayon::prelude::*;
 use super::features::{hidden_features, linear_features, scale_of_row};
 use super::vector::add_pair_products;
 use crate::error::{Error, Result};
-use crate::gram::check_inputs;
-use crate::network::{Activation, DrawnLayer, LayerId, LayerLaw};
-use crate::random::{Purpose, Stream};
+use crate::kernel::gram::check_inputs;
+use crate::network::{Activation, DrawnLayer, LayerId, LayerSpec};
+use crate::numeric::random::{Purpose, Stream};
 
 /// Hidden units that are drawn and summed together: the unit of work, and of the order of summation.
 const ROWS: usize = 64;
@@ -30,7 +30,7 @@ impl PairedInputs {
     /// Takes inputs of shape `(samples, d)` and pairs of their row numbers. Only rows that occur in a pair are copied.
     ///
     /// # Errors
-    /// Where there is no pair, a row number is too large, or an input is not what [`Pair::new`](crate::gram::Pair::new) takes.
+    /// Where there is no pair, a row number is too large, or an input is not what [`Pair::new`](crate::kernel::gram::Pair::new) takes.
     pub fn new(inputs: ArrayView2<f64>, pairs: &[(usize, usize)]) -> Result<Self> {
         let mut used: Vec<usize> = pairs.iter().flat_map(|(i, j)| [*i, *j]).collect();
         used.sort_unstable();
@@ -66,7 +66,7 @@ impl PairedInputs {
     ///
     /// # Errors
     /// Where the layer does not have `d` columns, or has no rows.
-    pub fn after(&self, law: LayerLaw, id: LayerId, activation: Activation) -> Result<Self> {
+    pub fn after(&self, law: LayerSpec, id: LayerId, activation: Activation) -> Result<Self> {
         self.check(law)?;
         let rows = DrawnLayer::new(law, id).all_rows();
         let mut features = match activation {
@@ -78,7 +78,7 @@ impl PairedInputs {
     }
 
     /// Refuses a layer that does not take these inputs.
-    fn check(&self, law: LayerLaw) -> Result<()> {
+    fn check(&self, law: LayerSpec) -> Result<()> {
         if law.columns == self.dimension() && law.rows > 0 {
             return Ok(());
         }
@@ -170,7 +170,7 @@ impl PairedInputs {
 ///
 /// # Errors
 /// Where the layer does not have `d` columns, or has no rows.
-pub fn sampled_kernels(inputs: &PairedInputs, law: LayerLaw, id: LayerId) -> Result<Vec<f64>> {
+pub fn sampled_kernels(inputs: &PairedInputs, law: LayerSpec, id: LayerId) -> Result<Vec<f64>> {
     inputs.check(law)?;
     let drawn = DrawnLayer::new(law, id);
     let mut sums = vec![0.0; inputs.pairs.len()];
@@ -203,7 +203,7 @@ pub fn sampled_kernels(inputs: &PairedInputs, law: LayerLaw, id: LayerId) -> Res
 /// The same of consecutive batches of `each` rows of one layer, as if each were a network: one list a batch.
 pub(super) fn batch_kernels(
     inputs: &PairedInputs,
-    law: LayerLaw,
+    law: LayerSpec,
     id: LayerId,
     batches: usize,
     each: usize,
@@ -233,8 +233,8 @@ pub(super) fn batch_kernels(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connectivity::Connectivity;
-    use crate::network::{MaskFamily, WeightLaw};
+    use crate::network::Connectivity;
+    use crate::network::{MaskFamily, WeightDistribution};
     use ndarray::Array;
 
     #[test]
@@ -243,12 +243,12 @@ mod tests {
         let pairs = [(0, 1), (3, 3), (8, 2), (0, 8)];
         let paired = PairedInputs::new(inputs.view(), &pairs).unwrap();
         for p in [1.0, 0.3, 0.2, 1e-3] {
-            let law = LayerLaw {
+            let law = LayerSpec {
                 rows: 150,
                 columns: 40,
                 connectivity: Connectivity::new(p).unwrap(),
                 mask: MaskFamily::Bernoulli,
-                law: WeightLaw::Gaussian,
+                law: WeightDistribution::Gaussian,
             };
             let id = LayerId { seed: 2, initialisation: 1, layer: 0 };
             let found = sampled_kernels(&paired, law, id).unwrap();
@@ -283,12 +283,12 @@ mod tests {
         let pairs = [(0, 1), (0, 3), (1, 2), (0, 0), (2, 3)];
         let id = LayerId { seed: 5, initialisation: 0, layer: 0 };
         for (p, before) in [(0.2, false), (1.0, false), (0.2, true)] {
-            let law = LayerLaw {
+            let law = LayerSpec {
                 rows: 30,
                 columns: 30,
                 connectivity: Connectivity::new(p).unwrap(),
                 mask: MaskFamily::Bernoulli,
-                law: WeightLaw::Gaussian,
+                law: WeightDistribution::Gaussian,
             };
             let kernels = |inputs: &Array2<f64>| {
                 let mut paired = PairedInputs::new(inputs.view(), &pairs).unwrap();

@@ -5,9 +5,9 @@ use rayon::prelude::*;
 
 use super::kernel::{PairedInputs, batch_kernels};
 use crate::error::Result;
-use crate::network::{Activation, LayerId, LayerLaw};
-use crate::random::{Purpose, Stream};
-use crate::statistics::{mean, quantile, sorted};
+use crate::network::{Activation, LayerId, LayerSpec};
+use crate::numeric::random::{Purpose, Stream};
+use crate::numeric::statistics::{mean, quantile, sorted};
 
 /// Resamples: the tails of 2.5 % are then known to half a percent.
 const RESAMPLES: usize = 1_000;
@@ -43,15 +43,15 @@ const RESAMPLED: usize = 64;
 ///
 /// ```
 /// use ndarray::array;
-/// use sparsewidth::connectivity::Connectivity;
-/// use sparsewidth::network::{LayerLaw, MaskFamily, WeightLaw};
+/// use sparsewidth::network::Connectivity;
+/// use sparsewidth::network::{LayerSpec, MaskFamily, WeightDistribution};
 /// use sparsewidth::sampled::{PairedInputs, SampledDistances, SamplingLaw};
-/// use sparsewidth::statistics::mean;
+/// use sparsewidth::numeric::statistics::mean;
 ///
 /// let inputs = array![[1.0, 2.0, 0.5, -1.0], [0.3, -1.0, 2.0, 0.4]];
 /// let inputs = PairedInputs::new(inputs.view(), &[(0, 1)])?;
 /// let p = Connectivity::new(0.5)?;
-/// let law = LayerLaw { rows: 50, columns: 4, connectivity: p, mask: MaskFamily::Bernoulli, law: WeightLaw::Gaussian };
+/// let law = LayerSpec { rows: 50, columns: 4, connectivity: p, mask: MaskFamily::Bernoulli, law: WeightDistribution::Gaussian };
 /// let drawn = SampledDistances::draw(&inputs, None, law, 0, 10, vec![0.3])?;
 /// let distance = mean(drawn.by_initialisation());
 ///
@@ -74,8 +74,8 @@ impl SamplingLaw {
     /// See [`sampled_kernels`](super::sampled_kernels).
     pub fn find(
         inputs: &PairedInputs,
-        before: Option<(LayerLaw, Activation)>,
-        law: LayerLaw,
+        before: Option<(LayerSpec, Activation)>,
+        law: LayerSpec,
         seed: u64,
         initialisations: usize,
         reference: &[f64],
@@ -172,7 +172,7 @@ impl SamplingLaw {
     /// A median over pairs, freed of its bias, and the 95 % confidence interval of the median over the population of pairs.
     ///
     /// The median of noisy distances lies low: their law is skewed. The other noise is that of the choice of pairs, which
-    /// `of_pairs`, the interval by [`median_interval_95`](crate::statistics::median_interval_95), tells; on a logarithmic scale the squares of
+    /// `of_pairs`, the interval by [`median_interval_95`](crate::numeric::statistics::median_interval_95), tells; on a logarithmic scale the squares of
     /// both reaches add. None where the draws do not tell it.
     pub fn median(&self, median: f64, of_pairs: (f64, f64)) -> Option<(f64, (f64, f64))> {
         let (low, high) = interval(median, &self.medians)?;
@@ -193,7 +193,7 @@ fn interval(value: f64, ratios: &[f64]) -> Option<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::statistics::t_quantile_95;
+    use crate::numeric::statistics::t_quantile_95;
     use rand_distr::{Distribution, StandardNormal};
 
     /// Distances that are squares of one normal number, times a factor of the pair: the hardest case of the means over ten. The truth
@@ -229,7 +229,7 @@ mod tests {
             let holds = |(low, high): (f64, f64), truth: f64| usize::from(low <= truth && truth <= high);
             let found = mean(&by_network);
             covered += holds(law.mean_interval(found).unwrap(), mean_truth);
-            let reach = t_quantile_95(9).unwrap() * crate::statistics::standard_error(&by_network).unwrap();
+            let reach = t_quantile_95(9).unwrap() * crate::numeric::statistics::standard_error(&by_network).unwrap();
             of_student += holds((found - reach, found + reach), mean_truth);
             let median = quantile(&sorted(&by_pair), 0.5);
             let (corrected, ends) = law.median(median, (median, median)).unwrap();

@@ -11,13 +11,13 @@ use super::tiles::TiledInputs;
 use crate::error::{Error, Result};
 #[cfg(feature = "cuda")]
 use crate::network::MaskFamily;
-use crate::network::{LayerId, LayerLaw};
+use crate::network::{LayerId, LayerSpec};
 
 /// A network of a sweep, and how many of it are drawn: initialisations `0, 1, ...` of the seed.
 #[derive(Clone, Copy, Debug)]
 pub struct SampledNetwork {
     /// The law of its first layer; its connectivity, width and weights.
-    pub law: LayerLaw,
+    pub law: LayerSpec,
     /// The number of initialisations, at least 1.
     pub initialisations: usize,
 }
@@ -34,7 +34,7 @@ pub struct AllPairsDistances {
 /// One drawn network.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Draw {
-    pub law: LayerLaw,
+    pub law: LayerSpec,
     pub id: LayerId,
     /// Its place among the networks of the sweep.
     pub network: usize,
@@ -204,18 +204,18 @@ impl<'a> Sweep<'a> {
 mod tests {
     use super::super::cpu::CHUNK;
     use super::*;
-    use crate::arccos::arc_cosine;
-    use crate::connectivity::Connectivity;
     use crate::data::DataSource;
-    use crate::gram::Pair;
-    use crate::network::{MaskFamily, WeightLaw};
+    use crate::kernel::arc_cosine::arc_cosine;
+    use crate::kernel::gram::Pair;
+    use crate::network::Connectivity;
+    use crate::network::{MaskFamily, WeightDistribution};
     use crate::sampled::{PairedInputs, sampled_kernels};
     use ndarray::Array2;
 
     fn network(rows: usize, columns: usize, p: f64, initialisations: usize) -> SampledNetwork {
-        let (mask, law) = (MaskFamily::Bernoulli, WeightLaw::Uniform);
+        let (mask, law) = (MaskFamily::Bernoulli, WeightDistribution::Uniform);
         let connectivity = Connectivity::new(p).unwrap();
-        SampledNetwork { law: LayerLaw { rows, columns, connectivity, mask, law }, initialisations }
+        SampledNetwork { law: LayerSpec { rows, columns, connectivity, mask, law }, initialisations }
     }
 
     fn gaussian(samples: usize, dimension: usize) -> Array2<f64> {

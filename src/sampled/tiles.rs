@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayView2, s};
 
 use super::features::scale_of;
 use crate::error::{Error, Result};
-use crate::gram::check_inputs;
+use crate::kernel::gram::check_inputs;
 
 /// Inputs on a side of a tile: four of the 96 that faer's kernel takes at a time with AVX-512. Fixed, so that sums are the same
 /// however the tiles are shared out.
@@ -26,7 +26,7 @@ impl TiledInputs {
     /// Takes inputs of shape `(samples, d)`.
     ///
     /// # Errors
-    /// Where there are fewer than two inputs, one is not what [`Pair::new`](crate::gram::Pair::new) takes, or one is shorter than another by
+    /// Where there are fewer than two inputs, one is not what [`Pair::new`](crate::kernel::gram::Pair::new) takes, or one is shorter than another by
     /// a factor of more than 1e9.
     pub fn new(inputs: ArrayView2<f64>) -> Result<Self> {
         let (samples, dimension) = inputs.dim();

@@ -7,7 +7,7 @@ use statrs::stats_tests::ks_test::{KSOneSampleAlternativeMethod, ks_onesample};
 
 use super::verify::Cell;
 use crate::error::{Error, Result};
-use crate::statistics::mean;
+use crate::numeric::statistics::mean;
 
 /// A prediction of Theorem 1 beside its estimate.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use super::spec::{DistanceSpec, SparseWidth};
 use super::training_spec::{TrainedNetwork, TrainingStudySpec};
 use crate::data::CLASSES;
-use crate::network::LayerLaw;
+use crate::network::LayerSpec;
 
 /// Places of weights, and weights that exist, of each layer.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,7 +14,7 @@ pub(super) struct Density {
 
 impl Density {
     /// Of layers whose masks have fixed counts; none of others.
-    fn of(laws: impl IntoIterator<Item = LayerLaw>) -> Option<Self> {
+    fn of(laws: impl IntoIterator<Item = LayerSpec>) -> Option<Self> {
         let counts: Option<Vec<(usize, usize)>> =
             laws.into_iter().map(|law| Some((law.rows * law.columns, law.fixed_count()?))).collect();
         let (places, weights) = counts?.into_iter().unzip();
@@ -53,8 +53,13 @@ fn share(weights: &[usize], places: &[usize]) -> f64 {
 impl SparseWidth {
     /// The density of its layers up to the hidden one, where the masks of the study have fixed counts.
     pub(super) fn density(&self, spec: &DistanceSpec, dimension: usize) -> Option<Density> {
-        let law =
-            |rows, columns| LayerLaw { rows, columns, connectivity: self.connectivity, mask: spec.mask, law: spec.law };
+        let law = |rows, columns| LayerSpec {
+            rows,
+            columns,
+            connectivity: self.connectivity,
+            mask: spec.mask,
+            law: spec.law,
+        };
         match self.before {
             Some(before) => Density::of([law(before.width, dimension), law(self.width, before.width)]),
             None => Density::of([law(self.width, dimension)]),
@@ -66,7 +71,7 @@ impl TrainedNetwork {
     /// The density of its layers, where the masks of the study have fixed counts.
     pub(super) fn density(&self, spec: &TrainingStudySpec, dimension: usize) -> Option<Density> {
         let (sizes, connectivities, _) = self.layers(dimension, CLASSES);
-        let laws = sizes.windows(2).zip(connectivities).map(|(ends, connectivity)| LayerLaw {
+        let laws = sizes.windows(2).zip(connectivities).map(|(ends, connectivity)| LayerSpec {
             rows: ends[1],
             columns: ends[0],
             connectivity,

@@ -9,30 +9,31 @@ use rayon::prelude::*;
 use super::density::Density;
 use super::record::{DistanceRecord, draws_tell_error};
 use super::spec::{DistanceMethod, DistanceSpec, Reference, SparseWidth};
-use crate::all_pairs::{PairDistances, all_pairs};
-use crate::arccos::arc_cosine;
-use crate::bottleneck::LinearBottleneck;
-use crate::connectivity::Connectivity;
 use crate::data::{DataSource, GlobalScale, Inputs, Normalisation};
 use crate::error::{Error, Result};
-use crate::gram::{Gram, Pair};
-use crate::masked::{
+use crate::kernel::all_pairs::{PairDistances, all_pairs};
+use crate::kernel::arc_cosine::arc_cosine;
+use crate::kernel::bottleneck::LinearBottleneck;
+use crate::kernel::gram::{Gram, Pair};
+use crate::kernel::masked::{
     Auto, Estimate, FixedCount, MaskedKernel, MaskedMoments, Method, Moments, Quadrature, Sampling, Uncertainty,
 };
-use crate::network::{Activation, LayerBefore, LayerId, LayerLaw, MaskFamily, WeightLaw};
-use crate::paper;
+use crate::kernel::nngp::{Distance, error_of_square, infinite_width_kernel, theorem_1_with_row_covariance};
+use crate::kernel::paper;
+use crate::network::Connectivity;
+use crate::network::{Activation, LayerBefore, LayerId, LayerSpec, MaskFamily, WeightDistribution};
+use crate::numeric::statistics::{mean, median_interval_95, quantile, root_sum_of_squares, sorted, standard_error};
 use crate::sampled::{
     AllPairsDistances, Device, PairedInputs, SampledDistances, SampledNetwork, SamplingLaw, Sweep, TiledInputs,
     sampled_kernels,
 };
-use crate::statistics::{mean, median_interval_95, quantile, root_sum_of_squares, sorted, standard_error};
-use crate::theorem::{Distance, error_of_square, infinite_width_kernel, theorem_1_of_rows};
 
 /// Hidden units, over all initialisations, after which drawn networks over all pairs are recorded before others follow: the limits,
 /// made anew, take as long as a thousand.
 const TOGETHER: usize = 20_000;
 
 /// Normalised inputs and their random pairs.
+#[derive(Debug)]
 pub struct DistanceInputs {
     normalisation: Normalisation,
     checksum: String,
@@ -215,11 +216,11 @@ impl DistanceInputs {
                     })?
                 }
             },
-            DistanceMethod::Theorem1Masks => {
+            DistanceMethod::Theorem1FixedCount => {
                 let sampling = Sampling::new(spec.masks, seed)?;
                 let masks = match spec.mask {
-                    MaskFamily::ConstantFanIn => FixedCount::Row,
-                    MaskFamily::Bernoulli | MaskFamily::ExactCount => FixedCount::Layer { rows: network.width },
+                    MaskFamily::ConstantFanIn => FixedCount::PerRow,
+                    MaskFamily::Bernoulli | MaskFamily::ExactCount => FixedCount::PerLayer { rows: network.width },
                 };
                 self.theorem_1(spec, network, |stream, pair| {
                     masks.moments(pair, network.connectivity, &Sampling { stream, ..sampling })
@@ -230,21 +231,21 @@ impl DistanceInputs {
             })?,
             DistanceMethod::MomentsAll => self.all_pairs(spec, network, progress)?,
             DistanceMethod::Paper => self.paper(spec, network.width, network.connectivity),
-            DistanceMethod::PaperEven => {
-                let even = network.even_connectivity.unwrap_or(network.connectivity);
+            DistanceMethod::PaperFixedNp => {
+                let even = network.np_connectivity.unwrap_or(network.connectivity);
                 self.paper(spec, network.width, even)
             }
         };
         let sampled = method.draws_networks();
-        let formula = matches!(method, DistanceMethod::Paper | DistanceMethod::PaperEven);
+        let formula = matches!(method, DistanceMethod::Paper | DistanceMethod::PaperFixedNp);
         // Of other masks each draw has its own.
-        let fixed = spec.mask != MaskFamily::Bernoulli && (sampled || method == DistanceMethod::Theorem1Masks);
+        let fixed = spec.mask != MaskFamily::Bernoulli && (sampled || method == DistanceMethod::Theorem1FixedCount);
         let density = fixed.then(|| network.density(spec, self.dimension())).flatten();
         let density = density.as_ref();
         let spread = found.spread;
         let reference_square = match method {
             DistanceMethod::Paper
-            | DistanceMethod::PaperEven
+            | DistanceMethod::PaperFixedNp
             | DistanceMethod::SampledAll
             | DistanceMethod::MomentsAll => None,
             _ => Some(mean(&self.limits(spec, network)?.iter().map(|kernel| kernel * kernel).collect::<Vec<_>>())),
@@ -259,8 +260,12 @@ impl DistanceInputs {
             before: network.before,
             connectivity: found.connectivity,
             method,
-            mask: if sampled || method == DistanceMethod::Theorem1Masks { spec.mask } else { MaskFamily::Bernoulli },
-            law: if sampled { spec.law } else { WeightLaw::Gaussian },
+            mask: if sampled || method == DistanceMethod::Theorem1FixedCount {
+                spec.mask
+            } else {
+                MaskFamily::Bernoulli
+            },
+            law: if sampled { spec.law } else { WeightDistribution::Gaussian },
             weight_variance: spec.law.variance(),
             reference: if sampled { spec.reference.to_string() } else { Reference::Analytic.to_string() },
             pairs: spread.pairs,
@@ -376,7 +381,7 @@ impl DistanceInputs {
             .with_max_len(16)
             .map(|(index, (i, j))| {
                 let (moments, covariance) = masked(index as u32, &Pair::new(row(*i), row(*j))?)?;
-                let (distance, error) = theorem_1_of_rows(&moments, covariance, d, network.width);
+                let (distance, error) = theorem_1_with_row_covariance(&moments, covariance, d, network.width);
                 let of_bias = error_of_square(moments.shift);
                 let of_variance = variance_error(&moments).combine(covariance.error, |own, error| own + others * error);
                 Ok((moments, distance, [error, of_bias, of_variance]))
@@ -523,8 +528,8 @@ pub(super) fn mean_square(values: ArrayView2<f64>) -> f64 {
     values.iter().map(|value| value * value).sum::<f64>() / values.len() as f64
 }
 
-fn law_of(spec: &DistanceSpec, rows: usize, columns: usize, connectivity: Connectivity) -> LayerLaw {
-    LayerLaw { rows, columns, connectivity, mask: spec.mask, law: spec.law }
+fn law_of(spec: &DistanceSpec, rows: usize, columns: usize, connectivity: Connectivity) -> LayerSpec {
+    LayerSpec { rows, columns, connectivity, mask: spec.mask, law: spec.law }
 }
 
 /// Whether the distances of drawn networks, one a network, tell how far their mean may be from the truth.

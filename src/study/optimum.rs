@@ -5,16 +5,16 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::distance::mean_square;
-use crate::budget::first_layer_connectivity;
-use crate::connectivity::Connectivity;
 use crate::data::{DataSource, Normalisation};
 use crate::error::{Error, Result};
-use crate::gram::Pair;
-use crate::masked::{Auto, MaskedKernel, Moments, Quadrature, Sampling};
-use crate::paper;
+use crate::kernel::gram::Pair;
+use crate::kernel::masked::{Auto, MaskedKernel, Moments, Quadrature, Sampling};
+use crate::kernel::nngp::theorem_1;
+use crate::kernel::paper;
+use crate::network::Connectivity;
+use crate::network::budget::first_layer_connectivity;
+use crate::numeric::statistics::{mean, quantile, sorted};
 use crate::sampled::PairedInputs;
-use crate::statistics::{mean, quantile, sorted};
-use crate::theorem::theorem_1;
 
 /// What is to be minimised, and over what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

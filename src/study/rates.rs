@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::training_spec::{Family, TrainedNetwork};
-use crate::connectivity::Connectivity;
 use crate::data::{DataSource, Normalisation};
 use crate::error::{Error, Result};
+use crate::files::kind::Kind;
 use crate::files::{CHECK, read_text};
-use crate::kind::Kind;
-use crate::network::{Activation, LayerBefore, Parametrisation, check_learning_rate};
+use crate::network::Connectivity;
+use crate::network::{Activation, LayerBefore};
+use crate::train::{Parametrisation, check_learning_rate};
 
 /// The learning rate found for one network.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::spec::{DistanceMethod, SparseWidth};
 use super::training_spec::{Family, TrainedNetwork};
-use crate::connectivity::Connectivity;
 use crate::data::Normalisation;
 use crate::error::{Error, Result};
-use crate::network::{Activation, Curve, LayerBefore, MaskFamily, Parametrisation, WeightLaw};
+use crate::network::Connectivity;
+use crate::network::{Activation, LayerBefore, MaskFamily, WeightDistribution};
+use crate::train::{Curve, Parametrisation};
 
 /// One result of a study.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,7 +103,7 @@ pub struct DistanceRecord {
     /// Masks: of the drawn networks where sampled, of the theory elsewhere.
     pub mask: MaskFamily,
     /// Law of the weights.
-    pub law: WeightLaw,
+    pub law: WeightDistribution,
     /// Variance `v` of the weights in units of `sigma^2`; the reference kernel is `v K_1 / d`, theory is scaled by `v^2`.
     pub weight_variance: f64,
     /// Reference kernel: `analytic` or `dense:N`.
@@ -202,7 +203,7 @@ impl DistanceRecord {
             return true;
         }
         let Self { width, before, connectivity, .. } = *self;
-        let network = SparseWidth { width, before, connectivity, even_connectivity: None };
+        let network = SparseWidth { width, before, connectivity, np_connectivity: None };
         draws_tell_error(network.weights(self.dimension), self.samples, self.mean, error)
     }
 }
@@ -273,7 +274,7 @@ pub struct TrainingRecord {
     /// Masks.
     pub mask: MaskFamily,
     /// Law of the initial weights.
-    pub law: WeightLaw,
+    pub law: WeightDistribution,
     /// Learning rate.
     pub learning_rate: f64,
     /// Passes over the training samples.

@@ -6,14 +6,14 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::training_spec::TrainingStudySpec;
-use crate::bottleneck::LinearBottleneck;
-use crate::budget::first_layer_connectivity;
-use crate::connectivity::Connectivity;
 use crate::data::{DataSource, Normalisation};
 use crate::error::{Error, Result};
-use crate::masked::{Quadrature, Sampling};
-use crate::network::{Activation, LayerBefore, MaskFamily, WeightLaw};
-use crate::numbers;
+use crate::kernel::bottleneck::LinearBottleneck;
+use crate::kernel::masked::{Quadrature, Sampling};
+use crate::network::Connectivity;
+use crate::network::budget::first_layer_connectivity;
+use crate::network::{Activation, LayerBefore, MaskFamily, WeightDistribution};
+use crate::numeric::parse;
 
 /// The largest width that a study takes.
 pub(super) const MAX_WIDTH: usize = 100_000_000;
@@ -150,7 +150,8 @@ pub struct SparseWidth {
     pub connectivity: Connectivity,
     /// The connectivity if the whole budget, last layer included, were spread evenly: the fixed `n p` that the paper's
     /// theory curve takes. None where no budget is set.
-    pub even_connectivity: Option<Connectivity>,
+    #[serde(rename = "even_connectivity")]
+    pub np_connectivity: Option<Connectivity>,
 }
 
 impl SparseWidth {
@@ -162,8 +163,8 @@ impl SparseWidth {
         let of_width = |width: &usize| {
             let connectivity = first_layer_connectivity(weights, dimension, outputs, *width)?;
             let even = weights as f64 / ((dimension as f64 + outputs as f64) * *width as f64);
-            let even_connectivity = Connectivity::new(even).ok();
-            Ok(Self { width: *width, before: None, connectivity, even_connectivity })
+            let np_connectivity = Connectivity::new(even).ok();
+            Ok(Self { width: *width, before: None, connectivity, np_connectivity })
         };
         widths.iter().map(of_width).collect()
     }
@@ -190,22 +191,22 @@ impl SparseWidth {
 impl FromStr for SparseWidth {
     type Err = Error;
 
-    /// Reads `WIDTH:CONNECTIVITY`, numbers as [`numbers`] takes them.
+    /// Reads `WIDTH:CONNECTIVITY`, numbers as [`parse`] takes them.
     fn from_str(text: &str) -> Result<Self> {
         let wrong = |part: &str| {
             let problem = format!("is not WIDTH:CONNECTIVITY{part}");
             Error::value("networks", text, problem, "write for instance 128:0.05, decimals with a point")
         };
         let (width, connectivity) = text.split_once(':').ok_or_else(|| wrong(""))?;
-        let width = numbers::listed_count(width).map_err(|error| wrong(&format!(" (its width {})", error.problem)))?;
+        let width = parse::listed_count(width).map_err(|error| wrong(&format!(" (its width {})", error.problem)))?;
         if width == 0 {
             return Err(Error::value("width", 0, "a network needs at least one hidden unit", "give a positive width"));
         }
-        let share = numbers::listed_share(connectivity);
+        let share = parse::listed_share(connectivity);
         let share = share.map_err(|error| wrong(&format!(" (its connectivity {})", error.problem)))?;
         let connectivity = Connectivity::new(share)?;
         at_most("width", width, MAX_WIDTH)?;
-        Ok(Self { width, before: None, connectivity, even_connectivity: None })
+        Ok(Self { width, before: None, connectivity, np_connectivity: None })
     }
 }
 
@@ -217,10 +218,11 @@ pub enum DistanceMethod {
     Sampled,
     /// The same over all pairs of the inputs, not a random few.
     SampledAll,
-    /// Theorem 1, its masked moments by the best method at hand ([`Auto`](crate::masked::Auto)).
+    /// Theorem 1, its masked moments by the best method at hand ([`Auto`](crate::kernel::masked::Auto)).
     Theorem1,
-    /// The same for the masks of the drawn networks, where these have a fixed count ([`FixedCount`](crate::masked::FixedCount)).
-    Theorem1Masks,
+    /// The same for the masks of the drawn networks, where these have a fixed count ([`FixedCount`](crate::kernel::masked::FixedCount)).
+    #[serde(rename = "theorem1_masks")]
+    Theorem1FixedCount,
     /// Theorem 1 with the moment expansion.
     Moments,
     /// The same over all pairs of the inputs, not a random few.
@@ -228,7 +230,8 @@ pub enum DistanceMethod {
     /// Eq. (4) of the paper at the network's own connectivity.
     Paper,
     /// Eq. (4) at the even connectivity of the budget, as the paper's own figure takes it.
-    PaperEven,
+    #[serde(rename = "paper_even")]
+    PaperFixedNp,
 }
 
 impl DistanceMethod {
@@ -237,14 +240,14 @@ impl DistanceMethod {
         Self::Sampled,
         Self::SampledAll,
         Self::Theorem1,
-        Self::Theorem1Masks,
+        Self::Theorem1FixedCount,
         Self::Moments,
         Self::MomentsAll,
         Self::Paper,
-        Self::PaperEven,
+        Self::PaperFixedNp,
     ];
     /// Those that a study takes by default: all but those over all pairs and for other masks.
-    pub const USUAL: [Self; 5] = [Self::Sampled, Self::Theorem1, Self::Moments, Self::Paper, Self::PaperEven];
+    pub const USUAL: [Self; 5] = [Self::Sampled, Self::Theorem1, Self::Moments, Self::Paper, Self::PaperFixedNp];
 
     /// Whether networks are drawn.
     pub fn draws_networks(self) -> bool {
@@ -252,7 +255,7 @@ impl DistanceMethod {
     }
 
     /// Whether it applies to a network. Behind a layer before the hidden one networks are sampled; there is theory as well
-    /// ([`bottleneck`](crate::bottleneck)) where that layer is linear and every weight exists.
+    /// ([`bottleneck`](crate::kernel::bottleneck)) where that layer is linear and every weight exists.
     pub fn serves(self, network: &SparseWidth) -> bool {
         match (self, network.before) {
             (_, None) | (Self::Sampled, _) => true,
@@ -269,11 +272,11 @@ impl DistanceMethod {
             Self::Sampled => "sampled",
             Self::SampledAll => "sampled_all",
             Self::Theorem1 => "theorem1",
-            Self::Theorem1Masks => "theorem1_masks",
+            Self::Theorem1FixedCount => "theorem1_masks",
             Self::Moments => "moments",
             Self::MomentsAll => "moments_all",
             Self::Paper => "paper",
-            Self::PaperEven => "paper_even",
+            Self::PaperFixedNp => "paper_even",
         }
     }
 
@@ -283,11 +286,11 @@ impl DistanceMethod {
             Self::Sampled => "sampled networks",
             Self::SampledAll => "sampled, all pairs",
             Self::Theorem1 => "Theorem 1",
-            Self::Theorem1Masks => "Theorem 1, these masks",
+            Self::Theorem1FixedCount => "Theorem 1, these masks",
             Self::Moments => "moment expansion",
             Self::MomentsAll => "moments, all pairs",
             Self::Paper => "Eq. (4), own p",
-            Self::PaperEven => "Eq. (4), fixed n p",
+            Self::PaperFixedNp => "Eq. (4), fixed n p",
         }
     }
 }
@@ -321,7 +324,7 @@ impl FromStr for Reference {
     /// Reads `analytic` or `dense:WIDTH`, in any case.
     fn from_str(text: &str) -> Result<Self> {
         let name = text.trim().to_lowercase();
-        match name.strip_prefix("dense:").map(numbers::count) {
+        match name.strip_prefix("dense:").map(parse::count) {
             None if name == "analytic" => Ok(Self::Analytic),
             Some(Ok(width)) if (1..=MAX_WIDTH).contains(&width) => Ok(Self::Dense(width)),
             Some(Err(error)) => {
@@ -377,7 +380,7 @@ pub struct DistanceSpec {
     /// Masks of sampled networks; the theory's are Bernoulli.
     pub mask: MaskFamily,
     /// Weights of sampled networks; the theory's are Gaussian. Theory is scaled to a law's variance `v` by `v^2`.
-    pub law: WeightLaw,
+    pub law: WeightDistribution,
     /// What sampled kernels are compared to.
     pub reference: Reference,
 }
@@ -405,7 +408,7 @@ impl DistanceSpec {
             tolerance: 1e-4,
             masks: 1_000,
             mask: MaskFamily::Bernoulli,
-            law: WeightLaw::Gaussian,
+            law: WeightDistribution::Gaussian,
             reference: Reference::Analytic,
         }
     }
@@ -449,16 +452,16 @@ impl DistanceSpec {
             let problem = "over all pairs kernels are compared with the closed form only";
             return Err(Error::value("reference", self.reference, problem, "leave sampled_all out, or use analytic"));
         }
-        if self.methods.contains(&DistanceMethod::Theorem1Masks) && self.mask == MaskFamily::Bernoulli {
+        if self.methods.contains(&DistanceMethod::Theorem1FixedCount) && self.mask == MaskFamily::Bernoulli {
             let problem = "is for masks of a fixed count; those of the theorem are Bernoulli";
             let remedy = "use theorem1, or --mask exact-count or constant-fan-in";
-            return Err(Error::value("methods", DistanceMethod::Theorem1Masks.name(), problem, remedy));
+            return Err(Error::value("methods", DistanceMethod::Theorem1FixedCount.name(), problem, remedy));
         }
-        let even = self.methods.contains(&DistanceMethod::PaperEven);
-        if even && self.networks.iter().any(|network| network.even_connectivity.is_none()) {
+        let even = self.methods.contains(&DistanceMethod::PaperFixedNp);
+        if even && self.networks.iter().any(|network| network.np_connectivity.is_none()) {
             let problem = "needs a weight budget, from which its fixed n p follows";
             let remedy = "leave it out, or give --weights";
-            return Err(Error::value("methods", DistanceMethod::PaperEven.name(), problem, remedy));
+            return Err(Error::value("methods", DistanceMethod::PaperFixedNp.name(), problem, remedy));
         }
         Ok(())
     }

@@ -8,8 +8,8 @@ use super::training_spec::{EvaluationSet, TrainedNetwork, TrainingStudySpec};
 use crate::data::{CLASSES, DataSource, GlobalScale, Labelled, Mnist, Normalisation, Normaliser, SUBSET_SEED};
 use crate::error::{Error, Result};
 use crate::files::OutputFolder;
-use crate::network::{Checkpoint, MlpLaw, Samples, TrainingData, TrainingSpec, train};
-use crate::random::subset;
+use crate::numeric::random::subset;
+use crate::train::{Checkpoint, MlpSpec, Samples, TrainingData, TrainingSpec, train};
 
 /// The folder of weights within an output folder.
 pub const WEIGHTS: &str = "weights";
@@ -101,7 +101,7 @@ impl<'a> PreparedTraining<'a> {
         let (sizes, connectivities, between) = network.layers(dimension, CLASSES);
         let places = sizes.windows(2).map(|ends| ends[0] * ends[1]).collect();
         let spec = TrainingSpec {
-            network: MlpLaw {
+            network: MlpSpec {
                 sizes,
                 connectivities,
                 mask: self.spec.mask,

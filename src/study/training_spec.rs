@@ -3,11 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::spec::{MAX_WIDTH, SparseWidth, at_most, check_before, check_counts, check_distinct};
-use crate::budget::{PAPER_WIDTHS, first_layer_connectivity_beside, paper_learning_rate};
-use crate::connectivity::Connectivity;
 use crate::data::{CLASSES, Normalisation, SUBSET_SIZE};
 use crate::error::{Error, Result};
-use crate::network::{Activation, LayerBefore, MaskFamily, Parametrisation, WeightLaw, check_learning_rate};
+use crate::network::Connectivity;
+use crate::network::budget::{PAPER_WIDTHS, first_layer_connectivity_beside, paper_learning_rate};
+use crate::network::{Activation, LayerBefore, MaskFamily, WeightDistribution};
+use crate::train::{Parametrisation, check_learning_rate};
 
 /// The ways to widen a network that are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,7 +153,7 @@ pub struct TrainingStudySpec {
     /// Which weights exist.
     pub mask: MaskFamily,
     /// Their initial values.
-    pub law: WeightLaw,
+    pub law: WeightDistribution,
     /// Which variable gradient descent updates.
     pub parametrisation: Parametrisation,
     /// Whether every layer has biases.
@@ -174,7 +175,7 @@ impl TrainingStudySpec {
             epochs: 300,
             batch: 256,
             mask: MaskFamily::ExactCount,
-            law: WeightLaw::Uniform,
+            law: WeightDistribution::Uniform,
             parametrisation: Parametrisation::NeuralTangent,
             biases: false,
             keep_weights: false,

@@ -6,14 +6,15 @@ use std::path::Path;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::engine::{Progress, Shard, TaskLog};
 use super::rates::{LearningRate, LearningRates};
 use super::training::PreparedTraining;
 use super::training_spec::{EvaluationSet, FIRST_TUNING_RUN, TrainedNetwork, TrainingStudySpec};
-use super::{Ledger, Progress, Record, Shard, TrainingRecord};
+use super::{Record, TrainingRecord};
 use crate::data::DataSource;
 use crate::error::{Error, Result};
-use crate::network::check_learning_rate;
-use crate::statistics::{mean, standard_error};
+use crate::numeric::statistics::{mean, standard_error};
+use crate::train::check_learning_rate;
 
 /// The most rates of a range, in factors of two.
 const MOST_RATES: usize = 64;
@@ -44,7 +45,7 @@ pub struct TuneSpec {
 
 /// What a rate came to.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Tried {
+pub struct Trial {
     /// The network, with the rate.
     pub network: TrainedNetwork,
     /// The stage, from 0.
@@ -63,14 +64,14 @@ pub struct Tried {
 
 /// The best rate of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Tuned {
+pub struct SelectedRate {
     /// What it came to in the last stage.
-    pub best: Tried,
+    pub best: Trial,
     /// Whether it lies at an end of the range, so that a better one may lie beyond.
     pub at_end: bool,
 }
 
-impl Tuned {
+impl SelectedRate {
     /// Whether a run at that rate ended.
     fn is_found(&self) -> bool {
         self.best.diverged < self.best.runs
@@ -83,9 +84,9 @@ pub struct TuneReport {
     /// The spec.
     pub spec: TuneSpec,
     /// Every rate that was tried, by network, stage and rate.
-    pub tried: Vec<Tried>,
+    pub tried: Vec<Trial>,
     /// The best of each network.
-    pub tuned: Vec<Tuned>,
+    pub tuned: Vec<SelectedRate>,
 }
 
 impl TuneReport {
@@ -96,7 +97,7 @@ impl TuneReport {
 
     /// The best rates, of networks that have one.
     pub fn rates(&self) -> LearningRates {
-        let rate = |tuned: &Tuned| {
+        let rate = |tuned: &SelectedRate| {
             let TrainedNetwork { family, activation, width, before, connectivity, last_connectivity, learning_rate } =
                 tuned.best.network;
             let TrainingStudySpec { parametrisation, biases, .. } = self.spec.training;
@@ -152,7 +153,7 @@ impl TuneSpec {
         }
         let range = self.rates()?;
         let prepared = PreparedTraining::new(&self.data, &training)?;
-        let ledger = Ledger::new(folder, self, (&self.data, &prepared.checksums()[..]), progress)?;
+        let ledger = TaskLog::new(folder, self, (&self.data, &prepared.checksums()[..]), progress)?;
         prepared.remarks(&training).iter().for_each(|text| progress(Progress::Remark { text }));
         let stage_epochs = |stage: usize| match SHARES.get(stage) {
             Some(share) => ((training.epochs as f64 * share).ceil() as usize).max(1),
@@ -192,7 +193,7 @@ impl TuneSpec {
                 .collect::<Result<_>>()?;
             let mut of_rate = found.chunks(runs as usize);
             for networks in &mut candidates {
-                let mut tried: Vec<Tried> = networks
+                let mut tried: Vec<Trial> = networks
                     .iter()
                     .zip(&mut of_rate)
                     .map(|(network, runs)| summarise(network, stage, epochs, runs))
@@ -210,7 +211,7 @@ impl TuneSpec {
                 } else if let Some(best) = tried.first() {
                     let rate = best.network.learning_rate;
                     let at_end = rate <= range[0] || rate >= range[range.len() - 1];
-                    report.tuned.push(Tuned { best: *best, at_end });
+                    report.tuned.push(SelectedRate { best: *best, at_end });
                 }
             }
             // Stages of as many epochs share their runs.
@@ -271,11 +272,11 @@ fn task_name(network: &TrainedNetwork, epochs: usize, run: u32) -> String {
     format!("training/{}/{epochs}/{run}", network.name())
 }
 
-fn summarise(network: &TrainedNetwork, stage: usize, epochs: usize, runs: &[Record]) -> Tried {
+fn summarise(network: &TrainedNetwork, stage: usize, epochs: usize, runs: &[Record]) -> Trial {
     let runs: Vec<_> = runs.iter().filter_map(Record::training).collect();
     let accuracy = |run: &&TrainingRecord| run.best_accuracy.filter(|_| !run.diverged).unwrap_or(0.0);
     let errors: Vec<f64> = runs.iter().map(|run| 1.0 - accuracy(run)).collect();
-    Tried {
+    Trial {
         network: *network,
         stage,
         epochs,
@@ -289,9 +290,9 @@ fn summarise(network: &TrainedNetwork, stage: usize, epochs: usize, runs: &[Reco
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connectivity::Connectivity;
-    use crate::network::Parametrisation;
+    use crate::network::Connectivity;
     use crate::study::Family;
+    use crate::train::Parametrisation;
 
     fn spec() -> TuneSpec {
         let p = Connectivity::new(0.1).unwrap();

@@ -6,17 +6,19 @@ use serde::{Deserialize, Serialize};
 use super::checks::{Check, Quantity, Tests, skewness};
 use super::distance::error_of_mean;
 use super::spec::check_distinct;
-use crate::arccos::arc_cosine;
-use crate::connectivity::Connectivity;
 use crate::data::{DataSource, Normalisation};
 use crate::error::{Error, Result};
-use crate::gram::Pair;
-use crate::masked::{Auto, Estimate, FixedCount, MaskedKernel, MaskedMoments, Quadrature, Sampling, Uncertainty};
-use crate::network::{LayerId, LayerLaw, MaskFamily, WeightLaw};
-use crate::paper;
+use crate::kernel::arc_cosine::arc_cosine;
+use crate::kernel::gram::Pair;
+use crate::kernel::masked::{
+    Auto, Estimate, FixedCount, MaskedKernel, MaskedMoments, Quadrature, Sampling, Uncertainty,
+};
+use crate::kernel::nngp::{Distance, error_of_square, infinite_width_kernel, theorem_1, theorem_1_with_row_covariance};
+use crate::kernel::paper;
+use crate::network::Connectivity;
+use crate::network::{LayerId, LayerSpec, MaskFamily, WeightDistribution};
+use crate::numeric::statistics::{mean, standard_error};
 use crate::sampled::{PairedInputs, sampled_kernels};
-use crate::statistics::{mean, standard_error};
-use crate::theorem::{Distance, error_of_square, infinite_width_kernel, theorem_1, theorem_1_of_rows};
 
 /// The grid over which the theorem is verified.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -199,13 +201,13 @@ impl VerifySpec {
                         let moments = self.masked_moments(&pairs, connectivity, quadrature, MASKS)?;
                         moments.into_iter().map(|moments| (moments, Estimate::ZERO)).collect()
                     }
-                    MaskFamily::ConstantFanIn => self.fixed_count(&pairs, connectivity, FixedCount::Row)?,
+                    MaskFamily::ConstantFanIn => self.fixed_count(&pairs, connectivity, FixedCount::PerRow)?,
                     MaskFamily::ExactCount => Vec::new(),
                 };
                 for width in &self.widths {
                     let masked = match self.mask {
                         MaskFamily::ExactCount => {
-                            self.fixed_count(&pairs, connectivity, FixedCount::Layer { rows: *width })?
+                            self.fixed_count(&pairs, connectivity, FixedCount::PerLayer { rows: *width })?
                         }
                         MaskFamily::Bernoulli | MaskFamily::ConstantFanIn => of_rows.clone(),
                     };
@@ -345,12 +347,12 @@ impl VerifySpec {
         seed: u64,
         unseen: bool,
     ) -> Result<[Check; 3]> {
-        let law = LayerLaw {
+        let law = LayerSpec {
             rows: width,
             columns: inputs.dimension(),
             connectivity,
             mask: self.mask,
-            law: WeightLaw::Gaussian,
+            law: WeightDistribution::Gaussian,
         };
         let ratios: Vec<[f64; 3]> = (0..self.initialisations as u32)
             .into_par_iter()
@@ -407,7 +409,7 @@ impl Prediction {
         rows: (usize, usize),
     ) -> Result<Self> {
         let d = pair.dimension();
-        let (distance, error) = theorem_1_of_rows(masked, covariance, d, width);
+        let (distance, error) = theorem_1_with_row_covariance(masked, covariance, d, width);
         let values = [masked.k1.value / d as f64, distance.variance / width as f64, distance.total()];
         if values.iter().any(|value| !value.is_finite() || *value <= 0.0) {
             let values = format!("rows {rows:?} with mean, variance and distance {values:?}");
@@ -448,7 +450,7 @@ fn paper_point(
 }
 
 #[cfg(test)]
-mod tests_of_the_tests {
+mod self_checks {
     use super::*;
 
     #[test]

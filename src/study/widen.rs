@@ -2,17 +2,17 @@
 
 use super::spec::{SparseWidth, check_distinct};
 use super::training_spec::{Family, TrainedNetwork};
-use crate::budget::{first_layer_connectivity, linear_bottleneck_width, nonlinear_bottleneck_width};
-use crate::connectivity::Connectivity;
 use crate::data::CLASSES;
 use crate::error::{Error, Result};
+use crate::network::Connectivity;
+use crate::network::budget::{first_layer_connectivity, linear_bottleneck_width, nonlinear_bottleneck_width};
 use crate::network::{Activation, LayerBefore};
 
 /// The networks of one way to widen at a weight budget, by width, each with the rate 1.
 ///
 /// The last layer is dense in all of them. Sparse networks have the widths given. A bottleneck leaves no choice of width beside its own:
 /// those of `bottlenecks` are taken, or where none are given, the ones whose width is nearest to each of `widths`. Of a linear bottleneck
-/// the first matrix counts by its rank ([`product_weights`](crate::budget::product_weights)), so that at full rank it has the weights of
+/// the first matrix counts by its rank ([`product_weights`](crate::network::budget::product_weights)), so that at full rank it has the weights of
 /// the matrix that was split.
 ///
 /// # Errors
@@ -105,14 +105,14 @@ impl From<&TrainedNetwork> for SparseWidth {
     /// What a kernel sees of the network: all layers but the last.
     fn from(network: &TrainedNetwork) -> Self {
         let TrainedNetwork { width, before, connectivity, .. } = *network;
-        Self { width, before, connectivity, even_connectivity: None }
+        Self { width, before, connectivity, np_connectivity: None }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::budget::{PAPER_WIDTHS, product_weights};
+    use crate::network::budget::{PAPER_WIDTHS, product_weights};
 
     /// Weights, a product counted by its rank.
     fn effective(network: &TrainedNetwork) -> f64 {

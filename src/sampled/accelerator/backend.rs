@@ -1,8 +1,8 @@
 //! A sweep on one device: its buffers, and what runs on them when.
 
 use super::Argument::{F32, F32s, F64, F64s, U32, U32s, U64, U64s};
-use super::{Accelerator, Argument, Kernel, Trouble};
-use crate::network::{DrawnLayer, LayerLaw, WeightLaw};
+use super::{Accelerator, Argument, Kernel, Warning};
+use crate::network::{DrawnLayer, LayerSpec, WeightDistribution};
 use crate::sampled::features::takes_dense;
 use crate::sampled::layout::{Costs, TilePair, used_tiles};
 use crate::sampled::sweep::{Backend, Draw, Sums};
@@ -30,7 +30,7 @@ pub struct OnDevice<'a, A: Accelerator> {
 }
 
 impl<'a, A: Accelerator> OnDevice<'a, A> {
-    pub fn new(device: &'a A, inputs: &TiledInputs) -> Result<Self, Trouble> {
+    pub fn new(device: &'a A, inputs: &TiledInputs) -> Result<Self, Warning> {
         let (matrix, norms) = inputs.padded(TILE);
         Ok(Self {
             device,
@@ -42,7 +42,7 @@ impl<'a, A: Accelerator> OnDevice<'a, A> {
     }
 
     /// The weights of each row of a chunk of some draws.
-    pub fn counts(&self, drawn: &[&DrawnLayer], chunk: usize) -> Result<Vec<Vec<u32>>, Trouble> {
+    pub fn counts(&self, drawn: &[&DrawnLayer], chunk: usize) -> Result<Vec<Vec<u32>>, Warning> {
         let rows: Vec<usize> = drawn.iter().map(|drawn| rows_of(drawn.law(), chunk)).collect();
         if rows.is_empty() {
             return Ok(Vec::new());
@@ -68,7 +68,7 @@ impl<'a, A: Accelerator> OnDevice<'a, A> {
     }
 
     /// The weights of a chunk of a draw, as many a row as were counted.
-    pub fn draw(&self, drawn: &DrawnLayer, chunk: usize, counts: &[u32]) -> Result<Weights<A>, Trouble> {
+    pub fn draw(&self, drawn: &DrawnLayer, chunk: usize, counts: &[u32]) -> Result<Weights<A>, Warning> {
         let device = self.device;
         let mut places = vec![0u64];
         places.extend(counts.iter().scan(0, |sum, count| {
@@ -97,7 +97,7 @@ impl<'a, A: Accelerator> OnDevice<'a, A> {
         chunk: usize,
         counts: &[u32],
         tiles: &Tiles<A>,
-    ) -> Result<A::Buffer<f32>, Trouble> {
+    ) -> Result<A::Buffer<f32>, Warning> {
         let Weights { places, columns, values } = self.draw(drawn, chunk, counts)?;
         let features = self.device.zeros(counts.len() * tiles.stride())?;
         let arguments = [
@@ -117,7 +117,7 @@ impl<'a, A: Accelerator> OnDevice<'a, A> {
     }
 
     /// The same through a dense product, zeros and all.
-    fn dense_features(&self, drawn: &DrawnLayer, chunk: usize, tiles: &Tiles<A>) -> Result<A::Buffer<f32>, Trouble> {
+    fn dense_features(&self, drawn: &DrawnLayer, chunk: usize, tiles: &Tiles<A>) -> Result<A::Buffer<f32>, Warning> {
         let (device, law) = (self.device, drawn.law());
         let rows = rows_of(law, chunk);
         let padded = rows.next_multiple_of(TILE);
@@ -152,7 +152,7 @@ impl<'a, A: Accelerator> OnDevice<'a, A> {
         drawn: &[DrawnLayer],
         chunk: usize,
         tiles: &Tiles<A>,
-    ) -> Result<Vec<A::Buffer<f32>>, Trouble> {
+    ) -> Result<Vec<A::Buffer<f32>>, Warning> {
         let sparse: Vec<&DrawnLayer> = drawn.iter().filter(|drawn| !takes_dense(drawn.law())).collect();
         let mut counts = self.counts(&sparse, chunk)?.into_iter();
         let of = |drawn: &DrawnLayer| match takes_dense(drawn.law()) {
@@ -194,9 +194,9 @@ pub struct Limits<A: Accelerator> {
 
 impl<A: Accelerator> Backend for OnDevice<'_, A> {
     type Limits = Limits<A>;
-    type Error = Trouble;
+    type Error = Warning;
 
-    fn limits(&self, pairs: &[TilePair]) -> Result<Limits<A>, Trouble> {
+    fn limits(&self, pairs: &[TilePair]) -> Result<Limits<A>, Warning> {
         let device = self.device;
         let used = used_tiles(pairs);
         let flat = |place: &dyn Fn(usize) -> usize| -> Vec<u32> {
@@ -221,7 +221,7 @@ impl<A: Accelerator> Backend for OnDevice<'_, A> {
         block: &Limits<A>,
         draws: &[Draw],
         finished: &(dyn Fn(usize) + Sync),
-    ) -> Result<Vec<Vec<Sums>>, Trouble> {
+    ) -> Result<Vec<Vec<Sums>>, Warning> {
         let device = self.device;
         let drawn: Vec<DrawnLayer> = draws.iter().map(|draw| DrawnLayer::new(draw.law, draw.id)).collect();
         let chunks = draws.iter().map(|draw| draw.law.rows.div_ceil(CHUNK)).max().unwrap_or(0);
@@ -264,7 +264,7 @@ impl<A: Accelerator> Backend for OnDevice<'_, A> {
 }
 
 /// The rows of a layer that belong to a chunk.
-pub fn rows_of(law: &LayerLaw, chunk: usize) -> usize {
+pub fn rows_of(law: &LayerSpec, chunk: usize) -> usize {
     law.rows.saturating_sub(chunk * CHUNK).min(CHUNK)
 }
 
@@ -276,8 +276,8 @@ fn entries_of<'a, A: Accelerator>(drawn: &DrawnLayer, chunk: usize) -> [Argument
 }
 
 /// What tells a kernel their values.
-fn values_of<'a, A: Accelerator>(law: &LayerLaw) -> [Argument<'a, A>; 2] {
-    [U32(u32::from(law.law == WeightLaw::Gaussian)), F64(law.sigma())]
+fn values_of<'a, A: Accelerator>(law: &LayerSpec) -> [Argument<'a, A>; 2] {
+    [U32(u32::from(law.law == WeightDistribution::Gaussian)), F64(law.sigma())]
 }
 
 /// What a sweep takes on a device.

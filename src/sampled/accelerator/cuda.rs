@@ -13,7 +13,7 @@ use cudarc::nvrtc::{Ptx, result as nvrtc, sys::nvrtcProgram};
 use sha2::{Digest, Sha256};
 
 use super::libraries::{Obstacle, check_driver, load_driver, load_nvrtc};
-use super::{Accelerator, Argument, Kernel, Trouble, Word};
+use super::{Accelerator, Argument, Kernel, Warning, Word};
 use crate::error::{Error, Result};
 
 /// The kernels, for every device that there is.
@@ -228,10 +228,10 @@ fn keep_freed_memory(context: &CudaContext) -> Result<(), DriverError> {
     Ok(())
 }
 
-fn trouble(what: &'static str) -> impl Fn(DriverError) -> Trouble {
+fn trouble(what: &'static str) -> impl Fn(DriverError) -> Warning {
     move |error| match error.0 {
-        CUresult::CUDA_ERROR_OUT_OF_MEMORY => Trouble::Memory,
-        _ => Trouble::Other(failed(what)(error)),
+        CUresult::CUDA_ERROR_OUT_OF_MEMORY => Warning::Memory,
+        _ => Warning::Other(failed(what)(error)),
     }
 }
 
@@ -257,12 +257,12 @@ impl Accelerator for Cuda {
         Ok(())
     }
 
-    fn zeros<T: Word>(&self, length: usize) -> Result<CudaSlice<T>, Trouble> {
+    fn zeros<T: Word>(&self, length: usize) -> Result<CudaSlice<T>, Warning> {
         // An empty allocation is none.
         self.stream.alloc_zeros(length.max(1)).map_err(trouble("allocating memory"))
     }
 
-    fn upload<T: Word>(&self, values: &[T]) -> Result<CudaSlice<T>, Trouble> {
+    fn upload<T: Word>(&self, values: &[T]) -> Result<CudaSlice<T>, Warning> {
         if values.is_empty() {
             return self.zeros(1);
         }
@@ -272,7 +272,7 @@ impl Accelerator for Cuda {
         Ok(buffer)
     }
 
-    fn download<T: Word>(&self, buffer: &CudaSlice<T>) -> Result<Vec<T>, Trouble> {
+    fn download<T: Word>(&self, buffer: &CudaSlice<T>) -> Result<Vec<T>, Warning> {
         let values = self.stream.clone_dtoh(buffer).map_err(trouble("sampling kernels"))?;
         self.stream.synchronize().map_err(trouble("sampling kernels"))?;
         Ok(values)
@@ -283,7 +283,7 @@ impl Accelerator for Cuda {
         kernel: Kernel,
         (x, y): (usize, usize),
         arguments: &[Argument<Self>],
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Warning> {
         let wide = |blocks: usize| u32::try_from(blocks).map_err(|error| Error::failure("sizing a grid", error));
         let grid = LaunchConfig { grid_dim: (wide(x)?, wide(y)?, 1), block_dim: (THREADS, 1, 1), shared_mem_bytes: 0 };
         let mut launch = self.stream.launch_builder(&self.functions[kernel as usize]);

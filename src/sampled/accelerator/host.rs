@@ -5,7 +5,7 @@ use std::ffi::{CString, c_char, c_int, c_uint, c_void};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Accelerator, Argument, Kernel, Trouble, Word};
+use super::{Accelerator, Argument, Kernel, Warning, Word};
 use crate::error::{Error, Result};
 
 unsafe extern "C" {
@@ -56,22 +56,22 @@ impl Accelerator for Host {
         Ok(())
     }
 
-    fn zeros<T: Word>(&self, length: usize) -> Result<Buffer<T>, Trouble> {
+    fn zeros<T: Word>(&self, length: usize) -> Result<Buffer<T>, Warning> {
         self.upload(&vec![T::default(); length])
     }
 
-    fn upload<T: Word>(&self, values: &[T]) -> Result<Buffer<T>, Trouble> {
+    fn upload<T: Word>(&self, values: &[T]) -> Result<Buffer<T>, Warning> {
         let bytes = size_of_val(values);
         let taken = self.taken.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let buffer = Buffer { cells: values.iter().copied().map(Cell::new).collect(), taken: self.taken.clone() };
         if taken > self.memory {
-            return Err(Trouble::Memory);
+            return Err(Warning::Memory);
         }
         self.peak.fetch_max(taken, Ordering::Relaxed);
         Ok(buffer)
     }
 
-    fn download<T: Word>(&self, buffer: &Buffer<T>) -> Result<Vec<T>, Trouble> {
+    fn download<T: Word>(&self, buffer: &Buffer<T>) -> Result<Vec<T>, Warning> {
         Ok(buffer.cells.iter().map(Cell::get).collect())
     }
 
@@ -80,7 +80,7 @@ impl Accelerator for Host {
         kernel: Kernel,
         blocks: (usize, usize),
         arguments: &[Argument<Self>],
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Warning> {
         // Every argument, pointers included, in eight bytes of its own.
         let mut words: Vec<u64> = arguments
             .iter()

@@ -59,14 +59,14 @@ impl Kernel {
 
 /// What goes wrong on a device.
 #[derive(Debug)]
-pub enum Trouble {
+pub enum Warning {
     /// Its memory does not suffice for an allocation.
     Memory,
     /// Anything else.
     Other(Error),
 }
 
-impl From<Error> for Trouble {
+impl From<Error> for Warning {
     fn from(error: Error) -> Self {
         Self::Other(error)
     }
@@ -96,11 +96,11 @@ pub trait Accelerator: Sync {
     fn give_back(&self) -> Result<()>;
 
     /// An array of zeros.
-    fn zeros<T: Word>(&self, length: usize) -> Result<Self::Buffer<T>, Trouble>;
+    fn zeros<T: Word>(&self, length: usize) -> Result<Self::Buffer<T>, Warning>;
 
-    fn upload<T: Word>(&self, values: &[T]) -> Result<Self::Buffer<T>, Trouble>;
+    fn upload<T: Word>(&self, values: &[T]) -> Result<Self::Buffer<T>, Warning>;
 
-    fn download<T: Word>(&self, buffer: &Self::Buffer<T>) -> Result<Vec<T>, Trouble>;
+    fn download<T: Word>(&self, buffer: &Self::Buffer<T>) -> Result<Vec<T>, Warning>;
 
     /// Runs a kernel on a grid of blocks.
     ///
@@ -111,7 +111,7 @@ pub trait Accelerator: Sync {
         kernel: Kernel,
         blocks: (usize, usize),
         arguments: &[Argument<Self>],
-    ) -> Result<(), Trouble>;
+    ) -> Result<(), Warning>;
 }
 
 /// An argument of a kernel.
@@ -192,8 +192,8 @@ fn on_one<A: Accelerator>(
             .and_then(|on_device| super::sweep::total(&on_device, &layout, draws, progress));
         match found {
             Ok(sums) => break Ok(sums),
-            Err(Trouble::Memory) => memory = (memory / 2).min(device.free_memory()? / 10 * SHARE),
-            Err(Trouble::Other(error)) => break Err(error),
+            Err(Warning::Memory) => memory = (memory / 2).min(device.free_memory()? / 10 * SHARE),
+            Err(Warning::Other(error)) => break Err(error),
         }
     };
     device.give_back()?;

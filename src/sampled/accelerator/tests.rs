@@ -2,25 +2,25 @@
 
 use super::backend::{CHUNK, rows_of};
 use super::*;
-use crate::connectivity::Connectivity;
 use crate::data::{DataSource, Normalisation};
-use crate::network::{DrawnLayer, LayerId, LayerLaw, MaskFamily, SparseRows, WeightLaw};
+use crate::network::Connectivity;
+use crate::network::{DrawnLayer, LayerId, LayerSpec, MaskFamily, SparseRows, WeightDistribution};
 use crate::sampled::features::hidden_features;
 use crate::sampled::sweep::Backend;
 use crate::sampled::{Device, SampledNetwork, Sweep};
 use ndarray::{Array2, ArrayView2};
 
 /// Every kind of layer: masks, weights, sparse and dense, widths of one row and of several chunks, no weight at all.
-fn laws(columns: usize) -> Vec<LayerLaw> {
-    let law = |rows, p, mask, law| LayerLaw { rows, columns, connectivity: Connectivity::new(p).unwrap(), mask, law };
+fn laws(columns: usize) -> Vec<LayerSpec> {
+    let law = |rows, p, mask, law| LayerSpec { rows, columns, connectivity: Connectivity::new(p).unwrap(), mask, law };
     vec![
-        law(1, 0.2, MaskFamily::Bernoulli, WeightLaw::Gaussian),
-        law(77, 0.05, MaskFamily::Bernoulli, WeightLaw::Uniform),
-        law(300, 0.1, MaskFamily::ExactCount, WeightLaw::Gaussian),
-        law(130, 0.6, MaskFamily::ExactCount, WeightLaw::Uniform),
-        law(200, 1.0, MaskFamily::Bernoulli, WeightLaw::Gaussian),
-        law(5, 1e-30, MaskFamily::Bernoulli, WeightLaw::Gaussian),
-        law(8 * CHUNK + 33, 0.01, MaskFamily::Bernoulli, WeightLaw::Gaussian),
+        law(1, 0.2, MaskFamily::Bernoulli, WeightDistribution::Gaussian),
+        law(77, 0.05, MaskFamily::Bernoulli, WeightDistribution::Uniform),
+        law(300, 0.1, MaskFamily::ExactCount, WeightDistribution::Gaussian),
+        law(130, 0.6, MaskFamily::ExactCount, WeightDistribution::Uniform),
+        law(200, 1.0, MaskFamily::Bernoulli, WeightDistribution::Gaussian),
+        law(5, 1e-30, MaskFamily::Bernoulli, WeightDistribution::Gaussian),
+        law(8 * CHUNK + 33, 0.01, MaskFamily::Bernoulli, WeightDistribution::Gaussian),
     ]
 }
 
@@ -30,8 +30,8 @@ fn inputs(samples: usize, dimension: usize) -> TiledInputs {
     TiledInputs::new(values.view()).unwrap()
 }
 
-fn draws(laws: &[LayerLaw], initialisations: u32) -> Vec<Draw> {
-    let of = |(network, law): (usize, &LayerLaw)| {
+fn draws(laws: &[LayerSpec], initialisations: u32) -> Vec<Draw> {
+    let of = |(network, law): (usize, &LayerSpec)| {
         let id = |initialisation| LayerId { seed: 0x1234_5678_9ABC, initialisation, layer: 0 };
         (0..initialisations).map(move |index| Draw { law: *law, id: id(index), network }).collect::<Vec<_>>()
     };
@@ -95,7 +95,7 @@ fn features_agree<A: Accelerator>(device: &A) {
 }
 
 /// Distances over all pairs, to 1e-6.
-fn distances_agree<A: Accelerator>(devices: &[A], values: ArrayView2<f64>, laws: &[LayerLaw]) {
+fn distances_agree<A: Accelerator>(devices: &[A], values: ArrayView2<f64>, laws: &[LayerSpec]) {
     let inputs = TiledInputs::new(values).unwrap();
     let initialisations = 2;
     let networks: Vec<SampledNetwork> = laws.iter().map(|law| SampledNetwork { law: *law, initialisations }).collect();

@@ -1,0 +1,451 @@
+//! The distance of every pair of two sets of inputs by the moment expansion, as matrix products.
+//!
+//! What the expansion ([`Moments`](crate::kernel::masked::Moments)) takes of a pair are sums over entries of products of powers: `x.y`,
+//! `sum x^2 y^2`, `sum x^3 y`, `sum x y^3`, and `sum x^4`, `sum y^4` of each input. Over two sets the first four are matrix
+//! products of elementwise powers, made tile by tile, so that no `N x N` matrix is ever held: means are added up, and quantiles
+//! come from histograms where pairs are many ([`LogHistogram`]).
+//!
+//! The products take `4 d` multiply-adds a pair, which is the limit from some hundred entries on; beside them a pair takes some 60
+//! operations, and 25 more a network, as counted in the source.
+
+use std::f64::consts::PI;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use multiversion::multiversion;
+use ndarray::{Array2, ArrayView2, Axis, s};
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::kernel::arc_cosine::unit_angles;
+use crate::kernel::gram::check_inputs;
+use crate::network::Connectivity;
+use crate::numeric::linalg::product;
+use crate::numeric::simd::lane_sum;
+use crate::numeric::statistics::LogHistogram;
+
+/// Inputs of a tile's rows and columns. Four products of this size and their factors stay in a second-level cache.
+const TILE: usize = 192;
+
+/// A mean over pairs with their values, as a histogram where those are many.
+#[derive(Clone, Debug, Default)]
+pub struct Distribution {
+    sum: f64,
+    histogram: LogHistogram,
+}
+
+impl Distribution {
+    /// The mean; NaN over no pairs.
+    pub fn mean(&self) -> f64 {
+        self.sum / self.histogram.count() as f64
+    }
+
+    /// The quantile at `level`: exact of few pairs, otherwise with the relative error that [`Distribution::resolution`] gives.
+    pub fn quantile(&self, level: f64) -> f64 {
+        self.histogram.quantile(level)
+    }
+
+    /// The largest relative error of a quantile; none where they are exact.
+    pub fn resolution(&self) -> Option<f64> {
+        (!self.histogram.is_exact()).then_some(LogHistogram::RESOLUTION)
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.sum += other.sum;
+        self.histogram.merge(&other.histogram);
+    }
+}
+
+/// A mean over pairs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mean {
+    sum: f64,
+    count: u64,
+}
+
+impl Mean {
+    /// The mean; NaN over no pairs.
+    pub fn mean(&self) -> f64 {
+        self.sum / self.count as f64
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.sum += other.sum;
+        self.count += other.count;
+    }
+}
+
+/// The distances of all pairs at one width, see [`Distance`](crate::kernel::nngp::Distance).
+#[derive(Clone, Debug, Default)]
+pub struct PairDistances {
+    /// `bias^2 + variance / n`.
+    pub distance: Distribution,
+    /// `bias^2`.
+    pub bias_squared: Mean,
+    /// The variance of one hidden unit.
+    pub variance: Mean,
+}
+
+impl PairDistances {
+    /// The number of pairs.
+    pub fn pairs(&self) -> u64 {
+        self.distance.histogram.count()
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.distance.merge(&other.distance);
+        self.bias_squared.merge(&other.bias_squared);
+        self.variance.merge(&other.variance);
+    }
+}
+
+/// One set of inputs, as unit vectors with their norms and fourth moments.
+struct Set {
+    units: Array2<f64>,
+    norms: Vec<f64>,
+    fourth: Vec<f64>,
+}
+
+impl Set {
+    fn new(name: &str, inputs: ArrayView2<f64>) -> Result<Self> {
+        if inputs.ncols() == 0 {
+            return Err(Error::value(name, "empty vectors", "the dimension is 0", "give at least one entry"));
+        }
+        check_inputs(name, inputs)?;
+        let mut units = inputs.to_owned();
+        let norms: Vec<f64> = units
+            .axis_iter_mut(Axis(0))
+            .map(|mut row| {
+                let norm = row.iter().map(|value| value * value).sum::<f64>().sqrt();
+                row.mapv_inplace(|value| if norm > 0.0 { value / norm } else { 0.0 });
+                norm
+            })
+            .collect();
+        let fourth = units.axis_iter(Axis(0)).map(|row| row.iter().map(|value| value.powi(4)).sum()).collect();
+        Ok(Self { units, norms, fourth })
+    }
+
+    fn tile(&self, start: usize) -> Tile<'_> {
+        let end = (start + TILE).min(self.norms.len());
+        let first = self.units.slice(s![start..end, ..]);
+        let second = first.mapv(|value| value * value);
+        let third = &second * &first;
+        Tile { first, second, third, norms: &self.norms[start..end], fourth: &self.fourth[start..end] }
+    }
+}
+
+/// A few inputs with the powers of their entries.
+struct Tile<'a> {
+    first: ArrayView2<'a, f64>,
+    second: Array2<f64>,
+    third: Array2<f64>,
+    norms: &'a [f64],
+    fourth: &'a [f64],
+}
+
+/// The distances of all pairs `(x_i, y_j)`, `i` over the rows of `x` and `j` over those of `y`, for each network `(p, n)`;
+/// of all pairs `i < j` of `x` where there is no `y`. Shapes `(N, d)` and `(M, d)`. One [`PairDistances`] per network, in their order.
+///
+/// `progress` is called with the share that is done, from any thread.
+///
+/// # Errors
+/// Where the shapes do not match, an input is not one that [`Pair::new`](crate::kernel::gram::Pair::new) takes, a width is zero, or there is no
+/// pair.
+///
+/// ```
+/// use ndarray::array;
+/// use sparsewidth::{kernel::all_pairs::all_pairs, network::Connectivity};
+/// let x = array![[1.0, 2.0, 3.0], [3.0, -1.0, 1.0], [0.5, 0.5, 2.0]];
+/// let found = all_pairs(x.view(), None, &[(Connectivity::new(0.5)?, 10)], &|_| {})?;
+/// assert_eq!(found[0].pairs(), 3);
+/// # Ok::<(), sparsewidth::Error>(())
+/// ```
+pub fn all_pairs(
+    x: ArrayView2<f64>,
+    y: Option<ArrayView2<f64>>,
+    networks: &[(Connectivity, usize)],
+    progress: &(dyn Fn(f64) + Sync),
+) -> Result<Vec<PairDistances>> {
+    if let Some(y) = y
+        && x.ncols() != y.ncols()
+    {
+        let shapes = format!("shapes {:?} and {:?}", x.dim(), y.dim());
+        return Err(Error::value("x, y", shapes, "have different dimensions", "give rows of equal length"));
+    }
+    if let Some((p, _)) = networks.iter().find(|(_, width)| *width == 0) {
+        let problem = format!("the network at connectivity {} has no hidden unit", p.get());
+        return Err(Error::value("width", 0, problem, "give a width of at least 1"));
+    }
+    let first = Set::new("x", x)?;
+    let other = y.map(|y| Set::new("y", y)).transpose()?;
+    let second = other.as_ref().unwrap_or(&first);
+    let (rows, columns) = (first.norms.len(), second.norms.len());
+    if columns < if other.is_some() { 1 } else { 2 } || rows == 0 {
+        return Err(Error::value("x, y", format!("{rows} and {columns} inputs"), "make no pair", "give more inputs"));
+    }
+    let tiles: Vec<(usize, usize)> = (0..rows)
+        .step_by(TILE)
+        .flat_map(|row| (0..columns).step_by(TILE).map(move |column| (row, column)))
+        .filter(|(row, column)| other.is_some() || row <= column)
+        .collect();
+    let done = AtomicU64::new(0);
+    // By rows of tiles, added in their order: the same bits for any number of threads.
+    let by_row: Vec<Vec<PairDistances>> = (0..rows)
+        .step_by(TILE)
+        .collect::<Vec<_>>()
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|row| {
+            let mut sums = vec![PairDistances::default(); networks.len()];
+            let left = first.tile(row);
+            let mut work = Work::default();
+            for (_, column) in tiles.iter().filter(|(of, _)| *of == row) {
+                work.tile(&left, &second.tile(*column), other.is_none() && *column == row, networks, &mut sums)?;
+                progress((done.fetch_add(1, Ordering::Relaxed) + 1) as f64 / tiles.len() as f64);
+            }
+            Ok(sums)
+        })
+        .collect::<Result<_>>()?;
+    let mut total = vec![PairDistances::default(); networks.len()];
+    for row in &by_row {
+        total.iter_mut().zip(row).for_each(|(total, sums)| total.merge(sums));
+    }
+    Ok(total)
+}
+
+/// Room for one tile.
+#[derive(Default)]
+struct Work {
+    /// `x.y`, `sum x^2 y^2` and `sum (x^3 y + x y^3)` of unit vectors.
+    products: [Array2<f64>; 3],
+    cosine: Vec<f64>,
+    sine: Vec<f64>,
+    phi: Vec<f64>,
+    /// `K_1`, `K_2` and what they change by in units of `q`, of unit vectors.
+    kernels: [Vec<f64>; 4],
+    totals: Vec<f64>,
+}
+
+impl Work {
+    fn tile(
+        &mut self,
+        left: &Tile,
+        right: &Tile,
+        diagonal: bool,
+        networks: &[(Connectivity, usize)],
+        sums: &mut [PairDistances],
+    ) -> Result<()> {
+        let shape = (left.norms.len(), right.norms.len());
+        let dimension = left.first.ncols() as f64;
+        let factors = [
+            (0, left.first, right.first, false),
+            (1, left.second.view(), right.second.view(), false),
+            (2, left.third.view(), right.first, false),
+            (2, left.first, right.third.view(), true),
+        ];
+        for (output, left, right, accumulate) in factors {
+            let output = &mut self.products[output];
+            if output.dim() != shape {
+                *output = Array2::zeros(shape);
+            }
+            product(left, right.t(), 1.0, accumulate, output.view_mut())?;
+        }
+        for row in 0..shape.0 {
+            let start = if diagonal { row + 1 } else { 0 };
+            let [cosine, squares, cubes] = self.products.each_ref().map(|product| {
+                let row = product.row(row).to_slice().expect("standard layout by construction");
+                &row[start..]
+            });
+            let count = cosine.len();
+            let room = [&mut self.cosine, &mut self.sine, &mut self.phi, &mut self.totals];
+            for room in room.into_iter().chain(&mut self.kernels) {
+                room.resize(count, 0.0);
+            }
+            for (to, cosine) in self.cosine.iter_mut().zip(cosine) {
+                *to = cosine.clamp(-1.0, 1.0);
+            }
+            unit_angles(&self.cosine, &mut self.sine, &mut self.phi);
+            let angles = [&*self.cosine, &self.sine, &self.phi];
+            expansion(angles, [squares, cubes], (left.fourth[row], &right.fourth[start..]), &mut self.kernels);
+            for ((connectivity, width), sums) in networks.iter().zip(sums.iter_mut()) {
+                let scales = (left.norms[row] / dimension, &right.norms[start..]);
+                let factors = (connectivity.excess(), *width as f64);
+                let [total, bias_squared, variance] = distances(&self.kernels, scales, factors, &mut self.totals);
+                sums.distance.sum += total;
+                sums.distance.histogram.extend(&self.totals);
+                sums.bias_squared.merge(&Mean { sum: bias_squared, count: count as u64 });
+                sums.variance.merge(&Mean { sum: variance, count: count as u64 });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The expansion of unit vectors, from their sums: `K_1`, `K_2`, and what each changes by in units of `q`.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn expansion(
+    [cosine, sine, phi]: [&[f64]; 3],
+    [squares, cubes]: [&[f64]; 2],
+    (fourth_left, fourth_right): (f64, &[f64]),
+    [k1, k2, change_1, change_2]: &mut [Vec<f64>; 4],
+) {
+    let count = cosine.len();
+    let (sine, phi, squares, cubes, fourth_right) =
+        (&sine[..count], &phi[..count], &squares[..count], &cubes[..count], &fourth_right[..count]);
+    let (k1, k2) = (&mut k1[..count], &mut k2[..count]);
+    let (change_1, change_2) = (&mut change_1[..count], &mut change_2[..count]);
+    for j in 0..count {
+        let (c, s) = (cosine[j], sine[j]);
+        let fourth = fourth_left + fourth_right[j];
+        let cubes = cubes[j];
+        k1[j] = ((s + phi[j] * c) / (2.0 * PI)).max(0.0);
+        k2[j] = ((3.0 * s * c + phi[j] * (1.0 + 2.0 * c * c)) / (2.0 * PI)).max(0.0);
+        // sum (uv - c (u^2 + v^2)/2)^2 - s^2 (u^2 - v^2)^2 / 4, multiplied out.
+        let first = 1.5 * squares[j] - c * cubes + (c * c - s * s) / 4.0 * fourth;
+        // The sum vanishes like s^4, and rounds: what is left out below is as small as what rounding would add.
+        change_1[j] = if s > 1e-4 { first / (4.0 * PI * s) } else { 0.0 };
+        change_2[j] = (6.0 * phi[j] * squares[j] + s * (4.0 * cubes - c * fourth)) / (4.0 * PI);
+    }
+}
+
+/// The distances of Theorem 1 from the expansion of unit vectors; returns the sums of them and of their two parts, in lanes, so that
+/// they are the same bits on every processor.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn distances(
+    [k1, k2, change_1, change_2]: &[Vec<f64>; 4],
+    (norm_left, norm_right): (f64, &[f64]),
+    (q, width): (f64, f64),
+    totals: &mut [f64],
+) -> [f64; 3] {
+    const LANES: usize = 16;
+    // Total, bias^2, variance.
+    let one = |k1: f64, k2: f64, change_1: f64, change_2: f64, norm_right: f64| {
+        let scale = norm_left * norm_right;
+        let shift = scale * (q * change_1);
+        let mean = scale * k1 + shift;
+        let bias_squared = shift * shift;
+        let variance = scale * scale * (k2 + q * change_2) - mean * mean;
+        [bias_squared + variance / width, bias_squared, variance]
+    };
+    let (k1, k1_rest) = k1.as_chunks::<LANES>();
+    let (k2, k2_rest) = k2.as_chunks::<LANES>();
+    let (change_1, change_1_rest) = change_1.as_chunks::<LANES>();
+    let (change_2, change_2_rest) = change_2.as_chunks::<LANES>();
+    let (norm_right, norm_rest) = norm_right.as_chunks::<LANES>();
+    let (totals, totals_rest) = totals.as_chunks_mut::<LANES>();
+    let mut sums = [[0.0; LANES]; 3];
+    for (((((k1, k2), change_1), change_2), norm), totals) in
+        k1.iter().zip(k2).zip(change_1).zip(change_2).zip(norm_right).zip(totals)
+    {
+        for lane in 0..LANES {
+            let [total, bias_squared, variance] = one(k1[lane], k2[lane], change_1[lane], change_2[lane], norm[lane]);
+            totals[lane] = total;
+            sums[0][lane] += total;
+            sums[1][lane] += bias_squared;
+            sums[2][lane] += variance;
+        }
+    }
+    for (lane, to) in totals_rest.iter_mut().enumerate() {
+        let found = one(k1_rest[lane], k2_rest[lane], change_1_rest[lane], change_2_rest[lane], norm_rest[lane]);
+        *to = found[0];
+        for (sums, found) in sums.iter_mut().zip(found) {
+            sums[lane] += found;
+        }
+    }
+    sums.map(lane_sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::DataSource;
+    use crate::kernel::arc_cosine::arc_cosine;
+    use crate::kernel::gram::Pair;
+    use crate::kernel::masked::{MaskedKernel, Moments};
+    use crate::kernel::nngp::theorem_1;
+    use crate::numeric::statistics::{mean, quantile, sorted};
+
+    /// Each pair by itself: distance, bias^2 and variance.
+    fn one_by_one(x: &Array2<f64>, pairs: &[(usize, usize)], y: &Array2<f64>, p: f64, width: usize) -> [Vec<f64>; 3] {
+        let mut found = [vec![], vec![], vec![]];
+        for (i, j) in pairs {
+            let pair = Pair::new(x.row(*i), y.row(*j)).unwrap();
+            let moments = Moments.moments(&pair, Connectivity::new(p).unwrap()).unwrap();
+            let (distance, _) = theorem_1(&moments, x.ncols(), width);
+            found[0].push(distance.total());
+            found[1].push(distance.bias_squared);
+            found[2].push(distance.variance);
+        }
+        found
+    }
+
+    fn compare(found: &PairDistances, expected: &[Vec<f64>; 3]) {
+        let means = [found.distance.mean(), found.bias_squared.mean(), found.variance.mean()];
+        for (found_mean, expected) in means.into_iter().zip(expected) {
+            assert_eq!(found.pairs(), expected.len() as u64);
+            // Sums of products taken apart lose up to three digits where they cancel, in bias^2.
+            assert!((found_mean / mean(expected) - 1.0).abs() < 1e-11, "{found_mean} {}", mean(expected));
+        }
+        {
+            let expected = &expected[0];
+            let ordered = sorted(expected);
+            for level in [0.05, 0.25, 0.5, 0.75, 0.95] {
+                let (value, exact) = (found.distance.quantile(level), quantile(&ordered, level));
+                // The type of quantile differs by one order statistic; take the neighbours' range.
+                let reach = 1.0 / expected.len() as f64;
+                let (low, high) = (quantile(&ordered, level - reach), quantile(&ordered, level + reach));
+                let resolution = 1.0 + LogHistogram::RESOLUTION;
+                assert!(value >= low / resolution && value <= high * resolution, "{level}: {value} {exact}");
+            }
+        }
+    }
+
+    #[test]
+    fn tiles_hold_what_each_pair_gives() {
+        // 450 inputs: three tiles, the last one not full.
+        let inputs = DataSource::Gaussian { dimension: 50, samples: 450 }.inputs(3).unwrap().values;
+        let (x, y) = (inputs.slice(s![..200, ..]).to_owned(), inputs.slice(s![200.., ..]).to_owned());
+        let networks = [(Connectivity::new(0.2).unwrap(), 40), (Connectivity::new(0.9).unwrap(), 7)];
+        let own: Vec<(usize, usize)> = (0..450).flat_map(|i| (i + 1..450).map(move |j| (i, j))).collect();
+        let cross: Vec<(usize, usize)> = (0..200).flat_map(|i| (0..250).map(move |j| (i, j))).collect();
+        let found = all_pairs(inputs.view(), None, &networks, &|_| {}).unwrap();
+        let between = all_pairs(x.view(), Some(y.view()), &networks, &|_| {}).unwrap();
+        for (index, (p, width)) in networks.into_iter().enumerate() {
+            compare(&found[index], &one_by_one(&inputs, &own, &inputs, p.get(), width));
+            compare(&between[index], &one_by_one(&x, &cross, &y, p.get(), width));
+        }
+    }
+
+    #[test]
+    fn bad_sets_are_refused() {
+        let networks = [(Connectivity::new(0.5).unwrap(), 1)];
+        let refused = |x: Array2<f64>, y: Option<Array2<f64>>| {
+            all_pairs(x.view(), y.as_ref().map(|y| y.view()), &networks, &|_| {}).is_err()
+        };
+        assert!(refused(Array2::ones((1, 3)), None));
+        assert!(refused(Array2::ones((2, 3)), Some(Array2::ones((2, 4)))));
+        assert!(refused(Array2::from_elem((2, 3), f64::NAN), None));
+        assert!(refused(Array2::from_elem((2, 3), 1e-100), None));
+        assert!(refused(Array2::ones((2, 0)), None));
+        assert!(all_pairs(Array2::ones((2, 3)).view(), None, &[(networks[0].0, 0)], &|_| {}).is_err());
+    }
+
+    #[test]
+    fn rows_that_are_alike_are_no_worse_than_rounding() {
+        // Pairs at angles from 0 to 1: the bias^2 of the first is far below what rounding leaves of a bias, 1e-12 of the kernel.
+        let base = DataSource::Gaussian { dimension: 40, samples: 2 }.inputs(8).unwrap().values;
+        for angle in [0.0, 1e-9, 1e-7, 1e-6, 1e-5, 3e-5, 1e-4, 1e-3, 1e-2, 1.0] {
+            let mut x = base.clone();
+            let near = &base.row(0) * 3.0 + &base.row(1) * angle;
+            x.row_mut(1).assign(&near);
+            let found = all_pairs(x.view(), None, &[(Connectivity::new(0.1).unwrap(), 1)], &|_| {}).unwrap();
+            let [_, bias_squared, variance] = one_by_one(&x, &[(0, 1)], &x, 0.1, 1);
+            let kernel = arc_cosine(Pair::new(x.row(0), x.row(1)).unwrap().gram()).k1 / 40.0;
+            let apart = |found: &Mean, exact: f64| (found.mean() - exact).abs();
+            let bias = bias_squared[0].sqrt();
+            let rounding = 1e-11 * kernel;
+            let allowed = (2.0 * bias + rounding) * rounding + 1e-7 * bias_squared[0];
+            assert!(apart(&found[0].bias_squared, bias_squared[0]) <= allowed, "{angle:e}: {found:?} {bias_squared:?}");
+            assert!(apart(&found[0].variance, variance[0]) <= 1e-10 * variance[0], "{angle:e}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Theorem 1 for a linear bottleneck: the matrix of the hidden layer is a product of two, of rank at most `r`.
+//!
+//! The hidden units are `h = V U x / sqrt(r)`, with `U` of shape `(r, d)`, `V` of shape `(n, r)` and every entry `N(0, 1)`; the
+//! kernel is `Theta(x, y) = 1/(n d) sum_i [h_i(x)]_+ [h_i(y)]_+`, as in [`theorem`](crate::kernel::nngp). Given row `v_i` of `V`, `h_i(x)` is
+//! `|v_i| / sqrt(r)` times `g.x` for one Gaussian vector `g`, so that with `E |v|^2 = r` and `E |v|^4 = r (r + 2)`
+//!
+//! - `K~_1 = K_1`: a linear bottleneck has no bias, whatever its rank;
+//! - `K~_2 = (1 + 2/r) K_2`.
+//!
+//! But all units share `U`, and no width removes what that costs: `Var Theta = (K~_2 - K~_1^2 + (n - 1) Cov) / (n d^2)` with
+//! `Cov = Var_U K_1(W)`, where `W = (U x, U y)^T (U x, U y) / r` is the Gram matrix that is left, a Wishart matrix of `r` degrees of
+//! freedom. With `t` the angle between `x` and `y`, `s` that between `U x` and `U y`, and `K_1 = |x||y| J(t)`,
+//!
+//! `E K_1(W)^2 = |x|^2 |y|^2 (r^2 - 1) / (2 pi r) int_0^pi ds int dw (sin t sin s)^(r-2) sin^6 t J(s)^2 / (cosh w - cos t cos s)^(r+2)`
+//!
+//! which is the law of that matrix with its scale integrated out, `w` the logarithm of `|U x| / |U y|` over what it is expected to be.
+//! For `r = 1` it is `K_2 / 2`.
+//!
+//! Source: ours; the law of a sample correlation is Fisher's (Biometrika 10, 1915).
+
+use std::f64::consts::{FRAC_PI_2, PI};
+
+use crate::error::{Error, Result};
+use crate::kernel::arc_cosine::{Angle, arc_cosine};
+use crate::kernel::gram::{Gram, Pair};
+use crate::kernel::masked::{Estimate, MaskedMoments, Method, Uncertainty};
+
+/// The largest rank: the quadrature takes longer the larger it is, and rounding in its powers grows with it.
+const LARGEST_RANK: usize = 10_000;
+/// Terms below this share of the sum so far end it.
+const NEGLIGIBLE: f64 = 1e-18;
+/// Relative to `|x|^2 |y|^2`, what the quadrature and rounding are off by at most; found against 30 digits (testdata/bottleneck.toml).
+const ACCURACY: f64 = 1e-12;
+/// Below this `sin t` inputs count as parallel or opposite.
+const PARALLEL: f64 = 1e-7;
+
+/// A linear layer of a given width before the hidden one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinearBottleneck {
+    rank: usize,
+}
+
+impl LinearBottleneck {
+    /// A bottleneck of `rank` units, at least 1.
+    ///
+    /// # Errors
+    /// Where the rank is 0 or above 10,000.
+    pub fn new(rank: usize) -> Result<Self> {
+        if (1..=LARGEST_RANK).contains(&rank) {
+            return Ok(Self { rank });
+        }
+        let problem = format!("must be from 1 to {LARGEST_RANK}");
+        Err(Error::value("rank", rank, problem, "give a number in that range"))
+    }
+
+    /// `K~_1`, `K~_2` and `K~_1 - K_1 = 0` of a pair, and the covariance `Cov` between two units, for
+    /// [`theorem_1_with_row_covariance`](crate::kernel::nngp::theorem_1_with_row_covariance).
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use sparsewidth::{kernel::bottleneck::LinearBottleneck, kernel::gram::Pair, kernel::nngp::theorem_1_with_row_covariance};
+    /// let (x, y) = (array![1.0, 2.0], array![2.0, -1.0]);
+    /// let pair = Pair::new(x.view(), y.view())?;
+    /// let (moments, covariance) = LinearBottleneck::new(4)?.moments(&pair);
+    /// let distance = |width| theorem_1_with_row_covariance(&moments, covariance, 2, width).0.total();
+    /// // However wide, it does not come near the infinite-width kernel.
+    /// assert!(distance(1_000_000) > 0.99 * covariance.value / 4.0);
+    /// # Ok::<(), sparsewidth::Error>(())
+    /// ```
+    pub fn moments(&self, pair: &Pair) -> (MaskedMoments, Estimate) {
+        let gram = pair.gram();
+        let (dense, scale, rank) = (arc_cosine(gram), gram.scale(), self.rank as f64);
+        let exact = |value: f64, scale: f64| Estimate { value, error: Uncertainty::Bound(1e-14 * scale) };
+        let moments = MaskedMoments {
+            k1: exact(dense.k1, scale),
+            k2: exact((1.0 + 2.0 / rank) * dense.k2, 3.0 * scale * scale),
+            shift: Estimate::ZERO,
+            method: Method::ClosedForm,
+            terms: 0,
+        };
+        let unit = dense.k1 / if scale > 0.0 { scale } else { 1.0 };
+        let covariance = (self.mean_square(gram) - unit * unit).max(0.0);
+        let error = Uncertainty::Bound(ACCURACY * scale * scale);
+        (moments, Estimate { value: scale * scale * covariance, error })
+    }
+
+    /// `E K_1(W)^2 / |x|^2 |y|^2`.
+    fn mean_square(&self, gram: Gram) -> f64 {
+        if gram.scale() == 0.0 {
+            return 0.0;
+        }
+        let Angle { cosine, sine, .. } = Angle::of(gram);
+        let unit = |cosine: f64| arc_cosine(Gram { a: 1.0, b: 1.0, c: cosine });
+        let rank = self.rank as f64;
+        if self.rank == 1 {
+            return 0.5 * unit(cosine).k2;
+        }
+        if sine < PARALLEL {
+            // Parallel inputs stay so.
+            return if cosine > 0.0 { 0.25 * (1.0 + 2.0 / rank) } else { 0.0 };
+        }
+        // `cosh w - cos t cos s`, without cancellation, from the end of the range of `s` where it is least.
+        let (away, share) = (sine * sine / (1.0 + cosine.abs()), 2.0 * cosine.abs());
+        let narrow = (rank + 2.0).sqrt();
+        // The integrand falls over this length near `w = 0` and the end of the range; stretched by a hyperbolic sine, over 1 / narrow.
+        let stretch = (2.0 * away).sqrt();
+        let step = (0.45 / narrow).min(0.2);
+        let last = ((2.0 + 42.0 / (rank + 2.0)) / stretch).asinh();
+        let ratios: Vec<(f64, f64)> = (0..=(last / step).ceil() as usize)
+            .map(|node| {
+                let s = step * node as f64;
+                let half = if node == 0 { 0.5 } else { 1.0 };
+                (2.0 * (0.5 * stretch * s.sinh()).sinh().powi(2), half * 2.0 * step * stretch * s.cosh())
+            })
+            .collect();
+        let power = (self.rank - 2) as i32;
+        let of_angle = |from_end: f64| {
+            let s = if cosine < 0.0 { PI - from_end } else { from_end };
+            let least = away + share * (0.5 * from_end).sin().powi(2);
+            let (sines, kernel) = (sine * from_end.sin(), unit(s.cos()).k1);
+            let mut sum = 0.0;
+            for (excess, weight) in &ratios {
+                let inverse = 1.0 / (least + excess);
+                let term = weight * (sines * inverse).powi(power) * inverse.powi(4);
+                sum += term;
+                if term <= NEGLIGIBLE * sum {
+                    break;
+                }
+            }
+            sum * kernel * kernel
+        };
+        let reach = (PI / stretch).asinh();
+        let stretched = |s: f64| of_angle((stretch * s.sinh()).min(PI)) * stretch * s.cosh();
+        let integral = double_exponential(reach, (0.3 / narrow).min(0.1), stretched);
+        (rank * rank - 1.0) / (2.0 * PI * rank) * sine.powi(6) * integral
+    }
+}
+
+/// The integral of a function that is analytic but at the ends, from 0 to `end`: the trapezoidal rule after the substitution
+/// `tanh(pi/2 sinh u)` (Takahasi and Mori, 1974), with nodes `widest` apart in the middle.
+fn double_exponential(end: f64, widest: f64, of: impl Fn(f64) -> f64) -> f64 {
+    const LAST: f64 = 3.2;
+    let step = widest / (0.5 * end * FRAC_PI_2);
+    let nodes = (LAST / step).ceil() as i32;
+    let term = |node: i32| {
+        let u = step * f64::from(node);
+        let v = FRAC_PI_2 * u.sinh();
+        // `(1 + tanh v) / 2`, to full precision near 0.
+        let place = 1.0 / (1.0 + (-2.0 * v).exp());
+        of(end * place) * FRAC_PI_2 * u.cosh() / v.cosh().powi(2)
+    };
+    0.5 * end * step * (-nodes..=nodes).map(term).sum::<f64>()
+}

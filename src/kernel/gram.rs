@@ -1,0 +1,194 @@
+//! Inputs in pairs, and the Gram triple `(A, B, C)`: all that an arc-cosine kernel sees of two inputs.
+
+use std::borrow::Cow;
+
+use ndarray::{ArrayView1, ArrayView2};
+
+use crate::error::{Error, Result};
+use crate::numeric::simd::lane_sum;
+
+/// The largest magnitude of an entry.
+pub const LARGEST_ENTRY: f64 = 1e70;
+/// The least magnitude of the largest entry of an input that is not zero.
+pub const SMALLEST_INPUT: f64 = 1e-70;
+
+/// Two inputs of the same dimension `d`, finite in every entry.
+///
+/// Checked once here, so that the kernels can rely on it.
+#[derive(Clone, Debug)]
+pub struct Pair<'a> {
+    x: Cow<'a, [f64]>,
+    y: Cow<'a, [f64]>,
+}
+
+/// What [`Pair::new`] says of the entries of one input, called `name`.
+fn check_entries(name: &str, input: ArrayView1<f64>) -> Result<()> {
+    let wrong = |value: &f64| value.is_nan() || value.abs() > LARGEST_ENTRY;
+    if let Some((j, value)) = input.iter().enumerate().find(|(_, value)| wrong(value)) {
+        return Err(Error::value(
+            &format!("{name}[{j}]"),
+            format!("{value:e}"),
+            format!("entries must be finite, at most {LARGEST_ENTRY:e} in magnitude"),
+            "remove or rescale it",
+        ));
+    }
+    let largest = input.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
+    if largest > 0.0 && largest < SMALLEST_INPUT {
+        return Err(Error::value(
+            name,
+            format!("a vector whose largest entry is {largest:e}"),
+            format!("an input is zero or has an entry of at least {SMALLEST_INPUT:e}"),
+            "rescale it",
+        ));
+    }
+    Ok(())
+}
+
+/// What [`Pair::new`] says of the entries of any row of inputs of shape `(samples, d)`, called `name`.
+pub(crate) fn check_inputs(name: &str, inputs: ArrayView2<f64>) -> Result<()> {
+    let mut rows = inputs.outer_iter().enumerate();
+    rows.try_for_each(|(row, input)| check_entries(&format!("{name}[{row}]"), input))
+}
+
+impl<'a> Pair<'a> {
+    /// Pairs two inputs of shape `(d,)`. Views that are not contiguous are copied.
+    ///
+    /// # Errors
+    /// Where the lengths differ, are zero, or an entry is not finite; or where the largest entry of an input that is not zero
+    /// lies outside of [`SMALLEST_INPUT`] to [`LARGEST_ENTRY`], beyond which fourth powers leave the range of double precision.
+    pub fn new(x: ArrayView1<'a, f64>, y: ArrayView1<'a, f64>) -> Result<Self> {
+        if x.len() != y.len() {
+            return Err(Error::value(
+                "x, y",
+                format!("vectors of length {} and {}", x.len(), y.len()),
+                "both inputs must have the same dimension",
+                "give vectors of equal length",
+            ));
+        }
+        if x.is_empty() {
+            return Err(Error::value("x, y", "empty vectors", "the dimension is 0", "give at least one entry"));
+        }
+        check_entries("x", x)?;
+        check_entries("y", y)?;
+        let contiguous = |v: ArrayView1<'a, f64>| v.to_slice().map_or_else(|| Cow::from(v.to_vec()), Cow::from);
+        Ok(Self { x: contiguous(x), y: contiguous(y) })
+    }
+
+    /// The first input, of length `d`.
+    pub fn x(&self) -> &[f64] {
+        &self.x
+    }
+
+    /// The second input, of length `d`.
+    pub fn y(&self) -> &[f64] {
+        &self.y
+    }
+
+    /// The input dimension `d`.
+    pub fn dimension(&self) -> usize {
+        self.x.len()
+    }
+
+    /// The Gram triple of the pair.
+    pub fn gram(&self) -> Gram {
+        Gram { a: self.sum(|x, _| x * x), b: self.sum(|_, y| y * y), c: self.sum(|x, y| x * y) }
+    }
+
+    /// `sum_j term(x_j, y_j)` in 16 lanes over blocks of 512, so the rounding error stays below about 50 units in the last
+    /// place of `sum |term|` at any length, where a running sum would lose up to `d` of them.
+    pub(crate) fn sum(&self, term: impl Fn(f64, f64) -> f64) -> f64 {
+        fn halves(x: &[f64], y: &[f64], term: &impl Fn(f64, f64) -> f64) -> f64 {
+            const BLOCK: usize = 512;
+            if x.len() <= BLOCK {
+                return block(x, y, term);
+            }
+            let middle = (x.len() / 2).next_multiple_of(BLOCK);
+            halves(&x[..middle], &y[..middle], term) + halves(&x[middle..], &y[middle..], term)
+        }
+        halves(&self.x, &self.y, &term)
+    }
+
+    /// Whether the inputs are exact multiples of each other: parallel, antiparallel, or one of them zero.
+    pub fn is_parallel(&self) -> bool {
+        let Some(largest) = (0..self.dimension()).max_by(|&i, &j| self.x[i].abs().total_cmp(&self.x[j].abs())) else {
+            return true;
+        };
+        let ratio = self.y[largest] / self.x[largest];
+        self.x[largest] == 0.0 || self.x.iter().zip(self.y.iter()).all(|(x, y)| ratio * x == *y)
+    }
+}
+
+/// The Gram triple of two inputs: `A = |x|^2`, `B = |y|^2`, `C = x.y`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Gram {
+    /// `A = |x|^2`.
+    pub a: f64,
+    /// `B = |y|^2`.
+    pub b: f64,
+    /// `C = x.y`.
+    pub c: f64,
+}
+
+impl Gram {
+    /// `|x| |y| = sqrt(A) sqrt(B)`: the scale of the kernels (the product of roots does not overflow where `A B` would).
+    pub fn scale(&self) -> f64 {
+        self.a.sqrt() * self.b.sqrt()
+    }
+
+    /// `cos t = C / sqrt(A B)`, clamped to `[-1, 1]`; 0 where an input is zero.
+    pub fn cosine(&self) -> f64 {
+        let scale = self.scale();
+        if scale > 0.0 { (self.c / scale).clamp(-1.0, 1.0) } else { 0.0 }
+    }
+}
+
+fn block(x: &[f64], y: &[f64], term: &impl Fn(f64, f64) -> f64) -> f64 {
+    const LANES: usize = 16;
+    let mut lanes = [0.0; LANES];
+    let (mut x, mut y) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
+    for (x, y) in (&mut x).zip(&mut y) {
+        for lane in 0..LANES {
+            lanes[lane] += term(x[lane], y[lane]);
+        }
+    }
+    for (lane, (x, y)) in lanes.iter_mut().zip(x.remainder().iter().zip(y.remainder())) {
+        *lane += term(*x, *y);
+    }
+    lane_sum(lanes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array1, array};
+
+    #[test]
+    fn sums_are_accurate_at_any_length() {
+        for n in [1, 15, 16, 17, 511, 512, 513, 784, 1025, 10_000] {
+            // 0.1 is not a binary fraction, so a running sum drifts; the exact value of n * 0.1 is known.
+            let x = Array1::from_elem(n, 0.1);
+            let relative = Pair::new(x.view(), x.view()).unwrap().sum(|x, _| x) / (n as f64 * 0.1) - 1.0;
+            assert!(relative.abs() < 50.0 * f64::EPSILON, "n = {n}: {relative:e}");
+        }
+    }
+
+    #[test]
+    fn only_exact_multiples_are_parallel() {
+        let x = array![1.0, -2.0, 0.0, 4.0];
+        let parallel = |x: &Array1<f64>, y: &Array1<f64>| Pair::new(x.view(), y.view()).unwrap().is_parallel();
+        assert!(parallel(&x, &(&x * -0.5)) && parallel(&x, &Array1::zeros(4)) && parallel(&Array1::zeros(4), &x));
+        assert!(!parallel(&x, &array![1.0, -2.0, 1e-30, 4.0]));
+    }
+
+    #[test]
+    fn bad_pairs_are_refused() {
+        let x = array![1.0, 2.0];
+        assert!(Pair::new(x.view(), array![1.0].view()).is_err());
+        assert!(Pair::new(x.view(), array![1.0, f64::NAN].view()).unwrap_err().to_string().contains("y[1]"));
+        assert!(Pair::new(x.view(), array![1.0, f64::INFINITY].view()).is_err());
+        assert!(Pair::new(x.view(), array![1.0, 1e71].view()).is_err());
+        assert!(Pair::new(x.view(), array![1e-71, 0.0].view()).is_err());
+        let empty = Array1::<f64>::zeros(0);
+        assert!(Pair::new(empty.view(), empty.view()).is_err());
+    }
+}

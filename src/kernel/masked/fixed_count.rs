@@ -1,0 +1,400 @@
+//! Theorem 1 for masks of a fixed count: over each row, or over the whole layer.
+//!
+
+use super::sampling::Sampling;
+use super::{Estimate, MaskedMoments, Method, ROUNDING, Uncertainty, closed_form};
+use crate::error::{Error, Result};
+use crate::kernel::arc_cosine::{ArcCosine, arc_cosine};
+use crate::kernel::gram::{Gram, Pair};
+use crate::network::Connectivity;
+
+/// Entries up to which all masks are summed, size by size.
+const MOST_ENTRIES: usize = 20;
+
+/// Theorem 1 for masks that keep a fixed number of weights: in each row, or over the whole layer.
+///
+/// Given its size, such a mask is uniform over the masks of that size, as a Bernoulli mask is; so all that differs is the law of the
+/// size. Among `m` of the `d` entries of a row (those where `x` and `y` are not both zero) the mask `s` keeps a hypergeometric number
+/// `|s|`: of the `d` entries of a row `k = round(p d)` are kept for a constant fan-in, and of the `n d` entries of a layer
+/// `round(p n d)` for an exact count over `n` rows. With `kappa_l(j)` the mean of `K_l(x_s, y_s)` over the masks of size `j`,
+///
+/// `K~_l = sigma^(2l) E[kappa_l(|s|)]`,
+///
+/// `sigma^2 = d / k` for a constant fan-in and `1/p` for an exact count, as layers are drawn ([`LayerSpec`](crate::network::LayerSpec)).
+///
+/// Rows of a constant fan-in are independent. Those of an exact count are not: what one row has more, the others have less, so that
+///
+/// `Var Theta = (K~_2 - K~_1^2 + (n - 1) Cov) / (n d^2)`,
+///
+/// with `Cov` the covariance of `sigma^2 kappa_1(|s|)` between two rows, negative where `kappa_1` grows with the size.
+///
+/// Source: ours.
+///
+/// ```
+/// use ndarray::array;
+/// use sparsewidth::{network::Connectivity, kernel::gram::Pair, kernel::nngp::theorem_1_with_row_covariance};
+/// use sparsewidth::kernel::masked::{FixedCount, Sampling};
+/// let (x, y) = (array![1.0, 2.0, 0.5, -1.0], array![0.3, -1.0, 2.0, 0.4]);
+/// let pair = Pair::new(x.view(), y.view())?;
+/// // Two weights in each of 100 rows. So few entries are summed mask by mask; beyond twenty, masks are sampled.
+/// let (moments, covariance) = FixedCount::PerRow.moments(&pair, Connectivity::new(0.5)?, &Sampling::new(1_000, 0)?)?;
+/// let (distance, _) = theorem_1_with_row_covariance(&moments, covariance, 4, 100);
+/// assert!(covariance.value == 0.0 && distance.total() > 0.0);
+/// # Ok::<(), sparsewidth::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FixedCount {
+    /// In each row: rows are independent.
+    PerRow,
+    /// Over a layer of so many rows.
+    PerLayer {
+        /// The width `n`.
+        rows: usize,
+    },
+}
+
+impl FixedCount {
+    /// How many entries there are, and how many of them are kept, at input dimension `d`.
+    fn kept(self, dimension: usize, connectivity: Connectivity) -> (f64, f64) {
+        let entries = match self {
+            Self::PerRow => dimension as f64,
+            Self::PerLayer { rows } => dimension as f64 * rows as f64,
+        };
+        (entries, (connectivity.get() * entries).round())
+    }
+
+    /// The masked moments of a pair, and the covariance of `sigma^2 kappa_1` between two rows, for
+    /// [`theorem_1_with_row_covariance`](crate::kernel::nngp::theorem_1_with_row_covariance); by the sum over masks up to 20 entries that are not both zero, else by
+    /// masks sampled as [`Sampling`] says.
+    ///
+    /// Where masks are summed, errors bound the rounding, which is relative to `|x| |y|`: of inputs that are nearly opposite the moments
+    /// are far smaller. Between the rows of an exact count the covariance is then exact as well. Where they are sampled it is that of the
+    /// part of `kappa_1` that is linear in the size, `Cov(kappa_1, |s|)^2 / Var(|s|)^2` times the covariance of the sizes; for wide
+    /// layers the rest is smaller by a factor of the width, and is not in the error.
+    ///
+    /// # Errors
+    /// None for pairs that are what [`Pair::new`] takes.
+    pub fn moments(
+        self,
+        pair: &Pair,
+        connectivity: Connectivity,
+        sampling: &Sampling,
+    ) -> Result<(MaskedMoments, Estimate)> {
+        let dimension = pair.dimension();
+        let (entries, kept) = self.kept(dimension, connectivity);
+        if kept < 1.0 {
+            // The network is 0.
+            let k1 = arc_cosine(pair.gram()).k1;
+            let shift = Estimate::bounded(-k1, ROUNDING * pair.gram().scale());
+            let moments =
+                MaskedMoments { k1: Estimate::ZERO, k2: Estimate::ZERO, shift, method: Method::ClosedForm, terms: 0 };
+            return Ok((moments, Estimate::ZERO));
+        }
+        let zero = pair.gram().a == 0.0 || pair.gram().b == 0.0;
+        if connectivity.is_dense() || zero || (self == Self::PerRow && kept == entries) {
+            let Some(exact) = closed_form(pair, Connectivity::DENSE) else {
+                return Err(Error::failure("Theorem 1", "a dense layer has a closed form"));
+            };
+            return Ok((exact, Estimate::ZERO));
+        }
+        // As layers are drawn, see `LayerSpec::sigma`.
+        let variance = match self {
+            Self::PerRow => entries / kept,
+            Self::PerLayer { .. } => 1.0 / connectivity.get(),
+        };
+        let filled = pair.x().iter().zip(pair.y()).filter(|(x, y)| **x != 0.0 || **y != 0.0).count();
+        let sizes = hypergeometric(filled, entries, kept);
+        if filled > MOST_ENTRIES {
+            let (moments, with_size) = sampling.over_sizes(pair, |_| sizes.clone(), variance);
+            return Ok((moments, self.linear_covariance(with_size, filled, entries, kept)));
+        }
+        let kernels = by_size(pair);
+        let moments = summed(pair, &kernels, &sizes, variance);
+        let covariance = match self {
+            Self::PerLayer { rows } if rows > 1 => covariance(&kernels, &sizes, entries, kept, variance),
+            _ => Estimate::ZERO,
+        };
+        Ok((moments, covariance))
+    }
+
+    /// The covariance between two rows of the part of the kernel that is linear in the size.
+    fn linear_covariance(self, with_size: Estimate, filled: usize, entries: f64, kept: f64) -> Estimate {
+        if !matches!(self, Self::PerLayer { rows } if rows > 1) || kept == entries {
+            return Estimate::ZERO;
+        }
+        // Of hypergeometric numbers of kept entries: the variance in one row, and the covariance between the same entries of two.
+        let share = kept / entries;
+        let m = filled as f64;
+        let spread = share * (1.0 - share) / (entries - 1.0);
+        let (of_one, between) = (m * spread * (entries - m), -m * m * spread);
+        let slope_squared = between / (of_one * of_one);
+        // The square of a noisy mean lies high by its variance.
+        let noise = match with_size.error {
+            Uncertainty::StandardError(error) => error * error,
+            _ => 0.0,
+        };
+        Estimate {
+            value: slope_squared * (with_size.value * with_size.value - noise),
+            error: with_size.error.scaled(2.0 * (slope_squared * with_size.value).abs()),
+        }
+    }
+}
+
+/// `P(j)` for `j` of `m` entries kept, where `kept` of `entries` are, uniformly.
+fn hypergeometric(m: usize, entries: f64, kept: f64) -> Vec<f64> {
+    let rest = entries - m as f64;
+    let mut weights = vec![0.0; m + 1];
+    let (least, most) = ((kept - rest).max(0.0) as usize, kept.min(m as f64) as usize);
+    // From the mode in both directions, by ratios.
+    let mode = (((m as f64 + 1.0) * (kept + 1.0) / (entries + 2.0)) as usize).clamp(least, most);
+    let ratio = |j: usize| {
+        let j = j as f64;
+        (m as f64 - j) * (kept - j) / ((j + 1.0) * (rest - kept + j + 1.0))
+    };
+    weights[mode] = 1.0;
+    for j in mode..most {
+        weights[j + 1] = weights[j] * ratio(j);
+    }
+    for j in (least..mode).rev() {
+        weights[j] = weights[j + 1] / ratio(j);
+    }
+    let sum: f64 = weights.iter().sum();
+    weights.iter_mut().for_each(|weight| *weight /= sum);
+    weights
+}
+
+/// What is known of the masks of one size.
+#[derive(Clone, Copy, Debug, Default)]
+struct OfSize {
+    /// `kappa_l`: the means of `K_l(x_s, y_s)`.
+    mean: ArcCosine,
+    /// Bounds of their rounding.
+    error: ArcCosine,
+}
+
+/// What is known of the masks of each size, by the sum over all masks.
+fn by_size(pair: &Pair) -> Vec<OfSize> {
+    let entries: Vec<Gram> = (pair.x().iter().zip(pair.y()))
+        .filter(|(x, y)| **x != 0.0 || **y != 0.0)
+        .map(|(x, y)| Gram { a: x * x, b: y * y, c: x * y })
+        .collect();
+    let m = entries.len();
+    let mut sizes = vec![OfSize::default(); m + 1];
+    let mut counts = vec![0.0; m + 1];
+    for mask in 0u64..1 << m {
+        let mut gram = Gram::default();
+        for (_, entry) in entries.iter().enumerate().filter(|(j, _)| mask >> j & 1 == 1) {
+            gram.a += entry.a;
+            gram.b += entry.b;
+            gram.c += entry.c;
+        }
+        let (kernel, size) = (arc_cosine(gram), mask.count_ones() as usize);
+        sizes[size].mean.k1 += kernel.k1;
+        sizes[size].mean.k2 += kernel.k2;
+        counts[size] += 1.0;
+    }
+    let gram = pair.gram();
+    let fourths: [f64; 2] =
+        [|gram: &Gram| gram.a * gram.a, |gram: &Gram| gram.b * gram.b].map(|fourth| entries.iter().map(fourth).sum());
+    for (size, (OfSize { mean, error }, count)) in sizes.iter_mut().zip(counts).enumerate() {
+        mean.k1 /= count;
+        mean.k2 /= count;
+        // A kernel rounds relative to |x_s| |y_s|, which can be far above it. By Cauchy-Schwarz the mean of that is at most
+        // sqrt(A B) times the share of masks that keep an entry, and the mean of its square the root of those of |x_s|^4 and
+        // |y_s|^4, in which two different entries are kept as often as `two`.
+        let (j, m) = (size as f64, m as f64);
+        let (one, two) = (j / m, j * (j - 1.0) / (m * (m - 1.0)).max(1.0));
+        let square = |norm: f64, fourth: f64| two * (norm * norm - fourth).max(0.0) + one * fourth;
+        let squares = square(gram.a, fourths[0]).sqrt() * square(gram.b, fourths[1]).sqrt();
+        // The sum over masks adds up positive terms, one after the other.
+        let added = count * f64::EPSILON;
+        error.k1 = ROUNDING * one * gram.scale() + added * mean.k1;
+        error.k2 = ROUNDING * 1.5 * squares + added * mean.k2;
+    }
+    sizes
+}
+
+/// The relative rounding of a sum over the sizes of `m` entries: probabilities by up to `m` ratios of five operations each,
+/// normalised, and the sum itself.
+fn rounding_over_sizes(m: usize) -> f64 {
+    10.0 * (m as f64 + 1.0) * f64::EPSILON
+}
+
+fn summed(pair: &Pair, kernels: &[OfSize], sizes: &[f64], variance: f64) -> MaskedMoments {
+    let of_weights = rounding_over_sizes(sizes.len() - 1);
+    let estimate = |unit: f64, moment: fn(&ArcCosine) -> f64| {
+        let mean = |value: &dyn Fn(&OfSize) -> f64| {
+            kernels.iter().zip(sizes).map(|(size, weight)| weight * value(size)).sum::<f64>()
+        };
+        let value = unit * mean(&|size| moment(&size.mean));
+        Estimate::bounded(value, unit * mean(&|size| moment(&size.error)) + of_weights * value)
+    };
+    let k1 = estimate(variance, |moments| moments.k1);
+    let k2 = estimate(variance * variance, |moments| moments.k2);
+    let shift = k1.value - arc_cosine(pair.gram()).k1;
+    let beside = ROUNDING * pair.gram().scale();
+    MaskedMoments {
+        k1,
+        k2,
+        shift: Estimate { value: shift, error: k1.error.combine(Uncertainty::Bound(beside), |k1, beside| k1 + beside) },
+        method: Method::Enumerate,
+        terms: kernels.len() as u64 + (1 << (kernels.len() - 1)),
+    }
+}
+
+/// The covariance of `sigma^2 kappa_1` between the same entries of two rows, `sigma^2` given, of which `kept` of `entries` are kept
+/// in all.
+fn covariance(kernels: &[OfSize], sizes: &[f64], entries: f64, kept: f64, variance: f64) -> Estimate {
+    let m = sizes.len() - 1;
+    assert!(entries >= 2.0 * m as f64, "two rows have at least the entries of two");
+    let of_weights = rounding_over_sizes(m);
+    // A mean of `kappa_1` and a bound of its rounding.
+    let mean = |sizes: &[f64]| {
+        let sum =
+            |value: fn(&OfSize) -> f64| kernels.iter().zip(sizes).map(|(of, weight)| weight * value(of)).sum::<f64>();
+        let mean = sum(|of| of.mean.k1);
+        (mean, sum(|of| of.error.k1) + of_weights * mean)
+    };
+    let (overall, error_overall) = mean(sizes);
+    let (mut value, mut error) = (0.0, 0.0);
+    for (size, weight) in sizes.iter().enumerate().filter(|(_, weight)| **weight > 0.0) {
+        // The second row's entries are among those that the first leaves.
+        let (conditional, error_conditional) = mean(&hypergeometric(m, entries - m as f64, kept - size as f64));
+        let above = kernels[size].mean.k1 - overall;
+        let error_above = kernels[size].error.k1 + error_overall + f64::EPSILON * above.abs();
+        value += weight * above * conditional;
+        error += weight * (error_above * (conditional + error_conditional) + above.abs() * error_conditional);
+        error += of_weights * weight * (above * conditional).abs();
+    }
+    let unit = variance * variance;
+    Estimate::bounded(unit * value, unit * error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::masked::{Enumerate, MaskedKernel};
+    use crate::kernel::nngp::theorem_1_with_row_covariance;
+    use ndarray::{Array1, array};
+
+    fn inputs(d: usize) -> (Array1<f64>, Array1<f64>) {
+        let x = Array1::from_shape_fn(d, |j| ((j * j + 1) as f64).sin());
+        let y = Array1::from_shape_fn(d, |j| ((3 * j + 2) as f64).cos());
+        (x, y)
+    }
+
+    #[test]
+    fn a_mixture_of_fixed_sizes_is_the_bernoulli_mean() {
+        let (x, y) = inputs(9);
+        let pair = Pair::new(x.view(), y.view()).unwrap();
+        let (kernels, p) = (by_size(&pair), 0.3);
+        let sizes = super::super::enumerate::binomial(9, p);
+        let mixed = summed(&pair, &kernels, &sizes, 1.0 / p);
+        let exact = Enumerate::default().moments(&pair, Connectivity::new(p).unwrap()).unwrap();
+        assert!((mixed.k1.value / exact.k1.value - 1.0).abs() < 1e-13);
+        assert!((mixed.k2.value / exact.k2.value - 1.0).abs() < 1e-13);
+    }
+
+    #[test]
+    fn counts_are_hypergeometric() {
+        use statrs::distribution::{Discrete, Hypergeometric};
+        for (m, entries, kept) in [(5usize, 12u64, 4u64), (12, 12, 7), (30, 90, 77), (3, 100, 99)] {
+            let law = Hypergeometric::new(entries, kept, m as u64).unwrap();
+            for (j, weight) in hypergeometric(m, entries as f64, kept as f64).iter().enumerate() {
+                // statrs goes through logarithms of factorials.
+                let expected = law.pmf(j as u64);
+                assert!(
+                    (weight - expected).abs() < 1e-9 * expected + 1e-12,
+                    "{m} {entries} {kept} {j}: {weight} {expected}"
+                );
+            }
+        }
+        // Beyond what statrs takes: mean and variance.
+        for (m, entries, kept) in [(784, 6272.0, 100.0), (700, 784.0, 780.0), (784, 784.0 * 512.0, 1232.0)] {
+            let weights = hypergeometric(m, entries, kept);
+            let moment = |power: i32, about: f64| {
+                weights.iter().enumerate().map(|(j, weight)| weight * (j as f64 - about).powi(power)).sum::<f64>()
+            };
+            let (mean, share) = (m as f64 * kept / entries, kept / entries);
+            let variance = mean * (1.0 - share) * (entries - m as f64) / (entries - 1.0);
+            assert!((moment(1, 0.0) / mean - 1.0).abs() < 1e-11 && (moment(2, mean) / variance - 1.0).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn sampled_masks_agree_with_their_sum() {
+        // Beyond 20 entries by a pair whose entries are the same but for one of next to nothing; its sum has one entry less.
+        let (x, y) = inputs(20);
+        let longer = |values: &Array1<f64>| Array1::from_iter(values.iter().copied().chain([1e-9]));
+        let (long_x, long_y) = (longer(&x), longer(&y));
+        let (x, y) = (
+            ndarray::concatenate![ndarray::Axis(0), x, array![0.0]],
+            ndarray::concatenate![ndarray::Axis(0), y, array![0.0]],
+        );
+        let (pair, long) = (Pair::new(x.view(), y.view()).unwrap(), Pair::new(long_x.view(), long_y.view()).unwrap());
+        let p = Connectivity::new(0.25).unwrap();
+        let sampling = Sampling::new(400_000, 5).unwrap();
+        for family in [FixedCount::PerRow, FixedCount::PerLayer { rows: 40 }] {
+            let distance = |pair: &Pair| {
+                let (moments, covariance) = family.moments(pair, p, &sampling).unwrap();
+                theorem_1_with_row_covariance(&moments, covariance, 21, 40)
+            };
+            let ((exact, bound), (sampled, error)) = (distance(&pair), distance(&long));
+            let (Uncertainty::Bound(bound), Uncertainty::StandardError(error)) = (bound, error) else { panic!() };
+            // Five standard errors; what the linear covariance leaves out is 1/n of the little that is not linear.
+            let difference = (sampled.total() - exact.total()).abs();
+            assert!(
+                difference < 5.0 * error + bound + 1e-3 * exact.total() / 40.0,
+                "{family:?}: {difference:e} {error:e}"
+            );
+            assert!(error < 0.02 * exact.total(), "{error:e} of {:e}", exact.total());
+        }
+    }
+
+    #[test]
+    fn rows_of_an_exact_count_covary_as_over_all_layers() {
+        // Every way to keep 5 of 3 x 4 entries, p = 0.43: the mean of Theta and of its square, given the masks.
+        let (x, y) = inputs(4);
+        let (x, y) = (x * array![1.0, 1.0, 1.0, 0.0], y * array![1.0, 1.0, 1.0, 0.0]);
+        let pair = Pair::new(x.view(), y.view()).unwrap();
+        let (p, rows, d) = (0.43, 3, 4);
+        let kernel = |mask: u32| {
+            let kept = |j: usize| f64::from(mask >> j & 1);
+            let sum = |entry: &dyn Fn(usize) -> f64| (0..d).map(|j| kept(j) * entry(j)).sum::<f64>();
+            arc_cosine(Gram { a: sum(&|j| x[j] * x[j]), b: sum(&|j| y[j] * y[j]), c: sum(&|j| x[j] * y[j]) })
+        };
+        let limit = arc_cosine(pair.gram()).k1;
+        let (mut count, mut squares) = (0.0, 0.0);
+        for layer in (0u32..1 << 12).filter(|layer| layer.count_ones() == 5) {
+            let of_rows: Vec<ArcCosine> = (0..rows).map(|row| kernel(layer >> (4 * row) & 15)).collect();
+            let first: f64 = of_rows.iter().map(|kernel| kernel.k1 / p).sum();
+            let second: f64 = of_rows.iter().map(|kernel| kernel.k2 / (p * p)).sum();
+            let alone: f64 = of_rows.iter().map(|kernel| (kernel.k1 / p).powi(2)).sum();
+            // E Theta^2: products of different rows, whose weights are independent, and second moments of each.
+            let square = (first * first - alone + second) / 9.0;
+            squares += square - 2.0 * limit * first / 3.0 + limit * limit;
+            count += 1.0;
+        }
+        let sampling = Sampling::new(100, 0).unwrap();
+        let family = FixedCount::PerLayer { rows };
+        let (moments, covariance) = family.moments(&pair, Connectivity::new(p).unwrap(), &sampling).unwrap();
+        let (distance, _) = theorem_1_with_row_covariance(&moments, covariance, d, rows);
+        let expected = squares / count / (d * d) as f64;
+        assert!((distance.total() / expected - 1.0).abs() < 1e-12, "{} {expected}", distance.total());
+        assert!(covariance.value < -1e-3 * moments.k1.value.powi(2), "a covariance that matters");
+    }
+
+    #[test]
+    fn layers_without_weights_and_dense_ones_are_known() {
+        let (x, y) = inputs(5);
+        let pair = Pair::new(x.view(), y.view()).unwrap();
+        let sampling = Sampling::new(100, 0).unwrap();
+        let found = |p| FixedCount::PerRow.moments(&pair, Connectivity::new(p).unwrap(), &sampling).unwrap().0;
+        assert_eq!(found(1.0).shift.value, 0.0);
+        let none = found(0.01);
+        // The bias is rounded, so that the distance is not known exactly.
+        let (_, error) = theorem_1_with_row_covariance(&none, Estimate::ZERO, 5, 3);
+        assert!(error.size().unwrap() > 0.0);
+        assert_eq!((none.k1.value, none.k2.value, none.shift.value), (0.0, 0.0, -arc_cosine(pair.gram()).k1));
+    }
+}

@@ -1,0 +1,191 @@
+//! The Laplace transform of a group of parallel entries: a function of one variable, tabulated once a pair.
+
+use multiversion::multiversion;
+use multiversion::target::target_cfg_f;
+
+use super::cumulants::{ORDER, Powers};
+use super::frame::Entries;
+use super::nodes::{begin, doublings, low_node, times};
+use crate::numeric::simd::fused;
+
+/// The table's steps in an octave, and in half an octave, a node of the radial rule.
+const STEPS: usize = 16;
+const PHASES: usize = STEPS / 2;
+/// The table begins this many octaves below the first node, where the series is exact to rounding.
+const BELOW: f64 = 1.5;
+/// As many entries of one length, such as the background of an image, are one factor raised to their number.
+const REPEATED: usize = 16;
+/// Values of the table that one interpolated value is made of. `F` and `(F - 1)/w` are analytic in `ln w` and bounded by 1 and
+/// by `p sum r_j^2` where `|Im ln w| < pi/2`, so fourteen steps of a sixteenth of an octave leave less than 1e-15 of these.
+const POINTS: usize = 14;
+
+/// `F(w) - 1` with `F(w) = prod_j (1 - p + p exp(-w r_j^2))`, the Laplace transform of a group of entries of lengths `r_j` along
+/// one line. In a direction `f` at an angle `g` to the line the group has `F(lambda cos^2 g)`: one table serves all directions,
+/// and nodes half an octave apart share the weights of the interpolation.
+pub struct GroupTransform {
+    /// `F - 1` at `first 2^(-BELOW + (PHASES k + phase)/STEPS)`, by the phase and `k`.
+    rows: [Vec<f64>; PHASES],
+    /// The value beyond the table, where nothing changes any more.
+    saturated: f64,
+    first: f64,
+    /// The moments of `sum_j s_j r_j^2`.
+    moments: Powers,
+}
+
+impl GroupTransform {
+    /// For nodes `first 2^(k/2)`, `k` below `2 octaves`; `first` small enough for the series of all moments.
+    pub fn new(entries: &Entries, line: (f64, f64), p: f64, moments: Powers, first: f64, octaves: usize) -> Self {
+        let squares = entries.vectors().map(|(xi, eta)| xi * xi + eta * eta);
+        let (longest, shortest) =
+            squares.fold((0.0f64, f64::MAX), |(most, least), square| (most.max(square), least.min(square)));
+        let (repeated, others) = repeated(entries);
+        let lowest = first * (-BELOW).exp2();
+        // exp(-40) is below the rounding of 1; interpolation reaches half an octave beyond the last node.
+        let to_saturation = (40.0 / (shortest * lowest)).log2().ceil().max(0.0) + 1.0;
+        let to_last = octaves as f64 + BELOW.ceil() + 1.0;
+        let length = to_saturation.min(to_last) as usize;
+
+        // There may be none.
+        let padded = others.xi.len().max(1);
+        let mut sequences = vec![0.0; STEPS * padded];
+        let (lower, upper) = sequences.split_at_mut(PHASES * padded);
+        let doublings = doublings(lowest * 2.0 * longest);
+        for (step, to) in lower.chunks_exact_mut(padded).zip(upper.chunks_exact_mut(padded)).enumerate() {
+            let start = lowest * (step as f64 / STEPS as f64 - doublings as f64).exp2();
+            begin((&others.xi, &others.eta), line, (start, doublings), to.into(), &mut []);
+        }
+        let mut rows = [const { Vec::new() }; PHASES];
+        for octave in 0..length {
+            for (step, sequence) in sequences.chunks_exact_mut(padded).enumerate() {
+                let w = lowest * (octave as f64 + step as f64 / STEPS as f64).exp2();
+                let factors = repeated.iter().map(|(square, count)| power(p * (-w * square).exp_m1(), *count));
+                rows[step % PHASES].push(factors.fold(low_node(sequence, p).0, times));
+            }
+        }
+        let saturated = rows[PHASES - 1].last().copied().unwrap_or(0.0);
+        Self { rows, saturated, first, moments }
+    }
+
+    /// Writes `F - 1` at the nodes `first 2^(k/2)` times a squared cosine.
+    pub fn at(&self, squared_cosine: f64, values: &mut [f64]) {
+        // In steps from the beginning of the table; far below it everything is the series.
+        let position = ((squared_cosine.log2() + BELOW) * STEPS as f64).max(-1e6);
+        let before = position.floor();
+        let weights = lagrange(position - before);
+        let window = before as i64 - (POINTS as i64 / 2 - 1);
+        let in_steps = PHASES as i64;
+        let begins = (in_steps - 1 - window).max(0) / in_steps;
+        let (below, values) = values.split_at_mut((begins as usize).min(values.len()));
+        for (k, value) in below.iter_mut().enumerate() {
+            *value = self.series(squared_cosine * self.first * (0.5 * k as f64).exp2());
+        }
+        if values.is_empty() {
+            return;
+        }
+        // Not negative from here on.
+        let window = (window + in_steps * below.len() as i64) as usize;
+        let last = window + POINTS - 1;
+        let inside = self.rows[0].len().saturating_sub(last / PHASES).min(values.len());
+        let (inside, beyond) = values.split_at_mut(inside);
+        beyond.fill(self.saturated);
+        if inside.is_empty() {
+            return;
+        }
+        inside.fill(0.0);
+        for (step, weight) in (window..).zip(weights) {
+            add_scaled(weight, &self.rows[step % PHASES][step / PHASES..], inside);
+        }
+    }
+
+    /// `sum_n E[h^n] (-w)^n / n!`, `n = 1..=ORDER`.
+    fn series(&self, w: f64) -> f64 {
+        let mut sum = 0.0;
+        for n in (1..=ORDER).rev() {
+            sum = -w / n as f64 * (self.moments[n] + sum);
+        }
+        sum
+    }
+}
+
+/// The squared lengths that [`REPEATED`] entries or more share, with their number, and the other entries.
+fn repeated(entries: &Entries) -> (Vec<(f64, usize)>, Entries) {
+    let mut vectors: Vec<_> = entries.vectors().map(|(xi, eta)| (xi * xi + eta * eta, (xi, eta))).collect();
+    vectors.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let runs = vectors.chunk_by(|a, b| a.0 == b.0);
+    let (long, short): (Vec<_>, Vec<_>) = runs.partition(|run| run.len() >= REPEATED);
+    let others: Vec<_> = short.concat().into_iter().map(|(_, vector)| vector).collect();
+    (long.iter().map(|run| (run[0].0, run.len())).collect(), Entries::new(&others))
+}
+
+/// `(1 + base)^exponent - 1` by squaring.
+fn power(base: f64, exponent: usize) -> f64 {
+    let (mut power, mut square, mut left) = (0.0, base, exponent);
+    while left > 0 {
+        if left % 2 == 1 {
+            power = times(power, square);
+        }
+        square = times(square, square);
+        left /= 2;
+    }
+    power
+}
+
+/// Lagrange's weights at `-POINTS/2 + 1, ..., POINTS/2` for a position between 0 and 1.
+fn lagrange(position: f64) -> [f64; POINTS] {
+    let away: [f64; POINTS] = std::array::from_fn(|i| position - (i as f64 - (POINTS / 2 - 1) as f64));
+    let mut weights = [1.0; POINTS];
+    let (mut from_below, mut from_above) = (1.0, 1.0);
+    for i in 0..POINTS {
+        let j = POINTS - 1 - i;
+        weights[i] *= from_below;
+        weights[j] *= from_above;
+        // Divided as it grows: the denominators i! and (-1)^j j! in all.
+        from_below *= away[i] / (i + 1) as f64;
+        from_above *= -away[j] / (i + 1) as f64;
+    }
+    weights
+}
+
+/// `to += weight from`, as far as `to` goes.
+#[multiversion(targets("x86_64+avx512f+fma", "x86_64+avx2+fma"))]
+fn add_scaled(weight: f64, from: &[f64], to: &mut [f64]) {
+    const FUSED: bool = target_cfg_f!(target_feature = "fma");
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = fused::<FUSED>(weight, *from, *to);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cumulants::{bernoulli_cumulants, moments, powers};
+    use super::*;
+
+    #[test]
+    fn is_the_product_over_entries() {
+        // Lengths over three decades along a line at 30 degrees; also one entry, and equal ones.
+        let lengths =
+            |count: usize, ratio: f64| (0..count).map(move |j| 0.3 * ratio.powi(j as i32)).collect::<Vec<_>>();
+        let (line, first, octaves) = ((0.75f64.sqrt(), 0.5), 0.01, 40);
+        let both = [lengths(200, 1.0), lengths(60, 0.9)].concat();
+        for (lengths, p) in [(lengths(60, 0.9), 0.05), (lengths(1, 1.0), 0.7), (lengths(200, 1.0), 0.2), (both, 0.01)] {
+            let vectors: Vec<_> = lengths.iter().map(|r| (r * line.0, r * line.1)).collect();
+            let entries = Entries::new(&vectors);
+            let of_group = moments(&bernoulli_cumulants(p), &powers(&entries));
+            let transform = GroupTransform::new(&entries, line, p, of_group, first, octaves);
+            let mut values = vec![0.0; 2 * octaves];
+            for squared_cosine in [1.0, 0.999, 0.5, 0.3, 0.011, 1e-5, 1e-18, 0.0] {
+                transform.at(squared_cosine, &mut values);
+                for (k, value) in values.iter().enumerate() {
+                    let w = squared_cosine * first * (0.5 * k as f64).exp2();
+                    // Without cancellation: the logarithm of every factor.
+                    let logarithm: f64 = lengths.iter().map(|r| (p * (-w * r * r).exp_m1()).ln_1p()).sum();
+                    let exact = logarithm.exp_m1();
+                    let slope = p * w * lengths.iter().map(|r| r * r).sum::<f64>();
+                    // Half of what the error bound of the quadrature allows for.
+                    let allowed = 32.0 * f64::EPSILON * slope.min(1.0);
+                    assert!((value - exact).abs() <= allowed, "w = {w:e}: {value:e}, exactly {exact:e}");
+                }
+            }
+        }
+    }
+}

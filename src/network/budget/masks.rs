@@ -1,0 +1,131 @@
+//! Masks of a divided budget, as a file that other libraries read.
+
+use std::io::Cursor;
+
+use ndarray::ArrayD;
+use ndarray_npy::NpzWriter;
+
+use super::shapes::LayerShape;
+use crate::error::{Error, Result};
+use crate::network::Connectivity;
+use crate::network::{DrawnLayer, LayerId, LayerSpec, MaskFamily, WeightDistribution};
+
+/// The most entries of all masks, a byte each: the file is made in memory.
+const MOST_ENTRIES: u64 = 1 << 31;
+
+/// Over what the positions of the weights that a layer keeps are uniform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pattern {
+    /// Over all its entries.
+    Unstructured,
+    /// Over its pairs of an input and an output, which keep or lose their whole kernel: of a convolution, so many as the kept weights
+    /// fill.
+    KernelWise,
+}
+
+impl Pattern {
+    /// How many of `kept` weights a layer keeps: all, or whole kernels.
+    pub fn kept(self, layer: &LayerShape, kept: u64) -> u64 {
+        match self {
+            Self::Unstructured => kept,
+            Self::KernelWise => kept - kept % layer.kernel().max(1) as u64,
+        }
+    }
+
+    /// Draws the mask of a layer that keeps at most `kept` of its weights, the same as that of initialisation 0 of this seed where a
+    /// network has this layer at this place.
+    ///
+    /// # Errors
+    /// Where it keeps more than it has.
+    pub fn draw(self, layer: &LayerShape, kept: u64, seed: u64, place: u32) -> Result<ArrayD<bool>> {
+        let kernel = if self == Self::KernelWise { layer.kernel().max(1) } else { 1 };
+        let (rows, columns) = (layer.outputs(), layer.fan_in() / kernel);
+        let (kept, entries) = (kept / kernel as u64, rows as u64 * columns as u64);
+        let mut mask = ArrayD::from_elem(layer.shape.as_slice(), false);
+        if kept == 0 {
+            return Ok(mask);
+        }
+        let law = LayerSpec {
+            rows,
+            columns,
+            // Of fewer than 2^52 entries this quotient times their number rounds back.
+            connectivity: Connectivity::new(kept as f64 / entries as f64)?,
+            mask: MaskFamily::ExactCount,
+            law: WeightDistribution::Gaussian,
+        };
+        let drawn = DrawnLayer::new(law, LayerId { seed, initialisation: 0, layer: place });
+        let Some(values) = mask.as_slice_mut() else {
+            return Err(Error::failure("drawing a mask", "it is not in standard order"));
+        };
+        for (row, values) in values.chunks_exact_mut(columns * kernel).enumerate() {
+            let of_row = drawn.rows(row..row + 1);
+            for column in of_row.columns {
+                values[column as usize * kernel..][..kernel].fill(true);
+            }
+        }
+        Ok(mask)
+    }
+}
+
+/// The masks of layers that keep `counts` of their weights, as the bytes of an NPZ file: one boolean array a layer, of its name and
+/// shape.
+///
+/// # Errors
+/// Where a layer keeps more than it has, masks have more than 2^31 entries in all, or the file cannot be made.
+pub fn masks_npz(layers: &[LayerShape], counts: &[u64], positions: Pattern, seed: u64) -> Result<Vec<u8>> {
+    let entries = layers.iter().fold(0u64, |all, layer| all.saturating_add(layer.weights()));
+    if entries > MOST_ENTRIES {
+        let problem = format!("would take {entries} bytes, and {MOST_ENTRIES} are the most");
+        return Err(Error::value("masks", "masks.npz", problem, "draw the masks of fewer or smaller layers"));
+    }
+    let failure = |error: &dyn std::fmt::Display| Error::failure("writing masks", error);
+    let mut file = NpzWriter::new(Cursor::new(Vec::new()));
+    for (place, (layer, kept)) in (0..).zip(layers.iter().zip(counts)) {
+        let mask = positions.draw(layer, *kept, seed, place)?;
+        file.add_array(layer.name.as_str(), &mask).map_err(|error| failure(&error))?;
+    }
+    Ok(file.finish().map_err(|error| failure(&error))?.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Activation;
+    use crate::train::{Mlp, MlpSpec, Parametrisation};
+
+    #[test]
+    fn masks_keep_exactly_what_they_should() {
+        let layer = LayerShape { name: "conv".into(), shape: vec![16, 8, 3, 3] };
+        for kept in [0, 1, 9, 100, 1_151, 1_152] {
+            let count = |positions: Pattern| {
+                let mask = positions.draw(&layer, kept, 5, 0).unwrap();
+                assert_eq!(mask.shape(), [16, 8, 3, 3]);
+                mask
+            };
+            let of = |mask: &ArrayD<bool>| mask.iter().filter(|exists| **exists).count() as u64;
+            assert_eq!(of(&count(Pattern::Unstructured)), kept);
+            let channels = count(Pattern::KernelWise);
+            assert_eq!(of(&channels), Pattern::KernelWise.kept(&layer, kept));
+            let whole = |kernel: &[bool]| kernel.iter().all(|exists| *exists == kernel[0]);
+            assert!(channels.as_slice().unwrap().chunks(9).all(whole));
+        }
+        assert!(Pattern::Unstructured.draw(&layer, 1_153, 5, 0).is_err());
+    }
+
+    #[test]
+    fn a_mask_is_that_of_the_trained_network() {
+        let law = MlpSpec {
+            sizes: vec![784, 128, 10],
+            connectivities: vec![Connectivity::new(5072.0 / (784.0 * 128.0)).unwrap(), Connectivity::DENSE],
+            mask: MaskFamily::ExactCount,
+            law: WeightDistribution::Uniform,
+            parametrisation: Parametrisation::NeuralTangent,
+            biases: false,
+            between: vec![Activation::Relu],
+        };
+        let network = Mlp::draw(&law, 7, 0).unwrap();
+        let layer = LayerShape { name: "first".into(), shape: vec![128, 784] };
+        let mask = Pattern::Unstructured.draw(&layer, 5072, 7, 0).unwrap();
+        assert_eq!(mask.into_dimensionality::<ndarray::Ix2>().unwrap(), network.layers()[0].mask());
+    }
+}

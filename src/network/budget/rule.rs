@@ -1,0 +1,281 @@
+//! Rules that divide a weight budget over the layers of a network.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::shapes::LayerShape;
+use crate::error::{Error, Result};
+use crate::numeric::parse;
+
+/// How a budget is divided over layers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rule {
+    /// Weights are taken from the largest layer until it is as large as the next, then from both alike, and so on until the budget is
+    /// met; what does not divide is taken from the first of them, a weight each. The paper's (its Appendix B).
+    LargestFirst,
+    /// To each layer in proportion to its weights: the same connectivity everywhere, but for rounding.
+    Proportional,
+    /// The last layer keeps this share of its weights (1: it stays dense, as in the paper's perceptrons); the others by
+    /// [`Rule::LargestFirst`].
+    LastLayer(f64),
+    /// Connectivities in proportion to `(n_out + n_in + k_1 + ...) / (n_out n_in k_1 ...)`, those beyond 1 being 1: the Erdos-Renyi-kernel
+    /// rule of Evci, Gale, Menick, Castro, Elsen, "Rigging the lottery", ICML 2020.
+    ErdosRenyiKernel,
+}
+
+impl FromStr for Rule {
+    type Err = Error;
+
+    /// Reads `largest-first`, `proportional`, `last-dense`, `last:SHARE` or `erk`, in any case.
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = || {
+            Error::value(
+                "rule",
+                text,
+                "is no such rule",
+                "use largest-first, proportional, last-dense, last:0.5 or erk",
+            )
+        };
+        let name = text.trim().to_lowercase().replace('_', "-");
+        match name.as_str() {
+            "largest-first" => Ok(Self::LargestFirst),
+            "proportional" => Ok(Self::Proportional),
+            "last-dense" => Ok(Self::LastLayer(1.0)),
+            "erk" => Ok(Self::ErdosRenyiKernel),
+            _ => match name.strip_prefix("last:").map(parse::share) {
+                Some(Ok(share)) if (0.0..=1.0).contains(&share) => Ok(Self::LastLayer(share)),
+                Some(_) => Err(Error::value(
+                    "rule",
+                    text,
+                    "needs a share from 0 to 1 after last:",
+                    "write for instance last:0.5",
+                )),
+                None => Err(wrong()),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LargestFirst => f.write_str("largest-first"),
+            Self::Proportional => f.write_str("proportional"),
+            Self::LastLayer(share) if *share == 1.0 => f.write_str("last-dense"),
+            Self::LastLayer(share) => write!(f, "last:{share}"),
+            Self::ErdosRenyiKernel => f.write_str("erk"),
+        }
+    }
+}
+
+impl Rule {
+    /// Divides `budget` weights over layers: how many each keeps, which is `budget` in all.
+    ///
+    /// ```
+    /// use sparsewidth::network::budget::{Architecture, Rule};
+    /// let network: Architecture = "mlp:784-216-10".parse()?;
+    /// assert_eq!(Rule::LastLayer(1.0).divide(&network.layers, 6352)?, [4192, 2160]);
+    /// assert_eq!(Rule::LargestFirst.divide(&network.layers, 6352)?, [4192, 2160]);
+    /// # Ok::<(), sparsewidth::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Where there is no layer, a share is not from 0 to 1, the budget is 0 or more than the layers have, or less than the last layer is to keep, or more than that leaves.
+    pub fn divide(&self, layers: &[LayerShape], budget: u64) -> Result<Vec<u64>> {
+        let sizes: Vec<u64> = layers.iter().map(LayerShape::weights).collect();
+        let all = sizes.iter().fold(0u64, |all, size| all.saturating_add(*size));
+        if layers.is_empty() {
+            return Err(Error::value("layers", 0, "there is none to divide a budget over", "give at least one"));
+        }
+        if let Self::LastLayer(share) = self
+            && !(0.0..=1.0).contains(share)
+        {
+            return Err(Error::value("last", share, "is no share of a layer", "give a number from 0 to 1"));
+        }
+        let feasible = |low: u64, high: u64| {
+            if (low..=high).contains(&budget) {
+                return Ok(());
+            }
+            let problem = format!("is not from {low} to {high}, what {self} can keep of {all} weights");
+            Err(Error::value("weights", budget, problem, "give a number in that range, or another rule"))
+        };
+        match self {
+            Self::LargestFirst => {
+                feasible(1, all)?;
+                Ok(level(&sizes, budget))
+            }
+            Self::Proportional => {
+                feasible(1, all)?;
+                let shares = sizes.iter().map(|size| *size as f64 * (budget as f64 / all as f64)).collect();
+                Ok(whole(shares, &sizes, budget))
+            }
+            Self::LastLayer(share) => {
+                let Some((last, others)) = sizes.split_last() else { return Ok(Vec::new()) };
+                let kept = (share * *last as f64).round() as u64;
+                feasible(kept.max(1), kept + others.iter().sum::<u64>())?;
+                let mut counts = level(others, budget - kept);
+                counts.push(kept);
+                Ok(counts)
+            }
+            Self::ErdosRenyiKernel => {
+                feasible(1, all)?;
+                let parts: Vec<f64> = layers.iter().map(|layer| layer.shape.iter().sum::<usize>() as f64).collect();
+                Ok(whole(in_proportion(&parts, &sizes, budget), &sizes, budget))
+            }
+        }
+    }
+}
+
+/// Shares of a budget in proportion to some parts; a layer that would keep more than its size is dense, and leaves less to the others.
+fn in_proportion(parts: &[f64], sizes: &[u64], budget: u64) -> Vec<f64> {
+    let mut dense = vec![false; sizes.len()];
+    loop {
+        let (mut left, mut rest) = (budget as f64, 0.0);
+        for ((part, size), dense) in parts.iter().zip(sizes).zip(&dense) {
+            if *dense { left -= *size as f64 } else { rest += part }
+        }
+        let share = |index: usize| if dense[index] { sizes[index] as f64 } else { left / rest * parts[index] };
+        let shares: Vec<f64> = (0..sizes.len()).map(share).collect();
+        let beyond: Vec<bool> = shares.iter().zip(sizes).map(|(share, size)| *share >= *size as f64).collect();
+        if beyond == dense {
+            return shares;
+        }
+        dense = beyond;
+    }
+}
+
+/// Takes weights from the largest layers until `budget` are left: all that hold more than a level are cut to it, and what is left over
+/// of the next weight each stays with the last of them.
+fn level(sizes: &[u64], budget: u64) -> Vec<u64> {
+    let below = |level: u64| sizes.iter().map(|size| *size.min(&level)).sum::<u64>();
+    let (mut low, mut high) = (0, sizes.iter().copied().max().unwrap_or(0));
+    // The highest level that keeps no more than the budget.
+    while low < high {
+        let middle = low + (high - low).div_ceil(2);
+        if below(middle) <= budget { low = middle } else { high = middle - 1 }
+    }
+    let mut counts: Vec<u64> = sizes.iter().map(|size| *size.min(&low)).collect();
+    let mut over = budget - below(low);
+    for (count, size) in counts.iter_mut().zip(sizes).rev() {
+        if over > 0 && *size > *count {
+            *count += 1;
+            over -= 1;
+        }
+    }
+    counts
+}
+
+/// Whole numbers near shares that sum to `budget`: each share rounded down, and one more to those with the largest remainders, the first
+/// of equal ones; none beyond its size.
+fn whole(shares: Vec<f64>, sizes: &[u64], budget: u64) -> Vec<u64> {
+    let mut counts: Vec<u64> =
+        shares.iter().zip(sizes).map(|(share, size)| (share.max(0.0) as u64).min(*size)).collect();
+    let mut order: Vec<usize> = (0..sizes.len()).collect();
+    order.sort_by(|a, b| shares[*b].fract().total_cmp(&shares[*a].fract()));
+    let mut sum: u64 = counts.iter().sum();
+    // Rounding of the shares themselves can take more than one round, or leave too many.
+    while sum != budget {
+        for index in &order {
+            if sum < budget && counts[*index] < sizes[*index] {
+                counts[*index] += 1;
+                sum += 1;
+            } else if sum > budget && counts[*index] > 0 {
+                counts[*index] -= 1;
+                sum -= 1;
+            }
+        }
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn layers(sizes: &[usize]) -> Vec<LayerShape> {
+        sizes
+            .iter()
+            .enumerate()
+            .map(|(index, size)| LayerShape { name: index.to_string(), shape: vec![*size, 1] })
+            .collect()
+    }
+
+    /// The rule as it is told: one weight at a time from the largest layer, the first of equal ones.
+    fn one_by_one(sizes: &[usize], budget: u64) -> Vec<u64> {
+        let mut counts: Vec<u64> = sizes.iter().map(|size| *size as u64).collect();
+        while counts.iter().sum::<u64>() > budget {
+            let largest = counts.iter().copied().max().unwrap();
+            let first = counts.iter().position(|count| *count == largest).unwrap();
+            counts[first] -= 1;
+        }
+        counts
+    }
+
+    const RULES: [Rule; 4] = [Rule::LargestFirst, Rule::Proportional, Rule::LastLayer(0.5), Rule::ErdosRenyiKernel];
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 10_000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn budgets_are_met_exactly(shapes in prop::collection::vec((1usize..400, 1usize..400, 1usize..4), 1..12), share in 0.0..1.0f64) {
+            let layers: Vec<LayerShape> = shapes
+                .iter()
+                .enumerate()
+                .map(|(index, (outputs, inputs, kernel))| LayerShape { name: index.to_string(), shape: vec![*outputs, *inputs, *kernel, *kernel] })
+                .collect();
+            let sizes: Vec<u64> = layers.iter().map(LayerShape::weights).collect();
+            let budget = ((share * sizes.iter().sum::<u64>() as f64) as u64).max(1);
+            for rule in RULES {
+                let Ok(counts) = rule.divide(&layers, budget) else {
+                    prop_assert!(matches!(rule, Rule::LastLayer(_)));
+                    continue;
+                };
+                prop_assert_eq!(counts.iter().sum::<u64>(), budget, "{}", rule);
+                prop_assert!(counts.iter().zip(&sizes).all(|(count, size)| count <= size), "{}", rule);
+                if let Ok(more) = rule.divide(&layers, budget + 1) && rule == Rule::LargestFirst {
+                    prop_assert!(more.iter().zip(&counts).all(|(more, count)| more >= count), "not monotone");
+                }
+            }
+        }
+
+        #[test]
+        fn largest_first_is_removal_one_by_one(sizes in prop::collection::vec(1usize..30, 1..7), share in 0.0..=1.0f64) {
+            let budget = ((share * sizes.iter().sum::<usize>() as f64) as u64).max(1);
+            prop_assert_eq!(Rule::LargestFirst.divide(&layers(&sizes), budget).unwrap(), one_by_one(&sizes, budget));
+        }
+    }
+
+    #[test]
+    fn connectivities_are_those_of_the_rules() {
+        let network: Vec<LayerShape> = [vec![64, 3, 3, 3], vec![128, 64, 3, 3], vec![10, 128]]
+            .into_iter()
+            .map(|shape| LayerShape { name: format!("{shape:?}"), shape })
+            .collect();
+        let counts = Rule::ErdosRenyiKernel.divide(&network, 20_000).unwrap();
+        // By hand: 198 (of 73, 198 and 138 in all 409) times 48.9 is below 73,728; 73 times 48.9 is beyond 1,728, 138 times that beyond
+        // 1,280; so both small layers are dense.
+        assert_eq!(counts, [1_728, 16_992, 1_280]);
+        let even = Rule::Proportional.divide(&network, 7_673).unwrap();
+        assert_eq!(even, [173, 7_372, 128]);
+        assert_eq!(Rule::LastLayer(0.1).divide(&network, 2_000).unwrap(), [936, 936, 128]);
+    }
+
+    #[test]
+    fn infeasible_budgets_say_the_range() {
+        let message = |rule: Rule, budget| rule.divide(&layers(&[100, 10]), budget).unwrap_err().to_string();
+        assert!(message(Rule::LargestFirst, 111).contains("from 1 to 110"));
+        assert!(message(Rule::Proportional, 0).contains("from 1 to 110"));
+        assert!(message(Rule::LastLayer(1.0), 9).contains("from 10 to 110"));
+        assert!(message(Rule::LastLayer(0.5), 106).contains("from 5 to 105"));
+        assert!(message(Rule::LastLayer(1e300), 5).contains("no share"));
+        assert!(Rule::Proportional.divide(&[], 5).is_err());
+        for text in ["largest-first", "proportional", "last-dense", "last:0.25", "erk"] {
+            assert_eq!(text.parse::<Rule>().unwrap().to_string(), text);
+        }
+        for text in ["last:2", "last:", "first", "last:NaN"] {
+            let words = if text.starts_with("last:") { "a share from 0 to 1" } else { "largest-first" };
+            assert!(text.parse::<Rule>().unwrap_err().to_string().contains(words), "{text}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! What the numerics stand on: random numbers, sums in lanes, statistics, dense linear algebra, and numbers as users write them.
+
+pub mod linalg;
+pub mod parse;
+pub mod random;
+pub mod rank;
+pub(crate) mod simd;
+pub mod statistics;

@@ -1,0 +1,43 @@
+//! What a running study says of itself.
+
+use std::time::Duration;
+
+/// News of a running study, for a progress bar.
+#[derive(Clone, Debug)]
+pub enum Progress<'a> {
+    /// The study begins, with the cost of all its tasks in arbitrary units.
+    Begin {
+        /// Cost of all tasks.
+        cost: u64,
+        /// What kernels over all pairs take at most in the memory of their device, in bytes.
+        memory: Option<usize>,
+    },
+    /// Something should be said.
+    Remark {
+        /// In a sentence or more.
+        text: &'a str,
+    },
+    /// A task that has run for two seconds will take a while: told once, before its next [`Progress::Within`].
+    Long {
+        /// The name of the task.
+        task: &'a str,
+        /// What it takes from now on, by what is done so far.
+        left: Duration,
+    },
+    /// A long task is on its way.
+    Within {
+        /// The name of the task.
+        task: &'a str,
+        /// The share of it that is done.
+        share: f64,
+    },
+    /// A task is done, now or in an earlier run of the study.
+    Done {
+        /// The name of the task.
+        task: &'a str,
+        /// Its cost in the same units.
+        cost: u64,
+        /// Whether its record came from the journal.
+        resumed: bool,
+    },
+}

@@ -1,0 +1,259 @@
+//! Running a study of distances, trained networks, or both.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::density;
+use super::distance::DistanceInputs;
+use super::engine::{Find, Progress, Shard, TaskLog};
+use super::record::Record;
+use super::spec::{DistanceMethod, DistanceSpec, SparseWidth, StudySpec};
+use super::training::{PreparedTraining, WEIGHTS, weights_name, weights_path};
+use super::training_spec::TrainedNetwork;
+use crate::data::{Inputs, Normalisation};
+use crate::error::{Error, Result};
+use crate::files::{OutputFolder, make_folder, remove_unfinished};
+use crate::network::MaskFamily;
+use crate::sampled::Device;
+
+/// One unit of a study's work: it makes one record.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Task {
+    Distance { normalisation: Normalisation, method: DistanceMethod, network: SparseWidth },
+    Training { network: TrainedNetwork, run: u32 },
+}
+
+impl Task {
+    /// The name under which the journal knows it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Distance { normalisation, method, network } => {
+                let SparseWidth { width, before, connectivity, .. } = network;
+                let before = before.map_or(String::new(), |layer| format!("after-{layer}-"));
+                let name = format!(
+                    "distance/{}/{}/{before}{width}:{}",
+                    normalisation.name(),
+                    method.name(),
+                    connectivity.get()
+                );
+                match network.np_connectivity.filter(|_| *method == DistanceMethod::PaperFixedNp) {
+                    Some(even) => format!("{name}-even{}", even.get()),
+                    None => name,
+                }
+            }
+            Self::Training { network, run } => format!("training/{}/{run}", network.name()),
+        }
+    }
+}
+
+/// The names of a study's tasks, in their order.
+pub(super) fn tasks_of(spec: &StudySpec) -> Vec<String> {
+    spec.tasks().iter().map(Task::name).collect()
+}
+
+impl StudySpec {
+    /// Whether anything of the study is computed on a [`Device`] of choice.
+    pub fn uses_device(&self) -> bool {
+        // Rows of a constant fan-in are drawn on the CPU only.
+        let uses = |spec: &DistanceSpec| {
+            spec.methods.contains(&DistanceMethod::SampledAll) && spec.mask != MaskFamily::ConstantFanIn
+        };
+        self.distance.as_ref().is_some_and(uses)
+    }
+
+    /// Runs what the journal of `folder` does not hold yet, and returns all records in the order of the spec: distances by
+    /// normalisation, method and width, then training runs by network. Without a folder nothing is journaled.
+    ///
+    /// The records depend on the spec alone: not on threads, order, or interruptions; but for the last digits of those that are
+    /// computed on `device`, kernels over all pairs.
+    ///
+    /// # Errors
+    /// Where the spec or data is wrong (before any work is done), the journal is refused, or a file cannot be written.
+    pub fn run(
+        &self,
+        folder: Option<&Path>,
+        device: &Device,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Vec<Record>> {
+        self.run_shard(Shard::WHOLE, folder, device, progress)
+    }
+
+    /// The same for a share of the tasks. The journals of all shares, joined by [`merge`](super::merge), hold what that of the whole study holds.
+    ///
+    /// # Errors
+    /// As [`StudySpec::run`].
+    pub fn run_shard(
+        &self,
+        shard: Shard,
+        folder: Option<&Path>,
+        device: &Device,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Vec<Record>> {
+        self.check()?;
+        let inputs = self.distance.as_ref().map(|_| self.data.inputs(self.seed)).transpose()?;
+        // All that can be wrong with the data comes out here, before there is a journal.
+        let prepared = match (&self.distance, &inputs) {
+            (Some(spec), Some(inputs)) => {
+                let prepare = |normalisation: &Normalisation| {
+                    DistanceInputs::new(inputs, *normalisation, spec, self.seed, device, shard.is_whole())
+                };
+                spec.normalisations.iter().map(prepare).collect::<Result<Vec<_>>>()?
+            }
+            _ => Vec::new(),
+        };
+        let training = self.training.as_ref().map(|spec| PreparedTraining::new(&self.data, spec)).transpose()?;
+        let mut checksums: Vec<&str> = inputs.iter().map(|inputs| inputs.checksum.as_str()).collect();
+        checksums.extend(training.iter().flat_map(PreparedTraining::checksums));
+        let keeps_weights = self.training.as_ref().is_some_and(|spec| spec.keep_weights);
+        if keeps_weights && folder.is_none() {
+            let problem = "there is no folder to keep weights in";
+            return Err(Error::value("keep_weights", true, problem, "give one with --out"));
+        }
+        let weights = folder.filter(|_| keeps_weights);
+        // Before there is a journal, by which what is there would be taken for the study's.
+        let kept = weights.map(|folder| self.weights_folder(folder)).transpose()?;
+        let ledger = TaskLog::new(folder, self, (&self.data, &checksums[..]), progress)?;
+        let remarks = self.remarks(inputs.as_ref(), &prepared, training.as_ref());
+        remarks.iter().for_each(|text| progress(Progress::Remark { text }));
+        if let Some(folder) = weights {
+            make_folder(&folder.join(WEIGHTS))?;
+            remove_unfinished(&folder.join(WEIGHTS));
+        }
+
+        let tasks: Vec<Task> = (0..).zip(self.tasks()).filter_map(|(i, task)| shard.holds(i).then_some(task)).collect();
+        let memory = prepared.iter().filter_map(DistanceInputs::memory).max();
+        progress(Progress::Begin { cost: tasks.iter().map(|task| self.cost(task)).sum(), memory });
+        let finish = |task: &Task, find: &Find| {
+            // A run whose weights are gone is trained again.
+            let whole = match (task, weights) {
+                (Task::Training { network, run }, Some(folder)) => weights_path(folder, network, *run).is_file(),
+                _ => true,
+            };
+            ledger.finish(&task.name(), self.cost(task), whole, find)
+        };
+
+        let mut records = Vec::new();
+        if let Some(spec) = &self.distance {
+            // One after the other: each spreads over all threads by itself.
+            for task in &tasks {
+                if let Task::Distance { normalisation, method, network } = task
+                    && let Some(inputs) = prepared.iter().find(|inputs| inputs.normalisation() == *normalisation)
+                {
+                    let find = |within: &(dyn Fn(f64) + Sync)| {
+                        inputs.record(&self.data, self.seed, spec, network, *method, within).map(Record::Distance)
+                    };
+                    records.push(finish(task, &find)?);
+                }
+            }
+        }
+        if let (Some(training), Some(spec)) = (training, &self.training) {
+            let trained: Vec<Record> = tasks
+                .par_iter()
+                .with_max_len(1)
+                .filter_map(|task| match task {
+                    Task::Training { network, run } => {
+                        let find = |_: &(dyn Fn(f64) + Sync)| {
+                            training
+                                .record(&self.data, self.seed, network, *run, spec.epochs, kept.as_ref())
+                                .map(Record::Training)
+                        };
+                        Some(finish(task, &find))
+                    }
+                    Task::Distance { .. } => None,
+                })
+                .collect::<Result<_>>()?;
+            records.extend(trained);
+        }
+        Ok(records)
+    }
+
+    /// The folder for weights, where nothing foreign has the names of theirs.
+    fn weights_folder(&self, folder: &Path) -> Result<OutputFolder> {
+        let of_task = |task: &Task| match task {
+            Task::Training { network, run } => Some(weights_name(network, *run)),
+            Task::Distance { .. } => None,
+        };
+        let names: Vec<String> = self.tasks().iter().filter_map(of_task).collect();
+        OutputFolder::new(folder, WEIGHTS, &names)
+    }
+
+    /// What should be said before the work: inputs that are 0, layers left without a weight, and the scale of data that is not MNIST.
+    fn remarks(
+        &self,
+        inputs: Option<&Inputs>,
+        prepared: &[DistanceInputs],
+        training: Option<&PreparedTraining>,
+    ) -> Vec<String> {
+        let mut remarks: Vec<String> = prepared.iter().filter_map(DistanceInputs::remark).collect();
+        if let (Some(spec), Some(inputs)) = (&self.distance, inputs)
+            && spec
+                .methods
+                .iter()
+                .any(|method| method.draws_networks() || *method == DistanceMethod::Theorem1FixedCount)
+        {
+            let of = |network: &SparseWidth| {
+                let name = format!("Kernels of width {}, connectivity {}", network.width, network.connectivity.get());
+                density::remark(&name, &network.density(spec, inputs.values.ncols())?)
+            };
+            remarks.extend(spec.networks.iter().filter_map(of));
+        }
+        if let (Some(spec), Some(training)) = (&self.training, training) {
+            remarks.extend(training.remarks(spec));
+        }
+        remarks
+    }
+
+    pub(super) fn tasks(&self) -> Vec<Task> {
+        let mut tasks = Vec::new();
+        if let Some(spec) = &self.distance {
+            for normalisation in &spec.normalisations {
+                for method in &spec.methods {
+                    for network in spec.networks.iter().filter(|network| method.serves(network)) {
+                        tasks.push(Task::Distance {
+                            normalisation: *normalisation,
+                            method: *method,
+                            network: *network,
+                        });
+                    }
+                }
+            }
+        }
+        if let Some(spec) = &self.training {
+            for network in &spec.networks {
+                let runs = (0..spec.runs as u32).map(|run| spec.first_run.saturating_add(run));
+                tasks.extend(runs.map(|run| Task::Training { network: *network, run }));
+            }
+        }
+        tasks
+    }
+
+    /// A rough count of operations, for the time that is left.
+    fn cost(&self, task: &Task) -> u64 {
+        const DIMENSION: f64 = 784.0;
+        let operations = match (task, &self.distance, &self.training) {
+            (Task::Distance { method, network, .. }, Some(spec), _) => {
+                let entries = DIMENSION * network.connectivity.get();
+                match method {
+                    DistanceMethod::Sampled => {
+                        let drawn = network.weights(DIMENSION as usize) * 1e4
+                            + network.width as f64 * 2.0 * spec.pairs as f64
+                            + network.places(DIMENSION as usize) * 10.0;
+                        drawn * spec.draws(network, DIMENSION as usize) as f64
+                    }
+                    DistanceMethod::SampledAll => {
+                        5e7 * (network.width as f64 + 50.0) * spec.initialisations as f64 / 100.0
+                    }
+                    DistanceMethod::Theorem1FixedCount => (spec.pairs * spec.masks) as f64 * entries,
+                    DistanceMethod::Theorem1 => spec.pairs as f64 * DIMENSION * 1e4 * (30.0 / entries).clamp(0.2, 3.0),
+                    DistanceMethod::Moments => spec.pairs as f64 * DIMENSION * 10.0,
+                    DistanceMethod::MomentsAll => 1e8 * DIMENSION / spec.networks.len() as f64,
+                    DistanceMethod::Paper | DistanceMethod::PaperFixedNp => 1.0,
+                }
+            }
+            (Task::Training { network, .. }, _, Some(spec)) => spec.operations(network) / 4.0,
+            _ => 0.0,
+        };
+        (operations / 1e3) as u64 + 1
+    }
+}

@@ -1,0 +1,276 @@
+//! One linear layer.
+
+use ndarray::{Array2, aview1};
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
+use super::blocks::{Input, Row, matrix, matrix_mut};
+use super::rows::{
+    Descent, MOST_OUTPUTS, finish, narrow_backward, narrow_forward, narrow_update, row_sums, sparse_backward,
+    sparse_forward, sparse_update,
+};
+use crate::error::Result;
+use crate::network::{DrawnLayer, LayerId, LayerSpec, SparseRows};
+use crate::numeric::linalg::product;
+use crate::numeric::random::{Purpose, Stream};
+
+/// The share of weights that exist from which a layer of many outputs is faster as a matrix: measured, see benches/training.rs.
+const DENSE_CROSSOVER: f64 = 0.45;
+/// The same for a layer of few outputs.
+const NARROW_CROSSOVER: f64 = 0.75;
+
+/// The weights of a layer: those that exist, or a place for each.
+#[derive(Clone, Debug)]
+enum Weights {
+    Sparse(SparseRows),
+    /// Shape `(outputs, inputs)`.
+    Dense(Array2<f32>),
+    /// The same of few outputs, row by row.
+    Narrow(Vec<f32>),
+}
+
+impl Weights {
+    /// Takes the weights that exist of `(outputs, inputs)` in the way that is fastest, and a mask of ones and zeros where weights that
+    /// do not exist are stored as zeros.
+    fn new(drawn: SparseRows, (outputs, inputs): (usize, usize)) -> (Self, Option<Array2<f32>>) {
+        let share = drawn.len() as f64 / (outputs * inputs) as f64;
+        let narrow = outputs <= MOST_OUTPUTS;
+        if share < if narrow { NARROW_CROSSOVER } else { DENSE_CROSSOVER } {
+            return (Self::Sparse(drawn), None);
+        }
+        let mask = (share < 1.0).then(|| {
+            let ones = vec![1.0; drawn.len()];
+            SparseRows { values: ones, ..drawn.clone() }.to_dense(inputs)
+        });
+        let whole = drawn.to_dense(inputs);
+        (if narrow { Self::Narrow(whole.into_iter().collect()) } else { Self::Dense(whole) }, mask)
+    }
+}
+
+/// Which variable gradient descent updates. Networks begin alike in both: weights `W` of standard deviation `1/sqrt(fan-in p)`, times
+/// that of their law.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Parametrisation {
+    /// `w` in `output = w input / sqrt(fan-in)`: of the neural tangent kernel, the authors' for the figure.
+    NeuralTangent,
+    /// `W = w / sqrt(fan-in)` itself, as in most libraries.
+    Standard,
+}
+
+impl Parametrisation {
+    /// The name, as records spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NeuralTangent => "neural_tangent",
+            Self::Standard => "standard",
+        }
+    }
+
+    /// What it is, for titles and tables.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::NeuralTangent => "neural tangent",
+            Self::Standard => "standard",
+        }
+    }
+}
+
+/// A linear layer: `output = w input / sqrt(fan-in) + bias`, with `w` of shape `(outputs, inputs)` and the fan-in the number of
+/// inputs. Weights that do not exist are not stored, or stay 0.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    weights: Weights,
+    /// 1 where a weight exists and 0 elsewhere, shape `(outputs, inputs)`, where zeros are stored for those that do not.
+    mask: Option<Array2<f32>>,
+    /// One per output, or none.
+    biases: Vec<f32>,
+    parametrisation: Parametrisation,
+    inputs: usize,
+    outputs: usize,
+}
+
+impl Layer {
+    /// Draws a layer; a dense one (`p = 1`) is stored as a matrix. Biases, where there are to be any, are uniform on
+    /// `(-1/sqrt(fan-in), 1/sqrt(fan-in))`, as in PyTorch; they are updated as they are in either parametrisation.
+    pub fn draw(law: LayerSpec, id: LayerId, parametrisation: Parametrisation, biased: bool) -> Self {
+        let drawn = DrawnLayer::new(law, id).all_rows();
+        let (weights, mask) = Weights::new(drawn, (law.rows, law.columns));
+        let mut stream = Stream::new(id.seed, Purpose::Biases, id.initialisation, id.layer);
+        let reach = 1.0 / (law.columns as f32).sqrt();
+        let biases = (0..if biased { law.rows } else { 0 }).map(|_| stream.random_range(-reach..reach)).collect();
+        Self { weights, mask, biases, parametrisation, inputs: law.columns, outputs: law.rows }
+    }
+
+    /// A layer of given weights `w`, where they exist; of shape `(outputs, inputs)`, both.
+    pub(super) fn from_parts(
+        values: &Array2<f32>,
+        exists: &Array2<bool>,
+        biases: Vec<f32>,
+        parametrisation: Parametrisation,
+    ) -> Self {
+        let (outputs, inputs) = values.dim();
+        let mut drawn = SparseRows { offsets: vec![0], ..SparseRows::default() };
+        for (values, exists) in values.outer_iter().zip(exists.outer_iter()) {
+            for (column, value) in (0..).zip(values).zip(exists).filter_map(|(entry, exists)| exists.then_some(entry)) {
+                drawn.columns.push(column);
+                drawn.values.push(*value);
+            }
+            drawn.offsets.push(drawn.columns.len());
+        }
+        let (weights, mask) = Weights::new(drawn, (outputs, inputs));
+        Self { weights, mask, biases, parametrisation, inputs, outputs }
+    }
+
+    /// The number of inputs, the fan-in of the parametrisation, whichever weights exist.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// The number of outputs.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// The number of weights that exist.
+    pub fn weights(&self) -> usize {
+        match (&self.weights, &self.mask) {
+            (Weights::Sparse(weights), _) => weights.len(),
+            (_, Some(mask)) => mask.iter().filter(|exists| **exists > 0.0).count(),
+            (_, None) => self.outputs * self.inputs,
+        }
+    }
+
+    /// Which outputs have a weight that exists to an input that is `live`, one of each.
+    pub(super) fn reached(&self, live: &[bool]) -> Vec<bool> {
+        let any =
+            |row: &mut dyn Iterator<Item = &f32>| live.iter().zip(row).any(|(live, exists)| *live && *exists > 0.0);
+        match (&self.weights, &self.mask) {
+            (Weights::Sparse(weights), _) => {
+                (0..self.outputs).map(|i| weights.row(i).0.iter().any(|column| live[*column as usize])).collect()
+            }
+            (_, Some(mask)) => mask.outer_iter().map(|row| any(&mut row.iter())).collect(),
+            (_, None) => vec![live.contains(&true); self.outputs],
+        }
+    }
+
+    /// Which variable its steps update.
+    pub fn parametrisation(&self) -> Parametrisation {
+        self.parametrisation
+    }
+
+    /// The biases, one per output, or none.
+    pub fn biases(&self) -> &[f32] {
+        &self.biases
+    }
+
+    /// The weights `w` as a matrix of shape `(outputs, inputs)`, 0 where none exists.
+    pub fn to_dense(&self) -> Array2<f32> {
+        match &self.weights {
+            Weights::Dense(weights) => weights.clone(),
+            Weights::Narrow(weights) => {
+                Array2::from_shape_fn((self.outputs, self.inputs), |(i, j)| weights[i * self.inputs + j])
+            }
+            Weights::Sparse(weights) => weights.to_dense(self.inputs),
+        }
+    }
+
+    /// Which weights exist, shape `(outputs, inputs)`.
+    pub fn mask(&self) -> Array2<bool> {
+        match (&self.weights, &self.mask) {
+            (Weights::Sparse(weights), _) => {
+                let ones = vec![1.0; weights.len()];
+                SparseRows { values: ones, ..weights.clone() }.to_dense(self.inputs).mapv(|exists| exists > 0.0)
+            }
+            (_, Some(mask)) => mask.mapv(|exists| exists > 0.0),
+            (_, None) => Array2::from_elem((self.outputs, self.inputs), true),
+        }
+    }
+
+    /// `1/sqrt(fan-in)`.
+    pub(super) fn factor(&self) -> f32 {
+        (1.0 / (self.inputs as f64).sqrt()) as f32
+    }
+
+    /// What each output begins with, times `sqrt(fan-in)`: its bias, and what the offsets of the inputs come to; empty where that is
+    /// nothing.
+    pub(super) fn starts(&self, offsets: &[f32]) -> Vec<f32> {
+        if offsets.is_empty() {
+            return self.biases.iter().map(|bias| bias / self.factor()).collect();
+        }
+        let dense = |weights: &[f32]| weights.iter().zip(offsets).map(|(weight, offset)| weight * offset).sum::<f32>();
+        let start = |i: usize| match &self.weights {
+            Weights::Sparse(weights) => {
+                let (columns, values) = weights.row(i);
+                columns.iter().zip(values).map(|(column, value)| value * offsets[*column as usize]).sum()
+            }
+            Weights::Narrow(weights) => dense(&weights[i * self.inputs..][..self.inputs]),
+            Weights::Dense(weights) => weights.row(i).as_slice().map_or(0.0, dense),
+        };
+        (0..self.outputs).map(|i| start(i) + self.biases.get(i).map_or(0.0, |bias| bias / self.factor())).collect()
+    }
+
+    /// `output = (w input + starts) / sqrt(fan-in)` for a block, one row per input, one row per output; of it the positive part, if it
+    /// is to be `rectified`.
+    pub(super) fn forward(&self, input: Input, starts: &[f32], output: &mut [Row], rectified: bool) -> Result<()> {
+        let (factor, least) = (self.factor(), if rectified { 0.0 } else { f32::NEG_INFINITY });
+        match &self.weights {
+            Weights::Sparse(weights) => sparse_forward(weights, starts, factor, input, output, least),
+            Weights::Narrow(weights) => narrow_forward(weights, starts, factor, input, output, least),
+            Weights::Dense(weights) => {
+                product(weights.view(), matrix(&input.whole()), factor, false, matrix_mut(output))?;
+                finish(output, starts, factor, least);
+            }
+        }
+        Ok(())
+    }
+
+    /// `input_gradient = w^T output_gradient / sqrt(fan-in)` for a block.
+    pub(super) fn backward(&self, output_gradient: &[Row], input_gradient: &mut [Row]) -> Result<()> {
+        let factor = self.factor();
+        match &self.weights {
+            Weights::Sparse(weights) => sparse_backward(weights, factor, output_gradient, input_gradient),
+            Weights::Narrow(weights) => narrow_backward(weights, factor, output_gradient, input_gradient),
+            Weights::Dense(weights) => {
+                product(weights.t(), matrix(output_gradient), factor, false, matrix_mut(input_gradient))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One step of gradient descent on the weights that exist and the biases, summed over `blocks` of inputs, without their offsets, and
+    /// of the gradient by the outputs: `w -= rate output_gradient input^T / sqrt(fan-in)`, or `sqrt(fan-in)` instead, so that `W` takes
+    /// a step of the rate.
+    pub(super) fn descend(&mut self, rate: f32, blocks: &[(Input, &[Row])], offsets: &[f32]) -> Result<()> {
+        let step = match self.parametrisation {
+            Parametrisation::NeuralTangent => rate * self.factor(),
+            Parametrisation::Standard => rate / self.factor(),
+        };
+        let unneeded = self.biases.is_empty() && offsets.is_empty();
+        let sums = if unneeded { Vec::new() } else { row_sums(blocks, self.outputs) };
+        self.biases.iter_mut().zip(&sums).for_each(|(bias, sum)| *bias -= rate * sum);
+        let descent = Descent { step, blocks, offsets, sums: &sums };
+        match &mut self.weights {
+            Weights::Sparse(weights) => sparse_update(weights, &descent),
+            Weights::Narrow(weights) => narrow_update(weights, self.outputs, &descent),
+            Weights::Dense(weights) => {
+                for (input, gradient) in blocks {
+                    product(matrix(gradient), matrix(&input.whole()).t(), -step, true, weights.view_mut())?;
+                }
+                if !offsets.is_empty() {
+                    for (mut weights, sum) in weights.rows_mut().into_iter().zip(&sums) {
+                        weights.scaled_add(-step * sum, &aview1(offsets));
+                    }
+                }
+            }
+        }
+        match (&mut self.weights, &self.mask) {
+            (Weights::Dense(weights), Some(mask)) => *weights *= mask,
+            (Weights::Narrow(weights), Some(mask)) => {
+                weights.iter_mut().zip(mask).for_each(|(weight, exists)| *weight *= exists);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}

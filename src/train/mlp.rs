@@ -1,0 +1,500 @@
+//! Multilayer perceptrons: forward, gradient and a step of stochastic gradient descent.
+
+use std::ops::Range;
+
+use ndarray::{Array2, aview1, s};
+
+use super::blocks::{Batch, Blocks, Input, Room, Row, SAMPLES};
+use super::layer::{Layer, Parametrisation};
+use super::rows::{exponentials, largest, relu_backward};
+use crate::error::{Error, Result};
+use crate::network::{Activation, Connectivity, LayerId, LayerSpec, MaskFamily, WeightDistribution};
+
+/// The law of a random perceptron.
+#[derive(Clone, Debug)]
+pub struct MlpSpec {
+    /// Inputs, hidden widths, outputs: at least two numbers, all at least 1.
+    pub sizes: Vec<usize>,
+    /// The connectivity of each layer: one fewer than sizes.
+    pub connectivities: Vec<Connectivity>,
+    /// Which weights exist.
+    pub mask: MaskFamily,
+    /// Their values.
+    pub law: WeightDistribution,
+    /// Which variable gradient descent updates.
+    pub parametrisation: Parametrisation,
+    /// Whether every layer has biases.
+    pub biases: bool,
+    /// What follows each layer but the last: one fewer than connectivities.
+    pub between: Vec<Activation>,
+}
+
+/// A multilayer perceptron.
+#[derive(Clone, Debug)]
+pub struct Mlp {
+    /// What follows each layer but the last.
+    between: Vec<Activation>,
+    layers: Vec<Layer>,
+    /// The output of each layer, after what follows it, block by block.
+    activations: Vec<Vec<Row>>,
+    /// The gradient of the loss by the output of each layer.
+    gradients: Vec<Vec<Row>>,
+}
+
+impl Mlp {
+    /// Draws a network; `initialisation` tells apart the networks of one seed.
+    ///
+    /// # Errors
+    /// Where sizes, connectivities and activations do not fit each other.
+    pub fn draw(law: &MlpSpec, seed: u64, initialisation: u32) -> Result<Self> {
+        let layers = law.connectivities.len();
+        if layers == 0 || law.sizes.len() != layers + 1 || law.sizes.contains(&0) || law.between.len() + 1 != layers {
+            return Err(Error::value(
+                "sizes",
+                format!("{:?} with {layers} connectivities and {} activations", law.sizes, law.between.len()),
+                "a network needs sizes of at least 1, one connectivity per layer, and one activation between two layers",
+                "give inputs, hidden widths and outputs",
+            ));
+        }
+        let layers: Vec<Layer> = law
+            .connectivities
+            .iter()
+            .enumerate()
+            .map(|(layer, connectivity)| {
+                let layer_law = LayerSpec {
+                    rows: law.sizes[layer + 1],
+                    columns: law.sizes[layer],
+                    connectivity: *connectivity,
+                    mask: law.mask,
+                    law: law.law,
+                };
+                let id = LayerId { seed, initialisation, layer: layer as u32 };
+                Layer::draw(layer_law, id, law.parametrisation, law.biases)
+            })
+            .collect();
+        Ok(Self::from_layers(layers, law.between.clone()))
+    }
+
+    /// A network of layers, at least one, that fit each other, with what is between them.
+    pub(super) fn from_layers(layers: Vec<Layer>, between: Vec<Activation>) -> Self {
+        let rooms = vec![Vec::new(); layers.len()];
+        Self { between, layers, activations: rooms.clone(), gradients: rooms }
+    }
+
+    /// What follows each layer but the last.
+    pub fn between(&self) -> &[Activation] {
+        &self.between
+    }
+
+    /// The layers, from the inputs on.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// The number of weights that exist.
+    pub fn weights(&self) -> usize {
+        self.layers.iter().map(Layer::weights).sum()
+    }
+
+    /// Whether no path of weights that exist joins an input to an output: the outputs are then the same for all inputs.
+    pub fn is_dead(&self) -> bool {
+        let mut reached = vec![true; self.layers[0].inputs()];
+        for layer in &self.layers {
+            reached = layer.reached(&reached);
+        }
+        !reached.contains(&true)
+    }
+
+    /// The outputs (logits), shape `(samples, outputs)`.
+    ///
+    /// # Errors
+    /// Where the inputs do not have the features that the network takes.
+    pub fn outputs(&mut self, inputs: &Blocks) -> Result<Array2<f32>> {
+        let mut outputs = Array2::zeros((inputs.samples(), self.layers[self.layers.len() - 1].outputs()));
+        self.each_block(inputs, |samples, block| {
+            for (class, row) in block.iter().enumerate() {
+                outputs.slice_mut(s![samples.clone(), class]).assign(&aview1(&row[..samples.len()]));
+            }
+        })?;
+        Ok(outputs)
+    }
+
+    /// Share of right answers and loss.
+    ///
+    /// # Errors
+    /// Where the inputs do not fit the network or the labels.
+    pub fn evaluate(&mut self, inputs: &Blocks, labels: &[u8]) -> Result<Evaluation> {
+        self.check((inputs.samples(), inputs.features()), Some(labels))?;
+        let (mut right, mut loss) = (0, 0.0);
+        let mut room = vec![Row::ZERO; self.layers[self.layers.len() - 1].outputs()];
+        self.each_block(inputs, |samples, outputs| {
+            let labels = &labels[samples];
+            right += right_answers(outputs, labels);
+            loss += cross_entropy(outputs, labels, &mut room).0;
+        })?;
+        let samples = labels.len() as f64;
+        Ok(Evaluation { accuracy: right as f64 / samples, loss: loss / samples })
+    }
+
+    /// Calls `take` with the samples and outputs of each block.
+    fn each_block(&mut self, inputs: &Blocks, mut take: impl FnMut(Range<usize>, &[Row])) -> Result<()> {
+        self.check((inputs.samples(), inputs.features()), None)?;
+        make_room(&self.layers, &mut self.activations, 1);
+        let starts = self.starts(inputs.offsets());
+        let mut room = Room::default();
+        for block in 0..inputs.len() {
+            self.forward(inputs.block(block, &mut room), &starts, 0)?;
+            let samples = block * SAMPLES..((block + 1) * SAMPLES).min(inputs.samples());
+            take(samples, &self.activations[self.layers.len() - 1]);
+        }
+        Ok(())
+    }
+
+    /// What the outputs of each layer begin with; only the network's inputs have offsets.
+    fn starts(&self, offsets: &[f32]) -> Vec<Vec<f32>> {
+        let of_layer = |(index, layer): (usize, &Layer)| layer.starts(if index == 0 { offsets } else { &[] });
+        self.layers.iter().enumerate().map(of_layer).collect()
+    }
+
+    fn check(&self, (samples, features): (usize, usize), labels: Option<&[u8]>) -> Result<()> {
+        let (inputs, outputs) = (self.layers[0].inputs(), self.layers[self.layers.len() - 1].outputs());
+        if features != inputs || samples == 0 {
+            let found = format!("{samples} samples of {features} features");
+            let problem = format!("the network takes samples of {inputs} features");
+            return Err(Error::value("inputs", found, problem, "give such samples"));
+        }
+        let Some(labels) = labels else { return Ok(()) };
+        if labels.len() != samples || labels.iter().any(|label| usize::from(*label) >= outputs) {
+            let found = format!("{} from 0 to {}", labels.len(), labels.iter().max().unwrap_or(&0));
+            let problem = format!("there are {samples} samples and {outputs} outputs");
+            return Err(Error::value("labels", found, problem, "give one per sample, below the number of outputs"));
+        }
+        Ok(())
+    }
+
+    /// The activations of one block of inputs, at its place among those that there is room for.
+    fn forward(&mut self, input: Input, starts: &[Vec<f32>], place: usize) -> Result<()> {
+        for (index, (layer, starts)) in self.layers.iter().zip(starts).enumerate() {
+            let (before, after) = self.activations.split_at_mut(index);
+            let output = &mut after[0][at(place, layer.outputs())];
+            let input = match before.last() {
+                None => input,
+                Some(before) => Input { rows: &before[at(place, layer.inputs())], places: None },
+            };
+            layer.forward(input, starts, output, self.between.get(index) == Some(&Activation::Relu))?;
+        }
+        Ok(())
+    }
+
+    /// One step of gradient descent on the mean cross-entropy of a batch; returns that loss, taken before the step. `labels`: one
+    /// output index a sample.
+    ///
+    /// # Errors
+    /// Where the batch does not fit the network or the labels.
+    pub fn descend(&mut self, batch: &Batch, labels: &[u8], rate: f32) -> Result<f64> {
+        self.check((batch.samples(), batch.features()), Some(labels))?;
+        let blocks = labels.len().div_ceil(SAMPLES);
+        make_room(&self.layers, &mut self.activations, blocks);
+        make_room(&self.layers, &mut self.gradients, blocks);
+        let starts = self.starts(batch.offsets());
+        let last = self.layers.len() - 1;
+        let mut loss = 0.0;
+        for (place, (input, of_block)) in batch.blocks().zip(labels.chunks(SAMPLES)).enumerate() {
+            self.forward(input, &starts, place)?;
+            let outputs = at(place, self.layers[last].outputs());
+            let gradient = &mut self.gradients[last][outputs.clone()];
+            loss += cross_entropy_gradient(&self.activations[last][outputs], of_block, labels.len(), gradient);
+            for (index, layer) in self.layers.iter().enumerate().skip(1).rev() {
+                let (before, after) = self.gradients.split_at_mut(index);
+                let below = &mut before[index - 1][at(place, layer.inputs())];
+                layer.backward(&after[0][at(place, layer.outputs())], below)?;
+                if self.between[index - 1] == Activation::Relu {
+                    relu_backward(below, &self.activations[index - 1][at(place, layer.inputs())]);
+                }
+            }
+        }
+        for (index, layer) in self.layers.iter_mut().enumerate() {
+            let gradients = self.gradients[index].chunks_exact(layer.outputs());
+            if index == 0 {
+                layer.descend(rate, &batch.blocks().zip(gradients).collect::<Vec<_>>(), batch.offsets())?;
+            } else {
+                let hidden = self.activations[index - 1].chunks_exact(layer.inputs());
+                let hidden = hidden.map(|rows| Input { rows, places: None });
+                layer.descend(rate, &hidden.zip(gradients).collect::<Vec<_>>(), &[])?;
+            }
+        }
+        Ok(loss / labels.len() as f64)
+    }
+}
+
+/// What a network comes to on some samples.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evaluation {
+    /// The share of samples whose largest output is that of their label (the first of equal outputs counts).
+    pub accuracy: f64,
+    /// The mean cross-entropy of softmax outputs and labels.
+    pub loss: f64,
+}
+
+/// The rows of a block among those of several.
+fn at(place: usize, rows: usize) -> Range<usize> {
+    place * rows..(place + 1) * rows
+}
+
+/// Room for the outputs of each layer on some blocks.
+fn make_room(layers: &[Layer], rooms: &mut [Vec<Row>], blocks: usize) {
+    for (layer, room) in layers.iter().zip(rooms) {
+        room.resize(layer.outputs() * blocks, Row::ZERO);
+    }
+}
+
+/// The number of samples of a block whose largest output is that of their label.
+fn right_answers(outputs: &[Row], labels: &[u8]) -> usize {
+    let answers = largest(outputs);
+    answers.iter().zip(labels).filter(|(answer, label)| **answer == u32::from(**label)).count()
+}
+
+/// The sum of the cross-entropies of a block; `room` takes the exponentials `e^(output - largest)` of each sample, whose sums are
+/// returned as well.
+fn cross_entropy(outputs: &[Row], labels: &[u8], room: &mut [Row]) -> (f64, [f32; SAMPLES]) {
+    let (largest, sums) = exponentials(outputs, room);
+    let of_sample =
+        |(lane, label): (usize, &u8)| sums[lane].ln() - (outputs[usize::from(*label)][lane] - largest[lane]);
+    (labels.iter().enumerate().map(|sample| f64::from(of_sample(sample))).sum(), sums)
+}
+
+/// The same, and the gradient `(softmax - one-hot) / samples` of their mean over all `samples`, which is 0 beyond the labels of the
+/// block.
+fn cross_entropy_gradient(outputs: &[Row], labels: &[u8], samples: usize, gradient: &mut [Row]) -> f64 {
+    let (loss, sums) = cross_entropy(outputs, labels, gradient);
+    let share = 1.0 / samples as f32;
+    let factors: [f32; SAMPLES] =
+        std::array::from_fn(|lane| if lane < labels.len() { share / sums[lane] } else { 0.0 });
+    for row in gradient.iter_mut() {
+        row.iter_mut().zip(&factors).for_each(|(gradient, factor)| *gradient *= factor);
+    }
+    for (lane, label) in labels.iter().enumerate() {
+        gradient[usize::from(*label)][lane] -= share;
+    }
+    loss
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Normalisation, Normaliser, Values};
+    use crate::train::Samples;
+    use ndarray::{Array1, Axis};
+
+    /// A network in f64 on dense matrices `W = w / sqrt(fan-in)` and biases, written from the definition.
+    struct Reference {
+        layers: Vec<(Array2<f64>, Array1<f64>)>,
+        between: Vec<Activation>,
+    }
+
+    impl Reference {
+        fn of(network: &Mlp) -> Self {
+            let layer = |layer: &Layer| {
+                let biases = layer.biases().iter().map(|bias| f64::from(*bias)).collect::<Vec<_>>();
+                let biases = if biases.is_empty() { vec![0.0; layer.outputs()] } else { biases };
+                let weights = layer.to_dense().mapv(f64::from) / (layer.inputs() as f64).sqrt();
+                (weights, Array1::from(biases))
+            };
+            Self { layers: network.layers().iter().map(layer).collect(), between: network.between.clone() }
+        }
+
+        /// The inputs of each layer, and the outputs.
+        fn activations(&self, input: &Array2<f64>) -> Vec<Array2<f64>> {
+            let mut all = vec![input.clone()];
+            for (index, (weights, biases)) in self.layers.iter().enumerate() {
+                let output = weights.dot(&all[index]) + biases.view().insert_axis(Axis(1));
+                let rectified = self.between.get(index) == Some(&Activation::Relu);
+                all.push(if rectified { output.mapv(|value| value.max(0.0)) } else { output });
+            }
+            all
+        }
+
+        fn loss(&self, input: &Array2<f64>, labels: &[u8]) -> f64 {
+            let activations = self.activations(input);
+            let outputs = activations.last().unwrap();
+            let of_sample = |(sample, label): (usize, &u8)| {
+                let column = outputs.column(sample);
+                column.mapv(f64::exp).sum().ln() - column[usize::from(*label)]
+            };
+            labels.iter().enumerate().map(of_sample).sum::<f64>() / labels.len() as f64
+        }
+
+        /// The gradient of the loss by each matrix and bias.
+        fn gradient(&self, input: &Array2<f64>, labels: &[u8]) -> Vec<(Array2<f64>, Array1<f64>)> {
+            let activations = self.activations(input);
+            let exponentials = activations.last().unwrap().mapv(f64::exp);
+            let mut gradient = &exponentials / &exponentials.sum_axis(Axis(0));
+            for (sample, label) in labels.iter().enumerate() {
+                gradient[[usize::from(*label), sample]] -= 1.0;
+            }
+            gradient /= labels.len() as f64;
+            let mut all = Vec::new();
+            for (index, (weights, _)) in self.layers.iter().enumerate().rev() {
+                all.insert(0, (gradient.dot(&activations[index].t()), gradient.sum_axis(Axis(1))));
+                gradient = weights.t().dot(&gradient);
+                if index > 0 && self.between[index - 1] == Activation::Relu {
+                    gradient.zip_mut_with(&activations[index], |gradient, output| {
+                        *gradient *= f64::from(*output > 0.0);
+                    });
+                }
+            }
+            all
+        }
+    }
+
+    fn samples() -> (Array2<f32>, Vec<u8>) {
+        // 70 samples: not a whole block of 64, nor two.
+        let input = Array2::from_shape_fn((30, 70), |(i, j)| ((i * 37 + j * 11) % 17) as f32 / 8.0 - 1.0);
+        (input, (0..70).map(|sample| (sample * 7 % 4) as u8).collect())
+    }
+
+    /// `hidden`: outputs of the first layer, many or few.
+    fn law(
+        hidden: usize,
+        connectivities: [f64; 3],
+        parametrisation: Parametrisation,
+        biases: bool,
+        between: [Activation; 2],
+    ) -> MlpSpec {
+        MlpSpec {
+            sizes: vec![30, hidden, 20, 4],
+            connectivities: connectivities.iter().map(|p| Connectivity::new(*p).unwrap()).collect(),
+            mask: MaskFamily::Bernoulli,
+            law: WeightDistribution::Uniform,
+            parametrisation,
+            biases,
+            between: between.to_vec(),
+        }
+    }
+
+    const RELU: [Activation; 2] = [Activation::Relu; 2];
+    const LINEAR: [Activation; 2] = [Activation::Linear; 2];
+    /// A product of two matrices first.
+    const BOTTLENECK: [Activation; 2] = [Activation::Linear, Activation::Relu];
+
+    #[test]
+    fn a_network_without_a_path_is_dead() {
+        // Seeds of which some leave no path through few weights; stored as rows and, of few outputs, in place.
+        let (mut dead, mut alive) = (0, 0);
+        for (connectivities, initialisation) in [[0.006, 0.02, 1.0], [1.0, 0.004, 0.8], [0.9, 0.9, 0.01]]
+            .into_iter()
+            .flat_map(|p| (0..20).map(move |i| (p, i)))
+        {
+            let law = law(12, connectivities, Parametrisation::Standard, true, LINEAR);
+            let mut network = Mlp::draw(&law, 5, initialisation).unwrap();
+            let (input, _) = samples();
+            let outputs = network.outputs(&Blocks::new(&Samples::new(input.t().to_owned()))).unwrap();
+            // Linear layers in between: outputs that depend on no input are those without a path, but for chance cancellation.
+            let constant = outputs.outer_iter().all(|row| row == outputs.row(0));
+            assert_eq!(network.is_dead(), constant, "{connectivities:?} {initialisation}");
+            if constant { dead += 1 } else { alive += 1 }
+        }
+        assert!(dead > 5 && alive > 5, "{dead} {alive}");
+    }
+
+    #[test]
+    fn the_reference_is_the_slope_of_its_loss() {
+        let (input, labels) = samples();
+        let input = input.mapv(f64::from);
+        for between in [RELU, LINEAR, BOTTLENECK] {
+            let law = law(40, [0.5, 1.0, 0.5], Parametrisation::Standard, true, between);
+            let mut network = Reference::of(&Mlp::draw(&law, 3, 0).unwrap());
+            let gradient = network.gradient(&input, &labels);
+            let step = 1e-6;
+            for (index, (by_weights, by_biases)) in gradient.iter().enumerate() {
+                for place in [(0, 0), (1, 3), (3, 19), (2, 7)] {
+                    let mut slope = |change: &dyn Fn(&mut Reference, f64)| {
+                        change(&mut network, step);
+                        let above = network.loss(&input, &labels);
+                        change(&mut network, -2.0 * step);
+                        let below = network.loss(&input, &labels);
+                        change(&mut network, step);
+                        (above - below) / (2.0 * step)
+                    };
+                    let by_weight = slope(&|network, step| network.layers[index].0[place] += step);
+                    let by_bias = slope(&|network, step| network.layers[index].1[place.0] += step);
+                    // Rounding of a loss near 1, 1e-16, over the step; no kink lies within it.
+                    for (found, expected) in [(by_weights[place], by_weight), (by_biases[place.0], by_bias)] {
+                        assert!((found - expected).abs() < 1e-8, "layer {index} {place:?}: {found} {expected}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Values as they are, and images with blank pixels, whose blank values are not 0; with the values they stand for, one a column.
+    fn both_kinds() -> [(Samples, Array2<f64>); 2] {
+        let (input, _) = samples();
+        let images = Array2::from_shape_fn((70, 30), |(i, j)| if j % 4 == 1 { 0 } else { (i * 29 + j * 53) as u8 });
+        let normaliser = Normaliser::fit(Normalisation::Global, &images.mapv(f64::from), Values::Mnist).unwrap();
+        let normalised = normaliser.apply(images.mapv(f64::from));
+        [
+            (Samples::new(input.t().to_owned()), input.mapv(f64::from)),
+            (Samples::of_images(images, &normaliser), normalised.reversed_axes()),
+        ]
+    }
+
+    #[test]
+    fn a_step_is_that_of_the_dense_masked_reference() {
+        both_kinds().iter().for_each(|(samples, wide)| check_steps(samples, wide));
+    }
+
+    fn check_steps(samples: &Samples, wide: &Array2<f64>) {
+        let ((_, labels), rate) = (self::samples(), 3.0);
+        for parametrisation in [Parametrisation::NeuralTangent, Parametrisation::Standard] {
+            for (biases, between) in [(false, RELU), (true, RELU), (true, LINEAR), (false, BOTTLENECK)] {
+                // Every kind of layer in every place: sparse, whole, and whole though some of its weights do not exist.
+                for (hidden, connectivities) in [
+                    (40, [1.0, 1.0, 1.0]),
+                    (40, [0.3, 0.5, 1.0]),
+                    (40, [0.3, 1.0, 0.4]),
+                    (40, [0.7, 0.85, 0.9]),
+                    (12, [1.0, 0.5, 0.4]),
+                    (12, [0.85, 1.0, 0.9]),
+                ] {
+                    let law = law(hidden, connectivities, parametrisation, biases, between);
+                    let mut network = Mlp::draw(&law, 3, 0).unwrap();
+                    let before = Reference::of(&network);
+                    let weights = network.weights();
+                    let mut batch = Batch::default();
+                    batch.fill(samples, &(0..labels.len()).collect::<Vec<_>>()).unwrap();
+                    let evaluated = network.evaluate(&Blocks::new(samples), &labels).unwrap();
+                    let loss = network.descend(&batch, &labels, rate).unwrap();
+                    // Single precision sums of up to 70 terms: relative errors of order 1e-6.
+                    let expected = before.loss(wide, &labels);
+                    for loss in [loss, evaluated.loss] {
+                        assert!((loss - expected).abs() < 1e-5 * expected, "{loss} {expected}");
+                    }
+                    assert_eq!(network.weights(), weights);
+                    let after = Reference::of(&network);
+                    for (index, (by_weights, by_biases)) in before.gradient(wide, &labels).into_iter().enumerate() {
+                        let ((old, old_biases), (new, new_biases)) = (&before.layers[index], &after.layers[index]);
+                        let scale = match parametrisation {
+                            Parametrisation::NeuralTangent => 1.0 / old.ncols() as f64,
+                            Parametrisation::Standard => 1.0,
+                        };
+                        let exists = old.mapv(|weight| f64::from(weight != 0.0));
+                        let steps = by_weights * exists * (scale * f64::from(rate));
+                        let largest = steps.iter().fold(0.0f64, |largest, step| largest.max(step.abs()));
+                        assert!(largest > 1e-5, "the step must move something");
+                        // The weights are of order 0.3, stored to 3e-8 of that.
+                        let error = (old - &steps - new).iter().fold(0.0f64, |error, value| error.max(value.abs()));
+                        assert!(
+                            error < 1e-5 * largest + 5e-8,
+                            "{parametrisation:?}, layer {index}: {error:e} of {largest:e}"
+                        );
+                        if biases {
+                            let error = old_biases - &(by_biases * f64::from(rate)) - new_biases;
+                            assert!(error.iter().all(|error| error.abs() < 1e-6), "layer {index}: {error}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The trainer: multilayer perceptrons that store only the weights that exist, and stochastic gradient descent.
+//!
+//! Samples and activations come in [`Blocks`] of 64, matrices of one row per feature and one column per sample, so that a weight meets
+//! whole rows of contiguous samples, whichever weights exist.
+
+mod blocks;
+mod checkpoint;
+mod layer;
+mod mlp;
+mod rows;
+mod sgd;
+
+pub use blocks::{Batch, Blocks, Samples};
+pub use checkpoint::Checkpoint;
+pub use layer::{Layer, Parametrisation};
+pub use mlp::{Evaluation, Mlp, MlpSpec};
+pub use sgd::{Curve, TrainingData, TrainingRun, TrainingSpec, check_learning_rate, train};
