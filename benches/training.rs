@@ -33,8 +33,9 @@ use std::time::Instant;
 use sparsewidth::Result;
 use sparsewidth::data::{Mnist, Normalisation, Normaliser};
 use sparsewidth::network::Connectivity;
+use sparsewidth::network::WeightDistribution;
 use sparsewidth::network::budget::{PAPER_WIDTHS, first_layer_connectivity, paper_learning_rate};
-use sparsewidth::network::{Activation, MaskFamily, WeightDistribution};
+use sparsewidth::study::{Family, TrainedNetwork};
 use sparsewidth::train::{MlpSpec, Parametrisation, Samples, TrainingData, TrainingSpec, train};
 
 const WEIGHTS: usize = 6352;
@@ -55,13 +56,11 @@ fn milliseconds(data: &TrainingData, width: usize, connectivity: Connectivity, s
     let spec = |epochs: usize| -> Result<TrainingSpec> {
         Ok(TrainingSpec {
             network: MlpSpec {
-                sizes: vec![784, width, 10],
-                connectivities: vec![connectivity, Connectivity::DENSE],
-                mask: MaskFamily::ExactCount,
+                inputs: 784,
+                network: TrainedNetwork::new(Family::Sparse, width, connectivity, 1.0)?.architecture,
                 law: WeightDistribution::Uniform,
                 parametrisation: Parametrisation::NeuralTangent,
                 biases: false,
-                between: vec![Activation::Relu],
             },
             learning_rate: paper_learning_rate(width, !sparse)?,
             epochs,

@@ -19,13 +19,13 @@ use sparsewidth::kernel::gram::Pair;
 use sparsewidth::kernel::masked::{Auto, Enumerate, MaskedKernel, Quadrature, Sampling};
 use sparsewidth::kernel::nngp::{infinite_width_kernel, theorem_1};
 use sparsewidth::network::Connectivity;
+use sparsewidth::network::WeightDistribution;
 use sparsewidth::network::budget::PAPER_WIDTHS;
-use sparsewidth::network::{LayerSpec, MaskFamily, WeightDistribution};
 use sparsewidth::numeric::random::{Purpose, Stream};
 use sparsewidth::numeric::rank::RankLaw;
 use sparsewidth::numeric::statistics::{confidence_95, mean, median_interval_95, quantile, sorted, spearman};
 use sparsewidth::sampled::{PairedInputs, SampledDistances, SamplingLaw};
-use sparsewidth::study::{SparseWidth, Tests, VerifyReport, VerifySpec};
+use sparsewidth::study::{NetworkSpec, Tests, VerifyReport, VerifySpec};
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -79,20 +79,14 @@ fn distances(replicates: usize, only: Option<&str>) -> anyhow::Result<()> {
             .map(|pair| infinite_width_kernel(sparsewidth::kernel::arc_cosine::arc_cosine(pair.gram()).k1, 784))
             .collect();
         // At width 635 two weights are left, and the program tells no interval.
-        for network in SparseWidth::at_budget(6352, 784, 10, &PAPER_WIDTHS[..6])? {
-            let (p, n) = (network.connectivity, network.width);
+        for network in NetworkSpec::at_budget(6352, 784, 10, &PAPER_WIDTHS[..6])? {
+            let (p, n) = (network.connectivity(), network.width());
             let method = Auto { quadrature: Quadrature::new(1e-4)?, sampling: Sampling::new(10_000, 0)? };
             let truth: Vec<f64> = pairs
                 .par_iter()
                 .map(|pair| Ok(theorem_1(&method.moments(pair, p)?, 784, n).0.total()))
                 .collect::<sparsewidth::Result<_>>()?;
-            let law = LayerSpec {
-                rows: n,
-                columns: 784,
-                connectivity: p,
-                mask: MaskFamily::Bernoulli,
-                law: WeightDistribution::Gaussian,
-            };
+            let (architecture, gaussian) = (&network.architecture, WeightDistribution::Gaussian);
             let found: Vec<Found> = (0..replicates)
                 .into_par_iter()
                 .map(|replicate| {
@@ -104,11 +98,19 @@ fn distances(replicates: usize, only: Option<&str>) -> anyhow::Result<()> {
                         &chosen.iter().map(|place| population[*place]).collect::<Vec<_>>(),
                     )?;
                     let reference: Vec<f64> = chosen.iter().map(|place| limits[*place]).collect();
-                    let drawn = SampledDistances::draw(&inputs, None, law, seed, INITIALISATIONS, reference.clone())?;
+                    let drawn = SampledDistances::draw(
+                        &inputs,
+                        architecture,
+                        gaussian,
+                        seed,
+                        INITIALISATIONS,
+                        reference.clone(),
+                    )?;
                     let by_pair = sorted(&drawn.by_pair());
                     let (center, median) = (mean(&by_pair), quantile(&by_pair, 0.5));
                     let of_pairs = median_interval_95(&by_pair);
-                    let sampling = SamplingLaw::find(&inputs, None, law, seed, INITIALISATIONS, &reference)?;
+                    let sampling =
+                        SamplingLaw::find(&inputs, architecture, gaussian, seed, INITIALISATIONS, &reference)?;
                     let here = mean(&chosen.iter().map(|place| truth[*place]).collect::<Vec<_>>());
                     let all = quantile(&sorted(&truth), 0.5);
                     let reach = confidence_95(drawn.by_initialisation()).unwrap_or(f64::NAN);

@@ -6,16 +6,18 @@ use sparsewidth::kernel::arc_cosine::arc_cosine;
 use sparsewidth::kernel::bottleneck::LinearBottleneck;
 use sparsewidth::kernel::gram::{Gram, Pair};
 use sparsewidth::kernel::nngp::{infinite_width_kernel, theorem_1_with_row_covariance};
-use sparsewidth::network::Connectivity;
-use sparsewidth::network::{Activation, LayerSpec, MaskFamily, WeightDistribution};
+use sparsewidth::network::{Activation, Architecture, Connectivity, Layer, WeightDistribution};
 use sparsewidth::numeric::statistics::{mean, standard_error};
 use sparsewidth::sampled::{Device, PairedInputs, SampledDistances};
-use sparsewidth::study::{DistanceMethod, DistanceSpec, Record, SparseWidth, StudySpec};
+use sparsewidth::study::{DistanceMethod, DistanceSpec, NetworkSpec, Record, StudySpec};
 
-fn dense(rows: usize, columns: usize) -> LayerSpec {
-    let (connectivity, mask, law) = (Connectivity::DENSE, MaskFamily::Bernoulli, WeightDistribution::Gaussian);
-    LayerSpec { rows, columns, connectivity, mask, law }
+/// A dense network of two hidden layers.
+fn dense(first: usize, activation: Activation, second: usize) -> Architecture {
+    let layer = |width, activation| Layer::new(width, Connectivity::DENSE, activation).unwrap();
+    Architecture::new(vec![layer(first, activation), layer(second, Activation::Relu)]).unwrap()
 }
+
+const GAUSSIAN: WeightDistribution = WeightDistribution::Gaussian;
 
 fn places(pairs: usize) -> Vec<(usize, usize)> {
     (0..pairs).map(|pair| (2 * pair, 2 * pair + 1)).collect()
@@ -58,10 +60,9 @@ fn drawn_linear_bottlenecks_have_the_distances_of_theory() {
                     distance.total()
                 })
                 .collect();
-            let before = Some((dense(rank, dimension), Activation::Linear));
-            let hidden = dense(width, rank);
+            let network = dense(rank, Activation::Linear, width);
             let drawn =
-                SampledDistances::draw(&drawn_from, before, hidden, 3, INITIALISATIONS, limits.clone()).unwrap();
+                SampledDistances::draw(&drawn_from, &network, GAUSSIAN, 3, INITIALISATIONS, limits.clone()).unwrap();
             let by_initialisation = drawn.by_initialisation();
             let (found, error) = (mean(by_initialisation), standard_error(by_initialisation).unwrap());
             let z = (found - mean(&expected)) / error;
@@ -99,10 +100,9 @@ fn a_wide_layer_before_leads_to_the_limit_of_two() {
             .collect();
         let square = |kernels: &[f64]| mean(&kernels.iter().map(|kernel| kernel * kernel).collect::<Vec<_>>());
         for (activation, limit, other) in [(Activation::Linear, &one, &two), (Activation::Relu, &two, &one)] {
-            let before = Some((dense(LAYER, dimension), activation));
+            let network = dense(LAYER, activation, LAYER);
             let draw = |limit: &[f64]| {
-                let drawn =
-                    SampledDistances::draw(&drawn_from, before, dense(LAYER, LAYER), 5, 4, limit.to_vec()).unwrap();
+                let drawn = SampledDistances::draw(&drawn_from, &network, GAUSSIAN, 5, 4, limit.to_vec()).unwrap();
                 mean(&drawn.by_pair()) / square(limit)
             };
             // Of orthogonal inputs the theory of linear layers has 12 over the width; four draws are within a factor of two of that.
@@ -115,10 +115,8 @@ fn a_wide_layer_before_leads_to_the_limit_of_two() {
 
 #[test]
 fn records_compare_with_the_limit_of_their_own_law_and_depth() {
-    let layer = |text: &str| Some(text.parse().unwrap());
-    let network =
-        |width, before| SparseWidth { width, before, connectivity: Connectivity::DENSE, np_connectivity: None };
-    let networks = vec![network(1_500, None), network(1_500, layer("linear:1500")), network(1_500, layer("relu:1500"))];
+    let network = |text: &str| NetworkSpec { architecture: text.parse().unwrap(), np_connectivity: None };
+    let networks = ["relu:1500", "linear:1500 relu:1500", "relu:1500 relu:1500"].map(network).to_vec();
     let mut squares = Vec::new();
     for law in [WeightDistribution::Gaussian, WeightDistribution::Uniform] {
         let distance = DistanceSpec {
@@ -140,9 +138,9 @@ fn records_compare_with_the_limit_of_their_own_law_and_depth() {
             let relative = record.mean / record.reference_square.unwrap();
             assert!(
                 relative > 0.0 && relative < 24.0 / 1_500.0,
-                "{:?} {:?}: {relative:e}",
+                "{:?} {}: {relative:e}",
                 record.method,
-                record.before
+                record.architecture
             );
         }
         squares.push(records.iter().map(|record| record.reference_square.unwrap()).collect::<Vec<f64>>());

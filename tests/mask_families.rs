@@ -6,8 +6,7 @@ use sparsewidth::kernel::arc_cosine::arc_cosine;
 use sparsewidth::kernel::gram::Pair;
 use sparsewidth::kernel::masked::{Auto, FixedCount, MaskedKernel, Quadrature, Sampling};
 use sparsewidth::kernel::nngp::{infinite_width_kernel, theorem_1, theorem_1_with_row_covariance};
-use sparsewidth::network::Connectivity;
-use sparsewidth::network::{LayerSpec, MaskFamily, WeightDistribution};
+use sparsewidth::network::{Architecture, Connectivity, MaskFamily, WeightDistribution};
 use sparsewidth::numeric::statistics::{mean, standard_error};
 use sparsewidth::sampled::{PairedInputs, SampledDistances};
 
@@ -62,9 +61,10 @@ fn drawn_networks_have_the_distances_of_theory() {
         let limits: Vec<f64> =
             pairs.iter().map(|pair| infinite_width_kernel(arc_cosine(pair.gram()).k1, dimension)).collect();
         for mask in [MaskFamily::Bernoulli, MaskFamily::ExactCount, MaskFamily::ConstantFanIn] {
-            let law =
-                LayerSpec { rows: WIDTH, columns: dimension, connectivity: p, mask, law: WeightDistribution::Gaussian };
-            let drawn = SampledDistances::draw(&inputs, None, law, 3, INITIALISATIONS, limits.clone()).unwrap();
+            let (network, gaussian) =
+                (Architecture::one_hidden_layer(WIDTH, p).unwrap().with_mask(mask), WeightDistribution::Gaussian);
+            let drawn =
+                SampledDistances::draw(&inputs, &network, gaussian, 3, INITIALISATIONS, limits.clone()).unwrap();
             let by_initialisation = drawn.by_initialisation();
             let (found, error) = (mean(by_initialisation), standard_error(by_initialisation).unwrap());
             let (expected, bound) = theory(mask, &pairs, p, dimension);

@@ -3,10 +3,10 @@
 use sparsewidth::data::{DataSource, Normalisation};
 use sparsewidth::network::budget::PAPER_WIDTHS;
 use sparsewidth::sampled::Device;
-use sparsewidth::study::{DistanceMethod, DistanceRecord, DistanceSpec, Record, SparseWidth, StudySpec};
+use sparsewidth::study::{DistanceMethod, DistanceRecord, DistanceSpec, NetworkSpec, Record, StudySpec};
 
 fn distances(change: impl Fn(&mut DistanceSpec)) -> Vec<DistanceRecord> {
-    let networks = SparseWidth::at_budget(6352, 784, 10, &PAPER_WIDTHS).unwrap();
+    let networks = NetworkSpec::at_budget(6352, 784, 10, &PAPER_WIDTHS).unwrap();
     let mut spec = DistanceSpec::paper(networks);
     spec.normalisations = vec![Normalisation::Pixel, Normalisation::Global];
     change(&mut spec);
@@ -86,7 +86,7 @@ fn the_moment_expansion_holds_where_many_entries_share_the_norm() {
     let records = distances(|spec| {
         spec.pairs = 2000;
         spec.tolerance = 1e-3;
-        spec.networks.retain(|network| [32, 128, 216, 328].contains(&network.width));
+        spec.networks.retain(|network| [32, 128, 216, 328].contains(&network.width()));
         spec.methods = vec![DistanceMethod::Theorem1, DistanceMethod::Moments];
     });
     for (width, tolerance) in [(32, 0.005), (128, 0.01), (216, 0.02), (328, 0.04)] {

@@ -13,7 +13,7 @@ fn trained_accuracies_are_those_of_the_paper() {
     // within half a point of the truth; the bands below are wider by that.
     let widths = [8, 128, 216, 512, 635];
     let mut networks = paper_networks(6352, 784, false).unwrap();
-    networks.retain(|network| widths.contains(&network.width));
+    networks.retain(|network| widths.contains(&network.hidden().width()));
     let training = TrainingStudySpec::paper(networks, 3);
     let study = StudySpec { data: DataSource::Embedded, seed: 0, distance: None, training: Some(training) };
     let records = study.run(None, &Device::CPU, &|_| {}).unwrap();

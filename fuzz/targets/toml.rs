@@ -7,7 +7,7 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use serde::Serialize;
-use sparsewidth::network::budget::{Architecture, LayerShape, Rule};
+use sparsewidth::network::budget::{LayerShape, LayerShapes, Rule};
 use sparsewidth::study::{LearningRate, LearningRates, TrainedNetwork};
 use sparsewidth_fuzz::{assert_refusal, write};
 
@@ -17,7 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
         Ok(rates) => learning_rates(&rates),
         Err(error) => assert_refusal(&error, &path),
     }
-    match Architecture::from_toml(&path) {
+    match LayerShapes::from_toml(&path) {
         Ok(network) => architecture(&network, &path),
         Err(error) => assert_refusal(&error, &path),
     }
@@ -30,23 +30,21 @@ fn learning_rates(rates: &LearningRates) {
     // As text: a validation error may be NaN.
     assert_eq!(format!("{:?}", again.rate), format!("{:?}", rates.rate));
     for rate in &rates.rate {
-        let LearningRate { family, activation, width, before, connectivity, last_connectivity, learning_rate, .. } =
-            *rate;
-        let network =
-            TrainedNetwork { family, activation, width, before, connectivity, last_connectivity, learning_rate: 1.0 };
+        let LearningRate { family, ref architecture, learning_rate, .. } = *rate;
+        let network = TrainedNetwork { family, architecture: architecture.clone(), learning_rate: 1.0 };
         let found = rates.of(&network, rate.parametrisation, rate.biases).expect("its network has a rate");
         assert_eq!(found, learning_rate);
     }
 }
 
-fn architecture(network: &Architecture, path: &Path) {
+fn architecture(network: &LayerShapes, path: &Path) {
     #[derive(Serialize)]
     struct Shapes<'a> {
         layer: &'a [LayerShape],
     }
     let text = toml::to_string(&Shapes { layer: &network.layers }).expect("what was read can be written");
     write("file.toml", text.as_bytes());
-    assert_eq!(Architecture::from_toml(path).expect("what was written can be read"), *network);
+    assert_eq!(LayerShapes::from_toml(path).expect("what was written can be read"), *network);
 
     let all = network.weights();
     for rule in [Rule::LargestFirst, Rule::Proportional, Rule::LastLayer(1.0), Rule::ErdosRenyiKernel] {

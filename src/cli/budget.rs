@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use sparsewidth::Result;
-use sparsewidth::network::budget::{Architecture, Pattern, Rule, masks_npz};
+use sparsewidth::network::budget::{LayerShapes, Pattern, Rule, masks_npz};
 use sparsewidth::numeric::parse::whole;
 use sparsewidth::report::{budget_chart, budget_table, empty_layers, write_chart};
 
@@ -18,7 +18,7 @@ pub struct BudgetArgs {
     /// The network: mlp:784-216-10 (inputs, hidden widths, outputs), resnet18:W[,CLASSES] for images of 32 pixels,
     /// resnet18-imagenet:W[,CLASSES], W the outputs of its first convolution, or a .toml file of shapes
     #[arg(long, value_name = "NETWORK", value_parser = architecture())]
-    arch: Architecture,
+    arch: LayerShapes,
     /// The weights to keep, biases and batch normalisation not counted
     #[arg(long, value_name = "N", value_parser = whole)]
     weights: u64,

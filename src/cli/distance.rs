@@ -13,7 +13,7 @@ use sparsewidth::report::{
     Statistic, assumptions, diagonal_table, distance_chart, distance_table, distance_words, parts_chart, parts_table,
     write_chart,
 };
-use sparsewidth::study::{DistanceMethod, DistanceSpec, SparseWidth, StudySpec};
+use sparsewidth::study::{DistanceMethod, DistanceSpec, NetworkSpec, StudySpec};
 
 use super::Common;
 use super::options::{DataOption, NormalisationOption, SamplingOptions, default_widths};
@@ -39,7 +39,7 @@ pub struct DistanceArgs {
     outputs: Option<usize>,
     /// Networks as WIDTH:CONNECTIVITY, instead of widths at a budget
     #[arg(long, value_delimiter = ',', value_name = "LIST", conflicts_with_all = ["widths", "weights", "outputs"])]
-    networks: Vec<SparseWidth>,
+    networks: Vec<NetworkSpec>,
     /// Methods: sampled, theorem1, moments, paper, paper_even; over all pairs instead of random ones: sampled_all, moments_all; for
     /// masks of a fixed count: theorem1_masks [default: the first five]
     #[arg(long, value_delimiter = ',', value_name = "LIST")]
@@ -60,7 +60,7 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
         let weights = args.weights.unwrap_or(dimension.saturating_add(outputs).saturating_mul(PAPER_BASE_WIDTH));
         let usual = || default_widths(&PAPER_WIDTHS, (weights, dimension, outputs), Connectivity::DENSE, common);
         let widths = if args.widths.is_empty() { usual() } else { args.widths };
-        SparseWidth::at_budget(weights, dimension, outputs, &widths)?
+        NetworkSpec::at_budget(weights, dimension, outputs, &widths)?
     } else {
         args.networks
     };
@@ -139,16 +139,16 @@ fn refuse_idle(spec: &DistanceSpec, common: &Common) -> Result<()> {
 }
 
 /// The spec that the shared options describe, with all methods.
-pub fn distance_spec(networks: Vec<SparseWidth>, options: &SamplingOptions) -> DistanceSpec {
+pub fn distance_spec(networks: Vec<NetworkSpec>, options: &SamplingOptions) -> DistanceSpec {
+    let mask = options.mask.into();
     DistanceSpec {
         pairs: options.pairs,
         initialisations: options.initialisations,
         tolerance: options.tolerance,
         masks: options.masks,
-        mask: options.mask.into(),
         law: options.law.into(),
         reference: options.reference,
-        ..DistanceSpec::paper(networks)
+        ..DistanceSpec::paper(networks.into_iter().map(|network| network.with_mask(mask)).collect())
     }
 }
 

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use sparsewidth::data::{CLASSES, Normalisation};
 use sparsewidth::files::{OutputFolder, make_folder};
-use sparsewidth::network::Connectivity;
 use sparsewidth::network::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS, paper_learning_rate};
+use sparsewidth::network::{Connectivity, MaskFamily};
 use sparsewidth::numeric::parse::{count, listed_count};
 use sparsewidth::report::{
     Statistic, accuracy_chart, chart_files, curves_chart, distance_chart, parts_chart, summary, write_chart,
 };
 use sparsewidth::study::{
-    DistanceMethod, DistanceSpec, Family, LearningRates, RECORDS, Record, Reference, SparseWidth, StudySpec,
+    DistanceMethod, DistanceSpec, Family, LearningRates, NetworkSpec, RECORDS, Record, Reference, StudySpec,
     TrainedNetwork, TrainingRecord, TrainingStudySpec, read_records,
 };
 use sparsewidth::{Error, Result};
@@ -133,7 +133,7 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     }
     let usual = || default_widths(&PAPER_WIDTHS, (weights, dimension, CLASSES), Connectivity::DENSE, common);
     let widths = if args.widths.is_empty() { usual() } else { args.widths };
-    let networks = SparseWidth::at_budget(weights, dimension, CLASSES, &widths)?;
+    let networks = NetworkSpec::at_budget(weights, dimension, CLASSES, &widths)?;
     let mut distance = distance_spec(networks.clone(), &args.sampling);
     let first = Normalisation::from(args.normalisation);
     distance.normalisations = vec![first];
@@ -145,7 +145,7 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     }
     let paper = args.protocol == Protocol::Paper;
     let runs = args.seeds.unwrap_or(if paper { PAPER_RUNS } else { QUICK_RUNS });
-    let mut trained = trained_networks(&networks, paper);
+    let mut trained = trained_networks(&networks, paper)?;
     let rates = args.rates.as_deref().map(LearningRates::read).transpose()?;
     if rates.is_none() && !args.training.is_paper() {
         let problem = "the authors tuned learning rates for their parametrisation, without biases, only";
@@ -159,13 +159,13 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     for network in &mut trained {
         network.learning_rate = match &rates {
             Some(rates) => args.training.rate(rates, network)?,
-            None => paper_learning_rate(network.width, network.family == Family::Dense).map_err(|_| {
+            None => paper_learning_rate(network.hidden().width(), network.family == Family::Dense).map_err(|_| {
                 let problem = format!("the authors tuned learning rates for {PAPER_WIDTHS:?} only");
                 let remedy = format!(
                     "search one: sparsewidth tune --widths {}; then add --rates tune/rates.toml here",
-                    network.width
+                    network.hidden().width()
                 );
-                Error::value("--widths", network.width, problem, remedy)
+                Error::value("--widths", network.hidden().width(), problem, remedy)
             })?,
         };
     }
@@ -206,10 +206,10 @@ fn refuse_searches(folder: &Path, records: &[Record]) -> Result<()> {
 
 /// The networks to train, each at the rate 1: the sparse family, and where they are asked for dense ones of the same widths. What is dense
 /// in the sparse family belongs to both, and is trained once.
-fn trained_networks(networks: &[SparseWidth], dense_family: bool) -> Vec<TrainedNetwork> {
-    let sparse = networks.iter().map(|network| (Family::Sparse, network.width, network.connectivity));
-    let wider = networks.iter().filter(|network| !network.connectivity.is_dense());
-    let dense = wider.map(|network| (Family::Dense, network.width, Connectivity::DENSE));
+fn trained_networks(networks: &[NetworkSpec], dense_family: bool) -> Result<Vec<TrainedNetwork>> {
+    let sparse = networks.iter().map(|network| (Family::Sparse, network.width(), network.connectivity()));
+    let wider = networks.iter().filter(|network| !network.connectivity().is_dense());
+    let dense = wider.map(|network| (Family::Dense, network.width(), Connectivity::DENSE));
     let dense = dense.filter(|_| dense_family);
     sparse.chain(dense).map(|(family, width, p)| TrainedNetwork::new(family, width, p, 1.0)).collect()
 }
@@ -276,7 +276,7 @@ fn left_out(records: &[Record]) -> String {
             fewer("runs per network", done, training.runs);
             fewer("epochs", first.epochs, training.epochs);
             fewer("training samples", first.samples, training.samples);
-            if (first.mask, first.law, first.batch) != (training.mask, training.law, training.batch)
+            if (first.mask, first.law, first.batch) != (MaskFamily::ExactCount, training.law, training.batch)
                 || (first.parametrisation, first.biases) != (training.parametrisation, training.biases)
             {
                 missing.push(

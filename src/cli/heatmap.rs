@@ -95,12 +95,12 @@ pub fn run(args: HeatmapArgs, common: &Common) -> Result<()> {
     let widths = fitting(widths, weights, dimension, &last, common);
     let activations: Vec<Activation> = args.activations.iter().map(|option| (*option).into()).collect();
     let networks = heat_map_networks(weights, dimension, &widths, &last, &activations, args.learning_rate)?;
+    let networks = networks.iter().map(|network| network.with_mask(args.mask.into())).collect();
     let training = TrainingStudySpec {
         normalisation: args.normalisation.into(),
         samples: args.samples.unwrap_or(MOST_SAMPLES),
         epochs: args.epochs,
         batch: args.batch,
-        mask: args.mask.into(),
         law: args.law.into(),
         ..TrainingStudySpec::heat_map(networks, args.runs)
     };

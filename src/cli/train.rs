@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use sparsewidth::data::{CLASSES, DataSource, SUBSET_SIZE};
-use sparsewidth::network::Connectivity;
 use sparsewidth::network::budget::{
     PAPER_BASE_WIDTH, PAPER_WIDTHS, first_layer_connectivity_beside, paper_learning_rate,
 };
+use sparsewidth::network::{Connectivity, Layer};
 use sparsewidth::numeric::parse::{count, listed_count, number, share};
 use sparsewidth::report::{accuracy_chart, curves_chart, training_table, write_chart};
 use sparsewidth::study::{Family, LearningRates, StudySpec, TrainedNetwork, TrainingStudySpec};
@@ -87,13 +87,9 @@ impl BudgetOptions {
                 None => first_layer_connectivity_beside(weights, dimension, CLASSES, *width, last_connectivity)?,
             };
             let family = if self.dense { Family::Dense } else { Family::Sparse };
-            let activation = self.activation.into();
-            let network = TrainedNetwork {
-                activation,
-                last_connectivity,
-                ..TrainedNetwork::new(family, *width, connectivity, 0.0)
-            };
-            Ok(TrainedNetwork { learning_rate: rate(&network)?, ..network })
+            let hidden = Layer::new(*width, connectivity, self.activation.into())?;
+            let network = TrainedNetwork::of_hidden(family, vec![hidden], last_connectivity, 0.0)?;
+            Ok(network.with_rate(rate(&network)?))
         };
         widths.iter().map(network).collect()
     }
@@ -195,12 +191,13 @@ impl TrainingOptions {
         runs: usize,
         normalisation: NormalisationOption,
     ) -> TrainingStudySpec {
+        let mask = self.training_mask.into();
+        let networks = networks.iter().map(|network| network.with_mask(mask)).collect();
         TrainingStudySpec {
             normalisation: normalisation.into(),
             samples: self.samples,
             epochs: self.epochs,
             batch: self.batch,
-            mask: self.training_mask.into(),
             law: self.training_law.into(),
             parametrisation: self.parametrisation.into(),
             biases: self.biases,
@@ -229,7 +226,7 @@ pub fn run(args: TrainArgs, common: &Common) -> Result<()> {
     let networks = args.budget.networks(dimension, &args.widths, |network| match (args.learning_rate, &rates) {
         (Some(rate), _) => Ok(rate),
         (None, Some(rates)) => args.training.rate(rates, network),
-        (None, None) if paper => paper_learning_rate(network.width, network.family == Family::Dense),
+        (None, None) if paper => paper_learning_rate(network.hidden().width(), network.family == Family::Dense),
         (None, None) => {
             let problem = "the paper tuned learning rates for MNIST and ReLU networks of its own budget and parametrisation only";
             let remedy = format!(
@@ -239,7 +236,7 @@ pub fn run(args: TrainArgs, common: &Common) -> Result<()> {
             Err(Error::value("--learning-rate", "(none)", problem, remedy))
         }
     })?;
-    if networks.iter().all(|network| network.connectivity.is_dense() && network.last_connectivity.is_dense()) {
+    if networks.iter().flat_map(|network| network.architecture.layers()).all(|layer| layer.connectivity().is_dense()) {
         common.refuse("training_mask", "every weight of these networks exists")?;
     }
     say_origin(rates.as_ref(), &data, args.normalisation, common);

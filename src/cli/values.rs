@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use sparsewidth::data::DataSource;
-use sparsewidth::network::budget::Architecture;
+use sparsewidth::network::budget::LayerShapes;
 use sparsewidth::{Error, Result};
 
 /// A file or folder. A leading `~`, which shells leave alone after `=`, is the home folder.
@@ -19,10 +19,10 @@ pub fn source() -> impl TypedValueParser<Value = DataSource> {
 }
 
 /// The layers of a network.
-pub fn architecture() -> impl TypedValueParser<Value = Architecture> {
+pub fn architecture() -> impl TypedValueParser<Value = LayerShapes> {
     OsStringValueParser::new().try_map(|text: OsString| match text.to_str() {
         Some(text) if !text.starts_with('~') => text.parse(),
-        _ => Architecture::from_toml(&expanded(&text)?),
+        _ => LayerShapes::from_toml(&expanded(&text)?),
     })
 }
 

@@ -9,7 +9,7 @@ use sparsewidth::network::budget::PAPER_BASE_WIDTH;
 use sparsewidth::numeric::parse::{count, listed_count};
 use sparsewidth::report::{widen_chart, widen_distance_chart, widen_summary, write_chart};
 use sparsewidth::study::{
-    DistanceMethod, DistanceSpec, Family, JOURNAL, LearningRates, Shard, SparseWidth, StudySpec, TrainedNetwork,
+    DistanceMethod, DistanceSpec, Family, JOURNAL, LearningRates, NetworkSpec, Shard, StudySpec, TrainedNetwork,
     TrainingStudySpec, widened_networks,
 };
 use sparsewidth::{Error, Result};
@@ -121,8 +121,8 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
         networks.extend(widened_networks((*way).into(), weights, dimension, &widths, &args.bottlenecks)?);
     }
     // Where every weight exists, two ways can come to one network.
-    let mut kernels: Vec<SparseWidth> = Vec::new();
-    for kernel in networks.iter().map(SparseWidth::from) {
+    let mut kernels: Vec<NetworkSpec> = Vec::new();
+    for kernel in networks.iter().map(TrainedNetwork::kernel_network) {
         if !kernels.contains(&kernel) {
             kernels.push(kernel);
         }
@@ -183,9 +183,7 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
             report.rates()
         }
     };
-    let with_rate = |network: &TrainedNetwork| {
-        Ok(TrainedNetwork { learning_rate: args.training.rate(&rates, network)?, ..*network })
-    };
+    let with_rate = |network: &TrainedNetwork| Ok(network.with_rate(args.training.rate(&rates, network)?));
     say_origin(Some(&rates), &data, args.normalisation, common);
     let study = study(networks.iter().map(with_rate).collect::<Result<_>>()?);
     let out = out()?;

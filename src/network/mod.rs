@@ -5,6 +5,6 @@ pub mod budget;
 mod connectivity;
 mod draw;
 
-pub use architecture::{Activation, LayerBefore};
+pub use architecture::{Activation, Architecture, Layer};
 pub use connectivity::Connectivity;
 pub use draw::{DrawnLayer, LayerId, LayerSpec, MaskFamily, SparseRows, WeightDistribution};

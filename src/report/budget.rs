@@ -6,10 +6,10 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::picture::{Picture, fitting_size, text_width};
 use super::table::Table;
-use crate::network::budget::Architecture;
+use crate::network::budget::LayerShapes;
 
 /// A row per layer: its shape, its weights, how many it keeps, its connectivity and the mean number of weights per output; and their sums.
-pub fn budget_table(network: &Architecture, kept: &[u64]) -> Table {
+pub fn budget_table(network: &LayerShapes, kept: &[u64]) -> Table {
     let mut table = Table::new(&["layer", "shape", "weights", "kept", "connectivity", "weights per output"]);
     let connectivity = |kept: u64, all: u64| format!("{:.4}", kept as f64 / all as f64);
     for (layer, kept) in network.layers.iter().zip(kept) {
@@ -38,7 +38,7 @@ pub fn budget_table(network: &Architecture, kept: &[u64]) -> Table {
 
 /// The layers that keep no weight, in words, and that no input reaches an output where that follows: in a perceptron, whose layers come one
 /// after the other. None where every layer keeps some.
-pub fn empty_layers(network: &Architecture, kept: &[u64]) -> Option<String> {
+pub fn empty_layers(network: &LayerShapes, kept: &[u64]) -> Option<String> {
     let empty = network.layers.iter().zip(kept).filter(|(_, kept)| **kept == 0);
     let names: Vec<&str> = empty.map(|(layer, _)| layer.name.as_str()).collect();
     let dead = if network.name.starts_with("mlp:") { " No input reaches an output." } else { "" };
@@ -55,7 +55,7 @@ pub struct BudgetChart {
 }
 
 /// The picture of a divided budget.
-pub fn budget_chart(network: &Architecture, rule: &str, kept: &[u64]) -> BudgetChart {
+pub fn budget_chart(network: &LayerShapes, rule: &str, kept: &[u64]) -> BudgetChart {
     let layers = network.layers.iter().zip(kept).map(|(layer, kept)| (layer.name.clone(), layer.weights(), *kept));
     let title = format!("{network}: {} of {} weights, {rule}", kept.iter().sum::<u64>(), network.weights());
     BudgetChart { title, layers: layers.collect() }
@@ -135,21 +135,21 @@ mod tests {
 
     #[test]
     fn layers_without_a_weight_are_named() {
-        let mlp: Architecture = "mlp:784-216-10".parse().unwrap();
+        let mlp: LayerShapes = "mlp:784-216-10".parse().unwrap();
         let kept = Rule::Proportional.divide(&mlp.layers, 20).unwrap();
         assert_eq!(kept, [20, 0]);
         let text = empty_layers(&mlp, &kept).unwrap();
         assert_eq!(text, "Layers without a weight: layer1.weight. No input reaches an output.");
         assert_eq!(empty_layers(&mlp, &[19, 1]), None);
         // A block's other branch can still join inputs and outputs.
-        let resnet: Architecture = "resnet18:8,100".parse().unwrap();
+        let resnet: LayerShapes = "resnet18:8,100".parse().unwrap();
         let kept = vec![0; resnet.layers.len()];
         assert!(empty_layers(&resnet, &kept).unwrap().ends_with("fc.weight."));
     }
 
     #[test]
     fn every_layer_is_in_table_and_picture() {
-        let network: Architecture = "resnet18:8,100".parse().unwrap();
+        let network: LayerShapes = "resnet18:8,100".parse().unwrap();
         let kept = Rule::LargestFirst.divide(&network.layers, 50_000).unwrap();
         let table = budget_table(&network, &kept).to_string();
         let picture = budget_chart(&network, "largest-first", &kept).svg().unwrap();

@@ -27,8 +27,10 @@ pub(super) fn trained_networks(records: &[Record]) -> Vec<Vec<&TrainingRecord>> 
 /// A trained network by its family and width, and by what else is not usual.
 pub(super) fn trained_name(run: &TrainingRecord) -> String {
     let mut name = format!("{} {}", run.family.title(), run.width);
-    if let Some(before) = run.before.filter(|_| run.family != Family::DeepSparse) {
-        name += &format!(" after {}", before.width);
+    if let [before @ .., _, _] = run.architecture.layers()
+        && run.family != Family::DeepSparse
+    {
+        before.iter().for_each(|layer| name += &format!(" after {}", layer.width()));
     }
     if run.activation == Activation::Linear {
         name += " linear";
@@ -441,13 +443,13 @@ mod tests {
     use super::*;
     use crate::data::DataSource;
     use crate::sampled::Device;
-    use crate::study::{DistanceSpec, SparseWidth, StudySpec};
+    use crate::study::{DistanceSpec, NetworkSpec, StudySpec, TrainedNetwork};
 
     /// A record of a run of three epochs.
     fn run(family: Family, width: usize, connectivity: f64, losses: [f32; 3], diverged: bool) -> Record {
-        let text = r#"{"kind":"training","version":"0.1.0","data":"mnist","checksum":"a","test_checksum":"b",
+        let text = r#"{"kind":"training","schema":1,"version":"0.1.0","data":"mnist","checksum":"a","test_checksum":"b",
             "normalisation":"pixel","samples":8,"validation":false,"test_samples":4,"dimension":6,"family":"sparse",
-            "activation":"relu","width":3,"before":null,"connectivity":1.0,"last_connectivity":1.0,"weights":48,
+            "architecture":"relu:3 linear:10","activation":"relu","width":3,"connectivity":1.0,"last_connectivity":1.0,"weights":48,
             "biases":false,"parametrisation":"neural_tangent","mask":"exact_count","law":"uniform","learning_rate":1.0,
             "epochs":3,"batch":256,"seed":0,"run":0,"device":"cpu","precision":"f32","best_accuracy":0.5,"best_epoch":1,
             "final_accuracy":0.5,"training_loss":2.5,"diverged":false,"global_mean":null,"global_deviation":null,
@@ -457,6 +459,7 @@ mod tests {
         let Record::Training(run) = &mut record else { panic!("a run") };
         (run.family, run.width, run.diverged) = (family, width, diverged);
         run.connectivity = serde_json::from_value(connectivity.into()).unwrap();
+        run.architecture = TrainedNetwork::new(family, width, run.connectivity, 1.0).unwrap().architecture;
         run.curve.training_loss = losses.to_vec();
         run.curve.test_loss = losses.to_vec();
         record
@@ -486,7 +489,7 @@ mod tests {
     #[test]
     fn a_picture_of_distances_says_what_it_leaves_out() {
         let study = |methods: &[DistanceMethod]| {
-            let networks: Vec<SparseWidth> = ["4:0.5", "8:0.5"].map(|network| network.parse().unwrap()).to_vec();
+            let networks: Vec<NetworkSpec> = ["4:0.5", "8:0.5"].map(|network| network.parse().unwrap()).to_vec();
             let spec = StudySpec {
                 data: DataSource::Gaussian { dimension: 5, samples: 20 },
                 seed: 0,

@@ -5,8 +5,7 @@ use serde::Serialize;
 use super::picture::Picture;
 use crate::error::{Error, Result};
 use crate::files::OutputFolder;
-use crate::network::Connectivity;
-use crate::network::{Activation, LayerBefore};
+use crate::network::{Activation, Connectivity};
 use crate::study::{Family, RECORDS, Record, TrainingRecord, to_lines};
 use crate::train::Curve;
 
@@ -33,7 +32,7 @@ struct Epoch {
     family: Family,
     activation: Activation,
     width: usize,
-    before: Option<LayerBefore>,
+    architecture: String,
     connectivity: Connectivity,
     last_connectivity: Connectivity,
     learning_rate: f64,
@@ -51,7 +50,7 @@ fn epochs(run: &TrainingRecord) -> Vec<Epoch> {
         family: run.family,
         activation: run.activation,
         width: run.width,
-        before: run.before,
+        architecture: run.architecture.to_string(),
         connectivity: run.connectivity,
         last_connectivity: run.last_connectivity,
         learning_rate: run.learning_rate,

@@ -27,18 +27,20 @@ fn normalisations(records: &[Record]) -> Vec<Normalisation> {
 
 /// A network by its width, and its connectivity and the layer before it where those are needed.
 fn network_name(records: &[Record], record: &DistanceRecord) -> String {
-    let DistanceRecord { width, connectivity, before, .. } = record;
+    let DistanceRecord { width, connectivity, architecture, .. } = record;
     if !repeats_widths(records) {
         return format!("n = {width}");
     }
-    let before = before.map_or(String::new(), |layer| format!(" after {layer}"));
+    let before = architecture.before_last().iter();
+    let before: String =
+        before.map(|layer| format!(" after {}:{}", layer.activation().name(), layer.width())).collect();
     format!("n = {width}{before}, p = {}", connectivity.get())
 }
 
 /// Whether two records are of the same network. Eq. (4) at fixed `n p` is evaluated at its own connectivity, which is ignored here.
 fn same_network(a: &DistanceRecord, b: &DistanceRecord) -> bool {
     let own_connectivity = [a, b].iter().any(|record| record.method == DistanceMethod::PaperFixedNp);
-    (a.width, a.before) == (b.width, b.before) && (own_connectivity || a.connectivity == b.connectivity)
+    a.architecture.has_shape_of(&b.architecture) && (own_connectivity || a.connectivity == b.connectivity)
 }
 
 /// The networks of some methods, by width and falling connectivity, each by a record of it.
@@ -509,13 +511,13 @@ mod tests {
     use crate::data::DataSource;
     use crate::network::Connectivity;
     use crate::sampled::Device;
-    use crate::study::{DistanceInputs, DistanceSpec, SparseWidth};
+    use crate::study::{DistanceInputs, DistanceSpec, NetworkSpec};
 
     /// The records of the networks `WIDTH:CONNECTIVITY` under a method, on Gaussian inputs.
     fn records(networks: &[&str], method: DistanceMethod) -> Vec<Record> {
         let data = DataSource::Gaussian { dimension: 6, samples: 20 };
         let inputs = data.inputs(3).unwrap();
-        let networks: Vec<SparseWidth> = networks.iter().map(|text| text.parse().unwrap()).collect();
+        let networks: Vec<NetworkSpec> = networks.iter().map(|text| text.parse().unwrap()).collect();
         let spec = DistanceSpec { pairs: 10, methods: vec![method], ..DistanceSpec::paper(networks) };
         let inputs = DistanceInputs::new(&inputs, Normalisation::None, &spec, 0, &Device::CPU, false).unwrap();
         let record = |network| inputs.record(&data, 0, &spec, network, method, &|_| {}).map(Record::Distance).unwrap();
@@ -562,9 +564,9 @@ mod tests {
         let data = DataSource::Gaussian { dimension: 6, samples: 60 };
         let inputs = data.inputs(3).unwrap();
         let connectivity = Connectivity::new(0.5).unwrap();
-        let network = SparseWidth { width: 8, before: None, connectivity, np_connectivity: None };
+        let network = NetworkSpec::new(8, connectivity).unwrap();
         let record = |pairs: usize, seed: u64, method: DistanceMethod| {
-            let spec = DistanceSpec { pairs, methods: vec![method], ..DistanceSpec::paper(vec![network]) };
+            let spec = DistanceSpec { pairs, methods: vec![method], ..DistanceSpec::paper(vec![network.clone()]) };
             let inputs = DistanceInputs::new(&inputs, Normalisation::None, &spec, seed, &Device::CPU, false).unwrap();
             inputs.record(&data, seed, &spec, &network, method, &|_| {}).unwrap()
         };

@@ -6,16 +6,17 @@ use super::table::{Table, counted};
 use crate::study::{TrainedNetwork, Trial, TuneReport};
 
 fn name(network: &TrainedNetwork) -> String {
-    let before = network.before.map_or(String::new(), |layer| format!(" after {}", layer.width));
-    format!("{} {}{before}", network.family.title(), network.width)
+    let [before @ .., _] = network.architecture.before_last() else { return network.family.title().into() };
+    let before: String = before.iter().map(|layer| format!(" after {}", layer.width())).collect();
+    format!("{} {}{before}", network.family.title(), network.hidden().width())
 }
 
 /// A row per network: its best rate and what that came to.
 pub fn tune_table(report: &TuneReport) -> Table {
     let mut table = Table::new(&["network", "connectivity", "rate", "validation error", "runs", "rates tried", "note"]);
     for tuned in &report.tuned {
-        let network = tuned.best.network;
-        let tried = report.tried.iter().filter(|tried| same_network(tried, &network));
+        let network = &tuned.best.network;
+        let tried = report.tried.iter().filter(|tried| same_network(tried, network));
         let mut rates: Vec<f64> = tried.map(|tried| tried.network.learning_rate).collect();
         rates.sort_by(f64::total_cmp);
         rates.dedup();
@@ -24,8 +25,8 @@ pub fn tune_table(report: &TuneReport) -> Table {
             None => format!("{:.4}", tuned.best.error),
         };
         table.row(vec![
-            name(&network),
-            format!("{:.3e}", network.connectivity.get()),
+            name(network),
+            format!("{:.3e}", network.hidden().connectivity().get()),
             four_digits(network.learning_rate),
             error,
             tuned.best.runs.to_string(),
@@ -42,7 +43,7 @@ pub fn tune_table(report: &TuneReport) -> Table {
 }
 
 fn same_network(tried: &Trial, network: &TrainedNetwork) -> bool {
-    TrainedNetwork { learning_rate: network.learning_rate, ..tried.network } == *network
+    tried.network.with_rate(network.learning_rate) == *network
 }
 
 /// Validation error against learning rate: for each network the rates that were trained to the end, with two standard errors, and, dashed,

@@ -196,10 +196,11 @@ fn base(records: &[Record]) -> Option<Vec<&TrainingRecord>> {
 
 /// The distance of a trained network by a method.
 fn distance_of<'a>(records: &'a [Record], run: &TrainingRecord, method: DistanceMethod) -> Option<&'a DistanceRecord> {
-    records.iter().filter_map(Record::distance).find(|record| {
-        record.method == method
-            && (record.width, record.before, record.connectivity) == (run.width, run.before, run.connectivity)
-    })
+    let hidden = run.network().kernel_network().architecture;
+    records
+        .iter()
+        .filter_map(Record::distance)
+        .find(|record| record.method == method && record.architecture.is_like(&hidden))
 }
 
 /// A mean distance in units of the squared infinite-width kernel, with its 95 % interval over initialisations where that is told.

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::error::Result;
-use crate::network::{Activation, LayerId, LayerSpec};
+use crate::network::{Architecture, Layer, WeightDistribution};
 use crate::numeric::statistics::mean;
 use crate::sampled::{PairedInputs, sampled_kernels};
 
@@ -13,7 +13,7 @@ use crate::sampled::{PairedInputs, sampled_kernels};
 /// use ndarray::array;
 /// use sparsewidth::{kernel::arc_cosine::arc_cosine, network::Connectivity, kernel::gram::Pair};
 /// use sparsewidth::kernel::masked::{Enumerate, MaskedKernel};
-/// use sparsewidth::network::{LayerSpec, MaskFamily, WeightDistribution};
+/// use sparsewidth::network::{Architecture, WeightDistribution};
 /// use sparsewidth::sampled::{PairedInputs, SampledDistances};
 /// use sparsewidth::kernel::nngp::{infinite_width_kernel, theorem_1};
 ///
@@ -21,9 +21,10 @@ use crate::sampled::{PairedInputs, sampled_kernels};
 /// let inputs = array![[1.0, 2.0, 0.5, -1.0], [0.3, -1.0, 2.0, 0.4]];
 /// let pair = Pair::new(inputs.row(0), inputs.row(1))?;
 /// let p = Connectivity::new(0.5)?;
-/// let law = LayerSpec { rows: 50, columns: 4, connectivity: p, mask: MaskFamily::Bernoulli, law: WeightDistribution::Gaussian };
+/// let network = Architecture::one_hidden_layer(50, p)?;
 /// let reference = vec![infinite_width_kernel(arc_cosine(pair.gram()).k1, 4)];
-/// let drawn = SampledDistances::draw(&PairedInputs::new(inputs.view(), &[(0, 1)])?, None, law, 0, 2_000, reference)?;
+/// let inputs = PairedInputs::new(inputs.view(), &[(0, 1)])?;
+/// let drawn = SampledDistances::draw(&inputs, &network, WeightDistribution::Gaussian, 0, 2_000, reference)?;
 ///
 /// let (exact, _) = theorem_1(&Enumerate::default().moments(&pair, p)?, 4, 50);
 /// assert!((drawn.by_pair()[0] / exact.total() - 1.0).abs() < 0.2);
@@ -48,35 +49,30 @@ impl SampledDistances {
     /// Initialisations that are drawn side by side; they are added in their order.
     const TOGETHER: usize = 32;
 
-    /// Draws `initialisations` hidden layers, each after a layer of its own where there is one `before` it, and compares their kernels
-    /// with `reference`, one value per pair.
+    /// Draws `initialisations` networks, with weights of a distribution, and compares the kernels of their last layers' units with
+    /// `reference`, one value per pair.
     ///
     /// # Errors
     /// See [`sampled_kernels`].
     pub fn draw(
         inputs: &PairedInputs,
-        before: Option<(LayerSpec, Activation)>,
-        law: LayerSpec,
+        network: &Architecture,
+        distribution: WeightDistribution,
         seed: u64,
         initialisations: usize,
         reference: Vec<f64>,
     ) -> Result<Self> {
-        let mut distances = Self::new(reference, law.rows);
-        // Each holds the outputs of the layer before.
-        let held = before.map_or(0, |(before, _)| before.rows.saturating_mul(inputs.samples()));
+        let mut distances = Self::new(reference, network.last().width());
+        // Each holds the outputs of the layers before.
+        let before = network.before_last().iter().map(Layer::width).max().unwrap_or(0);
+        let held = before.saturating_mul(inputs.samples());
         let together = (HELD_VALUES / held.max(1)).clamp(1, Self::TOGETHER);
         for start in (0..initialisations).step_by(together) {
             let drawn: Vec<Vec<f64>> = (start..(start + together).min(initialisations))
                 .into_par_iter()
                 .map(|initialisation| {
-                    let id = LayerId { seed, initialisation: initialisation as u32, layer: 0 };
-                    match before {
-                        None => sampled_kernels(inputs, law, id),
-                        Some((before, activation)) => {
-                            let inputs = inputs.after(before, id, activation)?;
-                            sampled_kernels(&inputs, law, LayerId { layer: 1, ..id })
-                        }
-                    }
+                    let (inputs, law, id) = inputs.before_last(network, distribution, seed, initialisation as u32)?;
+                    sampled_kernels(&inputs, law, id)
                 })
                 .collect::<Result<_>>()?;
             drawn.iter().for_each(|kernels| distances.add(kernels));

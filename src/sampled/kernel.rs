@@ -1,5 +1,7 @@
 //! `Theta` of drawn networks, for given pairs of inputs.
 
+use std::borrow::Cow;
+
 use ndarray::{Array2, ArrayView2};
 use rand::RngExt;
 use rayon::prelude::*;
@@ -8,7 +10,7 @@ use super::features::{hidden_features, linear_features, scale_of_row};
 use super::vector::add_pair_products;
 use crate::error::{Error, Result};
 use crate::kernel::gram::check_inputs;
-use crate::network::{Activation, DrawnLayer, LayerId, LayerSpec};
+use crate::network::{Activation, Architecture, DrawnLayer, LayerId, LayerSpec, WeightDistribution};
 use crate::numeric::random::{Purpose, Stream};
 
 /// Hidden units that are drawn and summed together: the unit of work, and of the order of summation.
@@ -75,6 +77,25 @@ impl PairedInputs {
         };
         features *= (1.0 / (law.columns as f64).sqrt()) as f32;
         Ok(Self { features, ..self.clone() })
+    }
+
+    /// What the last layer of a drawn network sees, with what it is drawn from.
+    pub(super) fn before_last(
+        &self,
+        network: &Architecture,
+        distribution: WeightDistribution,
+        seed: u64,
+        initialisation: u32,
+    ) -> Result<(Cow<'_, Self>, LayerSpec, LayerId)> {
+        let mut specs = network.layer_specs(self.dimension(), distribution);
+        let last = specs.pop().expect("a network has a layer: checked where it is made");
+        let mut inputs = Cow::Borrowed(self);
+        let mut id = LayerId { seed, initialisation, layer: 0 };
+        for (spec, layer) in specs.into_iter().zip(network.layers()) {
+            inputs = Cow::Owned(inputs.after(spec, id, layer.activation())?);
+            id.layer += 1;
+        }
+        Ok((inputs, last, id))
     }
 
     /// Refuses a layer that does not take these inputs.

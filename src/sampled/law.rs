@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::kernel::{PairedInputs, batch_kernels};
 use crate::error::Result;
-use crate::network::{Activation, LayerId, LayerSpec};
+use crate::network::{Architecture, WeightDistribution};
 use crate::numeric::random::{Purpose, Stream};
 use crate::numeric::statistics::{mean, quantile, sorted};
 
@@ -43,19 +43,18 @@ const RESAMPLED: usize = 64;
 ///
 /// ```
 /// use ndarray::array;
-/// use sparsewidth::network::Connectivity;
-/// use sparsewidth::network::{LayerSpec, MaskFamily, WeightDistribution};
+/// use sparsewidth::network::{Architecture, Connectivity, WeightDistribution};
 /// use sparsewidth::sampled::{PairedInputs, SampledDistances, SamplingLaw};
 /// use sparsewidth::numeric::statistics::mean;
 ///
 /// let inputs = array![[1.0, 2.0, 0.5, -1.0], [0.3, -1.0, 2.0, 0.4]];
 /// let inputs = PairedInputs::new(inputs.view(), &[(0, 1)])?;
 /// let p = Connectivity::new(0.5)?;
-/// let law = LayerSpec { rows: 50, columns: 4, connectivity: p, mask: MaskFamily::Bernoulli, law: WeightDistribution::Gaussian };
-/// let drawn = SampledDistances::draw(&inputs, None, law, 0, 10, vec![0.3])?;
+/// let (network, gaussian) = (Architecture::one_hidden_layer(50, p)?, WeightDistribution::Gaussian);
+/// let drawn = SampledDistances::draw(&inputs, &network, gaussian, 0, 10, vec![0.3])?;
 /// let distance = mean(drawn.by_initialisation());
 ///
-/// let (low, high) = SamplingLaw::find(&inputs, None, law, 0, 10, &[0.3])?.mean_interval(distance).unwrap();
+/// let (low, high) = SamplingLaw::find(&inputs, &network, gaussian, 0, 10, &[0.3])?.mean_interval(distance).unwrap();
 /// assert!(0.0 < low && low < distance && distance < high);
 /// # Ok::<(), sparsewidth::Error>(())
 /// ```
@@ -74,8 +73,8 @@ impl SamplingLaw {
     /// See [`sampled_kernels`](super::sampled_kernels).
     pub fn find(
         inputs: &PairedInputs,
-        before: Option<(LayerSpec, Activation)>,
-        law: LayerSpec,
+        network: &Architecture,
+        distribution: WeightDistribution,
         seed: u64,
         initialisations: usize,
         reference: &[f64],
@@ -84,29 +83,24 @@ impl SamplingLaw {
         let inputs = inputs.some_pairs(&places);
         let reference: Vec<f64> = places.iter().map(|place| reference[*place]).collect();
         let own = initialisations.clamp(1, RESAMPLED);
-        let (networks, batches) = match before {
-            Some(_) => (own.max(WHOLE_NETWORKS), 1),
-            None => {
-                let weights = law.connectivity.get() * law.rows as f64 * law.columns as f64;
-                let for_weights = (WEIGHTS / weights).ceil() as usize;
-                let networks = own.max(UNITS.div_ceil(law.rows.max(1))).max(for_weights).min(BATCHES);
+        let rows = network.last().width();
+        let is_deep = !network.before_last().is_empty();
+        let (networks, batches) = match is_deep {
+            true => (own.max(WHOLE_NETWORKS), 1),
+            false => {
+                let for_weights = (WEIGHTS / network.weights(inputs.dimension())).ceil() as usize;
+                let networks = own.max(UNITS.div_ceil(rows)).max(for_weights).min(BATCHES);
                 (networks, (BATCHES / networks).clamp(1, BATCHES_EACH))
             }
         };
         // Batches of equal size; a few rows of each network may be left over.
-        let each = law.rows.div_ceil(batches).max(1);
-        let batches = if before.is_some() { 1 } else { law.rows / each };
+        let each = rows.div_ceil(batches).max(1);
+        let batches = if is_deep { 1 } else { rows / each };
         let drawn: Vec<Vec<Vec<f64>>> = (0..networks as u32)
             .into_par_iter()
             .map(|initialisation| {
-                let id = LayerId { seed, initialisation, layer: 0 };
-                match before {
-                    None => batch_kernels(&inputs, law, id, batches, each),
-                    Some((before, activation)) => {
-                        let inputs = inputs.after(before, id, activation)?;
-                        batch_kernels(&inputs, law, LayerId { layer: 1, ..id }, batches, each)
-                    }
-                }
+                let (inputs, law, id) = inputs.before_last(network, distribution, seed, initialisation)?;
+                batch_kernels(&inputs, law, id, batches, each)
             })
             .collect::<Result<_>>()?;
         // Ratios do not depend on the unit, in which single precision suits distances of any scale.

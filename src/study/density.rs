@@ -1,9 +1,6 @@
 //! How many of a network's weights exist: what a connectivity comes to once it is rounded, and which layers are left without any.
 
-use super::spec::{DistanceSpec, SparseWidth};
-use super::training_spec::{TrainedNetwork, TrainingStudySpec};
-use crate::data::CLASSES;
-use crate::network::LayerSpec;
+use crate::network::{Architecture, WeightDistribution};
 
 /// Places of weights, and weights that exist, of each layer.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,10 +10,12 @@ pub(super) struct Density {
 }
 
 impl Density {
-    /// Of layers whose masks have fixed counts; none of others.
-    fn of(laws: impl IntoIterator<Item = LayerSpec>) -> Option<Self> {
+    /// Of a network behind inputs of a dimension, where its masks have fixed counts; none of others.
+    pub fn of(network: &Architecture, dimension: usize) -> Option<Self> {
+        // The counts are those of any distribution.
+        let layers = network.layer_specs(dimension, WeightDistribution::Gaussian);
         let counts: Option<Vec<(usize, usize)>> =
-            laws.into_iter().map(|law| Some((law.rows * law.columns, law.fixed_count()?))).collect();
+            layers.iter().map(|layer| Some((layer.rows * layer.columns, layer.fixed_count()?))).collect();
         let (places, weights) = counts?.into_iter().unzip();
         Some(Self { places, weights })
     }
@@ -48,38 +47,6 @@ impl Density {
 
 fn share(weights: &[usize], places: &[usize]) -> f64 {
     weights.iter().sum::<usize>() as f64 / places.iter().sum::<usize>() as f64
-}
-
-impl SparseWidth {
-    /// The density of its layers up to the hidden one, where the masks of the study have fixed counts.
-    pub(super) fn density(&self, spec: &DistanceSpec, dimension: usize) -> Option<Density> {
-        let law = |rows, columns| LayerSpec {
-            rows,
-            columns,
-            connectivity: self.connectivity,
-            mask: spec.mask,
-            law: spec.law,
-        };
-        match self.before {
-            Some(before) => Density::of([law(before.width, dimension), law(self.width, before.width)]),
-            None => Density::of([law(self.width, dimension)]),
-        }
-    }
-}
-
-impl TrainedNetwork {
-    /// The density of its layers, where the masks of the study have fixed counts.
-    pub(super) fn density(&self, spec: &TrainingStudySpec, dimension: usize) -> Option<Density> {
-        let (sizes, connectivities, _) = self.layers(dimension, CLASSES);
-        let laws = sizes.windows(2).zip(connectivities).map(|(ends, connectivity)| LayerSpec {
-            rows: ends[1],
-            columns: ends[0],
-            connectivity,
-            mask: spec.mask,
-            law: spec.law,
-        });
-        Density::of(laws)
-    }
 }
 
 /// Says of a network that its rounded connectivity leaves layers without a weight.

@@ -7,8 +7,8 @@ use ndarray::{Array2, ArrayView1, ArrayView2};
 use rayon::prelude::*;
 
 use super::density::Density;
-use super::record::{DistanceRecord, draws_tell_error};
-use super::spec::{DistanceMethod, DistanceSpec, Reference, SparseWidth};
+use super::record::{DistanceRecord, SCHEMA, draws_tell_error};
+use super::spec::{DistanceMethod, DistanceSpec, NetworkSpec, Reference};
 use crate::data::{DataSource, GlobalScale, Inputs, Normalisation};
 use crate::error::{Error, Result};
 use crate::kernel::all_pairs::{PairDistances, all_pairs};
@@ -21,7 +21,7 @@ use crate::kernel::masked::{
 use crate::kernel::nngp::{Distance, error_of_square, infinite_width_kernel, theorem_1_with_row_covariance};
 use crate::kernel::paper;
 use crate::network::Connectivity;
-use crate::network::{Activation, LayerBefore, LayerId, LayerSpec, MaskFamily, WeightDistribution};
+use crate::network::{Activation, LayerId, LayerSpec, MaskFamily, WeightDistribution};
 use crate::numeric::statistics::{mean, median_interval_95, quantile, root_sum_of_squares, sorted, standard_error};
 use crate::sampled::{
     AllPairsDistances, Device, PairedInputs, SampledDistances, SampledNetwork, SamplingLaw, Sweep, TiledInputs,
@@ -191,56 +191,59 @@ impl DistanceInputs {
         data: &DataSource,
         seed: u64,
         spec: &DistanceSpec,
-        network: &SparseWidth,
+        network: &NetworkSpec,
         method: DistanceMethod,
         progress: &(dyn Fn(f64) + Sync),
     ) -> Result<DistanceRecord> {
         let found = match method {
             _ if !method.serves(network) => {
-                let problem = format!("has no theory for a layer {} before the hidden one", option(network.before));
+                let before = network.architecture.before_last().last();
+                let before = before.map_or(String::new(), ToString::to_string);
+                let problem = format!("has no theory for a layer {before} before the hidden one");
                 return Err(Error::value("methods", method.name(), problem, "use sampled"));
             }
             DistanceMethod::Sampled => self.sampled(spec, network, seed)?,
             DistanceMethod::SampledAll => self.sampled_all(spec, network, seed, progress)?,
-            DistanceMethod::Theorem1 => match network.before {
-                Some(before) => {
-                    let bottleneck = LinearBottleneck::new(before.width)?;
+            DistanceMethod::Theorem1 => match network.architecture.before_last() {
+                [.., before] => {
+                    let bottleneck = LinearBottleneck::new(before.width())?;
                     self.theorem_1(spec, network, |_, pair| Ok(bottleneck.moments(pair)))?
                 }
-                None => {
+                [] => {
                     let quadrature = Quadrature::new(spec.tolerance)?;
                     let sampling = Sampling::new(spec.masks, seed)?;
                     self.theorem_1(spec, network, |stream, pair| {
                         let auto = Auto { quadrature, sampling: Sampling { stream, ..sampling } };
-                        Ok((auto.moments(pair, network.connectivity)?, Estimate::ZERO))
+                        Ok((auto.moments(pair, network.connectivity())?, Estimate::ZERO))
                     })?
                 }
             },
             DistanceMethod::Theorem1FixedCount => {
                 let sampling = Sampling::new(spec.masks, seed)?;
-                let masks = match spec.mask {
+                let masks = match network.architecture.mask() {
                     MaskFamily::ConstantFanIn => FixedCount::PerRow,
-                    MaskFamily::Bernoulli | MaskFamily::ExactCount => FixedCount::PerLayer { rows: network.width },
+                    MaskFamily::Bernoulli | MaskFamily::ExactCount => FixedCount::PerLayer { rows: network.width() },
                 };
                 self.theorem_1(spec, network, |stream, pair| {
-                    masks.moments(pair, network.connectivity, &Sampling { stream, ..sampling })
+                    masks.moments(pair, network.connectivity(), &Sampling { stream, ..sampling })
                 })?
             }
             DistanceMethod::Moments => self.theorem_1(spec, network, |_, pair| {
-                Ok((Moments.moments(pair, network.connectivity)?, Estimate::ZERO))
+                Ok((Moments.moments(pair, network.connectivity())?, Estimate::ZERO))
             })?,
             DistanceMethod::MomentsAll => self.all_pairs(spec, network, progress)?,
-            DistanceMethod::Paper => self.paper(spec, network.width, network.connectivity),
+            DistanceMethod::Paper => self.paper(spec, network.width(), network.connectivity()),
             DistanceMethod::PaperFixedNp => {
-                let even = network.np_connectivity.unwrap_or(network.connectivity);
-                self.paper(spec, network.width, even)
+                let even = network.np_connectivity.unwrap_or(network.connectivity());
+                self.paper(spec, network.width(), even)
             }
         };
         let sampled = method.draws_networks();
         let formula = matches!(method, DistanceMethod::Paper | DistanceMethod::PaperFixedNp);
-        // Of other masks each draw has its own.
-        let fixed = spec.mask != MaskFamily::Bernoulli && (sampled || method == DistanceMethod::Theorem1FixedCount);
-        let density = fixed.then(|| network.density(spec, self.dimension())).flatten();
+        let own_masks = sampled || method == DistanceMethod::Theorem1FixedCount;
+        let mask = if own_masks { network.architecture.mask() } else { MaskFamily::Bernoulli };
+        let architecture = network.architecture.with_mask(mask);
+        let density = Density::of(&architecture, self.dimension());
         let density = density.as_ref();
         let spread = found.spread;
         let reference_square = match method {
@@ -251,20 +254,17 @@ impl DistanceInputs {
             _ => Some(mean(&self.limits(spec, network)?.iter().map(|kernel| kernel * kernel).collect::<Vec<_>>())),
         };
         Ok(DistanceRecord {
+            schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").into(),
             data: data.to_string(),
             checksum: self.checksum.clone(),
             normalisation: self.normalisation,
             dimension: self.dimension(),
-            width: network.width,
-            before: network.before,
+            width: network.width(),
+            architecture,
             connectivity: found.connectivity,
             method,
-            mask: if sampled || method == DistanceMethod::Theorem1FixedCount {
-                spec.mask
-            } else {
-                MaskFamily::Bernoulli
-            },
+            mask,
             law: if sampled { spec.law } else { WeightDistribution::Gaussian },
             weight_variance: spec.law.variance(),
             reference: if sampled { spec.reference.to_string() } else { Reference::Analytic.to_string() },
@@ -306,52 +306,57 @@ impl DistanceInputs {
         })
     }
 
-    /// The infinite-width kernel of each pair, of networks of one hidden layer or, where a ReLU layer comes before it, of two:
-    /// `v K_1 / d`, or `v^2` times the `K_1` of the kernels of the layer before.
-    fn limits(&self, spec: &DistanceSpec, network: &SparseWidth) -> Result<Vec<f64>> {
-        let (d, v) = (self.dimension(), spec.law.variance().powi(network.layers()));
-        let limits: Vec<f64> = match network.before {
-            Some(LayerBefore { activation: Activation::Relu, .. }) => {
-                let of_pair = |((i, j), k1): (&(usize, usize), &f64)| {
-                    let gram = Pair::new(self.values.row(*i), self.values.row(*j))?.gram();
-                    Ok(arc_cosine(Gram { a: 0.5 * gram.a, b: 0.5 * gram.b, c: *k1 }).k1)
-                };
-                self.pairs.par_iter().zip(&self.k1).map(of_pair).collect::<Result<_>>()?
-            }
-            _ => self.k1.clone(),
+    /// The infinite-width kernel of each pair, `v^L` times `K_1 / d` for `L` layers up to the hidden one: with `K_1` of the Gram triple
+    /// that the layers before it leave, of which a ReLU layer makes `(A/2, B/2, K_1)` and a linear one what it was.
+    fn limits(&self, spec: &DistanceSpec, network: &NetworkSpec) -> Result<Vec<f64>> {
+        let layers = network.architecture.layers();
+        let (d, v) = (self.dimension(), spec.law.variance().powi(layers.len() as i32));
+        let rectified =
+            network.architecture.before_last().iter().filter(|layer| layer.activation() == Activation::Relu).count();
+        let limits: Vec<f64> = if rectified == 0 {
+            self.k1.clone()
+        } else {
+            let of_pair = |(i, j): &(usize, usize)| {
+                let mut gram = Pair::new(self.values.row(*i), self.values.row(*j))?.gram();
+                for _ in 0..rectified {
+                    gram = Gram { a: 0.5 * gram.a, b: 0.5 * gram.b, c: arc_cosine(gram).k1 };
+                }
+                Ok(arc_cosine(gram).k1)
+            };
+            self.pairs.par_iter().map(of_pair).collect::<Result<_>>()?
         };
         Ok(limits.iter().map(|k1| v * infinite_width_kernel(*k1, d)).collect())
     }
 
-    fn sampled(&self, spec: &DistanceSpec, network: &SparseWidth, seed: u64) -> Result<Distances> {
+    fn sampled(&self, spec: &DistanceSpec, network: &NetworkSpec, seed: u64) -> Result<Distances> {
         let d = self.dimension();
-        let law = |rows, connectivity| law_of(spec, rows, d, connectivity);
         let reference = match spec.reference {
             Reference::Analytic => self.limits(spec, network)?,
             Reference::Dense(width) => {
                 // The last initialisation number, which no study reaches: independent of all the networks compared.
                 let id = LayerId { seed, initialisation: u32::MAX, layer: 0 };
-                sampled_kernels(&self.sampled, law(width, Connectivity::DENSE), id)?
+                let mask = network.architecture.mask();
+                let dense =
+                    LayerSpec { rows: width, columns: d, connectivity: Connectivity::DENSE, mask, law: spec.law };
+                sampled_kernels(&self.sampled, dense, id)?
             }
         };
-        let before = network.before.map(|before| (law(before.width, network.connectivity), before.activation));
-        let columns = network.before.map_or(d, |before| before.width);
-        let layer = law_of(spec, network.width, columns, network.connectivity);
+        let (architecture, law) = (&network.architecture, spec.law);
         let initialisations = spec.draws(network, d);
-        let drawn = SampledDistances::draw(&self.sampled, before, layer, seed, initialisations, reference.clone())?;
+        let drawn = SampledDistances::draw(&self.sampled, architecture, law, seed, initialisations, reference.clone())?;
         let mut spread = Spread::of_pairs(&drawn.by_pair(), self.pairs_of_data());
         let by_initialisation = drawn.by_initialisation();
         let (mut mean_interval, mut median_corrected) = (None, None);
         let of_pairs = spread.median_interval.take();
         if tells_error(network, d, by_initialisation) {
-            let law = SamplingLaw::find(&self.sampled, before, layer, seed, initialisations, &reference)?;
+            let law = SamplingLaw::find(&self.sampled, architecture, law, seed, initialisations, &reference)?;
             mean_interval = law.mean_interval(spread.mean);
             let median = spread.quartiles.zip(of_pairs).and_then(|(quartiles, ends)| law.median(quartiles[1], ends));
             median_corrected = median.map(|(corrected, _)| corrected);
             spread.median_interval = median.map(|(_, interval)| interval);
         }
         Ok(Distances {
-            connectivity: network.connectivity,
+            connectivity: network.connectivity(),
             spread,
             parts: drawn.bias_and_variance(),
             part_errors: [None; 2],
@@ -367,13 +372,13 @@ impl DistanceInputs {
     fn theorem_1(
         &self,
         spec: &DistanceSpec,
-        network: &SparseWidth,
+        network: &NetworkSpec,
         masked: impl Fn(u32, &Pair) -> Result<(MaskedMoments, Estimate)> + Sync,
     ) -> Result<Distances> {
-        let (d, v2) = (self.dimension(), spec.law.variance().powi(2 * network.layers()));
+        let (d, v2) = (self.dimension(), spec.law.variance().powi(2 * network.architecture.layers().len() as i32));
         let d2 = (d as f64).powi(2);
         let row = |i: usize| -> ArrayView1<f64> { self.values.row(i) };
-        let others = network.width as f64 - 1.0;
+        let others = network.width() as f64 - 1.0;
         let found: Vec<(MaskedMoments, Distance, [Uncertainty; 3])> = self
             .pairs
             .par_iter()
@@ -381,7 +386,7 @@ impl DistanceInputs {
             .with_max_len(16)
             .map(|(index, (i, j))| {
                 let (moments, covariance) = masked(index as u32, &Pair::new(row(*i), row(*j))?)?;
-                let (distance, error) = theorem_1_with_row_covariance(&moments, covariance, d, network.width);
+                let (distance, error) = theorem_1_with_row_covariance(&moments, covariance, d, network.width());
                 let of_bias = error_of_square(moments.shift);
                 let of_variance = variance_error(&moments).combine(covariance.error, |own, error| own + others * error);
                 Ok((moments, distance, [error, of_bias, of_variance]))
@@ -395,7 +400,7 @@ impl DistanceInputs {
         let (bias_squared, variance) = average(&parts);
         let sampled = found.iter().any(|(moments, ..)| moments.method == Method::Sampling);
         Ok(Distances {
-            connectivity: network.connectivity,
+            connectivity: network.connectivity(),
             spread: Spread::of_pairs(&by_pair, self.pairs_of_data()),
             parts: Some((v2 * bias_squared, v2 * variance)),
             part_errors: [error(1, d2), error(2, d2)],
@@ -411,7 +416,7 @@ impl DistanceInputs {
     fn sampled_all(
         &self,
         spec: &DistanceSpec,
-        network: &SparseWidth,
+        network: &NetworkSpec,
         seed: u64,
         progress: &(dyn Fn(f64) + Sync),
     ) -> Result<Distances> {
@@ -434,15 +439,15 @@ impl DistanceInputs {
         let samples = self.values.nrows();
         let mean_interval = if tells_error(network, self.dimension(), &found.off_diagonal) {
             // Of the same networks, on some of the random pairs: relative to the distance it differs little from that over all pairs.
-            let layer = law_of(spec, network.width, self.dimension(), network.connectivity);
-            let reference = self.limits(spec, network)?;
-            let law = SamplingLaw::find(&self.sampled, None, layer, seed, found.off_diagonal.len(), &reference)?;
+            let (architecture, reference) = (&network.architecture, self.limits(spec, network)?);
+            let draws = found.off_diagonal.len();
+            let law = SamplingLaw::find(&self.sampled, architecture, spec.law, seed, draws, &reference)?;
             law.mean_interval(mean(&found.off_diagonal))
         } else {
             None
         };
         Ok(Distances {
-            connectivity: network.connectivity,
+            connectivity: network.connectivity(),
             spread: Spread {
                 pairs: samples * (samples - 1) / 2,
                 mean: mean(&found.off_diagonal),
@@ -465,13 +470,14 @@ impl DistanceInputs {
     fn all_pairs(
         &self,
         spec: &DistanceSpec,
-        network: &SparseWidth,
+        network: &NetworkSpec,
         progress: &(dyn Fn(f64) + Sync),
     ) -> Result<Distances> {
         let all = match self.all.get() {
             Some(all) => all,
             None => {
-                let networks: Vec<_> = spec.networks.iter().map(|other| (other.connectivity, other.width)).collect();
+                let networks: Vec<_> =
+                    spec.networks.iter().map(|other| (other.connectivity(), other.width())).collect();
                 let found = all_pairs(self.values.view(), None, &networks, progress)?;
                 self.all.get_or_init(|| found)
             }
@@ -479,7 +485,7 @@ impl DistanceInputs {
         let found = all.get(place_of(spec, network)?).ok_or_else(|| foreign(network))?;
         let v2 = spec.law.variance().powi(2);
         Ok(Distances {
-            connectivity: network.connectivity,
+            connectivity: network.connectivity(),
             spread: Spread {
                 pairs: found.pairs() as usize,
                 mean: v2 * found.distance.mean(),
@@ -528,43 +534,37 @@ pub(super) fn mean_square(values: ArrayView2<f64>) -> f64 {
     values.iter().map(|value| value * value).sum::<f64>() / values.len() as f64
 }
 
-fn law_of(spec: &DistanceSpec, rows: usize, columns: usize, connectivity: Connectivity) -> LayerSpec {
-    LayerSpec { rows, columns, connectivity, mask: spec.mask, law: spec.law }
-}
-
 /// Whether the distances of drawn networks, one a network, tell how far their mean may be from the truth.
-fn tells_error(network: &SparseWidth, dimension: usize, distances: &[f64]) -> bool {
-    standard_error(distances)
-        .is_some_and(|error| draws_tell_error(network.weights(dimension), distances.len(), mean(distances), error))
+fn tells_error(network: &NetworkSpec, dimension: usize, distances: &[f64]) -> bool {
+    standard_error(distances).is_some_and(|error| {
+        draws_tell_error(network.architecture.weights(dimension), distances.len(), mean(distances), error)
+    })
 }
 
 /// Networks of a study from a place on, as they are drawn over all pairs together, or the one at that place.
 fn drawn_together(spec: &DistanceSpec, place: usize, dimension: usize, together: bool) -> Vec<SampledNetwork> {
     let initialisations = spec.initialisations;
     let mut units = 0;
-    let fits = |network: &&SparseWidth| {
+    let fits = |network: &&NetworkSpec| {
         let fits = units < if together { TOGETHER } else { 1 };
-        units += network.width * initialisations;
+        units += network.width() * initialisations;
         fits
     };
-    let sampled = |network: &SparseWidth| SampledNetwork {
-        law: law_of(spec, network.width, dimension, network.connectivity),
-        initialisations,
+    let sampled = |network: &NetworkSpec| {
+        // Over all pairs there are networks of one hidden layer only.
+        let law = network.architecture.layer_specs(dimension, spec.law)[0];
+        SampledNetwork { law, initialisations }
     };
     spec.networks[place..].iter().take_while(fits).map(sampled).collect()
 }
 
 /// The place of a network in its study.
-fn place_of(spec: &DistanceSpec, network: &SparseWidth) -> Result<usize> {
+fn place_of(spec: &DistanceSpec, network: &NetworkSpec) -> Result<usize> {
     spec.networks.iter().position(|other| other == network).ok_or_else(|| foreign(network))
 }
 
-fn option(before: Option<LayerBefore>) -> String {
-    before.map_or("(none)".into(), |layer| layer.to_string())
-}
-
-fn foreign(network: &SparseWidth) -> Error {
-    Error::value("networks", network.width, "is not among those of the study", "give a network of the study")
+fn foreign(network: &NetworkSpec) -> Error {
+    Error::value("networks", network.width(), "is not among those of the study", "give a network of the study")
 }
 
 /// The error of the mean of independent estimates: bounds and error estimates add; pairs draw their masks independently, so the squares of their

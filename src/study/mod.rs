@@ -14,7 +14,7 @@
 //! use sparsewidth::data::{DataSource, Normalisation};
 //! use sparsewidth::report::{Statistic, distance_table};
 //! use sparsewidth::sampled::Device;
-//! use sparsewidth::study::{DistanceMethod, DistanceSpec, SparseWidth, StudySpec};
+//! use sparsewidth::study::{DistanceMethod, DistanceSpec, NetworkSpec, StudySpec};
 //!
 //! // 400 weights, 20 inputs and 2 outputs, at three widths.
 //! let study = StudySpec {
@@ -24,7 +24,7 @@
 //!         normalisations: vec![Normalisation::None],
 //!         methods: vec![DistanceMethod::Theorem1, DistanceMethod::Sampled],
 //!         pairs: 50,
-//!         ..DistanceSpec::paper(SparseWidth::at_budget(400, 20, 2, &[20, 50, 100])?)
+//!         ..DistanceSpec::paper(NetworkSpec::at_budget(400, 20, 2, &[20, 50, 100])?)
 //!     }),
 //!     training: None,
 //! };
@@ -43,6 +43,7 @@ mod rates;
 mod record;
 mod record_file;
 mod run;
+mod schema;
 mod spec;
 mod training;
 mod training_spec;
@@ -55,9 +56,9 @@ pub use distance::DistanceInputs;
 pub use engine::{JOURNAL, Journal, MergeReport, Progress, Shard, merge};
 pub use optimum::{CurvePoint, Optimum, OptimumMethod, OptimumReport, OptimumSpec};
 pub use rates::{LearningRate, LearningRates};
-pub use record::{DistanceRecord, Record, TrainingRecord};
+pub use record::{DistanceRecord, Record, SCHEMA, TrainingRecord};
 pub use record_file::{RECORDS, read_records, to_lines};
-pub use spec::{DistanceMethod, DistanceSpec, Reference, SparseWidth, StudySpec};
+pub use spec::{DistanceMethod, DistanceSpec, NetworkSpec, Reference, StudySpec};
 pub use training::WEIGHTS;
 pub use training_spec::{
     EvaluationSet, Family, MOST_SAMPLES, TrainedNetwork, TrainingStudySpec, heat_map_networks, paper_networks,

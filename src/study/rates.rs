@@ -9,27 +9,17 @@ use crate::data::{DataSource, Normalisation};
 use crate::error::{Error, Result};
 use crate::files::kind::Kind;
 use crate::files::{CHECK, read_text};
-use crate::network::Connectivity;
-use crate::network::{Activation, LayerBefore};
+use crate::network::{Activation, Architecture, Connectivity, Layer};
 use crate::train::{Parametrisation, check_learning_rate};
 
 /// The learning rate found for one network.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Rate")]
 pub struct LearningRate {
     /// The family of the network.
     pub family: Family,
-    /// What follows its hidden layer.
-    pub activation: Activation,
-    /// Its hidden width.
-    pub width: usize,
-    /// The layer before the hidden one, where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<LayerBefore>,
-    /// The connectivity of every layer but the last.
-    pub connectivity: Connectivity,
-    /// The connectivity of its last layer.
-    pub last_connectivity: Connectivity,
+    /// Its layers, the outputs included. Masks do not count.
+    pub architecture: Architecture,
     /// Which variable gradient descent updates: a rate means little in another parametrisation.
     pub parametrisation: Parametrisation,
     /// Whether it has biases.
@@ -38,6 +28,56 @@ pub struct LearningRate {
     pub learning_rate: f64,
     /// The mean validation error that it came to.
     pub validation_error: f64,
+}
+
+/// A rate as files hold it: its network by `architecture`, or in older files by the width of one hidden layer and one before it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rate {
+    family: Family,
+    architecture: Option<Architecture>,
+    activation: Option<Activation>,
+    width: Option<usize>,
+    before: Option<String>,
+    connectivity: Option<Connectivity>,
+    last_connectivity: Option<Connectivity>,
+    parametrisation: Parametrisation,
+    biases: bool,
+    learning_rate: f64,
+    validation_error: f64,
+}
+
+impl TryFrom<Rate> for LearningRate {
+    type Error = Error;
+
+    fn try_from(rate: Rate) -> Result<Self> {
+        let architecture = match (&rate, rate.architecture.as_ref()) {
+            (Rate { activation: None, width: None, connectivity: None, last_connectivity: None, .. }, Some(found)) => {
+                found.clone()
+            }
+            (
+                Rate {
+                    activation: Some(activation),
+                    width: Some(width),
+                    connectivity: Some(connectivity),
+                    last_connectivity: Some(last),
+                    ..
+                },
+                None,
+            ) => {
+                let before = rate.before.as_deref().map(str::parse::<Layer>).transpose()?;
+                let before = before.map(|layer| Layer::new(layer.width(), *connectivity, layer.activation()));
+                let hidden = before.transpose()?.into_iter().chain([Layer::new(*width, *connectivity, *activation)?]);
+                TrainedNetwork::of_hidden(rate.family, hidden.collect(), *last, rate.learning_rate)?.architecture
+            }
+            _ => {
+                let problem = "a rate names its network by an architecture, or by activation, width, connectivity and last_connectivity";
+                return Err(Error::value("rate", rate.family.name(), problem, "give one of the two"));
+            }
+        };
+        let Rate { family, parametrisation, biases, learning_rate, validation_error, .. } = rate;
+        Ok(Self { family, architecture, parametrisation, biases, learning_rate, validation_error })
+    }
 }
 
 /// Learning rates, as a file holds them.
@@ -60,18 +100,14 @@ pub struct LearningRates {
 impl LearningRate {
     /// Whether it is that of a network, whichever rate that has now.
     fn is_of(&self, network: &TrainedNetwork, parametrisation: Parametrisation, biases: bool) -> bool {
-        // A connectivity is a quotient of whole numbers: told apart by far less.
-        let equal = |a: Connectivity, b: Connectivity| (a.get() / b.get() - 1.0).abs() < 1e-9;
-        (self.family, self.activation) == (network.family, network.activation)
-            && (self.width, self.before) == (network.width, network.before)
+        self.family == network.family
             && (self.parametrisation, self.biases) == (parametrisation, biases)
-            && equal(self.connectivity, network.connectivity)
-            && equal(self.last_connectivity, network.last_connectivity)
+            && self.architecture.is_like(&network.architecture)
     }
 
     fn network(&self) -> TrainedNetwork {
-        let Self { family, activation, width, before, connectivity, last_connectivity, learning_rate, .. } = *self;
-        TrainedNetwork { family, activation, width, before, connectivity, last_connectivity, learning_rate }
+        let Self { family, ref architecture, learning_rate, .. } = *self;
+        TrainedNetwork { family, architecture: architecture.clone(), learning_rate }
     }
 }
 
@@ -118,9 +154,9 @@ impl LearningRates {
             .map_err(|error| wrong(format!("is no file of learning rates: {}", error.to_string().trim_end())))?;
         for (index, rate) in read.rate.iter().enumerate() {
             check_learning_rate(rate.learning_rate)
-                .map_err(|error| wrong(format!("is wrong at width {}: {error}", rate.width)))?;
+                .map_err(|error| wrong(format!("is wrong at network {}: {error}", rate.architecture)))?;
             if read.rate[..index].iter().any(|other| other.is_of(&rate.network(), rate.parametrisation, rate.biases)) {
-                return Err(wrong(format!("has two rates of one network, of width {}", rate.width)));
+                return Err(wrong(format!("has two rates of one network, {}", rate.architecture)));
             }
         }
         Ok(Self { path: path.into(), ..read })
@@ -133,15 +169,11 @@ impl LearningRates {
     pub fn of(&self, network: &TrainedNetwork, parametrisation: Parametrisation, biases: bool) -> Result<f64> {
         let found = self.rate.iter().find(|rate| rate.is_of(network, parametrisation, biases));
         found.map(|rate| rate.learning_rate).ok_or_else(|| {
-            let TrainedNetwork { family, activation, width, before, connectivity, last_connectivity, .. } = network;
             let problem = format!(
-                "has no rate of a {} {} network of width {width}{}, connectivity {}, last layer {}, {} parametrisation, {} biases",
-                family.name(),
-                activation.name(),
-                before.map_or(String::new(), |layer| format!(" after {layer}")),
-                connectivity.get(),
-                last_connectivity.get(),
-                parametrisation.name(),
+                "has no rate of a {} network {}, {} parametrisation, {} biases",
+                network.family.name(),
+                network.architecture,
+                parametrisation.title(),
                 if biases { "with" } else { "without" }
             );
             Error::file(&self.path, problem, "tune that network as well, or leave it out")
@@ -152,18 +184,15 @@ impl LearningRates {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::MaskFamily;
 
     #[test]
     fn rates_round_trip_and_bad_files_are_refused() {
         let p = Connectivity::new(5072.0 / (784.0 * 128.0)).unwrap();
-        let network = TrainedNetwork::new(Family::Sparse, 128, p, 1.0);
+        let network = TrainedNetwork::new(Family::Sparse, 128, p, 1.0).unwrap();
         let rate = LearningRate {
             family: Family::Sparse,
-            activation: Activation::Relu,
-            width: 128,
-            before: None,
-            connectivity: p,
-            last_connectivity: Connectivity::DENSE,
+            architecture: network.architecture.clone(),
             parametrisation: Parametrisation::NeuralTangent,
             biases: false,
             learning_rate: 260.5,
@@ -175,26 +204,43 @@ mod tests {
         let text = rates.to_toml("two\nlines").unwrap();
         std::fs::write(&path, &text).unwrap();
         let read = LearningRates::read(&path).unwrap();
-        let of = |network, parametrisation| read.of(&network, parametrisation, false);
-        assert_eq!(of(network, Parametrisation::NeuralTangent).unwrap(), 260.5);
+        let of = |network: &TrainedNetwork, parametrisation| read.of(network, parametrisation, false);
+        assert_eq!(of(&network, Parametrisation::NeuralTangent).unwrap(), 260.5);
+        // Whatever the masks.
+        assert_eq!(of(&network.with_mask(MaskFamily::Bernoulli), Parametrisation::NeuralTangent).unwrap(), 260.5);
         assert_eq!(read.remark(&DataSource::Embedded, Normalisation::Pixel), None);
         let remark = read.remark(&DataSource::Embedded, Normalisation::Global).unwrap();
         assert!(remark.ends_with("were found on mnist, pixel normalisation."), "{remark}");
-        let message =
-            of(TrainedNetwork { width: 129, ..network }, Parametrisation::NeuralTangent).unwrap_err().to_string();
-        assert!(message.contains("width 129") && message.contains("rates.toml"), "{message}");
-        let message = of(network, Parametrisation::Standard).unwrap_err().to_string();
+        let other = TrainedNetwork::new(Family::Sparse, 129, p, 1.0).unwrap();
+        let message = of(&other, Parametrisation::NeuralTangent).unwrap_err().to_string();
+        assert!(message.contains("relu:129@") && message.contains("rates.toml"), "{message}");
+        let message = of(&network, Parametrisation::Standard).unwrap_err().to_string();
         assert!(message.contains("standard parametrisation, without biases"), "{message}");
         for (from, to, words) in [
             ("260.5", "-1.0", "learning_rate = -1"),
             ("260.5", "nan", "NaN"),
-            ("width = 128", "width = \"x\"", "width"),
-            ("width", "breadth", "breadth"),
+            ("relu:128@", "relu:x@", "its width is not a whole number"),
+            ("architecture", "breadth", "breadth"),
             ("[[rate]]", "[[rate", "no file of learning rates"),
         ] {
             std::fs::write(&path, text.replace(from, to)).unwrap();
             let message = LearningRates::read(&path).unwrap_err().to_string();
             assert!(message.contains(words), "{message}");
+        }
+        // As files of earlier versions have it: by the width and the connectivities.
+        let start = text.find("architecture").unwrap();
+        let old = format!(
+            "{}activation = \"relu\"\nwidth = 128\nconnectivity = {}\nlast_connectivity = 1.0\n{}",
+            &text[..start],
+            p.get(),
+            &text[text.find("parametrisation").unwrap()..]
+        );
+        std::fs::write(&path, &old).unwrap();
+        assert_eq!(LearningRates::read(&path).unwrap(), read);
+        for (from, to) in [("width = 128\n", ""), ("width = 128", "architecture = \"relu:128 linear:10\"\nwidth = 128")]
+        {
+            std::fs::write(&path, old.replace(from, to)).unwrap();
+            assert!(LearningRates::read(&path).unwrap_err().to_string().contains("names its network by"), "{from}");
         }
         let twice = format!("{text}{}", &text[text.find("[[rate]]").unwrap()..]);
         std::fs::write(&path, twice).unwrap();

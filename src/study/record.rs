@@ -1,14 +1,21 @@
 //! Records: what a study found, with all that it takes to find it again.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::spec::{DistanceMethod, SparseWidth};
+use super::schema::upgrade;
+use super::spec::DistanceMethod;
 use super::training_spec::{Family, TrainedNetwork};
 use crate::data::Normalisation;
 use crate::error::{Error, Result};
 use crate::network::Connectivity;
-use crate::network::{Activation, LayerBefore, MaskFamily, WeightDistribution};
+use crate::network::{Activation, Architecture, MaskFamily, WeightDistribution};
 use crate::train::{Curve, Parametrisation};
+
+/// The format of records, which counts up when fields change: what has another one is brought to this or refused by name.
+///
+/// 1: `architecture` in place of `before`, and `schema` itself. Records without a schema are older; they are read as they were meant.
+pub const SCHEMA: u32 = 1;
 
 /// One result of a study.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +28,39 @@ pub enum Record {
 }
 
 impl Record {
+    /// Reads a record as a line of JSON, also one of an older format.
+    ///
+    /// # Errors
+    /// Where it is no such record, is of a format that is not known, or its fields contradict each other.
+    pub(crate) fn from_json(text: &str) -> std::result::Result<Self, String> {
+        let mut value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        Self::from_value(&mut value)
+    }
+
+    /// The same of a value, which is brought to the present format.
+    pub(crate) fn from_value(value: &mut Value) -> std::result::Result<Self, String> {
+        upgrade(value)?;
+        let record: Self = serde_json::from_value(value.take()).map_err(|error| error.to_string())?;
+        record.check_architecture()?;
+        Ok(record)
+    }
+
+    /// Refuses a record whose columns are not those of its architecture.
+    fn check_architecture(&self) -> std::result::Result<(), String> {
+        let (architecture, width, mask) = match self {
+            Self::Distance(record) => (&record.architecture, record.width, record.mask),
+            Self::Training(run) => (&run.architecture, run.width, run.mask),
+        };
+        let hidden = match self {
+            Self::Distance(_) => Some(architecture.last()),
+            Self::Training(_) => architecture.before_last().last(),
+        };
+        match hidden {
+            Some(hidden) if (hidden.width(), architecture.mask()) == (width, mask) => Ok(()),
+            _ => Err(format!("its architecture is {architecture}, its width {width}, its masks {}", mask.name())),
+        }
+    }
+
     /// The distance, where the record is one.
     pub fn distance(&self) -> Option<&DistanceRecord> {
         match self {
@@ -81,6 +121,8 @@ impl Record {
 /// The distance `E[(Theta - Theta_inf)^2]` at one width by one method, over pairs of inputs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DistanceRecord {
+    /// The format of the record, [`SCHEMA`].
+    pub schema: u32,
     /// Version of the program.
     pub version: String,
     /// The data, as named on the command line.
@@ -91,16 +133,15 @@ pub struct DistanceRecord {
     pub normalisation: Normalisation,
     /// Input dimension `d`.
     pub dimension: usize,
-    /// Hidden width `n`.
+    /// The network's layers up to the last hidden one, with their masks: of the drawn networks where sampled, of the theory elsewhere.
+    pub architecture: Architecture,
+    /// Width `n` of the last hidden layer.
     pub width: usize,
-    /// The layer before the hidden one, where there is one.
-    #[serde(default)]
-    pub before: Option<LayerBefore>,
     /// Connectivity `p` at which the method was evaluated.
     pub connectivity: Connectivity,
     /// How the distance was found.
     pub method: DistanceMethod,
-    /// Masks: of the drawn networks where sampled, of the theory elsewhere.
+    /// The family of its masks.
     pub mask: MaskFamily,
     /// Law of the weights.
     pub law: WeightDistribution,
@@ -202,9 +243,7 @@ impl DistanceRecord {
         if !self.method.draws_networks() {
             return true;
         }
-        let Self { width, before, connectivity, .. } = *self;
-        let network = SparseWidth { width, before, connectivity, np_connectivity: None };
-        draws_tell_error(network.weights(self.dimension), self.samples, self.mean, error)
+        draws_tell_error(self.architecture.weights(self.dimension), self.samples, self.mean, error)
     }
 }
 
@@ -226,14 +265,16 @@ impl TrainingRecord {
 
     /// The network that was trained.
     pub fn network(&self) -> TrainedNetwork {
-        let Self { family, activation, width, before, connectivity, last_connectivity, learning_rate, .. } = *self;
-        TrainedNetwork { family, activation, width, before, connectivity, last_connectivity, learning_rate }
+        let Self { family, ref architecture, learning_rate, .. } = *self;
+        TrainedNetwork { family, architecture: architecture.clone(), learning_rate }
     }
 }
 
 /// One training run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainingRecord {
+    /// The format of the record, [`SCHEMA`].
+    pub schema: u32,
     /// Version of the program.
     pub version: String,
     /// The data, as named on the command line.
@@ -254,14 +295,13 @@ pub struct TrainingRecord {
     pub dimension: usize,
     /// The way in which it was widened.
     pub family: Family,
-    /// What follows the hidden layer.
+    /// The network's layers with their masks, the outputs included.
+    pub architecture: Architecture,
+    /// What follows the last hidden layer.
     pub activation: Activation,
-    /// Hidden width `n`.
+    /// Its width `n`.
     pub width: usize,
-    /// The layer before the hidden one, where there is one.
-    #[serde(default)]
-    pub before: Option<LayerBefore>,
-    /// Connectivity `p` of every layer but the last.
+    /// Its connectivity `p`.
     pub connectivity: Connectivity,
     /// Connectivity of the last layer.
     pub last_connectivity: Connectivity,
@@ -271,7 +311,7 @@ pub struct TrainingRecord {
     pub biases: bool,
     /// Which variable gradient descent updates.
     pub parametrisation: Parametrisation,
-    /// Masks.
+    /// The family of its masks.
     pub mask: MaskFamily,
     /// Law of the initial weights.
     pub law: WeightDistribution,

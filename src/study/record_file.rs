@@ -38,8 +38,7 @@ pub fn read_records(folder: &Path) -> Result<Vec<Record>> {
     let mut known: HashMap<String, (usize, usize)> = HashMap::new();
     let mut of_study: Vec<(usize, usize)> = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
-        let record: Record =
-            serde_json::from_str(line).map_err(|error| wrong(number, format!("is corrupt ({error})")))?;
+        let record = Record::from_json(line).map_err(|error| wrong(number, format!("is corrupt ({error})")))?;
         let same_task = known.get(&record.task());
         if same_task.is_some_and(|(_, place)| records[*place] == record) {
             continue;
@@ -69,7 +68,7 @@ mod tests {
     use crate::data::DataSource;
     use crate::files::OutputFolder;
     use crate::sampled::Device;
-    use crate::study::{DistanceMethod, DistanceSpec, SparseWidth, StudySpec};
+    use crate::study::{DistanceMethod, DistanceSpec, NetworkSpec, StudySpec};
 
     fn study(seed: u64) -> Vec<Record> {
         let networks = ["4:0.5", "8:0.5"].map(|network| network.parse().unwrap()).to_vec();
@@ -80,7 +79,7 @@ mod tests {
                 normalisations: vec![crate::data::Normalisation::None],
                 methods: vec![DistanceMethod::Sampled, DistanceMethod::Paper],
                 pairs: 10,
-                ..DistanceSpec::paper(networks as Vec<SparseWidth>)
+                ..DistanceSpec::paper(networks as Vec<NetworkSpec>)
             }),
             training: None,
         };

@@ -4,23 +4,23 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::density;
+use super::density::{self, Density};
 use super::distance::DistanceInputs;
 use super::engine::{Find, Progress, Shard, TaskLog};
 use super::record::Record;
-use super::spec::{DistanceMethod, DistanceSpec, SparseWidth, StudySpec};
+use super::spec::{DistanceMethod, DistanceSpec, NetworkSpec, StudySpec};
 use super::training::{PreparedTraining, WEIGHTS, weights_name, weights_path};
 use super::training_spec::TrainedNetwork;
 use crate::data::{Inputs, Normalisation};
 use crate::error::{Error, Result};
 use crate::files::{OutputFolder, make_folder, remove_unfinished};
-use crate::network::MaskFamily;
+use crate::network::{Architecture, Connectivity, MaskFamily};
 use crate::sampled::Device;
 
 /// One unit of a study's work: it makes one record.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Task {
-    Distance { normalisation: Normalisation, method: DistanceMethod, network: SparseWidth },
+    Distance { normalisation: Normalisation, method: DistanceMethod, network: NetworkSpec },
     Training { network: TrainedNetwork, run: u32 },
 }
 
@@ -29,14 +29,7 @@ impl Task {
     pub fn name(&self) -> String {
         match self {
             Self::Distance { normalisation, method, network } => {
-                let SparseWidth { width, before, connectivity, .. } = network;
-                let before = before.map_or(String::new(), |layer| format!("after-{layer}-"));
-                let name = format!(
-                    "distance/{}/{}/{before}{width}:{}",
-                    normalisation.name(),
-                    method.name(),
-                    connectivity.get()
-                );
+                let name = distance_task(*normalisation, *method, &network.architecture, network.connectivity());
                 match network.np_connectivity.filter(|_| *method == DistanceMethod::PaperFixedNp) {
                     Some(even) => format!("{name}-even{}", even.get()),
                     None => name,
@@ -45,6 +38,20 @@ impl Task {
             Self::Training { network, run } => format!("training/{}/{run}", network.name()),
         }
     }
+}
+
+/// The name of the task of a distance, of a network whose last layer has some connectivity.
+pub(super) fn distance_task(
+    normalisation: Normalisation,
+    method: DistanceMethod,
+    network: &Architecture,
+    connectivity: Connectivity,
+) -> String {
+    let before: String = (network.before_last().iter())
+        .map(|layer| format!("after-{}:{}-", layer.activation().name(), layer.width()))
+        .collect();
+    let (width, p) = (network.last().width(), connectivity.get());
+    format!("distance/{}/{}/{before}{width}:{p}", normalisation.name(), method.name())
 }
 
 /// The names of a study's tasks, in their order.
@@ -57,7 +64,8 @@ impl StudySpec {
     pub fn uses_device(&self) -> bool {
         // Rows of a constant fan-in are drawn on the CPU only.
         let uses = |spec: &DistanceSpec| {
-            spec.methods.contains(&DistanceMethod::SampledAll) && spec.mask != MaskFamily::ConstantFanIn
+            let on_device = |network: &NetworkSpec| network.architecture.mask() != MaskFamily::ConstantFanIn;
+            spec.methods.contains(&DistanceMethod::SampledAll) && spec.networks.iter().any(on_device)
         };
         self.distance.as_ref().is_some_and(uses)
     }
@@ -192,9 +200,10 @@ impl StudySpec {
                 .iter()
                 .any(|method| method.draws_networks() || *method == DistanceMethod::Theorem1FixedCount)
         {
-            let of = |network: &SparseWidth| {
-                let name = format!("Kernels of width {}, connectivity {}", network.width, network.connectivity.get());
-                density::remark(&name, &network.density(spec, inputs.values.ncols())?)
+            let of = |network: &NetworkSpec| {
+                let (width, p) = (network.width(), network.connectivity().get());
+                let name = format!("Kernels of width {width}, connectivity {p}");
+                density::remark(&name, &Density::of(&network.architecture, inputs.values.ncols())?)
             };
             remarks.extend(spec.networks.iter().filter_map(of));
         }
@@ -213,7 +222,7 @@ impl StudySpec {
                         tasks.push(Task::Distance {
                             normalisation: *normalisation,
                             method: *method,
-                            network: *network,
+                            network: network.clone(),
                         });
                     }
                 }
@@ -222,7 +231,7 @@ impl StudySpec {
         if let Some(spec) = &self.training {
             for network in &spec.networks {
                 let runs = (0..spec.runs as u32).map(|run| spec.first_run.saturating_add(run));
-                tasks.extend(runs.map(|run| Task::Training { network: *network, run }));
+                tasks.extend(runs.map(|run| Task::Training { network: network.clone(), run }));
             }
         }
         tasks
@@ -233,16 +242,16 @@ impl StudySpec {
         const DIMENSION: f64 = 784.0;
         let operations = match (task, &self.distance, &self.training) {
             (Task::Distance { method, network, .. }, Some(spec), _) => {
-                let entries = DIMENSION * network.connectivity.get();
+                let entries = DIMENSION * network.connectivity().get();
                 match method {
                     DistanceMethod::Sampled => {
-                        let drawn = network.weights(DIMENSION as usize) * 1e4
-                            + network.width as f64 * 2.0 * spec.pairs as f64
-                            + network.places(DIMENSION as usize) * 10.0;
+                        let drawn = network.architecture.weights(DIMENSION as usize) * 1e4
+                            + network.width() as f64 * 2.0 * spec.pairs as f64
+                            + network.architecture.places(DIMENSION as usize) * 10.0;
                         drawn * spec.draws(network, DIMENSION as usize) as f64
                     }
                     DistanceMethod::SampledAll => {
-                        5e7 * (network.width as f64 + 50.0) * spec.initialisations as f64 / 100.0
+                        5e7 * (network.width() as f64 + 50.0) * spec.initialisations as f64 / 100.0
                     }
                     DistanceMethod::Theorem1FixedCount => (spec.pairs * spec.masks) as f64 * entries,
                     DistanceMethod::Theorem1 => spec.pairs as f64 * DIMENSION * 1e4 * (30.0 / entries).clamp(0.2, 3.0),

@@ -12,7 +12,7 @@ use crate::kernel::bottleneck::LinearBottleneck;
 use crate::kernel::masked::{Quadrature, Sampling};
 use crate::network::Connectivity;
 use crate::network::budget::first_layer_connectivity;
-use crate::network::{Activation, LayerBefore, MaskFamily, WeightDistribution};
+use crate::network::{Activation, Architecture, Layer, MaskFamily, WeightDistribution};
 use crate::numeric::parse;
 
 /// The largest width that a study takes.
@@ -124,10 +124,15 @@ pub(super) fn check_counts(counts: &[(&str, usize, usize)]) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a layer before a hidden one of some width without units, or of more weights between the two than are drawn in reasonable time.
-pub(super) fn check_before(before: LayerBefore, width: usize) -> Result<()> {
-    check_counts(&[("width of the layer before", before.width, MAX_WIDTH)])?;
-    at_most("weights between two hidden layers", before.width.saturating_mul(width), MAX_BETWEEN)
+/// Refuses layers wider than a study takes, or with more weights between two hidden ones than are drawn in reasonable time.
+pub(super) fn check_layers(layers: &[Layer]) -> Result<()> {
+    for layer in layers {
+        at_most("width", layer.width(), MAX_WIDTH)?;
+    }
+    for pair in layers.windows(2) {
+        at_most("weights between two hidden layers", pair[0].width().saturating_mul(pair[1].width()), MAX_BETWEEN)?;
+    }
+    Ok(())
 }
 
 /// Refuses a list with an entry that stands in it twice: its results would be counted twice.
@@ -138,23 +143,25 @@ pub(super) fn check_distinct<T: PartialEq>(name: &str, entries: &[T], text: impl
     }
 }
 
-/// The first layer of a network whose kernel is studied.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SparseWidth {
-    /// The hidden width `n`.
-    pub width: usize,
-    /// The layer before the hidden one, where there is one, of the same connectivity.
-    #[serde(default)]
-    pub before: Option<LayerBefore>,
-    /// The connectivity `p` of the first layer.
-    pub connectivity: Connectivity,
+/// A network whose kernel is studied.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NetworkSpec {
+    /// Its layers up to the last hidden one, whose kernel it is.
+    pub architecture: Architecture,
     /// The connectivity if the whole budget, last layer included, were spread evenly: the fixed `n p` that the paper's
     /// theory curve takes. None where no budget is set.
-    #[serde(rename = "even_connectivity")]
     pub np_connectivity: Option<Connectivity>,
 }
 
-impl SparseWidth {
+impl NetworkSpec {
+    /// A network of one hidden layer, of no budget, under Bernoulli masks.
+    ///
+    /// # Errors
+    /// Where the width is 0.
+    pub fn new(width: usize, connectivity: Connectivity) -> Result<Self> {
+        Ok(Self { architecture: Architecture::one_hidden_layer(width, connectivity)?, np_connectivity: None })
+    }
+
     /// The networks of a weight budget, one per width, with a dense last layer of `outputs` outputs (0: no last layer).
     ///
     /// # Errors
@@ -163,32 +170,31 @@ impl SparseWidth {
         let of_width = |width: &usize| {
             let connectivity = first_layer_connectivity(weights, dimension, outputs, *width)?;
             let even = weights as f64 / ((dimension as f64 + outputs as f64) * *width as f64);
-            let np_connectivity = Connectivity::new(even).ok();
-            Ok(Self { width: *width, before: None, connectivity, np_connectivity })
+            Ok(Self { np_connectivity: Connectivity::new(even).ok(), ..Self::new(*width, connectivity)? })
         };
         widths.iter().map(of_width).collect()
     }
+
+    /// The same under masks of another family.
+    #[must_use]
+    pub fn with_mask(self, mask: MaskFamily) -> Self {
+        Self { architecture: self.architecture.with_mask(mask), ..self }
+    }
+
+    /// The width `n` of its last hidden layer.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.architecture.last().width()
+    }
+
+    /// The connectivity `p` of its last hidden layer.
+    #[must_use]
+    pub fn connectivity(&self) -> Connectivity {
+        self.architecture.last().connectivity()
+    }
 }
 
-impl SparseWidth {
-    /// The number of layers up to the hidden one.
-    pub(super) fn layers(&self) -> i32 {
-        1 + i32::from(self.before.is_some())
-    }
-
-    /// The places of weights up to the hidden layer, at input dimension `dimension`, whether they exist or not.
-    pub fn places(&self, dimension: usize) -> f64 {
-        let (d, n) = (dimension as f64, self.width as f64);
-        self.before.map_or(d * n, |before| (d + n) * before.width as f64)
-    }
-
-    /// The weights that are expected to exist among them.
-    pub fn weights(&self, dimension: usize) -> f64 {
-        self.connectivity.get() * self.places(dimension)
-    }
-}
-
-impl FromStr for SparseWidth {
+impl FromStr for NetworkSpec {
     type Err = Error;
 
     /// Reads `WIDTH:CONNECTIVITY`, numbers as [`parse`] takes them.
@@ -206,7 +212,7 @@ impl FromStr for SparseWidth {
         let share = share.map_err(|error| wrong(&format!(" (its connectivity {})", error.problem)))?;
         let connectivity = Connectivity::new(share)?;
         at_most("width", width, MAX_WIDTH)?;
-        Ok(Self { width, before: None, connectivity, np_connectivity: None })
+        Self::new(width, connectivity)
     }
 }
 
@@ -256,11 +262,13 @@ impl DistanceMethod {
 
     /// Whether it applies to a network. Behind a layer before the hidden one networks are sampled; there is theory as well
     /// ([`bottleneck`](crate::kernel::bottleneck)) where that layer is linear and every weight exists.
-    pub fn serves(self, network: &SparseWidth) -> bool {
-        match (self, network.before) {
-            (_, None) | (Self::Sampled, _) => true,
-            (Self::Theorem1, Some(before)) => {
-                before.activation == Activation::Linear && network.connectivity.is_dense()
+    pub fn serves(self, network: &NetworkSpec) -> bool {
+        match (self, network.architecture.layers()) {
+            (_, [_]) | (Self::Sampled, _) => true,
+            (Self::Theorem1, [before, hidden]) => {
+                before.activation() == Activation::Linear
+                    && before.connectivity().is_dense()
+                    && hidden.connectivity().is_dense()
             }
             _ => false,
         }
@@ -364,8 +372,8 @@ impl From<Reference> for String {
 pub struct DistanceSpec {
     /// The normalisations, each by the statistics of the inputs themselves.
     pub normalisations: Vec<Normalisation>,
-    /// The networks.
-    pub networks: Vec<SparseWidth>,
+    /// The networks, with the masks under which they are sampled; those of the theory are Bernoulli.
+    pub networks: Vec<NetworkSpec>,
     /// The methods.
     pub methods: Vec<DistanceMethod>,
     /// Random pairs of different inputs; where the data has no more pairs, each of these once.
@@ -377,8 +385,6 @@ pub struct DistanceSpec {
     pub tolerance: f64,
     /// Masks per pair, where the quadrature misses that tolerance.
     pub masks: usize,
-    /// Masks of sampled networks; the theory's are Bernoulli.
-    pub mask: MaskFamily,
     /// Weights of sampled networks; the theory's are Gaussian. Theory is scaled to a law's variance `v` by `v^2`.
     pub law: WeightDistribution,
     /// What sampled kernels are compared to.
@@ -392,13 +398,13 @@ impl DistanceSpec {
 
     /// How often a network is drawn at input dimension `dimension`: [`DistanceSpec::initialisations`] times, or more until
     /// [`DistanceSpec::LEAST_WEIGHTS`].
-    pub fn draws(&self, network: &SparseWidth, dimension: usize) -> usize {
-        let weights = network.weights(dimension).max(1.0);
+    pub fn draws(&self, network: &NetworkSpec, dimension: usize) -> usize {
+        let weights = network.architecture.weights(dimension).max(1.0);
         self.initialisations.max((Self::LEAST_WEIGHTS / weights).ceil() as usize)
     }
 
     /// The paper's protocol for the given networks: 10^4 pairs, 10 initialisations; the theory's masks and weights.
-    pub fn paper(networks: Vec<SparseWidth>) -> Self {
+    pub fn paper(networks: Vec<NetworkSpec>) -> Self {
         Self {
             normalisations: vec![Normalisation::Pixel],
             networks,
@@ -407,7 +413,6 @@ impl DistanceSpec {
             initialisations: 10,
             tolerance: 1e-4,
             masks: 1_000,
-            mask: MaskFamily::Bernoulli,
             law: WeightDistribution::Gaussian,
             reference: Reference::Analytic,
         }
@@ -427,16 +432,15 @@ impl DistanceSpec {
         Quadrature::new(self.tolerance)?;
         check_distinct("normalisation", &self.normalisations, |normalisation| normalisation.name().into())?;
         check_distinct("methods", &self.methods, |method| method.name().into())?;
-        check_distinct("networks", &self.networks, |network| {
-            let before = network.before.map_or(String::new(), |layer| format!("{layer}, then "));
-            format!("{before}{}:{}", network.width, network.connectivity.get())
+        check_distinct("networks", &self.networks, |network| match network.architecture.before_last() {
+            [] => format!("{}:{}", network.width(), network.connectivity().get()),
+            _ => network.architecture.to_string(),
         })?;
         for network in &self.networks {
-            at_most("width", network.width, MAX_WIDTH)?;
-            let Some(before) = network.before else { continue };
-            check_before(before, network.width)?;
+            check_layers(network.architecture.layers())?;
+            let [.., before] = network.architecture.before_last() else { continue };
             if self.methods.contains(&DistanceMethod::Theorem1) && DistanceMethod::Theorem1.serves(network) {
-                LinearBottleneck::new(before.width)?;
+                LinearBottleneck::new(before.width())?;
             }
             let only = [DistanceMethod::Sampled, DistanceMethod::Theorem1];
             if let Some(method) = self.methods.iter().find(|method| !only.contains(method)) {
@@ -452,7 +456,9 @@ impl DistanceSpec {
             let problem = "over all pairs kernels are compared with the closed form only";
             return Err(Error::value("reference", self.reference, problem, "leave sampled_all out, or use analytic"));
         }
-        if self.methods.contains(&DistanceMethod::Theorem1FixedCount) && self.mask == MaskFamily::Bernoulli {
+        if self.methods.contains(&DistanceMethod::Theorem1FixedCount)
+            && self.networks.iter().any(|network| network.architecture.mask() == MaskFamily::Bernoulli)
+        {
             let problem = "is for masks of a fixed count; those of the theorem are Bernoulli";
             let remedy = "use theorem1, or --mask exact-count or constant-fan-in";
             return Err(Error::value("methods", DistanceMethod::Theorem1FixedCount.name(), problem, remedy));

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::density::{self, Density};
-use super::record::TrainingRecord;
+use super::record::{SCHEMA, TrainingRecord};
 use super::training_spec::{EvaluationSet, TrainedNetwork, TrainingStudySpec};
-use crate::data::{CLASSES, DataSource, GlobalScale, Labelled, Mnist, Normalisation, Normaliser, SUBSET_SEED};
+use crate::data::{DataSource, GlobalScale, Labelled, Mnist, Normalisation, Normaliser, SUBSET_SEED};
 use crate::error::{Error, Result};
 use crate::files::OutputFolder;
 use crate::numeric::random::subset;
@@ -62,8 +62,9 @@ impl<'a> PreparedTraining<'a> {
 
     /// What should be said before the work: layers left without a weight, a scale that is the set's own, and inputs that are all 0.
     pub fn remarks(&self, spec: &TrainingStudySpec) -> Vec<String> {
-        let of =
-            |network: &TrainedNetwork| density::remark(&network.name(), &network.density(spec, self.data.features())?);
+        let of = |network: &TrainedNetwork| {
+            density::remark(&network.name(), &Density::of(&network.architecture, self.data.features())?)
+        };
         let mut remarks: Vec<String> = spec.networks.iter().filter_map(of).collect();
         if let Some(GlobalScale { mean, deviation }) =
             self.normaliser.global_scale().filter(|scale| *scale != GlobalScale::MNIST)
@@ -98,17 +99,15 @@ impl<'a> PreparedTraining<'a> {
         folder: Option<&OutputFolder>,
     ) -> Result<TrainingRecord> {
         let dimension = self.data.features();
-        let (sizes, connectivities, between) = network.layers(dimension, CLASSES);
-        let places = sizes.windows(2).map(|ends| ends[0] * ends[1]).collect();
+        let layers = network.architecture.layer_specs(dimension, self.spec.law);
+        let places = layers.iter().map(|layer| layer.rows * layer.columns).collect();
         let spec = TrainingSpec {
             network: MlpSpec {
-                sizes,
-                connectivities,
-                mask: self.spec.mask,
+                inputs: dimension,
+                network: network.architecture.clone(),
                 law: self.spec.law,
                 parametrisation: self.spec.parametrisation,
                 biases: self.spec.biases,
-                between,
             },
             learning_rate: network.learning_rate,
             epochs,
@@ -123,6 +122,7 @@ impl<'a> PreparedTraining<'a> {
             folder.write(&weights_name(network, run), &checkpoint.to_bytes()?)?;
         }
         Ok(TrainingRecord {
+            schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").into(),
             data: source.to_string(),
             checksum: self.checksum.clone(),
@@ -133,15 +133,15 @@ impl<'a> PreparedTraining<'a> {
             test_samples: self.data.test_samples(),
             dimension,
             family: network.family,
-            activation: network.activation,
-            width: network.width,
-            before: network.before,
-            connectivity: network.connectivity,
-            last_connectivity: network.last_connectivity,
+            architecture: network.architecture.clone(),
+            activation: network.hidden().activation(),
+            width: network.hidden().width(),
+            connectivity: network.hidden().connectivity(),
+            last_connectivity: network.architecture.last().connectivity(),
             weights: trained.weights,
             biases: self.spec.biases,
             parametrisation: self.spec.parametrisation,
-            mask: self.spec.mask,
+            mask: network.architecture.mask(),
             law: self.spec.law,
             learning_rate: network.learning_rate,
             epochs,

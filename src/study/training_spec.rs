@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::spec::{MAX_WIDTH, SparseWidth, at_most, check_before, check_counts, check_distinct};
+use super::spec::{NetworkSpec, at_most, check_counts, check_distinct, check_layers};
 use crate::data::{CLASSES, Normalisation, SUBSET_SIZE};
 use crate::error::{Error, Result};
 use crate::network::Connectivity;
 use crate::network::budget::{PAPER_WIDTHS, first_layer_connectivity_beside, paper_learning_rate};
-use crate::network::{Activation, LayerBefore, MaskFamily, WeightDistribution};
+use crate::network::{Activation, Architecture, Layer, MaskFamily, WeightDistribution};
 use crate::train::{Parametrisation, check_learning_rate};
 
 /// The ways to widen a network that are compared.
@@ -54,58 +54,87 @@ impl Family {
     }
 }
 
-/// A perceptron of one hidden layer, or two, to train.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// A network to train.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainedNetwork {
     /// Its family.
     pub family: Family,
-    /// What follows the hidden layer.
-    pub activation: Activation,
-    /// The hidden width.
-    pub width: usize,
-    /// The layer before the hidden one, where there is one.
-    #[serde(default)]
-    pub before: Option<LayerBefore>,
-    /// The connectivity of every layer but the last.
-    pub connectivity: Connectivity,
-    /// The connectivity of the last layer.
-    pub last_connectivity: Connectivity,
+    /// Its layers, the outputs included, one per class.
+    pub architecture: Architecture,
     /// The learning rate.
     pub learning_rate: f64,
 }
 
 impl TrainedNetwork {
-    /// A ReLU network whose last layer is dense, as the paper's.
-    pub fn new(family: Family, width: usize, connectivity: Connectivity, learning_rate: f64) -> Self {
-        let (activation, last_connectivity) = (Activation::Relu, Connectivity::DENSE);
-        Self { family, activation, width, before: None, connectivity, last_connectivity, learning_rate }
+    /// A network of one hidden layer of ReLU units and a dense last layer of 10 outputs, under masks of an exact count, as the paper's.
+    ///
+    /// # Errors
+    /// Where the width is 0.
+    pub fn new(family: Family, width: usize, connectivity: Connectivity, learning_rate: f64) -> Result<Self> {
+        let hidden = Layer::new(width, connectivity, Activation::Relu)?;
+        Self::of_hidden(family, vec![hidden], Connectivity::DENSE, learning_rate)
     }
 
-    /// Its layers, for inputs and outputs of such dimensions: sizes, connectivities, and what is in between.
-    pub fn layers(&self, inputs: usize, outputs: usize) -> (Vec<usize>, Vec<Connectivity>, Vec<Activation>) {
-        let before = self.before.map(|layer| (layer.width, layer.activation));
-        let hidden = before.into_iter().chain([(self.width, self.activation)]);
-        let (widths, between): (Vec<usize>, Vec<Activation>) = hidden.unzip();
-        let mut connectivities = vec![self.connectivity; widths.len()];
-        connectivities.push(self.last_connectivity);
-        let sizes = [&[inputs][..], &widths, &[outputs]].concat();
-        (sizes, connectivities, between)
+    /// A network of some hidden layers and 10 outputs, under masks of an exact count.
+    ///
+    /// # Errors
+    /// Where there is no hidden layer.
+    pub fn of_hidden(
+        family: Family,
+        hidden: Vec<Layer>,
+        last_connectivity: Connectivity,
+        learning_rate: f64,
+    ) -> Result<Self> {
+        let last = Layer::new(CLASSES, last_connectivity, Activation::Linear)?;
+        let architecture = Architecture::new([hidden, vec![last]].concat())?.with_mask(MaskFamily::ExactCount);
+        check_hidden(&architecture)?;
+        Ok(Self { family, architecture, learning_rate })
+    }
+
+    /// The same with another learning rate.
+    #[must_use]
+    pub fn with_rate(&self, learning_rate: f64) -> Self {
+        Self { learning_rate, ..self.clone() }
+    }
+
+    /// The same under masks of another family.
+    #[must_use]
+    pub fn with_mask(&self, mask: MaskFamily) -> Self {
+        Self { architecture: self.architecture.with_mask(mask), ..self.clone() }
+    }
+
+    /// The last hidden layer.
+    #[must_use]
+    pub fn hidden(&self) -> &Layer {
+        self.architecture.before_last().last().expect("a network to train has a hidden layer: checked where it is made")
     }
 
     /// The name under which journals and files know it, rate included.
     pub fn name(&self) -> String {
-        let Self { family, activation, width, before, connectivity, last_connectivity, learning_rate } = self;
-        let mut name = format!("{}-{width}-p{}", family.name(), connectivity.get());
-        if let Some(before) = before {
-            name += &format!("-after-{}{}", before.activation.name(), before.width);
+        let (hidden, last) = (self.hidden(), self.architecture.last());
+        let mut name = format!("{}-{}-p{}", self.family.name(), hidden.width(), hidden.connectivity().get());
+        let [before @ .., _, _] = self.architecture.layers() else { return name };
+        for layer in before {
+            name += &format!("-after-{}{}", layer.activation().name(), layer.width());
+            if layer.connectivity() != hidden.connectivity() {
+                name += &format!("-p{}", layer.connectivity().get());
+            }
         }
-        if !last_connectivity.is_dense() {
-            name += &format!("-q{}", last_connectivity.get());
+        if !last.connectivity().is_dense() {
+            name += &format!("-q{}", last.connectivity().get());
         }
-        if *activation == Activation::Linear {
+        if hidden.activation() == Activation::Linear {
             name += "-linear";
         }
-        format!("{name}-rate{learning_rate}")
+        format!("{name}-rate{}", self.learning_rate)
+    }
+}
+
+/// Refuses a network to train without a hidden layer.
+fn check_hidden(architecture: &Architecture) -> Result<()> {
+    match architecture.before_last() {
+        [] => Err(Error::value("architecture", architecture, "there is no hidden layer", "give at least two layers")),
+        _ => Ok(()),
     }
 }
 
@@ -150,8 +179,6 @@ pub struct TrainingStudySpec {
     pub epochs: usize,
     /// Samples per step.
     pub batch: usize,
-    /// Which weights exist.
-    pub mask: MaskFamily,
     /// Their initial values.
     pub law: WeightDistribution,
     /// Which variable gradient descent updates.
@@ -174,7 +201,6 @@ impl TrainingStudySpec {
             first_run: 0,
             epochs: 300,
             batch: 256,
-            mask: MaskFamily::ExactCount,
             law: WeightDistribution::Uniform,
             parametrisation: Parametrisation::NeuralTangent,
             biases: false,
@@ -198,9 +224,7 @@ impl TrainingStudySpec {
     pub(super) fn operations(&self, network: &TrainedNetwork) -> f64 {
         const MNIST: [f64; 3] = [784.0, 6e4, 1e4];
         let [dimension, all, test] = MNIST;
-        let (sizes, connectivities, _) = network.layers(dimension as usize, CLASSES);
-        let weights = sizes.windows(2).zip(connectivities).map(|(ends, p)| (ends[0] * ends[1]) as f64 * p.get());
-        let weights: f64 = weights.sum();
+        let weights = network.architecture.weights(dimension as usize);
         self.epochs as f64 * ((self.samples as f64).min(all) * 3.0 + test) * weights
     }
 
@@ -216,8 +240,8 @@ impl TrainingStudySpec {
         check_distinct("networks", &self.networks, TrainedNetwork::name)?;
         for network in &self.networks {
             check_learning_rate(network.learning_rate)?;
-            at_most("width", network.width, MAX_WIDTH)?;
-            network.before.map_or(Ok(()), |before| check_before(before, network.width))?;
+            check_hidden(&network.architecture)?;
+            check_layers(network.architecture.layers())?;
         }
         Ok(())
     }
@@ -230,10 +254,8 @@ impl TrainingStudySpec {
     /// Refuses networks that no memory holds, trained on so many samples of some dimension.
     pub(super) fn check_memory(&self, samples: usize, dimension: usize) -> Result<()> {
         for network in &self.networks {
-            let (sizes, connectivities, _) = network.layers(dimension, CLASSES);
-            let layers = sizes.windows(2).zip(connectivities);
-            let weights: f64 = layers.map(|(ends, p)| ends[0] as f64 * ends[1] as f64 * p.get()).sum();
-            let units: f64 = sizes[1..].iter().map(|units| *units as f64).sum();
+            let weights = network.architecture.weights(dimension);
+            let units: f64 = network.architecture.layers().iter().map(|layer| layer.width() as f64).sum();
             // A weight has its column and value, twice while it is drawn, and its gradient; a unit its output and its gradient for each
             // sample of a step, which are whole blocks of 64.
             let bytes = 20.0 * weights + 8.0 * units * self.batch.min(samples).max(64) as f64;
@@ -245,7 +267,7 @@ impl TrainingStudySpec {
                 );
                 return Err(Error::value(
                     "width",
-                    network.width,
+                    network.hidden().width(),
                     problem,
                     "give a smaller width, fewer weights or a smaller batch",
                 ));
@@ -268,14 +290,15 @@ pub const MOST_SAMPLES: usize = 1_000_000_000;
 /// Where the budget does not fit the paper's widths.
 pub fn paper_networks(weights: usize, dimension: usize, dense_family: bool) -> Result<Vec<TrainedNetwork>> {
     let mut networks = Vec::new();
-    for SparseWidth { width, connectivity, .. } in SparseWidth::at_budget(weights, dimension, CLASSES, &PAPER_WIDTHS)? {
-        networks.push(TrainedNetwork::new(Family::Sparse, width, connectivity, paper_learning_rate(width, false)?));
+    for network in NetworkSpec::at_budget(weights, dimension, CLASSES, &PAPER_WIDTHS)? {
+        let (width, rate) = (network.width(), paper_learning_rate(network.width(), false)?);
+        networks.push(TrainedNetwork::new(Family::Sparse, width, network.connectivity(), rate)?);
     }
     for width in PAPER_WIDTHS {
         // The base network belongs to both families; it is trained once, as the sparse family's first.
         if dense_family && width != PAPER_WIDTHS[0] {
             let learning_rate = paper_learning_rate(width, true)?;
-            networks.push(TrainedNetwork::new(Family::Dense, width, Connectivity::DENSE, learning_rate));
+            networks.push(TrainedNetwork::new(Family::Dense, width, Connectivity::DENSE, learning_rate)?);
         }
     }
     Ok(networks)
@@ -303,11 +326,11 @@ pub fn heat_map_networks(
         for last_connectivity in last_connectivities {
             for width in widths {
                 match first_layer_connectivity_beside(weights, dimension, CLASSES, *width, *last_connectivity) {
-                    Ok(connectivity) => networks.push(TrainedNetwork {
-                        activation: *activation,
-                        last_connectivity: *last_connectivity,
-                        ..TrainedNetwork::new(Family::Sparse, *width, connectivity, learning_rate)
-                    }),
+                    Ok(connectivity) => {
+                        let hidden = vec![Layer::new(*width, connectivity, *activation)?];
+                        let last = *last_connectivity;
+                        networks.push(TrainedNetwork::of_hidden(Family::Sparse, hidden, last, learning_rate)?);
+                    }
                     Err(error) => refusal = Some(error),
                 }
             }

@@ -44,7 +44,7 @@ pub struct TuneSpec {
 }
 
 /// What a rate came to.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
     /// The network, with the rate.
     pub network: TrainedNetwork,
@@ -63,7 +63,7 @@ pub struct Trial {
 }
 
 /// The best rate of a network.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SelectedRate {
     /// What it came to in the last stage.
     pub best: Trial,
@@ -98,21 +98,10 @@ impl TuneReport {
     /// The best rates, of networks that have one.
     pub fn rates(&self) -> LearningRates {
         let rate = |tuned: &SelectedRate| {
-            let TrainedNetwork { family, activation, width, before, connectivity, last_connectivity, learning_rate } =
-                tuned.best.network;
+            let TrainedNetwork { family, architecture, learning_rate } = tuned.best.network.clone();
             let TrainingStudySpec { parametrisation, biases, .. } = self.spec.training;
-            LearningRate {
-                family,
-                activation,
-                width,
-                before,
-                connectivity,
-                last_connectivity,
-                parametrisation,
-                biases,
-                learning_rate,
-                validation_error: tuned.best.error,
-            }
+            let validation_error = tuned.best.error;
+            LearningRate { family, architecture, parametrisation, biases, learning_rate, validation_error }
         };
         let rates = self.tuned.iter().filter(|tuned| tuned.is_found()).map(rate).collect();
         LearningRates::new(self.spec.data.clone(), self.spec.training.normalisation, rates)
@@ -162,9 +151,8 @@ impl TuneSpec {
 
         let mut report = TuneReport { spec: self.clone(), tried: Vec::new(), tuned: Vec::new() };
         let (mut records, mut told) = (Vec::new(), HashSet::new());
-        let with_rate = |network: &TrainedNetwork, learning_rate| TrainedNetwork { learning_rate, ..*network };
         let mut candidates: Vec<Vec<TrainedNetwork>> = (training.networks.iter())
-            .map(|network| range.iter().map(|rate| with_rate(network, *rate)).collect())
+            .map(|network| range.iter().map(|rate| network.with_rate(*rate)).collect())
             .collect();
         let cost = |stage: usize, network: &TrainedNetwork| {
             (training.operations(network) * stage_epochs(stage) as f64 / training.epochs as f64 / 1e3) as u64 + 1
@@ -180,7 +168,7 @@ impl TuneSpec {
             let runs = if stage < SHARES.len() { 1 } else { training.runs as u32 };
             let epochs = stage_epochs(stage);
             let tasks: Vec<(TrainedNetwork, u32)> = (candidates.iter().flatten())
-                .flat_map(|network| (0..runs).map(|run| (*network, FIRST_TUNING_RUN + run)))
+                .flat_map(|network| (0..runs).map(|run| (network.clone(), FIRST_TUNING_RUN + run)))
                 .collect();
             let found: Vec<Record> = tasks
                 .par_iter()
@@ -198,12 +186,12 @@ impl TuneSpec {
                     .zip(&mut of_rate)
                     .map(|(network, runs)| summarise(network, stage, epochs, runs))
                     .collect();
-                report.tried.extend(&tried);
+                report.tried.extend(tried.iter().cloned());
                 // The lower rate of equal ones.
                 tried.sort_by(|a, b| a.error.total_cmp(&b.error));
                 if let Some(left) = LEFT.get(stage) {
                     tried.truncate(if stage == 0 { after_first(range.len()) } else { *left });
-                    *networks = tried.iter().map(|tried| tried.network).collect();
+                    *networks = tried.iter().map(|tried| tried.network.clone()).collect();
                     networks.sort_by(|a, b| a.learning_rate.total_cmp(&b.learning_rate));
                     if stage + 1 == LEFT.len() {
                         *networks = with_neighbours(networks, self.range);
@@ -211,7 +199,7 @@ impl TuneSpec {
                 } else if let Some(best) = tried.first() {
                     let rate = best.network.learning_rate;
                     let at_end = rate <= range[0] || rate >= range[range.len() - 1];
-                    report.tuned.push(SelectedRate { best: *best, at_end });
+                    report.tuned.push(SelectedRate { best: best.clone(), at_end });
                 }
             }
             // Stages of as many epochs share their runs.
@@ -220,7 +208,7 @@ impl TuneSpec {
             records.extend(fresh.map(|(_, record)| record));
         }
         report.tried.sort_by_key(|tried| {
-            training.networks.iter().position(|network| with_rate(network, 0.0) == with_rate(&tried.network, 0.0))
+            training.networks.iter().position(|network| network.with_rate(0.0) == tried.network.with_rate(0.0))
         });
         Ok((report, records))
     }
@@ -259,7 +247,7 @@ fn with_neighbours(networks: &[TrainedNetwork], (lowest, highest): (f64, f64)) -
             let learning_rate = f64::from((network.learning_rate * power.exp2()) as f32);
             let in_range = lowest * (1.0 - 1e-6) <= learning_rate && learning_rate <= highest * (1.0 + 1e-6);
             if in_range && !all.iter().any(|other| (other.learning_rate / learning_rate - 1.0).abs() < 1e-6) {
-                all.push(TrainedNetwork { learning_rate, ..*network });
+                all.push(network.with_rate(learning_rate));
             }
         }
     }
@@ -277,7 +265,7 @@ fn summarise(network: &TrainedNetwork, stage: usize, epochs: usize, runs: &[Reco
     let accuracy = |run: &&TrainingRecord| run.best_accuracy.filter(|_| !run.diverged).unwrap_or(0.0);
     let errors: Vec<f64> = runs.iter().map(|run| 1.0 - accuracy(run)).collect();
     Trial {
-        network: *network,
+        network: network.clone(),
         stage,
         epochs,
         runs: runs.len(),
@@ -297,8 +285,8 @@ mod tests {
     fn spec() -> TuneSpec {
         let p = Connectivity::new(0.1).unwrap();
         let networks = vec![
-            TrainedNetwork::new(Family::Sparse, 16, p, 1.0),
-            TrainedNetwork::new(Family::Dense, 4, Connectivity::DENSE, 1.0),
+            TrainedNetwork::new(Family::Sparse, 16, p, 1.0).unwrap(),
+            TrainedNetwork::new(Family::Dense, 4, Connectivity::DENSE, 1.0).unwrap(),
         ];
         let training = TrainingStudySpec {
             samples: 256,
@@ -317,7 +305,8 @@ mod tests {
         assert_eq!((&report, &records), (&again.0, &again.1));
         assert_eq!(report.tuned.len(), 2);
         for (network, tuned) in spec().training.networks.iter().zip(&report.tuned) {
-            let of: Vec<_> = report.tried.iter().filter(|tried| tried.network.width == network.width).collect();
+            let of: Vec<_> =
+                report.tried.iter().filter(|tried| tried.network.architecture == network.architecture).collect();
             assert_eq!(of.iter().filter(|tried| tried.stage == 0).count(), 14);
             assert!(!tuned.at_end && tuned.best.runs == 2 && tuned.best.epochs == 18);
             // Far too small a rate learns nothing in this time, far too large a one diverges or forgets.

@@ -1,12 +1,12 @@
 //! Networks widened at a fixed budget, in the ways that the paper compares.
 
-use super::spec::{SparseWidth, check_distinct};
+use super::spec::{NetworkSpec, check_distinct};
 use super::training_spec::{Family, TrainedNetwork};
 use crate::data::CLASSES;
 use crate::error::{Error, Result};
 use crate::network::Connectivity;
 use crate::network::budget::{first_layer_connectivity, linear_bottleneck_width, nonlinear_bottleneck_width};
-use crate::network::{Activation, LayerBefore};
+use crate::network::{Activation, Architecture, Layer, MaskFamily};
 
 /// The networks of one way to widen at a weight budget, by width, each with the rate 1.
 ///
@@ -27,8 +27,7 @@ pub fn widened_networks(
     let behind = |activation: Activation, width_of: fn(usize, usize, usize, usize) -> Result<usize>| {
         let of = |narrow: usize| {
             let width = width_of(weights, dimension, CLASSES, narrow)?;
-            let before = Some(LayerBefore { width: narrow, activation });
-            Ok(TrainedNetwork { before, ..TrainedNetwork::new(family, width, Connectivity::DENSE, 1.0) })
+            two_layers(family, (narrow, activation), width, Connectivity::DENSE)
         };
         if !bottlenecks.is_empty() {
             return bottlenecks.iter().map(|narrow| of(*narrow)).collect();
@@ -37,10 +36,10 @@ pub fn widened_networks(
         let all: Vec<TrainedNetwork> = (1..=dimension).map_while(|narrow| of(narrow).ok()).collect();
         let mut nearest: Vec<TrainedNetwork> = widths
             .iter()
-            .filter_map(|width| all.iter().min_by_key(|network| network.width.abs_diff(*width)).copied())
+            .filter_map(|width| all.iter().min_by_key(|network| network.hidden().width().abs_diff(*width)).cloned())
             .collect();
-        nearest.sort_by_key(|network| network.width);
-        nearest.dedup_by_key(|network| network.width);
+        nearest.sort_by_key(|network| network.hidden().width());
+        nearest.dedup_by_key(|network| network.hidden().width());
         if nearest.is_empty() { of(1).map(|network| vec![network]) } else { Ok(nearest) }
     };
     check_distinct("bottlenecks", bottlenecks, usize::to_string)?;
@@ -52,15 +51,14 @@ pub fn widened_networks(
             .iter()
             .map(|width| {
                 let connectivity = first_layer_connectivity(weights, dimension, CLASSES, *width)?;
-                Ok(TrainedNetwork::new(family, *width, connectivity, 1.0))
+                TrainedNetwork::new(family, *width, connectivity, 1.0)
             })
             .collect::<Result<Vec<_>>>()?,
         Family::DeepSparse => widths
             .iter()
             .map(|width| {
-                let before = Some(LayerBefore { width: *width, activation: Activation::Relu });
                 let connectivity = deep_connectivity(weights, dimension, *width)?;
-                Ok(TrainedNetwork { before, ..TrainedNetwork::new(family, *width, connectivity, 1.0) })
+                two_layers(family, (*width, Activation::Relu), *width, connectivity)
             })
             .collect::<Result<Vec<_>>>()?,
         Family::LinearBottleneck => behind(Activation::Linear, linear_bottleneck_width)?,
@@ -73,16 +71,32 @@ pub fn widened_networks(
     if networks.is_empty() {
         return Err(Error::value("widths", 0, "there is none", "give at least one width or bottleneck"));
     }
-    let same = |(index, network): (usize, &TrainedNetwork)| {
-        networks[..index].iter().find(|other| other.width == network.width).map(|other| (*other, *network))
-    };
-    if let Some((first, second)) = networks.iter().enumerate().find_map(same) {
-        let of = |network: TrainedNetwork| network.before.map_or(String::new(), |layer| format!(" after {layer}"));
+    let width = |network: &TrainedNetwork| network.hidden().width();
+    let twice = (networks.iter().enumerate()).find_map(|(index, second)| {
+        Some((networks[..index].iter().find(|first| width(first) == width(second))?, second))
+    });
+    if let Some((first, second)) = twice {
+        let of = |network: &TrainedNetwork| match network.architecture.layers() {
+            [before, _, _] => format!(" after {}:{}", before.activation().name(), before.width()),
+            _ => String::new(),
+        };
         let problem =
             format!("two networks would have it{}{}, and width is what they are compared by", of(first), of(second));
-        return Err(Error::value("width", first.width, problem, "leave one of them out"));
+        return Err(Error::value("width", width(first), problem, "leave one of them out"));
     }
     Ok(networks)
+}
+
+/// A network of two hidden layers of one connectivity, the last of ReLU units.
+fn two_layers(
+    family: Family,
+    (width, activation): (usize, Activation),
+    last_width: usize,
+    connectivity: Connectivity,
+) -> Result<TrainedNetwork> {
+    let hidden =
+        vec![Layer::new(width, connectivity, activation)?, Layer::new(last_width, connectivity, Activation::Relu)?];
+    TrainedNetwork::of_hidden(family, hidden, Connectivity::DENSE, 1.0)
 }
 
 /// The connectivity that two hidden layers of one width share, beside a dense last layer: the proportional rule.
@@ -101,11 +115,15 @@ fn deep_connectivity(weights: usize, dimension: usize, width: usize) -> Result<C
     Connectivity::new(left / places)
 }
 
-impl From<&TrainedNetwork> for SparseWidth {
-    /// What a kernel sees of the network: all layers but the last.
-    fn from(network: &TrainedNetwork) -> Self {
-        let TrainedNetwork { width, before, connectivity, .. } = *network;
-        Self { width, before, connectivity, np_connectivity: None }
+impl TrainedNetwork {
+    /// What a kernel sees of the network, all layers but the last, under the theory's Bernoulli masks.
+    #[must_use]
+    pub fn kernel_network(&self) -> NetworkSpec {
+        let hidden =
+            self.architecture.before_last().iter().map(|layer| layer.with_mask(MaskFamily::Bernoulli)).collect();
+        let architecture =
+            Architecture::new(hidden).expect("a network to train has a hidden layer: checked where it is made");
+        NetworkSpec { architecture, np_connectivity: None }
     }
 }
 
@@ -116,14 +134,11 @@ mod tests {
 
     /// Weights, a product counted by its rank.
     fn effective(network: &TrainedNetwork) -> f64 {
-        match network.before {
-            Some(LayerBefore { width, activation: Activation::Linear }) => {
-                (product_weights(network.width, 784, width) + 10 * network.width) as f64
+        match network.architecture.layers() {
+            [before, hidden, _] if before.activation() == Activation::Linear => {
+                (product_weights(hidden.width(), 784, before.width()) + 10 * hidden.width()) as f64
             }
-            _ => {
-                let (sizes, connectivities, _) = network.layers(784, 10);
-                sizes.windows(2).zip(connectivities).map(|(ends, p)| (ends[0] * ends[1]) as f64 * p.get()).sum()
-            }
+            _ => network.architecture.weights(784),
         }
     }
 
@@ -131,7 +146,10 @@ mod tests {
     fn every_way_keeps_the_budget() {
         for family in [Family::Sparse, Family::DeepSparse, Family::LinearBottleneck, Family::NonlinearBottleneck] {
             let networks = widened_networks(family, 6352, 784, &PAPER_WIDTHS[..6], &[]).unwrap();
-            assert!(networks.len() >= 5 && networks.windows(2).all(|pair| pair[0].width < pair[1].width));
+            assert!(
+                networks.len() >= 5
+                    && networks.windows(2).all(|pair| pair[0].hidden().width() < pair[1].hidden().width())
+            );
             for network in &networks {
                 // A whole unit of a bottleneck is at most 18 weights.
                 let weights = effective(network);
@@ -140,7 +158,8 @@ mod tests {
         }
         let ranks = |family, bottlenecks: &[usize]| -> Vec<(usize, usize)> {
             let networks = widened_networks(family, 6352, 784, &[8, 500], bottlenecks).unwrap();
-            networks.iter().map(|network| (network.before.unwrap().width, network.width)).collect()
+            let widths = |network: &TrainedNetwork| [0, 1].map(|layer| network.architecture.layers()[layer].width());
+            networks.iter().map(|network| widths(network).into()).collect()
         };
         assert_eq!(ranks(Family::LinearBottleneck, &[]), [(8, 8), (1, 506)]);
         assert_eq!(ranks(Family::LinearBottleneck, &[7, 3]), [(7, 53), (3, 308)]);

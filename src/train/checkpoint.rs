@@ -10,7 +10,7 @@ use safetensors::{Dtype, SafeTensors, serialize};
 use serde::{Deserialize, Serialize};
 
 use super::blocks::{Blocks, Samples};
-use super::layer::{Layer, Parametrisation};
+use super::layer::{LinearLayer, Parametrisation};
 use super::mlp::{Evaluation, Mlp};
 use crate::data::{Labelled, Normaliser};
 use crate::error::{Error, Result};
@@ -118,7 +118,7 @@ impl Checkpoint {
                 found.shape()
             ))
         };
-        let mut layers: Vec<Layer> = Vec::new();
+        let mut layers: Vec<LinearLayer> = Vec::new();
         while tensors.tensor(&format!("layer{}.weight", layers.len())).is_ok() {
             let name = |part: &str| format!("layer{}.{part}", layers.len());
             let (weight, mask) = (tensor(&name("weight"), Dtype::F32, 2)?, tensor(&name("mask"), Dtype::BOOL, 2)?);
@@ -131,7 +131,7 @@ impl Checkpoint {
             } else {
                 Vec::new()
             };
-            let before = layers.last().map_or(shape.1, Layer::outputs);
+            let before = layers.last().map_or(shape.1, LinearLayer::outputs);
             if mask.shape() != weight.shape() || !(biases.is_empty() || biases.len() == shape.0) || before != shape.1 {
                 return Err(format!(
                     "has a layer {} whose shapes do not fit each other or the layer before",
@@ -143,7 +143,7 @@ impl Checkpoint {
             let values = Array2::from_shape_vec(shape, from_singles(weight.data())).map_err(matrix)?;
             let exists =
                 Array2::from_shape_vec(shape, mask.data().iter().map(|byte| *byte != 0).collect()).map_err(matrix)?;
-            let layer = Layer::from_parts(&values, &exists, biases, description.parametrisation);
+            let layer = LinearLayer::from_parts(&values, &exists, biases, description.parametrisation);
             if scale != [layer.factor()] {
                 return Err(format!("has {} that is not 1/sqrt(fan-in)", name("scale")));
             }
@@ -205,19 +205,19 @@ fn from_singles(bytes: &[u8]) -> Vec<f32> {
 mod tests {
     use super::*;
     use crate::data::{Mnist, Normalisation};
-    use crate::network::Connectivity;
-    use crate::network::{MaskFamily, WeightDistribution};
+    use crate::network::{Architecture, MaskFamily, WeightDistribution};
     use crate::train::{MlpSpec, Parametrisation};
 
     fn checkpoint() -> Checkpoint {
         let law = MlpSpec {
-            sizes: vec![784, 40, 12, 10],
-            connectivities: [0.1, 1.0, 0.5].map(|p| Connectivity::new(p).unwrap()).to_vec(),
-            mask: MaskFamily::ExactCount,
+            inputs: 784,
+            network: "linear:40@0.1 relu:12 linear:10@0.5"
+                .parse::<Architecture>()
+                .unwrap()
+                .with_mask(MaskFamily::ExactCount),
             law: WeightDistribution::Gaussian,
             parametrisation: Parametrisation::Standard,
             biases: true,
-            between: vec![Activation::Linear, Activation::Relu],
         };
         let images = Mnist::embedded().unwrap().train.images.mapv(f64::from);
         let normaliser = Normaliser::fit(Normalisation::Pixel, &images, crate::data::Values::Bytes).unwrap();

@@ -79,7 +79,7 @@ impl Parametrisation {
 /// A linear layer: `output = w input / sqrt(fan-in) + bias`, with `w` of shape `(outputs, inputs)` and the fan-in the number of
 /// inputs. Weights that do not exist are not stored, or stay 0.
 #[derive(Clone, Debug)]
-pub struct Layer {
+pub struct LinearLayer {
     weights: Weights,
     /// 1 where a weight exists and 0 elsewhere, shape `(outputs, inputs)`, where zeros are stored for those that do not.
     mask: Option<Array2<f32>>,
@@ -90,7 +90,7 @@ pub struct Layer {
     outputs: usize,
 }
 
-impl Layer {
+impl LinearLayer {
     /// Draws a layer; a dense one (`p = 1`) is stored as a matrix. Biases, where there are to be any, are uniform on
     /// `(-1/sqrt(fan-in), 1/sqrt(fan-in))`, as in PyTorch; they are updated as they are in either parametrisation.
     pub fn draw(law: LayerSpec, id: LayerId, parametrisation: Parametrisation, biased: bool) -> Self {

@@ -5,28 +5,24 @@ use std::ops::Range;
 use ndarray::{Array2, aview1, s};
 
 use super::blocks::{Batch, Blocks, Input, Room, Row, SAMPLES};
-use super::layer::{Layer, Parametrisation};
+use super::layer::{LinearLayer, Parametrisation};
 use super::rows::{exponentials, largest, relu_backward};
 use crate::error::{Error, Result};
-use crate::network::{Activation, Connectivity, LayerId, LayerSpec, MaskFamily, WeightDistribution};
+use crate::network::{Activation, Architecture, Layer, LayerId, WeightDistribution};
 
-/// The law of a random perceptron.
-#[derive(Clone, Debug)]
+/// What a random perceptron is drawn from.
+#[derive(Clone, Debug, PartialEq)]
 pub struct MlpSpec {
-    /// Inputs, hidden widths, outputs: at least two numbers, all at least 1.
-    pub sizes: Vec<usize>,
-    /// The connectivity of each layer: one fewer than sizes.
-    pub connectivities: Vec<Connectivity>,
-    /// Which weights exist.
-    pub mask: MaskFamily,
-    /// Their values.
+    /// The number of inputs, at least 1.
+    pub inputs: usize,
+    /// Its layers, the outputs included. What follows the last one does not count: its outputs are logits.
+    pub network: Architecture,
+    /// The values of the weights that exist.
     pub law: WeightDistribution,
     /// Which variable gradient descent updates.
     pub parametrisation: Parametrisation,
     /// Whether every layer has biases.
     pub biases: bool,
-    /// What follows each layer but the last: one fewer than connectivities.
-    pub between: Vec<Activation>,
 }
 
 /// A multilayer perceptron.
@@ -34,7 +30,7 @@ pub struct MlpSpec {
 pub struct Mlp {
     /// What follows each layer but the last.
     between: Vec<Activation>,
-    layers: Vec<Layer>,
+    layers: Vec<LinearLayer>,
     /// The output of each layer, after what follows it, block by block.
     activations: Vec<Vec<Row>>,
     /// The gradient of the loss by the output of each layer.
@@ -45,38 +41,21 @@ impl Mlp {
     /// Draws a network; `initialisation` tells apart the networks of one seed.
     ///
     /// # Errors
-    /// Where sizes, connectivities and activations do not fit each other.
-    pub fn draw(law: &MlpSpec, seed: u64, initialisation: u32) -> Result<Self> {
-        let layers = law.connectivities.len();
-        if layers == 0 || law.sizes.len() != layers + 1 || law.sizes.contains(&0) || law.between.len() + 1 != layers {
-            return Err(Error::value(
-                "sizes",
-                format!("{:?} with {layers} connectivities and {} activations", law.sizes, law.between.len()),
-                "a network needs sizes of at least 1, one connectivity per layer, and one activation between two layers",
-                "give inputs, hidden widths and outputs",
-            ));
+    /// Where there is no input.
+    pub fn draw(spec: &MlpSpec, seed: u64, initialisation: u32) -> Result<Self> {
+        if spec.inputs == 0 {
+            return Err(Error::value("inputs", 0, "a network needs at least one input", "give a positive number"));
         }
-        let layers: Vec<Layer> = law
-            .connectivities
-            .iter()
-            .enumerate()
-            .map(|(layer, connectivity)| {
-                let layer_law = LayerSpec {
-                    rows: law.sizes[layer + 1],
-                    columns: law.sizes[layer],
-                    connectivity: *connectivity,
-                    mask: law.mask,
-                    law: law.law,
-                };
-                let id = LayerId { seed, initialisation, layer: layer as u32 };
-                Layer::draw(layer_law, id, law.parametrisation, law.biases)
-            })
-            .collect();
-        Ok(Self::from_layers(layers, law.between.clone()))
+        let layers = (0..).zip(spec.network.layer_specs(spec.inputs, spec.law)).map(|(layer, of_layer)| {
+            let id = LayerId { seed, initialisation, layer };
+            LinearLayer::draw(of_layer, id, spec.parametrisation, spec.biases)
+        });
+        let between = spec.network.before_last().iter().map(Layer::activation).collect();
+        Ok(Self::from_layers(layers.collect(), between))
     }
 
     /// A network of layers, at least one, that fit each other, with what is between them.
-    pub(super) fn from_layers(layers: Vec<Layer>, between: Vec<Activation>) -> Self {
+    pub(super) fn from_layers(layers: Vec<LinearLayer>, between: Vec<Activation>) -> Self {
         let rooms = vec![Vec::new(); layers.len()];
         Self { between, layers, activations: rooms.clone(), gradients: rooms }
     }
@@ -87,13 +66,13 @@ impl Mlp {
     }
 
     /// The layers, from the inputs on.
-    pub fn layers(&self) -> &[Layer] {
+    pub fn layers(&self) -> &[LinearLayer] {
         &self.layers
     }
 
     /// The number of weights that exist.
     pub fn weights(&self) -> usize {
-        self.layers.iter().map(Layer::weights).sum()
+        self.layers.iter().map(LinearLayer::weights).sum()
     }
 
     /// Whether no path of weights that exist joins an input to an output: the outputs are then the same for all inputs.
@@ -152,7 +131,7 @@ impl Mlp {
 
     /// What the outputs of each layer begin with; only the network's inputs have offsets.
     fn starts(&self, offsets: &[f32]) -> Vec<Vec<f32>> {
-        let of_layer = |(index, layer): (usize, &Layer)| layer.starts(if index == 0 { offsets } else { &[] });
+        let of_layer = |(index, layer): (usize, &LinearLayer)| layer.starts(if index == 0 { offsets } else { &[] });
         self.layers.iter().enumerate().map(of_layer).collect()
     }
 
@@ -242,7 +221,7 @@ fn at(place: usize, rows: usize) -> Range<usize> {
 }
 
 /// Room for the outputs of each layer on some blocks.
-fn make_room(layers: &[Layer], rooms: &mut [Vec<Row>], blocks: usize) {
+fn make_room(layers: &[LinearLayer], rooms: &mut [Vec<Row>], blocks: usize) {
     for (layer, room) in layers.iter().zip(rooms) {
         room.resize(layer.outputs() * blocks, Row::ZERO);
     }
@@ -283,6 +262,7 @@ fn cross_entropy_gradient(outputs: &[Row], labels: &[u8], samples: usize, gradie
 mod tests {
     use super::*;
     use crate::data::{Normalisation, Normaliser, Values};
+    use crate::network::Connectivity;
     use crate::train::Samples;
     use ndarray::{Array1, Axis};
 
@@ -294,7 +274,7 @@ mod tests {
 
     impl Reference {
         fn of(network: &Mlp) -> Self {
-            let layer = |layer: &Layer| {
+            let layer = |layer: &LinearLayer| {
                 let biases = layer.biases().iter().map(|bias| f64::from(*bias)).collect::<Vec<_>>();
                 let biases = if biases.is_empty() { vec![0.0; layer.outputs()] } else { biases };
                 let weights = layer.to_dense().mapv(f64::from) / (layer.inputs() as f64).sqrt();
@@ -361,14 +341,15 @@ mod tests {
         biases: bool,
         between: [Activation; 2],
     ) -> MlpSpec {
+        let follows = between.into_iter().chain([Activation::Linear]);
+        let layers = ([hidden, 20, 4].into_iter().zip(connectivities).zip(follows))
+            .map(|((width, p), activation)| Layer::new(width, Connectivity::new(p).unwrap(), activation).unwrap());
         MlpSpec {
-            sizes: vec![30, hidden, 20, 4],
-            connectivities: connectivities.iter().map(|p| Connectivity::new(*p).unwrap()).collect(),
-            mask: MaskFamily::Bernoulli,
+            inputs: 30,
+            network: Architecture::new(layers.collect()).unwrap(),
             law: WeightDistribution::Uniform,
             parametrisation,
             biases,
-            between: between.to_vec(),
         }
     }
 

@@ -12,6 +12,6 @@ mod sgd;
 
 pub use blocks::{Batch, Blocks, Samples};
 pub use checkpoint::Checkpoint;
-pub use layer::{Layer, Parametrisation};
+pub use layer::{LinearLayer, Parametrisation};
 pub use mlp::{Evaluation, Mlp, MlpSpec};
 pub use sgd::{Curve, TrainingData, TrainingRun, TrainingSpec, check_learning_rate, train};

@@ -5,7 +5,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::blocks::{Batch, Blocks, Samples};
-use super::layer::Layer;
+use super::layer::LinearLayer;
 use super::mlp::{Mlp, MlpSpec};
 use crate::error::{Error, Result};
 use crate::numeric::random::{Purpose, Stream};
@@ -131,9 +131,8 @@ impl Curve {
 /// Where the sizes of data and network do not fit, or a number is out of range.
 ///
 /// ```
-/// use sparsewidth::network::Connectivity;
 /// use sparsewidth::data::{DataSource, Normalisation, Normaliser};
-/// use sparsewidth::network::{Activation, MaskFamily, WeightDistribution};
+/// use sparsewidth::network::WeightDistribution;
 /// use sparsewidth::train::{MlpSpec, Parametrisation, Samples, TrainingData, TrainingSpec, train};
 ///
 /// let mnist = DataSource::Embedded.labelled()?;
@@ -144,13 +143,11 @@ impl Curve {
 /// )?;
 /// // One in twenty of the weights to 128 hidden units, and a dense last layer: two epochs.
 /// let network = MlpSpec {
-///     sizes: vec![784, 128, 10],
-///     connectivities: vec![Connectivity::new(0.05)?, Connectivity::DENSE],
-///     mask: MaskFamily::ExactCount,
+///     inputs: 784,
+///     network: "relu:128@0.05/exact_count linear:10".parse()?,
 ///     law: WeightDistribution::Uniform,
 ///     parametrisation: Parametrisation::NeuralTangent,
 ///     biases: false,
-///     between: vec![Activation::Relu],
 /// };
 /// let run = train(&data, &TrainingSpec { network, learning_rate: 260.0, epochs: 2, batch: 256, seed: 0, run: 0 })?;
 /// assert!(run.final_accuracy.is_some_and(|accuracy| accuracy > 0.5));
@@ -167,7 +164,7 @@ pub fn train(data: &TrainingData, spec: &TrainingSpec) -> Result<TrainingRun> {
     let network = Mlp::draw(&spec.network, spec.seed, spec.run)?;
     let mut run = TrainingRun {
         weights: network.weights(),
-        layer_weights: network.layers().iter().map(Layer::weights).collect(),
+        layer_weights: network.layers().iter().map(LinearLayer::weights).collect(),
         dead: network.is_dead(),
         best_accuracy: None,
         best_epoch: None,

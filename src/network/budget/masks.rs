@@ -90,7 +90,6 @@ pub fn masks_npz(layers: &[LayerShape], counts: &[u64], positions: Pattern, seed
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::Activation;
     use crate::train::{Mlp, MlpSpec, Parametrisation};
 
     #[test]
@@ -115,13 +114,13 @@ mod tests {
     #[test]
     fn a_mask_is_that_of_the_trained_network() {
         let law = MlpSpec {
-            sizes: vec![784, 128, 10],
-            connectivities: vec![Connectivity::new(5072.0 / (784.0 * 128.0)).unwrap(), Connectivity::DENSE],
-            mask: MaskFamily::ExactCount,
+            inputs: 784,
+            network: format!("relu:128@{}/exact_count linear:10/exact_count", 5072.0 / (784.0 * 128.0))
+                .parse()
+                .unwrap(),
             law: WeightDistribution::Uniform,
             parametrisation: Parametrisation::NeuralTangent,
             biases: false,
-            between: vec![Activation::Relu],
         };
         let network = Mlp::draw(&law, 7, 0).unwrap();
         let layer = LayerShape { name: "first".into(), shape: vec![128, 784] };

@@ -8,7 +8,7 @@ mod shapes;
 pub use bottleneck::{linear_bottleneck_width, nonlinear_bottleneck_width, product_weights};
 pub use masks::{Pattern, masks_npz};
 pub use rule::Rule;
-pub use shapes::{Architecture, LayerShape, Stem};
+pub use shapes::{LayerShape, LayerShapes, Stem};
 
 use crate::error::{Error, Result};
 use crate::network::Connectivity;

@@ -72,8 +72,8 @@ impl Rule {
     /// Divides `budget` weights over layers: how many each keeps, which is `budget` in all.
     ///
     /// ```
-    /// use sparsewidth::network::budget::{Architecture, Rule};
-    /// let network: Architecture = "mlp:784-216-10".parse()?;
+    /// use sparsewidth::network::budget::{LayerShapes, Rule};
+    /// let network: LayerShapes = "mlp:784-216-10".parse()?;
     /// assert_eq!(Rule::LastLayer(1.0).divide(&network.layers, 6352)?, [4192, 2160]);
     /// assert_eq!(Rule::LargestFirst.divide(&network.layers, 6352)?, [4192, 2160]);
     /// # Ok::<(), sparsewidth::Error>(())

@@ -56,7 +56,7 @@ impl LayerShape {
 
 /// A network, layer by layer. Biases and batch normalisation are apart: no budget is taken from them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Architecture {
+pub struct LayerShapes {
     /// Its name, as `--arch` spells it.
     pub name: String,
     /// The tensors that weights can be taken from, at least one, of different names.
@@ -74,7 +74,7 @@ pub enum Stem {
     ImageNet,
 }
 
-impl Architecture {
+impl LayerShapes {
     /// A perceptron of given inputs, hidden widths and outputs, at least two numbers.
     ///
     /// # Errors
@@ -196,7 +196,7 @@ fn too_large(name: &str) -> Error {
     Error::value("arch", name, format!("has more than {MOST_WEIGHTS} weights"), "give smaller layers")
 }
 
-impl FromStr for Architecture {
+impl FromStr for LayerShapes {
     type Err = Error;
 
     /// Reads `mlp:784-216-10`, `resnet18:W[,CLASSES]` (10 classes unless said), `resnet18-imagenet:W[,CLASSES]` (1,000), in any case, or
@@ -230,7 +230,7 @@ impl FromStr for Architecture {
     }
 }
 
-impl fmt::Display for Architecture {
+impl fmt::Display for LayerShapes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
     }
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn resnets_have_their_published_counts() {
         let whole = |text: &str| {
-            let network: Architecture = text.parse().unwrap();
+            let network: LayerShapes = text.parse().unwrap();
             network.weights() + network.beside.unwrap()
         };
         // torchvision's resnet18, and the well-known count of the CIFAR variant.
@@ -274,14 +274,14 @@ mod tests {
             ("vgg", "resnet18-imagenet:64"),
             ("no.toml", "cannot be read"),
         ] {
-            let message = text.parse::<Architecture>().unwrap_err().to_string();
+            let message = text.parse::<LayerShapes>().unwrap_err().to_string();
             assert!(message.contains(words), "{text}: {message}");
         }
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("shapes.toml");
         let read = |text: &str| {
             std::fs::write(&path, text).unwrap();
-            Architecture::from_toml(&path)
+            LayerShapes::from_toml(&path)
         };
         let one = "[[layer]]\nname = \"a\"\nshape = [3, 4, 5]\n";
         assert_eq!(read(one).unwrap().weights(), 60);

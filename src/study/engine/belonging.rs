@@ -2,8 +2,7 @@
 
 use crate::study::DistanceMethod;
 use crate::study::record::{DistanceRecord, Record, TrainingRecord};
-use crate::study::run::Task;
-use crate::study::spec::SparseWidth;
+use crate::study::run::distance_task;
 
 impl Record {
     /// The name of the task that it is the record of. Of Eq. (4) at a fixed `n p` it has that connectivity, not the network's; a run has
@@ -11,9 +10,8 @@ impl Record {
     pub(crate) fn task(&self) -> String {
         match self {
             Self::Distance(record) => {
-                let DistanceRecord { normalisation, method, width, before, connectivity, .. } = *record;
-                let network = SparseWidth { width, before, connectivity, np_connectivity: None };
-                Task::Distance { normalisation, method, network }.name()
+                let DistanceRecord { normalisation, method, .. } = *record;
+                distance_task(normalisation, method, &record.architecture, record.connectivity)
             }
             Self::Training(run) => format!("training/{}/{}/{}", run.network().name(), run.epochs, run.run),
         }

@@ -46,6 +46,9 @@ impl Header {
     }
 }
 
+/// The format of journals, which counts up with that of records.
+const FORMAT: u32 = 2;
+
 /// How a line begins that is a header.
 const HEADER_START: &[u8] = b"{\"sparsewidth_journal\"";
 
@@ -171,7 +174,7 @@ impl Journal {
         })?;
         let whole = whole_lines(&bytes).len();
         let header = Header {
-            sparsewidth_journal: 1,
+            sparsewidth_journal: FORMAT,
             version: env!("CARGO_PKG_VERSION").into(),
             checksum: checksum.into(),
             processor: Some(processor()),
@@ -347,10 +350,15 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Header>, Vec<Entry>)> {
     for (line, number) in lines {
         if headers.is_empty() || line.starts_with(HEADER_START) {
             let kind = || Kind::of(line).filter(|kind| headers.is_empty() && !kind.is_text());
-            let header = serde_json::from_slice(line).map_err(|error| match kind() {
+            let header: Header = serde_json::from_slice(line).map_err(|error| match kind() {
                 Some(kind) => kind.refusal(path, Wanted::Text, "give another folder"),
                 None => corrupt(path, number, &error),
             })?;
+            if header.sparsewidth_journal != FORMAT {
+                let found = header.sparsewidth_journal;
+                let problem = format!("is a journal of format {found}, this program writes format {FORMAT}");
+                return Err(Error::file(path, problem, "give another folder, or use the program that wrote it"));
+            }
             headers.push(header);
             continue;
         }
@@ -453,7 +461,7 @@ mod tests {
     fn what_differs_is_told_in_few_words() {
         let message = |found: Value, expected: Value| {
             let header = |spec| Header {
-                sparsewidth_journal: 1,
+                sparsewidth_journal: FORMAT,
                 version: "1".into(),
                 checksum: "c".into(),
                 processor: None,

@@ -1,6 +1,10 @@
 //! By what two specs differ: in the settings that a result depends on, whichever tasks they have.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
+
+use crate::network::Architecture;
 
 /// Whether the spec is that of a search for learning rates.
 pub(super) fn is_search(spec: &Value) -> bool {
@@ -14,9 +18,15 @@ const OF_TASKS: [(&str, &[&str]); 3] = [
     ("training", &["networks", "runs", "first_run", "keep_weights"]),
 ];
 
-/// A spec without that.
+/// A spec without that. Which masks the networks have is a setting; which networks there are is not.
 fn settings(spec: &Value) -> Value {
     let mut settings = spec.clone();
+    for section in ["distance", "training"] {
+        if let Some(Value::Object(part)) = settings.get_mut(section) {
+            let masks = masks(part.get("networks"));
+            part.insert("mask".into(), masks);
+        }
+    }
     for (section, names) in OF_TASKS {
         let part = if section.is_empty() { Some(&mut settings) } else { settings.get_mut(section) };
         if let Some(Value::Object(part)) = part {
@@ -28,6 +38,15 @@ fn settings(spec: &Value) -> Value {
         training.remove("epochs");
     }
     settings
+}
+
+/// The families of the masks of networks, in alphabetical order.
+fn masks(networks: Option<&Value>) -> Value {
+    let networks = networks.and_then(Value::as_array).into_iter().flatten();
+    let read = |network: &Value| network.get("architecture")?.as_str()?.parse::<Architecture>().ok();
+    let of = |network: Architecture| network.layers().iter().map(|layer| layer.mask().name()).collect::<Vec<_>>();
+    let names: BTreeSet<&str> = networks.filter_map(read).flat_map(of).collect();
+    names.into_iter().collect::<Vec<_>>().join(", ").into()
 }
 
 /// The first setting by which two specs differ of what both of them do.

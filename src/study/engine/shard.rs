@@ -161,7 +161,8 @@ fn kept_weights(spec: &StudySpec, folders: &[PathBuf], done: &mut HashSet<&Strin
         return Ok(files);
     }
     for task in spec.tasks() {
-        let (Task::Training { network, run }, name) = (task, task.name()) else { continue };
+        let name = task.name();
+        let Task::Training { network, run } = task else { continue };
         if !done.contains(&name) {
             continue;
         }
