@@ -366,7 +366,7 @@ fn the_ways_to_widen_are_tuned_trained_and_sampled_and_go_on_after_a_kill() {
     // Two networks a way: theory for those of one ReLU layer, two runs each.
     assert_eq!((count("\"method\":\"sampled\""), count("\"method\":\"theorem1\"")), (8, 4));
     assert_eq!(count("\"kind\":\"training\""), 16);
-    assert_eq!(count("\"before\":\"linear:6\""), 4);
+    assert_eq!(count("\"architecture\":\"linear:6"), 4);
 
     // Interrupted in the search, and in the study itself; on another number of threads.
     for (name, journal) in [("search", "tune/journal.jsonl"), ("study", "journal.jsonl")] {

@@ -108,7 +108,7 @@ mod tests {
         let other = message(&[&records[..1], &study(1)[1..]].concat());
         assert!(other.contains("line 2 is of another study than line 1: its seed is 1, not 0"), "{other}");
         let Record::Distance(distance) = &mut changed else { panic!("a distance") };
-        (distance.width, distance.pairs) = (16, 11);
+        (distance.width, distance.pairs, distance.architecture) = (16, 11, "relu:16@0.5".parse().unwrap());
         let other = message(&[&records[..], &[changed]].concat());
         assert!(other.contains("line 5 is of another study than line 1: its pairs is 11, not 10"), "{other}");
     }
