@@ -213,7 +213,7 @@ fn verify(replicates: usize) -> anyhow::Result<()> {
     };
     let usual = VerifySpec::usual(0);
     let small = |data: DataSource, rows: Vec<f64>, widths: Vec<usize>, pairs: usize| VerifySpec {
-        data: vec![(data, Normalisation::None)],
+        data: vec![(data.into(), Normalisation::None)],
         weights_per_row: rows,
         widths,
         pairs,

@@ -10,7 +10,7 @@ fn distances(change: impl Fn(&mut DistanceSpec)) -> Vec<DistanceRecord> {
     let mut spec = DistanceSpec::paper(networks);
     spec.normalisations = vec![Normalisation::Pixel, Normalisation::Global];
     change(&mut spec);
-    let study = StudySpec { data: DataSource::Embedded, seed: 1, distance: Some(spec), training: None };
+    let study = StudySpec { data: DataSource::Embedded.into(), seed: 1, distance: Some(spec), training: None };
     study.run(None, &Device::CPU, &|_| {}).unwrap().iter().filter_map(Record::distance).cloned().collect()
 }
 

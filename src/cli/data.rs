@@ -4,7 +4,7 @@ use clap::Args;
 use ndarray::{Array2, ArrayView2};
 use serde::Serialize;
 use sparsewidth::Result;
-use sparsewidth::data::{CLASSES, DataSource, Labelled};
+use sparsewidth::data::{CLASSES, DataSource, Dataset, Labelled};
 use sparsewidth::report::Table;
 
 use super::Common;
@@ -33,7 +33,7 @@ struct Listing {
 }
 
 impl Listing {
-    fn new(source: &DataSource, set: &'static str, values: ArrayView2<f64>, sha256: &str) -> Self {
+    fn new(source: &Dataset, set: &'static str, values: ArrayView2<f64>, sha256: &str) -> Self {
         let fold = |start: f64, choose: fn(f64, f64) -> f64| values.iter().copied().fold(start, choose);
         Self {
             source: source.to_string(),
@@ -48,7 +48,7 @@ impl Listing {
         }
     }
 
-    fn labelled(source: &DataSource, set: &'static str, labelled: &Labelled) -> Self {
+    fn labelled(source: &Dataset, set: &'static str, labelled: &Labelled) -> Self {
         let values: Array2<f64> = labelled.images.mapv(f64::from);
         let mut counts = vec![0; CLASSES];
         labelled.labels.iter().for_each(|label| counts[usize::from(*label)] += 1);
@@ -58,10 +58,10 @@ impl Listing {
 
 pub fn run(args: DataArgs, common: &Common) -> Result<()> {
     let source = args.data.data;
-    if !matches!(source, DataSource::Gaussian { .. }) {
+    if !matches!(source.source(), DataSource::Gaussian { .. }) {
         common.refuse("seed", "nothing of this data is random")?;
     }
-    let listings = match source {
+    let listings = match source.source() {
         DataSource::Embedded | DataSource::Folder(_) => {
             let mnist = source.labelled()?;
             vec![Listing::labelled(&source, "training", &mnist.train), Listing::labelled(&source, "test", &mnist.test)]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sparsewidth::Result;
-use sparsewidth::data::{CLASSES, DataSource, Normalisation};
+use sparsewidth::data::Normalisation;
 use sparsewidth::files::OutputFolder;
 use sparsewidth::network::Connectivity;
 use sparsewidth::network::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS};
@@ -53,10 +53,9 @@ pub struct DistanceArgs {
 
 pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
     let data = args.data.data;
-    let images = matches!(data, DataSource::Embedded | DataSource::Folder(_));
     let networks = if args.networks.is_empty() {
-        let dimension = dimension(&data)?;
-        let outputs = args.outputs.unwrap_or(if images { CLASSES } else { 0 });
+        let dimension = data.dimension()?;
+        let outputs = args.outputs.unwrap_or(data.classes());
         let weights = args.weights.unwrap_or(dimension.saturating_add(outputs).saturating_mul(PAPER_BASE_WIDTH));
         let usual = || default_widths(&PAPER_WIDTHS, (weights, dimension, outputs), Connectivity::DENSE, common);
         let widths = if args.widths.is_empty() { usual() } else { args.widths };
@@ -67,7 +66,7 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
     let mut spec = distance_spec(networks, &args.sampling);
     spec.normalisations = args.normalisation.into_iter().map(Normalisation::from).collect();
     if spec.normalisations.is_empty() {
-        spec.normalisations.push(if images { Normalisation::Pixel } else { Normalisation::None });
+        spec.normalisations.push(data.usual_normalisation());
     }
     if !args.methods.is_empty() {
         spec.methods = args.methods;
@@ -149,13 +148,5 @@ pub fn distance_spec(networks: Vec<NetworkSpec>, options: &SamplingOptions) -> D
         law: options.law.into(),
         reference: options.reference,
         ..DistanceSpec::paper(networks.into_iter().map(|network| network.with_mask(mask)).collect())
-    }
-}
-
-/// The input dimension of a source.
-pub fn dimension(data: &DataSource) -> Result<usize> {
-    match data {
-        DataSource::Gaussian { dimension, .. } => Ok(*dimension),
-        _ => Ok(data.inputs(0)?.values.ncols()),
     }
 }

@@ -32,8 +32,9 @@ struct Evaluated {
 
 pub fn run(args: EvaluateArgs, common: &Common) -> Result<()> {
     let mut checkpoint = Checkpoint::read(&args.weights)?;
-    let test = args.data.data.labelled()?.test;
-    let found = checkpoint.evaluate(&test)?;
+    let labelled = args.data.data.labelled()?;
+    let test = &labelled.test;
+    let found = checkpoint.evaluate(test)?;
     let weights = checkpoint.network.weights();
     let finite = found.loss.is_finite();
     if common.json {

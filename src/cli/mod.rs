@@ -26,7 +26,7 @@ use std::collections::HashMap;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use sparsewidth::data::DataSource;
+use sparsewidth::data::{DataSource, Dataset};
 use sparsewidth::numeric::parse::{count, megabytes, whole};
 use sparsewidth::sampled::Device;
 use sparsewidth::study::Shard;
@@ -246,9 +246,9 @@ pub fn parse() -> Result<Cli> {
         };
         cli.common.given = given.map(|id| (id.to_string(), written(id.as_str()))).collect();
         cli.name = name.into();
-        let data = matches.try_get_one::<DataSource>("data").ok().flatten();
+        let data = matches.try_get_one::<Dataset>("data").ok().flatten();
         if cli.common.given.contains_key("data")
-            && data == Some(&DataSource::Embedded)
+            && data.is_some_and(|data| *data.source() == DataSource::Embedded)
             && std::path::Path::new("mnist").is_dir()
         {
             cli.common.note("mnist is the built-in data; the folder of that name is ./mnist.");

@@ -4,14 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sparsewidth::Result;
-use sparsewidth::data::{CLASSES, DataSource, Normalisation};
+use sparsewidth::data::Normalisation;
 use sparsewidth::network::budget::PAPER_BASE_WIDTH;
 use sparsewidth::numeric::parse::{count, share};
 use sparsewidth::report::{optimum_assumptions, optimum_chart, optimum_note, optimum_table, write_chart};
 use sparsewidth::study::OptimumSpec;
 
 use super::Common;
-use super::distance::dimension;
 use super::options::{DataOption, NormalisationOption};
 use super::output::{json_lines, print, report_folder};
 use super::values::path;
@@ -46,13 +45,12 @@ pub struct OptimumArgs {
 
 pub fn run(args: OptimumArgs, common: &Common) -> Result<()> {
     let data = args.data.data;
-    let images = matches!(data, DataSource::Embedded | DataSource::Folder(_));
-    let outputs = args.outputs.unwrap_or(if images { CLASSES } else { 0 });
+    let outputs = args.outputs.unwrap_or(data.classes());
     let weights = match args.weights {
         Some(weights) => weights,
-        None => dimension(&data)?.saturating_add(outputs).saturating_mul(PAPER_BASE_WIDTH),
+        None => data.dimension()?.saturating_add(outputs).saturating_mul(PAPER_BASE_WIDTH),
     };
-    let usual = if images { Normalisation::Pixel } else { Normalisation::None };
+    let usual = data.usual_normalisation();
     let spec = OptimumSpec {
         normalisation: args.normalisation.map_or(usual, Normalisation::from),
         data,

@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use sparsewidth::Result;
-use sparsewidth::data::{DataSource, Normalisation};
+use sparsewidth::data::{Dataset, Normalisation};
 use sparsewidth::network::Connectivity;
 use sparsewidth::network::budget::usual_widths;
 use sparsewidth::network::{Activation, MaskFamily, WeightDistribution};
@@ -96,7 +96,7 @@ pub struct DataOption {
     /// `mnist` (embedded: 2,048 training and 10,000 test images), a folder with the four MNIST files (plain or .gz), a .npy
     /// file of shape (N, d), or gaussian:D[,N]
     #[arg(long, default_value = "mnist", value_name = "SOURCE", value_parser = source())]
-    pub data: DataSource,
+    pub data: Dataset,
 }
 
 /// Where images with labels come from.
@@ -104,7 +104,7 @@ pub struct DataOption {
 pub struct ImagesOption {
     /// `mnist` (embedded: 2,048 training and 10,000 test images), or a folder with the four MNIST files (plain or .gz)
     #[arg(long, default_value = "mnist", value_name = "SOURCE", value_parser = source())]
-    pub data: DataSource,
+    pub data: Dataset,
 }
 
 /// How kernels are sampled and averaged.
@@ -136,7 +136,8 @@ pub struct SamplingOptions {
 impl ImagesOption {
     /// The pixels of an image, and the number of training images.
     pub fn sizes(&self) -> Result<(usize, usize)> {
-        let training = self.data.labelled()?.train.images;
+        let labelled = self.data.labelled()?;
+        let training = &labelled.train.images;
         Ok((training.ncols(), training.nrows()))
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use sparsewidth::data::{CLASSES, DataSource, SUBSET_SIZE};
+use sparsewidth::data::{CLASSES, Dataset, SUBSET_SIZE};
 use sparsewidth::network::budget::{
     PAPER_BASE_WIDTH, PAPER_WIDTHS, first_layer_connectivity_beside, paper_learning_rate,
 };
@@ -207,12 +207,7 @@ impl TrainingOptions {
 }
 
 /// Says where learning rates were found, where that is not where they are used.
-pub fn say_origin(
-    rates: Option<&LearningRates>,
-    data: &DataSource,
-    normalisation: NormalisationOption,
-    common: &Common,
-) {
+pub fn say_origin(rates: Option<&LearningRates>, data: &Dataset, normalisation: NormalisationOption, common: &Common) {
     if let Some(remark) = rates.and_then(|rates| rates.remark(data, normalisation.into())) {
         common.note(&remark);
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sparsewidth::Result;
-use sparsewidth::data::DataSource;
+use sparsewidth::data::{DataSource, Dataset};
 use sparsewidth::numeric::parse::{count, listed_count, number};
 use sparsewidth::report::{tune_chart, tune_table, write_chart, write_records};
 use sparsewidth::study::{EvaluationSet, TrainedNetwork, TrainingStudySpec, TuneReport, TuneSpec};
@@ -92,11 +92,11 @@ impl SearchOptions {
     }
 
     /// The validation samples, where `trained` of some images are trained on; a number that the data decided is said.
-    pub fn evaluation(&self, data: &DataSource, images: usize, trained: usize, common: &Common) -> EvaluationSet {
+    pub fn evaluation(&self, data: &Dataset, images: usize, trained: usize, common: &Common) -> EvaluationSet {
         if let Some(count) = self.validation {
             return EvaluationSet::Validation(count);
         }
-        let usual = if *data == DataSource::Embedded { EMBEDDED_VALIDATION } else { VALIDATION };
+        let usual = if *data.source() == DataSource::Embedded { EMBEDDED_VALIDATION } else { VALIDATION };
         let evaluation = EvaluationSet::usual_validation(usual, images, trained);
         if let EvaluationSet::Validation(count) = evaluation
             && count != usual
@@ -112,7 +112,7 @@ impl SearchOptions {
     /// Searches the rates of networks trained so, whichever they have there, and writes all that was found to a folder. None of a shard.
     pub fn search(
         &self,
-        data: DataSource,
+        data: Dataset,
         training: TrainingStudySpec,
         folder: &Path,
         common: &Common,

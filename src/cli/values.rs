@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use sparsewidth::data::DataSource;
+use sparsewidth::data::{DataSource, Dataset};
 use sparsewidth::network::budget::LayerShapes;
 use sparsewidth::{Error, Result};
 
@@ -13,9 +13,9 @@ pub fn path() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().try_map(|text: OsString| expanded(&text))
 }
 
-/// A data source.
-pub fn source() -> impl TypedValueParser<Value = DataSource> {
-    OsStringValueParser::new().try_map(|text: OsString| source_of(&text))
+/// A data set.
+pub fn source() -> impl TypedValueParser<Value = Dataset> {
+    OsStringValueParser::new().try_map(|text: OsString| source_of(&text).map(Dataset::from))
 }
 
 /// The layers of a network.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sparsewidth::data::{DataSource, Normalisation};
+use sparsewidth::data::{Dataset, Normalisation};
 use sparsewidth::numeric::parse::{count, listed_count, number, share};
 use sparsewidth::report::{
     paper_chart, paper_table, verify_scores_chart, verify_table, verify_tests, verify_values_chart, write_chart,
@@ -12,7 +12,6 @@ use sparsewidth::study::{Check, Quantity, VerifyReport, VerifySpec};
 use sparsewidth::{Error, Result};
 
 use super::Common;
-use super::distance::dimension;
 use super::options::{MaskOption, NormalisationOption};
 use super::output::{json_lines, print, report_folder};
 use super::values::{path, source};
@@ -22,7 +21,7 @@ pub struct VerifyArgs {
     /// Inputs to verify on, instead of Gaussian ones of dimension 12, 100 and 784 and MNIST in both normalisations: `mnist`, a
     /// folder with the four MNIST files, a .npy file of shape (N, d), or gaussian:D[,N]
     #[arg(long, value_name = "SOURCE", value_parser = source())]
-    data: Option<DataSource>,
+    data: Option<Dataset>,
     /// Their normalisation [default: pixel for MNIST, none for other data]
     #[arg(long, value_enum, value_name = "NAME", requires = "data")]
     normalisation: Option<NormalisationOption>,
@@ -71,13 +70,12 @@ pub fn run(args: VerifyArgs, common: &Common) -> Result<()> {
     };
     let data = args.data.clone();
     if let Some(data) = args.data {
-        let images = matches!(data, DataSource::Embedded | DataSource::Folder(_));
-        let usual = if images { Normalisation::Pixel } else { Normalisation::None };
+        let usual = data.usual_normalisation();
         spec.data = vec![(data, args.normalisation.map_or(usual, Normalisation::from))];
     }
     spec.check()?;
     if let Some(data) = &data {
-        say_left_out(dimension(data)?, &spec.weights_per_row, common);
+        say_left_out(data.dimension()?, &spec.weights_per_row, common);
     }
     let pictures = ["verify-z", "verify-values", "verify-paper"];
     let others = ["verify.md", "verify.json"];

@@ -11,6 +11,7 @@
 //! # Ok::<(), sparsewidth::Error>(())
 //! ```
 
+mod dataset;
 pub mod idx;
 mod mnist;
 mod normalise;
@@ -25,6 +26,7 @@ use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use dataset::Dataset;
 pub use mnist::{CLASSES, Labelled, Mnist, SUBSET_SEED, SUBSET_SIZE};
 pub use normalise::{GlobalScale, Normalisation, Normaliser};
 pub use npy::read_npy;
@@ -150,6 +152,11 @@ pub struct Inputs {
 }
 
 impl Inputs {
+    /// Images without their labels.
+    pub(crate) fn of_images(images: &Labelled) -> Self {
+        Self { values: images.images.mapv(f64::from), kind: images.kind(), checksum: images.checksum.clone() }
+    }
+
     /// The map of a normalisation, by the statistics of the inputs themselves.
     ///
     /// # Errors
@@ -200,10 +207,7 @@ impl DataSource {
     /// Where the source cannot be read.
     pub fn inputs(&self, seed: u64) -> Result<Inputs> {
         match self {
-            Self::Embedded | Self::Folder(_) => {
-                let test = self.labelled()?.test;
-                Ok(Inputs { values: test.images.mapv(f64::from), kind: test.kind(), checksum: test.checksum })
-            }
+            Self::Embedded | Self::Folder(_) => Ok(Inputs::of_images(&self.labelled()?.test)),
             Self::Npy(path) => {
                 // It is read more than once.
                 if path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {

@@ -491,7 +491,7 @@ mod tests {
         let study = |methods: &[DistanceMethod]| {
             let networks: Vec<NetworkSpec> = ["4:0.5", "8:0.5"].map(|network| network.parse().unwrap()).to_vec();
             let spec = StudySpec {
-                data: DataSource::Gaussian { dimension: 5, samples: 20 },
+                data: DataSource::Gaussian { dimension: 5, samples: 20 }.into(),
                 seed: 0,
                 distance: Some(DistanceSpec {
                     normalisations: vec![Normalisation::None],

@@ -131,7 +131,7 @@ mod tests {
 
     fn report(dimension: usize, weights: usize) -> OptimumReport {
         let spec = OptimumSpec {
-            data: DataSource::Gaussian { dimension, samples: 40 },
+            data: DataSource::Gaussian { dimension, samples: 40 }.into(),
             normalisation: Normalisation::None,
             weights,
             outputs: 0,

@@ -508,14 +508,14 @@ fn correlations(records: &[Record], seed: u64, text: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::DataSource;
+    use crate::data::{DataSource, Dataset};
     use crate::network::Connectivity;
     use crate::sampled::Device;
     use crate::study::{DistanceInputs, DistanceSpec, NetworkSpec};
 
     /// The records of the networks `WIDTH:CONNECTIVITY` under a method, on Gaussian inputs.
     fn records(networks: &[&str], method: DistanceMethod) -> Vec<Record> {
-        let data = DataSource::Gaussian { dimension: 6, samples: 20 };
+        let data = Dataset::from(DataSource::Gaussian { dimension: 6, samples: 20 });
         let inputs = data.inputs(3).unwrap();
         let networks: Vec<NetworkSpec> = networks.iter().map(|text| text.parse().unwrap()).collect();
         let spec = DistanceSpec { pairs: 10, methods: vec![method], ..DistanceSpec::paper(networks) };
@@ -561,7 +561,7 @@ mod tests {
     fn the_interval_of_a_mean_over_all_pairs_covers_it() {
         // 1,770 pairs of inputs of six entries, whose distances are skewed; 100 of them are drawn 400 times. An interval that covers in
         // 95 % does so in 92 to 97.5 % of 400 draws but for 1 of 100 seeds; these are fixed.
-        let data = DataSource::Gaussian { dimension: 6, samples: 60 };
+        let data = Dataset::from(DataSource::Gaussian { dimension: 6, samples: 60 });
         let inputs = data.inputs(3).unwrap();
         let connectivity = Connectivity::new(0.5).unwrap();
         let network = NetworkSpec::new(8, connectivity).unwrap();

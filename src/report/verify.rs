@@ -2,11 +2,11 @@
 
 use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 use super::table::{Table, counted};
-use crate::data::{DataSource, Normalisation};
+use crate::data::{Dataset, Normalisation};
 use crate::study::{Cell, PaperPoint, Quantity, VerifyReport};
 
 /// A data set with its normalisation, where it has one.
-fn name(data: &DataSource, normalisation: Normalisation) -> String {
+fn name(data: &Dataset, normalisation: Normalisation) -> String {
     match normalisation {
         Normalisation::None => data.to_string(),
         _ => format!("{data}, {}", normalisation.name()),
@@ -228,6 +228,7 @@ pub fn paper_chart(report: &VerifyReport) -> Chart {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::DataSource;
     use crate::network::Connectivity;
     use crate::network::MaskFamily;
     use crate::study::{Check, VerifySpec};
@@ -236,7 +237,7 @@ mod tests {
     fn cells_without_a_score_are_counted() {
         let check = |skewness| Check { theory: 1.0, estimate: 1.1, standard_error: 0.1, skewness };
         let cell = |width, skewness| Cell {
-            data: DataSource::Gaussian { dimension: 4, samples: 8 },
+            data: DataSource::Gaussian { dimension: 4, samples: 8 }.into(),
             normalisation: Normalisation::None,
             dimension: 4,
             connectivity: Connectivity::new(0.5).unwrap(),

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::density::Density;
 use super::record::{DistanceRecord, SCHEMA, draws_tell_error};
 use super::spec::{DistanceMethod, DistanceSpec, NetworkSpec, Reference};
-use crate::data::{DataSource, GlobalScale, Inputs, Normalisation};
+use crate::data::{Dataset, GlobalScale, Inputs, Normalisation};
 use crate::error::{Error, Result};
 use crate::kernel::all_pairs::{PairDistances, all_pairs};
 use crate::kernel::arc_cosine::arc_cosine;
@@ -188,7 +188,7 @@ impl DistanceInputs {
     /// Where the method cannot serve.
     pub fn record(
         &self,
-        data: &DataSource,
+        data: &Dataset,
         seed: u64,
         spec: &DistanceSpec,
         network: &NetworkSpec,

@@ -18,7 +18,7 @@
 //!
 //! // 400 weights, 20 inputs and 2 outputs, at three widths.
 //! let study = StudySpec {
-//!     data: DataSource::Gaussian { dimension: 20, samples: 100 },
+//!     data: DataSource::Gaussian { dimension: 20, samples: 100 }.into(),
 //!     seed: 0,
 //!     distance: Some(DistanceSpec {
 //!         normalisations: vec![Normalisation::None],

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::distance::mean_square;
-use crate::data::{DataSource, Normalisation};
+use crate::data::{Dataset, Normalisation};
 use crate::error::{Error, Result};
 use crate::kernel::gram::Pair;
 use crate::kernel::masked::{Auto, MaskedKernel, Moments, Quadrature, Sampling};
@@ -20,7 +20,7 @@ use crate::sampled::PairedInputs;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OptimumSpec {
     /// The inputs.
-    pub data: DataSource,
+    pub data: Dataset,
     /// Their normalisation.
     pub normalisation: Normalisation,
     /// The weight budget.
@@ -330,6 +330,7 @@ fn within(curve: &[CurvePoint], method: OptimumMethod, place: usize) -> (f64, f6
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::DataSource;
 
     fn report(spec: OptimumSpec) -> OptimumReport {
         spec.run(&|_, _| {}).unwrap()
@@ -337,7 +338,7 @@ mod tests {
 
     fn gaussian() -> OptimumSpec {
         OptimumSpec {
-            data: DataSource::Gaussian { dimension: 64, samples: 40 },
+            data: DataSource::Gaussian { dimension: 64, samples: 40 }.into(),
             normalisation: Normalisation::None,
             weights: 512,
             outputs: 0,
@@ -376,7 +377,7 @@ mod tests {
     #[test]
     fn a_formula_that_asks_for_more_than_there_is_says_so() {
         // 2 sqrt(40 * 100 / 50) = 18 hidden units, of 9 that leave a row one weight.
-        let data = DataSource::Gaussian { dimension: 40, samples: 10 };
+        let data = Dataset::from(DataSource::Gaussian { dimension: 40, samples: 10 });
         let report = report(OptimumSpec { data, weights: 100, outputs: 10, ..gaussian() });
         let formula = report.optima.iter().find(|optimum| optimum.method == OptimumMethod::PaperFormula).unwrap();
         assert_eq!((formula.at.width, formula.at_end), (9, true));

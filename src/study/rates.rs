@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::training_spec::{Family, TrainedNetwork};
-use crate::data::{DataSource, Normalisation};
+use crate::data::{DataSource, Dataset, Normalisation};
 use crate::error::{Error, Result};
 use crate::files::kind::Kind;
 use crate::files::{CHECK, read_text};
@@ -118,8 +118,8 @@ impl LearningRates {
     }
 
     /// Where they were found on other data, or under another normalisation, a sentence that says so.
-    pub fn remark(&self, data: &DataSource, normalisation: Normalisation) -> Option<String> {
-        let other = self.data.as_ref().is_some_and(|found| found != data)
+    pub fn remark(&self, data: &Dataset, normalisation: Normalisation) -> Option<String> {
+        let other = self.data.as_ref().is_some_and(|found| found != data.source())
             || self.normalisation.is_some_and(|found| found != normalisation);
         let on = self.data.as_ref().map_or(String::new(), |data| format!(" on {data}"));
         let under = self.normalisation.map_or(String::new(), |normalisation| format!(", {}", normalisation.title()));
@@ -208,8 +208,8 @@ mod tests {
         assert_eq!(of(&network, Parametrisation::NeuralTangent).unwrap(), 260.5);
         // Whatever the masks.
         assert_eq!(of(&network.with_mask(MaskFamily::Bernoulli), Parametrisation::NeuralTangent).unwrap(), 260.5);
-        assert_eq!(read.remark(&DataSource::Embedded, Normalisation::Pixel), None);
-        let remark = read.remark(&DataSource::Embedded, Normalisation::Global).unwrap();
+        assert_eq!(read.remark(&DataSource::Embedded.into(), Normalisation::Pixel), None);
+        let remark = read.remark(&DataSource::Embedded.into(), Normalisation::Global).unwrap();
         assert!(remark.ends_with("were found on mnist, pixel normalisation."), "{remark}");
         let other = TrainedNetwork::new(Family::Sparse, 129, p, 1.0).unwrap();
         let message = of(&other, Parametrisation::NeuralTangent).unwrap_err().to_string();

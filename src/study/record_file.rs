@@ -73,7 +73,7 @@ mod tests {
     fn study(seed: u64) -> Vec<Record> {
         let networks = ["4:0.5", "8:0.5"].map(|network| network.parse().unwrap()).to_vec();
         let spec = StudySpec {
-            data: DataSource::Gaussian { dimension: 5, samples: 20 },
+            data: DataSource::Gaussian { dimension: 5, samples: 20 }.into(),
             seed,
             distance: Some(DistanceSpec {
                 normalisations: vec![crate::data::Normalisation::None],

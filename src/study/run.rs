@@ -122,7 +122,7 @@ impl StudySpec {
         // Before there is a journal, by which what is there would be taken for the study's.
         let kept = weights.map(|folder| self.weights_folder(folder)).transpose()?;
         let ledger = TaskLog::new(folder, self, (&self.data, &checksums[..]), progress)?;
-        let remarks = self.remarks(inputs.as_ref(), &prepared, training.as_ref());
+        let remarks = self.remarks(inputs.as_deref(), &prepared, training.as_ref());
         remarks.iter().for_each(|text| progress(Progress::Remark { text }));
         if let Some(folder) = weights {
             make_folder(&folder.join(WEIGHTS))?;

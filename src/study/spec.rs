@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::training_spec::TrainingStudySpec;
-use crate::data::{DataSource, Normalisation};
+use crate::data::{Dataset, Normalisation};
 use crate::error::{Error, Result};
 use crate::kernel::bottleneck::LinearBottleneck;
 use crate::kernel::masked::{Quadrature, Sampling};
@@ -42,7 +42,7 @@ pub(super) fn at_most(name: &str, count: usize, largest: usize) -> Result<()> {
 #[serde(deny_unknown_fields)]
 pub struct StudySpec {
     /// The data.
-    pub data: DataSource,
+    pub data: Dataset,
     /// The seed of everything random.
     pub seed: u64,
     /// The distances to take.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::density::{self, Density};
 use super::record::{SCHEMA, TrainingRecord};
 use super::training_spec::{EvaluationSet, TrainedNetwork, TrainingStudySpec};
-use crate::data::{DataSource, GlobalScale, Labelled, Mnist, Normalisation, Normaliser, SUBSET_SEED};
+use crate::data::{Dataset, GlobalScale, Labelled, Mnist, Normalisation, Normaliser, SUBSET_SEED};
 use crate::error::{Error, Result};
 use crate::files::OutputFolder;
 use crate::numeric::random::subset;
@@ -37,8 +37,8 @@ pub(super) struct PreparedTraining<'a> {
 
 impl<'a> PreparedTraining<'a> {
     /// Loads the data, draws the subset of training samples, and normalises both sets by its statistics.
-    pub fn new(source: &DataSource, spec: &'a TrainingStudySpec) -> Result<Self> {
-        let (training, test) = sets(source.labelled()?, spec)?;
+    pub fn new(source: &Dataset, spec: &'a TrainingStudySpec) -> Result<Self> {
+        let (training, test) = sets(&*source.labelled()?, spec)?;
         spec.check_memory(training.images.nrows(), training.images.ncols())?;
         let normaliser = Normaliser::fit(spec.normalisation, &training.images.mapv(f64::from), training.kind())?;
         let first = training.images.row(0);
@@ -91,7 +91,7 @@ impl<'a> PreparedTraining<'a> {
     /// Trains one network for some epochs; its weights are written to a folder where one is given.
     pub fn record(
         &self,
-        source: &DataSource,
+        source: &Dataset,
         seed: u64,
         network: &TrainedNetwork,
         run: u32,
@@ -167,11 +167,11 @@ impl<'a> PreparedTraining<'a> {
 }
 
 /// The samples to train on, and those to evaluate on.
-fn sets(mnist: Mnist, spec: &TrainingStudySpec) -> Result<(Labelled, Labelled)> {
+fn sets(mnist: &Mnist, spec: &TrainingStudySpec) -> Result<(Labelled, Labelled)> {
     let all = mnist.train.len();
     let chosen = subset(all, spec.samples.min(all), SUBSET_SEED);
     let EvaluationSet::Validation(count) = spec.evaluation else {
-        return Ok((mnist.train.select(&chosen), mnist.test));
+        return Ok((mnist.train.select(&chosen), mnist.test.clone()));
     };
     if count == 0 {
         return Err(Error::value("validation", count, "rates are chosen by some samples", "give at least 1"));
@@ -202,7 +202,7 @@ mod tests {
         let mnist = Mnist::embedded().unwrap();
         let of = |samples, count| {
             let evaluation = EvaluationSet::Validation(count);
-            sets(mnist.clone(), &TrainingStudySpec { samples, evaluation, ..TrainingStudySpec::paper(vec![], 1) })
+            sets(&mnist, &TrainingStudySpec { samples, evaluation, ..TrainingStudySpec::paper(vec![], 1) })
         };
         // Enough others; too few others.
         for (samples, count, trained) in [(1024, 1000, 1024), (2048, 512, 1536), (2000, 100, 1900)] {

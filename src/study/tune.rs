@@ -11,7 +11,7 @@ use super::rates::{LearningRate, LearningRates};
 use super::training::PreparedTraining;
 use super::training_spec::{EvaluationSet, FIRST_TUNING_RUN, TrainedNetwork, TrainingStudySpec};
 use super::{Record, TrainingRecord};
-use crate::data::DataSource;
+use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::numeric::statistics::{mean, standard_error};
 use crate::train::check_learning_rate;
@@ -34,7 +34,7 @@ const SHARES: [f64; 2] = [1.0 / 9.0, 1.0 / 3.0];
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TuneSpec {
     /// The data.
-    pub data: DataSource,
+    pub data: Dataset,
     /// The seed of everything random.
     pub seed: u64,
     /// How networks are trained, whichever rates they have there; evaluated on a validation set.
@@ -104,7 +104,7 @@ impl TuneReport {
             LearningRate { family, architecture, parametrisation, biases, learning_rate, validation_error }
         };
         let rates = self.tuned.iter().filter(|tuned| tuned.is_found()).map(rate).collect();
-        LearningRates::new(self.spec.data.clone(), self.spec.training.normalisation, rates)
+        LearningRates::new(self.spec.data.source().clone(), self.spec.training.normalisation, rates)
     }
 }
 
@@ -278,6 +278,7 @@ fn summarise(network: &TrainedNetwork, stage: usize, epochs: usize, runs: &[Reco
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::DataSource;
     use crate::network::Connectivity;
     use crate::study::Family;
     use crate::train::Parametrisation;
@@ -294,7 +295,7 @@ mod tests {
             evaluation: EvaluationSet::Validation(300),
             ..TrainingStudySpec::paper(networks, 2)
         };
-        TuneSpec { data: DataSource::Embedded, seed: 0, training, range: (0.5, 4096.0) }
+        TuneSpec { data: DataSource::Embedded.into(), seed: 0, training, range: (0.5, 4096.0) }
     }
 
     #[test]

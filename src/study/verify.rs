@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::checks::{Check, Quantity, Tests, skewness};
 use super::distance::error_of_mean;
 use super::spec::check_distinct;
-use crate::data::{DataSource, Normalisation};
+use crate::data::{DataSource, Dataset, Normalisation};
 use crate::error::{Error, Result};
 use crate::kernel::arc_cosine::arc_cosine;
 use crate::kernel::gram::Pair;
@@ -24,7 +24,7 @@ use crate::sampled::{PairedInputs, sampled_kernels};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VerifySpec {
     /// Inputs and their normalisation.
-    pub data: Vec<(DataSource, Normalisation)>,
+    pub data: Vec<(Dataset, Normalisation)>,
     /// Expected weights per row, `d p`; one that exceeds `d` is left out, and `d` itself, a dense row, is always there.
     pub weights_per_row: Vec<f64>,
     /// Widths `n`.
@@ -45,7 +45,7 @@ pub struct VerifySpec {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
     /// The inputs.
-    pub data: DataSource,
+    pub data: Dataset,
     /// Their normalisation.
     pub normalisation: Normalisation,
     /// Input dimension `d`.
@@ -62,7 +62,7 @@ pub struct Cell {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PaperPoint {
     /// The inputs.
-    pub data: DataSource,
+    pub data: Dataset,
     /// Their normalisation.
     pub normalisation: Normalisation,
     /// Input dimension `d`.
@@ -132,8 +132,8 @@ impl VerifySpec {
     /// Gaussian inputs of dimension 12, 100 and 784 and MNIST in both normalisations, 4, 16, 100 and `d` weights per row, widths 8
     /// and 64, 16 pairs, Bernoulli masks, 10,000 initialisations.
     pub fn usual(seed: u64) -> Self {
-        let gaussian = |dimension| (DataSource::Gaussian { dimension, samples: 64 }, Normalisation::None);
-        let images = |normalisation| (DataSource::Embedded, normalisation);
+        let gaussian = |dimension| (DataSource::Gaussian { dimension, samples: 64 }.into(), Normalisation::None);
+        let images = |normalisation| (DataSource::Embedded.into(), normalisation);
         Self {
             data: vec![
                 gaussian(12),
@@ -428,7 +428,7 @@ impl Prediction {
 }
 
 fn paper_point(
-    (data, normalisation): (&DataSource, Normalisation),
+    (data, normalisation): (&Dataset, Normalisation),
     masked: &[MaskedMoments],
     d: usize,
     connectivity: Connectivity,
@@ -456,7 +456,7 @@ mod self_checks {
     #[test]
     fn a_small_grid_accepts_the_theorem_and_rejects_a_wrong_one() {
         let spec = VerifySpec {
-            data: vec![(DataSource::Gaussian { dimension: 30, samples: 40 }, Normalisation::None)],
+            data: vec![(DataSource::Gaussian { dimension: 30, samples: 40 }.into(), Normalisation::None)],
             weights_per_row: vec![3.0, 6.0, 12.0, 20.0],
             widths: vec![4, 16, 64],
             pairs: 12,
@@ -482,7 +482,7 @@ mod self_checks {
         for mask in [MaskFamily::ExactCount, MaskFamily::ConstantFanIn] {
             let spec = VerifySpec {
                 // Few enough entries for the sum over masks, and counts that round.
-                data: vec![(DataSource::Gaussian { dimension: 14, samples: 40 }, Normalisation::None)],
+                data: vec![(DataSource::Gaussian { dimension: 14, samples: 40 }.into(), Normalisation::None)],
                 weights_per_row: vec![2.3, 4.6, 9.1],
                 widths: vec![3, 7, 20],
                 pairs: 8,
@@ -500,7 +500,7 @@ mod self_checks {
 
     fn grid(data: DataSource, row: f64, width: usize, pairs: usize, initialisations: usize, seed: u64) -> VerifySpec {
         VerifySpec {
-            data: vec![(data, Normalisation::None)],
+            data: vec![(data.into(), Normalisation::None)],
             weights_per_row: vec![row],
             widths: vec![width],
             pairs,

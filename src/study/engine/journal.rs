@@ -438,7 +438,7 @@ mod tests {
     use crate::study::StudySpec;
 
     fn spec(seed: u64) -> StudySpec {
-        StudySpec { data: DataSource::Embedded, seed, distance: None, training: None }
+        StudySpec { data: DataSource::Embedded.into(), seed, distance: None, training: None }
     }
 
     fn message(folder: &Path, seed: u64) -> String {

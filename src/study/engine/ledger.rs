@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::journal::Journal;
 use super::progress::Progress;
-use crate::data::DataSource;
+use crate::data::Dataset;
 use crate::error::Result;
 use crate::study::Record;
 
@@ -29,7 +29,7 @@ impl<'a> TaskLog<'a> {
     pub fn new(
         folder: Option<&Path>,
         spec: &impl Serialize,
-        (data, checksums): (&DataSource, &[&str]),
+        (data, checksums): (&Dataset, &[&str]),
         progress: &'a (dyn Fn(Progress) + Sync),
     ) -> Result<Self> {
         let journal = folder.map(|folder| Journal::open(folder, spec, &checksums.join(" "))).transpose()?;
@@ -81,6 +81,7 @@ fn time_left(gone: Duration, share: f64) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::DataSource;
     use crate::error::Error;
 
     #[test]
@@ -96,7 +97,7 @@ mod tests {
                 told.lock().unwrap().push((task.to_string(), left));
             }
         };
-        let ledger = TaskLog::new(None, &(), (&DataSource::Embedded, &[]), &progress).unwrap();
+        let ledger = TaskLog::new(None, &(), (&DataSource::Embedded.into(), &[]), &progress).unwrap();
         let find = |within: &(dyn Fn(f64) + Sync)| {
             within(0.01);
             std::thread::sleep(seconds(2));

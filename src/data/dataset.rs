@@ -1,0 +1,170 @@
+//! A data set that is opened once.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use super::mnist::CLASSES;
+use super::{DataSource, Inputs, Mnist, Normalisation};
+use crate::error::{Error, Result};
+
+/// A data set by its source, which is read at its first use and then kept: clones share what was read, so that a whole command opens its
+/// data once.
+///
+/// ```
+/// use sparsewidth::data::Dataset;
+/// let data: Dataset = "gaussian:12,100".parse()?;
+/// assert_eq!(data.dimension()?, 12);
+/// let (inputs, again) = (data.inputs(0)?, data.clone().inputs(0)?);
+/// assert!(std::sync::Arc::ptr_eq(&inputs, &again));
+/// # Ok::<(), sparsewidth::Error>(())
+/// ```
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(from = "DataSource", into = "DataSource")]
+pub struct Dataset {
+    source: DataSource,
+    opened: Arc<Opened>,
+}
+
+/// What was read of a source.
+#[derive(Debug, Default)]
+struct Opened {
+    labelled: Mutex<Option<Arc<Mnist>>>,
+    /// With the seed that they were drawn with.
+    inputs: Mutex<Option<(u64, Arc<Inputs>)>>,
+}
+
+impl Dataset {
+    /// Where it comes from.
+    #[must_use]
+    pub fn source(&self) -> &DataSource {
+        &self.source
+    }
+
+    /// Whether it is images with labels, which networks can be trained on.
+    #[must_use]
+    pub fn has_labels(&self) -> bool {
+        matches!(self.source, DataSource::Embedded | DataSource::Folder(_))
+    }
+
+    /// The number of classes of its labels; 0 where it has none.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        if self.has_labels() { CLASSES } else { 0 }
+    }
+
+    /// The normalisation that is taken where none is asked for: the paper's of images, none of other data.
+    #[must_use]
+    pub fn usual_normalisation(&self) -> Normalisation {
+        if self.has_labels() { Normalisation::Pixel } else { Normalisation::None }
+    }
+
+    /// The training set and the test set, with labels.
+    ///
+    /// # Errors
+    /// Where the source has no labels, or cannot be read.
+    pub fn labelled(&self) -> Result<Arc<Mnist>> {
+        let mut labelled = lock(&self.opened.labelled);
+        if let Some(known) = &*labelled {
+            return Ok(Arc::clone(known));
+        }
+        let read = Arc::new(self.source.labelled()?);
+        *labelled = Some(Arc::clone(&read));
+        Ok(read)
+    }
+
+    /// The inputs on which distances are taken, see [`DataSource::inputs`].
+    ///
+    /// # Errors
+    /// Where the source cannot be read.
+    pub fn inputs(&self, seed: u64) -> Result<Arc<Inputs>> {
+        let mut inputs = lock(&self.opened.inputs);
+        let is_drawn = matches!(self.source, DataSource::Gaussian { .. });
+        if let Some((drawn_with, known)) = &*inputs
+            && (!is_drawn || *drawn_with == seed)
+        {
+            return Ok(Arc::clone(known));
+        }
+        let read = Arc::new(match self.has_labels() {
+            true => Inputs::of_images(&self.labelled()?.test),
+            false => self.source.inputs(seed)?,
+        });
+        *inputs = Some((seed, Arc::clone(&read)));
+        Ok(read)
+    }
+
+    /// The dimension `d` of its inputs.
+    ///
+    /// # Errors
+    /// Where the source cannot be read.
+    pub fn dimension(&self) -> Result<usize> {
+        match &self.source {
+            DataSource::Gaussian { dimension, .. } => Ok(*dimension),
+            DataSource::Npy(_) => Ok(self.inputs(0)?.values.ncols()),
+            DataSource::Embedded | DataSource::Folder(_) => Ok(self.labelled()?.test.images.ncols()),
+        }
+    }
+}
+
+/// Locks, also where another thread panicked while it read: what is there is whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Data sets are equal where their sources are.
+impl PartialEq for Dataset {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl From<DataSource> for Dataset {
+    fn from(source: DataSource) -> Self {
+        Self { source, opened: Arc::default() }
+    }
+}
+
+impl From<Dataset> for DataSource {
+    fn from(data: Dataset) -> Self {
+        data.source
+    }
+}
+
+impl FromStr for Dataset {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        text.parse().map(DataSource::into)
+    }
+}
+
+impl fmt::Display for Dataset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.source.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_read_once_and_again_for_another_seed() {
+        let data = Dataset::from(DataSource::Gaussian { dimension: 3, samples: 4 });
+        let first = data.inputs(1).unwrap();
+        assert!(Arc::ptr_eq(&first, &data.inputs(1).unwrap()));
+        let other = data.inputs(2).unwrap();
+        assert!(!Arc::ptr_eq(&first, &other) && first.values != other.values);
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.npy");
+        ndarray_npy::write_npy(&path, &ndarray::array![[1.0, 2.0], [3.0, 4.0]]).unwrap();
+        let data = Dataset::from(DataSource::Npy(path.clone()));
+        assert_eq!(data.dimension().unwrap(), 2);
+        std::fs::remove_file(path).unwrap();
+        assert_eq!(data.clone().inputs(7).unwrap().values[[1, 0]], 3.0);
+        assert!(data.labelled().is_err() && data.classes() == 0);
+    }
+}
