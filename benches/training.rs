@@ -34,7 +34,8 @@ use sparsewidth::Result;
 use sparsewidth::data::{Mnist, Normalisation, Normaliser};
 use sparsewidth::network::Connectivity;
 use sparsewidth::network::WeightDistribution;
-use sparsewidth::network::budget::{PAPER_WIDTHS, first_layer_connectivity, paper_learning_rate};
+use sparsewidth::network::budget::first_layer_connectivity;
+use sparsewidth::study::paper::{PAPER_WIDTHS, paper_learning_rate};
 use sparsewidth::study::{Family, TrainedNetwork};
 use sparsewidth::train::{MlpSpec, Parametrisation, Samples, TrainingData, TrainingSpec, train};
 

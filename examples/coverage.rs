@@ -20,11 +20,11 @@ use sparsewidth::kernel::masked::{Auto, Enumerate, MaskedKernel, Quadrature, Sam
 use sparsewidth::kernel::nngp::{infinite_width_kernel, theorem_1};
 use sparsewidth::network::Connectivity;
 use sparsewidth::network::WeightDistribution;
-use sparsewidth::network::budget::PAPER_WIDTHS;
 use sparsewidth::numeric::random::{Purpose, Stream};
 use sparsewidth::numeric::rank::RankLaw;
 use sparsewidth::numeric::statistics::{confidence_95, mean, median_interval_95, quantile, sorted, spearman};
 use sparsewidth::sampled::{PairedInputs, SampledDistances, SamplingLaw};
+use sparsewidth::study::paper::PAPER_WIDTHS;
 use sparsewidth::study::{NetworkSpec, Tests, VerifyReport, VerifySpec};
 
 fn main() -> anyhow::Result<()> {

@@ -1,8 +1,8 @@
 //! Theorem 1 against sampled networks on MNIST, at every width of the paper's experiment and in both normalisations.
 
 use sparsewidth::data::{DataSource, Normalisation};
-use sparsewidth::network::budget::PAPER_WIDTHS;
 use sparsewidth::sampled::Device;
+use sparsewidth::study::paper::PAPER_WIDTHS;
 use sparsewidth::study::{DistanceMethod, DistanceRecord, DistanceSpec, NetworkSpec, Record, StudySpec};
 
 fn distances(change: impl Fn(&mut DistanceSpec)) -> Vec<DistanceRecord> {

@@ -5,7 +5,8 @@ use sparsewidth::files::OutputFolder;
 use sparsewidth::numeric::statistics::mean;
 use sparsewidth::report::{accuracy_chart, training_table, write_records};
 use sparsewidth::sampled::Device;
-use sparsewidth::study::{Record, StudySpec, TrainingStudySpec, paper_networks, read_records};
+use sparsewidth::study::paper::paper_networks;
+use sparsewidth::study::{Record, StudySpec, TrainingStudySpec, read_records};
 
 #[test]
 fn trained_accuracies_are_those_of_the_paper() {

@@ -7,12 +7,12 @@ use sparsewidth::Result;
 use sparsewidth::data::Normalisation;
 use sparsewidth::files::OutputFolder;
 use sparsewidth::network::Connectivity;
-use sparsewidth::network::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS};
 use sparsewidth::numeric::parse::{count, listed_count};
 use sparsewidth::report::{
     Statistic, assumptions, diagonal_table, distance_chart, distance_table, distance_words, parts_chart, parts_table,
     write_chart,
 };
+use sparsewidth::study::paper::{PAPER_BASE_WIDTH, PAPER_WIDTHS};
 use sparsewidth::study::{DistanceMethod, DistanceSpec, NetworkSpec, StudySpec};
 
 use super::Common;

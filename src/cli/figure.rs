@@ -5,15 +5,17 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use sparsewidth::data::{CLASSES, Normalisation};
 use sparsewidth::files::{OutputFolder, make_folder};
-use sparsewidth::network::budget::{PAPER_BASE_WIDTH, PAPER_WIDTHS, paper_learning_rate};
 use sparsewidth::network::{Connectivity, MaskFamily};
 use sparsewidth::numeric::parse::{count, listed_count};
 use sparsewidth::report::{
     Statistic, accuracy_chart, chart_files, curves_chart, distance_chart, parts_chart, summary, write_chart,
 };
+use sparsewidth::study::paper::{
+    PAPER_BASE_WIDTH, PAPER_DIMENSION, PAPER_RUNS, PAPER_WIDTHS, figure_networks, paper_learning_rate,
+};
 use sparsewidth::study::{
     DistanceMethod, DistanceSpec, Family, LearningRates, NetworkSpec, RECORDS, Record, Reference, StudySpec,
-    TrainedNetwork, TrainingRecord, TrainingStudySpec, read_records,
+    TrainingRecord, TrainingStudySpec, read_records,
 };
 use sparsewidth::{Error, Result};
 
@@ -21,16 +23,15 @@ use super::Common;
 use super::distance::distance_spec;
 use super::options::{ImagesOption, NormalisationOption, SamplingOptions, default_widths};
 use super::output::{json_lines, print, study_folder};
-use super::train::{PAPER_DIMENSION, TrainingOptions, say_origin};
+use super::train::{TrainingOptions, say_origin};
 use super::values::path;
 
 /// By which name its files are listed.
 const WRITER: &str = "figure";
 const SUMMARY: &str = "summary.md";
 
-/// Runs per network in the quick protocol and in the paper's.
+/// Runs per network in the quick protocol.
 const QUICK_RUNS: usize = 5;
-const PAPER_RUNS: usize = 10;
 
 /// Options that only computing heeds.
 const COMPUTING: [&str; 25] = [
@@ -145,7 +146,7 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     }
     let paper = args.protocol == Protocol::Paper;
     let runs = args.seeds.unwrap_or(if paper { PAPER_RUNS } else { QUICK_RUNS });
-    let mut trained = trained_networks(&networks, paper)?;
+    let mut trained = figure_networks(&networks, paper)?;
     let rates = args.rates.as_deref().map(LearningRates::read).transpose()?;
     if rates.is_none() && !args.training.is_paper() {
         let problem = "the authors tuned learning rates for their parametrisation, without biases, only";
@@ -202,16 +203,6 @@ fn refuse_searches(folder: &Path, records: &[Record]) -> Result<()> {
     let problem =
         "holds the runs of a search for learning rates, evaluated on validation samples: a figure is of test samples";
     Err(Error::file(&folder.join(RECORDS), problem, "give the output folder of a figure"))
-}
-
-/// The networks to train, each at the rate 1: the sparse family, and where they are asked for dense ones of the same widths. What is dense
-/// in the sparse family belongs to both, and is trained once.
-fn trained_networks(networks: &[NetworkSpec], dense_family: bool) -> Result<Vec<TrainedNetwork>> {
-    let sparse = networks.iter().map(|network| (Family::Sparse, network.width(), network.connectivity()));
-    let wider = networks.iter().filter(|network| !network.connectivity().is_dense());
-    let dense = wider.map(|network| (Family::Dense, network.width(), Connectivity::DENSE));
-    let dense = dense.filter(|_| dense_family);
-    sparse.chain(dense).map(|(family, width, p)| TrainedNetwork::new(family, width, p, 1.0)).collect()
 }
 
 /// Draws all pictures and the summary from records. The first normalisation, that of the training, has the plain names.

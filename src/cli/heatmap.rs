@@ -9,18 +9,14 @@ use sparsewidth::network::Connectivity;
 use sparsewidth::network::budget::first_layer_connectivity_beside;
 use sparsewidth::numeric::parse::{count, listed_count, listed_share, number};
 use sparsewidth::report::{heat_map, write_chart};
-use sparsewidth::study::{MOST_SAMPLES, StudySpec, TrainingStudySpec, heat_map_networks};
+use sparsewidth::study::paper::{HEAT_MAP_BASE_WIDTH, HEAT_MAP_WIDTHS, heat_map_networks};
+use sparsewidth::study::{MOST_SAMPLES, StudySpec, TrainingStudySpec};
 use sparsewidth::{Error, Result};
 
 use super::Common;
 use super::options::{ActivationOption, ImagesOption, LawOption, MaskOption, NormalisationOption};
 use super::output::study_folder;
 use super::values::path;
-
-/// The width whose dense network sets the paper's budget for its heat map: 3,970 weights on MNIST.
-const BASE_WIDTH: usize = 5;
-/// Its widths.
-const WIDTHS: [usize; 8] = [5, 10, 20, 40, 80, 160, 320, 640];
 
 #[derive(Args)]
 pub struct HeatmapArgs {
@@ -89,9 +85,9 @@ fn fitting(widths: Vec<usize>, weights: usize, dimension: usize, last: &[Connect
 pub fn run(args: HeatmapArgs, common: &Common) -> Result<()> {
     let (dimension, _) = args.data.sizes()?;
     let data = args.data.data;
-    let weights = args.weights.unwrap_or((dimension + CLASSES) * BASE_WIDTH);
+    let weights = args.weights.unwrap_or((dimension + CLASSES) * HEAT_MAP_BASE_WIDTH);
     let last = args.last.iter().map(|q| Connectivity::new(*q)).collect::<Result<Vec<_>>>()?;
-    let widths = if args.widths.is_empty() { WIDTHS.to_vec() } else { args.widths };
+    let widths = if args.widths.is_empty() { HEAT_MAP_WIDTHS.to_vec() } else { args.widths };
     let widths = fitting(widths, weights, dimension, &last, common);
     let activations: Vec<Activation> = args.activations.iter().map(|option| (*option).into()).collect();
     let networks = heat_map_networks(weights, dimension, &widths, &last, &activations, args.learning_rate)?;

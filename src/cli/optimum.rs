@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 use sparsewidth::Result;
 use sparsewidth::data::Normalisation;
-use sparsewidth::network::budget::PAPER_BASE_WIDTH;
 use sparsewidth::numeric::parse::{count, share};
 use sparsewidth::report::{optimum_assumptions, optimum_chart, optimum_note, optimum_table, write_chart};
 use sparsewidth::study::OptimumSpec;
+use sparsewidth::study::paper::PAPER_BASE_WIDTH;
 
 use super::Common;
 use super::options::{DataOption, NormalisationOption};

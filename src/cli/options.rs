@@ -4,10 +4,10 @@ use clap::{Args, ValueEnum};
 use sparsewidth::Result;
 use sparsewidth::data::{Dataset, Normalisation};
 use sparsewidth::network::Connectivity;
-use sparsewidth::network::budget::usual_widths;
 use sparsewidth::network::{Activation, MaskFamily, WeightDistribution};
 use sparsewidth::numeric::parse::{count, share};
 use sparsewidth::study::Reference;
+use sparsewidth::study::paper::usual_widths;
 
 use super::Common;
 use super::values::source;

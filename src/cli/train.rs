@@ -4,12 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use sparsewidth::data::{CLASSES, Dataset, SUBSET_SIZE};
-use sparsewidth::network::budget::{
-    PAPER_BASE_WIDTH, PAPER_WIDTHS, first_layer_connectivity_beside, paper_learning_rate,
-};
+use sparsewidth::network::budget::first_layer_connectivity_beside;
 use sparsewidth::network::{Connectivity, Layer};
 use sparsewidth::numeric::parse::{count, listed_count, number, share};
 use sparsewidth::report::{accuracy_chart, curves_chart, training_table, write_chart};
+use sparsewidth::study::paper::{PAPER_BASE_WIDTH, PAPER_DIMENSION, PAPER_WIDTHS, paper_learning_rate};
 use sparsewidth::study::{Family, LearningRates, StudySpec, TrainedNetwork, TrainingStudySpec};
 use sparsewidth::train::Parametrisation;
 use sparsewidth::{Error, Result};
@@ -115,9 +114,6 @@ impl BudgetOptions {
         paper && dimension == PAPER_DIMENSION && self.activation == ActivationOption::Relu
     }
 }
-
-/// The pixels of the images for which the authors tuned learning rates: MNIST's.
-pub const PAPER_DIMENSION: usize = 784;
 
 /// How networks are trained.
 #[derive(Args)]

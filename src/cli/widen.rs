@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use sparsewidth::data::CLASSES;
 use sparsewidth::network::Connectivity;
-use sparsewidth::network::budget::PAPER_BASE_WIDTH;
 use sparsewidth::numeric::parse::{count, listed_count};
 use sparsewidth::report::{widen_chart, widen_distance_chart, widen_summary, write_chart};
+use sparsewidth::study::paper::PAPER_BASE_WIDTH;
 use sparsewidth::study::{
     DistanceMethod, DistanceSpec, Family, JOURNAL, LearningRates, NetworkSpec, Shard, StudySpec, TrainedNetwork,
     TrainingStudySpec, widened_networks,

@@ -34,35 +34,27 @@
 //! # Ok::<(), sparsewidth::Error>(())
 //! ```
 
-mod checks;
 mod density;
 mod distance;
 mod engine;
 mod optimum;
-mod rates;
+pub mod paper;
 mod record;
-mod record_file;
 mod run;
-mod schema;
 mod spec;
 mod training;
-mod training_spec;
 mod tune;
 mod verify;
 mod widen;
 
-pub use checks::{Check, Quantity, Tests};
-pub use distance::DistanceInputs;
+pub use distance::{DistanceInputs, DistanceMethod, DistanceSpec, NetworkSpec, Reference};
 pub use engine::{JOURNAL, Journal, MergeReport, Progress, Shard, merge};
 pub use optimum::{CurvePoint, Optimum, OptimumMethod, OptimumReport, OptimumSpec};
-pub use rates::{LearningRate, LearningRates};
-pub use record::{DistanceRecord, Record, SCHEMA, TrainingRecord};
-pub use record_file::{RECORDS, read_records, to_lines};
-pub use spec::{DistanceMethod, DistanceSpec, NetworkSpec, Reference, StudySpec};
-pub use training::WEIGHTS;
-pub use training_spec::{
-    EvaluationSet, Family, MOST_SAMPLES, TrainedNetwork, TrainingStudySpec, heat_map_networks, paper_networks,
+pub use record::{DistanceRecord, RECORDS, Record, SCHEMA, TrainingRecord, read_records, to_lines};
+pub use spec::StudySpec;
+pub use training::{
+    EvaluationSet, Family, LearningRate, LearningRates, MOST_SAMPLES, TrainedNetwork, TrainingStudySpec, WEIGHTS,
 };
 pub use tune::{SelectedRate, Trial, TuneReport, TuneSpec};
-pub use verify::{Cell, PaperPoint, VerifyReport, VerifySpec};
+pub use verify::{Cell, Check, PaperPoint, Quantity, Tests, VerifyReport, VerifySpec};
 pub use widen::widened_networks;

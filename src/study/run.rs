@@ -5,12 +5,11 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::density::{self, Density};
-use super::distance::DistanceInputs;
+use super::distance::{DistanceInputs, DistanceMethod, DistanceSpec, NetworkSpec};
 use super::engine::{Find, Progress, Shard, TaskLog};
 use super::record::Record;
-use super::spec::{DistanceMethod, DistanceSpec, NetworkSpec, StudySpec};
-use super::training::{PreparedTraining, WEIGHTS, weights_name, weights_path};
-use super::training_spec::TrainedNetwork;
+use super::spec::StudySpec;
+use super::training::{PreparedTraining, TrainedNetwork, WEIGHTS, weights_name, weights_path};
 use crate::data::{Inputs, Normalisation};
 use crate::error::{Error, Result};
 use crate::files::{OutputFolder, make_folder, remove_unfinished};

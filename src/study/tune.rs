@@ -7,13 +7,13 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::engine::{Progress, Shard, TaskLog};
-use super::rates::{LearningRate, LearningRates};
 use super::training::PreparedTraining;
-use super::training_spec::{EvaluationSet, FIRST_TUNING_RUN, TrainedNetwork, TrainingStudySpec};
 use super::{Record, TrainingRecord};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::numeric::statistics::{mean, standard_error};
+use crate::study::training::{EvaluationSet, FIRST_TUNING_RUN, TrainedNetwork, TrainingStudySpec};
+use crate::study::training::{LearningRate, LearningRates};
 use crate::train::check_learning_rate;
 
 /// The most rates of a range, in factors of two.

@@ -1,7 +1,8 @@
 //! Networks widened at a fixed budget, in the ways that the paper compares.
 
-use super::spec::{NetworkSpec, check_distinct};
-use super::training_spec::{Family, TrainedNetwork};
+use super::distance::NetworkSpec;
+use super::spec::check_distinct;
+use super::training::{Family, TrainedNetwork};
 use crate::data::CLASSES;
 use crate::error::{Error, Result};
 use crate::network::Connectivity;
@@ -130,7 +131,8 @@ impl TrainedNetwork {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::budget::{PAPER_WIDTHS, product_weights};
+    use crate::network::budget::product_weights;
+    use crate::study::paper::PAPER_WIDTHS;
 
     /// Weights, a product counted by its rank.
     fn effective(network: &TrainedNetwork) -> f64 {

@@ -54,7 +54,8 @@ fn widest(weights: usize, dimension: usize, narrow: usize, fixed: usize, each: u
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::budget::{PAPER_BASE_WIDTH, first_layer_connectivity};
+    use crate::network::budget::first_layer_connectivity;
+    use crate::study::paper::PAPER_BASE_WIDTH;
 
     #[test]
     fn the_budget_is_met_but_for_less_than_a_unit() {

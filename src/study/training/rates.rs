@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::training_spec::{Family, TrainedNetwork};
 use crate::data::{DataSource, Dataset, Normalisation};
 use crate::error::{Error, Result};
 use crate::files::kind::Kind;
 use crate::files::{CHECK, read_text};
 use crate::network::{Activation, Architecture, Connectivity, Layer};
+use crate::study::training::{Family, TrainedNetwork};
 use crate::train::{Parametrisation, check_learning_rate};
 
 /// The learning rate found for one network.
@@ -113,7 +113,7 @@ impl LearningRate {
 
 impl LearningRates {
     /// Rates found now.
-    pub(super) fn new(data: DataSource, normalisation: Normalisation, rate: Vec<LearningRate>) -> Self {
+    pub(crate) fn new(data: DataSource, normalisation: Normalisation, rate: Vec<LearningRate>) -> Self {
         Self { data: Some(data), normalisation: Some(normalisation), rate, path: PathBuf::new() }
     }
 

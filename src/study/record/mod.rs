@@ -1,15 +1,20 @@
 //! Records: what a study found, with all that it takes to find it again.
 
+mod file;
+mod schema;
+
+pub use file::{RECORDS, read_records, to_lines};
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::schema::upgrade;
-use super::spec::DistanceMethod;
-use super::training_spec::{Family, TrainedNetwork};
+use self::schema::upgrade;
 use crate::data::Normalisation;
 use crate::error::{Error, Result};
 use crate::network::Connectivity;
 use crate::network::{Activation, Architecture, MaskFamily, WeightDistribution};
+use crate::study::DistanceMethod;
+use crate::study::training::{Family, TrainedNetwork};
 use crate::train::{Curve, Parametrisation};
 
 /// The format of records, which counts up when fields change: what has another one is brought to this or refused by name.
@@ -78,7 +83,7 @@ impl Record {
     }
 
     /// The same with another name of its data.
-    pub(super) fn of_data(mut self, name: &str) -> Self {
+    pub(crate) fn of_data(mut self, name: &str) -> Self {
         match &mut self {
             Self::Distance(record) => record.data = name.into(),
             Self::Training(run) => run.data = name.into(),
@@ -87,7 +92,7 @@ impl Record {
     }
 
     /// Refuses numbers that are not finite: they could be neither stored nor drawn.
-    pub(super) fn check(&self, task: &str) -> Result<()> {
+    pub(crate) fn check(&self, task: &str) -> Result<()> {
         match self {
             Self::Distance(record) => {
                 let errors = [
@@ -248,7 +253,7 @@ impl DistanceRecord {
 }
 
 /// See [`DistanceRecord::has_reliable_error`]; `weights` are those expected in a network.
-pub(super) fn draws_tell_error(weights: f64, samples: usize, mean: f64, error: f64) -> bool {
+pub(crate) fn draws_tell_error(weights: f64, samples: usize, mean: f64, error: f64) -> bool {
     weights * samples as f64 >= 1000.0 && error * (samples as f64).sqrt() <= 3.0 * mean
 }
 

@@ -1,11 +1,12 @@
 //! Theorem 1 against sampled networks, as statistics.
 
+mod checks;
+
+pub use checks::{Check, Quantity, Tests};
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::checks::{Check, Quantity, Tests, skewness};
-use super::distance::error_of_mean;
-use super::spec::check_distinct;
 use crate::data::{DataSource, Dataset, Normalisation};
 use crate::error::{Error, Result};
 use crate::kernel::arc_cosine::arc_cosine;
@@ -19,6 +20,9 @@ use crate::network::Connectivity;
 use crate::network::{LayerId, LayerSpec, MaskFamily, WeightDistribution};
 use crate::numeric::statistics::{mean, standard_error};
 use crate::sampled::{PairedInputs, sampled_kernels};
+use crate::study::distance::error_of_mean;
+use crate::study::spec::check_distinct;
+use checks::skewness;
 
 /// The grid over which the theorem is verified.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::record::Record;
+use super::Record;
 use crate::error::{Error, Result};
 use crate::files::read_text;
 

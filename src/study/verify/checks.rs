@@ -5,7 +5,7 @@ use statrs::distribution::{ChiSquared, ContinuousCDF, Normal};
 use statrs::stats_tests::NaNPolicy;
 use statrs::stats_tests::ks_test::{KSOneSampleAlternativeMethod, ks_onesample};
 
-use super::verify::Cell;
+use super::Cell;
 use crate::error::{Error, Result};
 use crate::numeric::statistics::mean;
 
@@ -79,7 +79,7 @@ pub struct Tests {
 }
 
 /// The skewness of a sample; 0 where all its values are equal.
-pub(super) fn skewness(values: &[f64]) -> f64 {
+pub(crate) fn skewness(values: &[f64]) -> f64 {
     let center = mean(values);
     let moment =
         |power: i32| values.iter().map(|value| (value - center).powi(power)).sum::<f64>() / values.len() as f64;

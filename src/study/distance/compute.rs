@@ -6,9 +6,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use ndarray::{Array2, ArrayView1, ArrayView2};
 use rayon::prelude::*;
 
-use super::density::Density;
-use super::record::{DistanceRecord, SCHEMA, draws_tell_error};
-use super::spec::{DistanceMethod, DistanceSpec, NetworkSpec, Reference};
+use super::{DistanceMethod, DistanceSpec, NetworkSpec, Reference};
 use crate::data::{Dataset, GlobalScale, Inputs, Normalisation};
 use crate::error::{Error, Result};
 use crate::kernel::all_pairs::{PairDistances, all_pairs};
@@ -27,6 +25,8 @@ use crate::sampled::{
     AllPairsDistances, Device, PairedInputs, SampledDistances, SampledNetwork, SamplingLaw, Sweep, TiledInputs,
     sampled_kernels,
 };
+use crate::study::density::Density;
+use crate::study::record::{DistanceRecord, SCHEMA, draws_tell_error};
 
 /// Hidden units, over all initialisations, after which drawn networks over all pairs are recorded before others follow: the limits,
 /// made anew, take as long as a thousand.
@@ -530,7 +530,7 @@ impl DistanceInputs {
 }
 
 /// The mean of `|x|^2 / d` over inputs of shape `(samples, d)`.
-pub(super) fn mean_square(values: ArrayView2<f64>) -> f64 {
+pub(crate) fn mean_square(values: ArrayView2<f64>) -> f64 {
     values.iter().map(|value| value * value).sum::<f64>() / values.len() as f64
 }
 
@@ -569,7 +569,7 @@ fn foreign(network: &NetworkSpec) -> Error {
 
 /// The error of the mean of independent estimates: bounds and error estimates add; pairs draw their masks independently, so the squares of their
 /// standard errors do. None where any is unknown.
-pub(super) fn error_of_mean(errors: impl ExactSizeIterator<Item = Uncertainty> + Clone) -> Option<f64> {
+pub(crate) fn error_of_mean(errors: impl ExactSizeIterator<Item = Uncertainty> + Clone) -> Option<f64> {
     let count = errors.len() as f64;
     let mut bounds = 0.0;
     let mut standard_errors = Vec::new();

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::record::SCHEMA;
+use super::SCHEMA;
 use crate::data::CLASSES;
 
 /// Brings a record to the format [`SCHEMA`], or says why it cannot be.
-pub(super) fn upgrade(record: &mut Value) -> Result<(), String> {
+pub(crate) fn upgrade(record: &mut Value) -> Result<(), String> {
     match record.get("schema").map(Value::as_u64) {
         Some(Some(schema)) if schema == u64::from(SCHEMA) => Ok(()),
         Some(schema) => {

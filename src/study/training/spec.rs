@@ -2,12 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::spec::{NetworkSpec, at_most, check_counts, check_distinct, check_layers};
-use crate::data::{CLASSES, Normalisation, SUBSET_SIZE};
+use crate::data::{CLASSES, Normalisation};
 use crate::error::{Error, Result};
 use crate::network::Connectivity;
-use crate::network::budget::{PAPER_WIDTHS, first_layer_connectivity_beside, paper_learning_rate};
 use crate::network::{Activation, Architecture, Layer, MaskFamily, WeightDistribution};
+use crate::study::spec::{at_most, check_counts, check_distinct, check_layers};
 use crate::train::{Parametrisation, check_learning_rate};
 
 /// The ways to widen a network that are compared.
@@ -190,45 +189,15 @@ pub struct TrainingStudySpec {
 }
 
 impl TrainingStudySpec {
-    /// The paper's protocol for the given networks: 2,048 samples, 300 epochs, batch 256, exact counts, uniform weights, no biases.
-    pub fn paper(networks: Vec<TrainedNetwork>, runs: usize) -> Self {
-        Self {
-            normalisation: Normalisation::Pixel,
-            samples: SUBSET_SIZE,
-            evaluation: EvaluationSet::Test,
-            networks,
-            runs,
-            first_run: 0,
-            epochs: 300,
-            batch: 256,
-            law: WeightDistribution::Uniform,
-            parametrisation: Parametrisation::NeuralTangent,
-            biases: false,
-            keep_weights: false,
-        }
-    }
-
-    /// The paper's protocol for its heat map: all training samples, batch 100, biases, the standard parametrisation.
-    pub fn heat_map(networks: Vec<TrainedNetwork>, runs: usize) -> Self {
-        Self {
-            normalisation: Normalisation::Global,
-            samples: MOST_SAMPLES,
-            batch: 100,
-            parametrisation: Parametrisation::Standard,
-            biases: true,
-            ..Self::paper(networks, runs)
-        }
-    }
-
     /// A rough count of the multiplications of one run, on MNIST.
-    pub(super) fn operations(&self, network: &TrainedNetwork) -> f64 {
+    pub(crate) fn operations(&self, network: &TrainedNetwork) -> f64 {
         const MNIST: [f64; 3] = [784.0, 6e4, 1e4];
         let [dimension, all, test] = MNIST;
         let weights = network.architecture.weights(dimension as usize);
         self.epochs as f64 * ((self.samples as f64).min(all) * 3.0 + test) * weights
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         check_counts(&[
             ("runs", self.runs, 1_000_000),
             ("epochs", self.epochs, 1_000_000_000),
@@ -252,7 +221,7 @@ const MOST_BYTES: f64 = (1u64 << 34) as f64;
 
 impl TrainingStudySpec {
     /// Refuses networks that no memory holds, trained on so many samples of some dimension.
-    pub(super) fn check_memory(&self, samples: usize, dimension: usize) -> Result<()> {
+    pub(crate) fn check_memory(&self, samples: usize, dimension: usize) -> Result<()> {
         for network in &self.networks {
             let weights = network.architecture.weights(dimension);
             let units: f64 = network.architecture.layers().iter().map(|layer| layer.width() as f64).sum();
@@ -278,72 +247,10 @@ impl TrainingStudySpec {
 }
 
 /// The first run of a search for learning rates: its initialisations are none that a study from run 0 on trains.
-pub(super) const FIRST_TUNING_RUN: u32 = 1 << 30;
+pub(crate) const FIRST_TUNING_RUN: u32 = 1 << 30;
 
 /// The upper limit of [`TrainingStudySpec::samples`]; give it to train on all there are.
 pub const MOST_SAMPLES: usize = 1_000_000_000;
-
-/// The networks of the paper's MLP figure at a budget, with the authors' learning rates: the sparse family (its first width
-/// is the dense base network), and the wider dense networks where they are asked for.
-///
-/// # Errors
-/// Where the budget does not fit the paper's widths.
-pub fn paper_networks(weights: usize, dimension: usize, dense_family: bool) -> Result<Vec<TrainedNetwork>> {
-    let mut networks = Vec::new();
-    for network in NetworkSpec::at_budget(weights, dimension, CLASSES, &PAPER_WIDTHS)? {
-        let (width, rate) = (network.width(), paper_learning_rate(network.width(), false)?);
-        networks.push(TrainedNetwork::new(Family::Sparse, width, network.connectivity(), rate)?);
-    }
-    for width in PAPER_WIDTHS {
-        // The base network belongs to both families; it is trained once, as the sparse family's first.
-        if dense_family && width != PAPER_WIDTHS[0] {
-            let learning_rate = paper_learning_rate(width, true)?;
-            networks.push(TrainedNetwork::new(Family::Dense, width, Connectivity::DENSE, learning_rate)?);
-        }
-    }
-    Ok(networks)
-}
-
-/// The cells of the paper's heat map: every width with every connectivity of the last layer and every activation, where that leaves
-/// the first layer at least one weight and no more than it has.
-///
-/// # Errors
-/// Where a width is 0, or no cell is left.
-pub fn heat_map_networks(
-    weights: usize,
-    dimension: usize,
-    widths: &[usize],
-    last_connectivities: &[Connectivity],
-    activations: &[Activation],
-    learning_rate: f64,
-) -> Result<Vec<TrainedNetwork>> {
-    if widths.contains(&0) {
-        return Err(Error::value("width", 0, "a network needs at least one hidden unit", "give positive widths"));
-    }
-    let mut networks = Vec::new();
-    let mut refusal = None;
-    for activation in activations {
-        for last_connectivity in last_connectivities {
-            for width in widths {
-                match first_layer_connectivity_beside(weights, dimension, CLASSES, *width, *last_connectivity) {
-                    Ok(connectivity) => {
-                        let hidden = vec![Layer::new(*width, connectivity, *activation)?];
-                        let last = *last_connectivity;
-                        networks.push(TrainedNetwork::of_hidden(Family::Sparse, hidden, last, learning_rate)?);
-                    }
-                    Err(error) => refusal = Some(error),
-                }
-            }
-        }
-    }
-    match refusal {
-        Some(error) if networks.is_empty() => Err(error),
-        _ if networks.is_empty() => {
-            Err(Error::value("networks", 0, "there is no width, last layer or activation", "give at least one of each"))
-        }
-        _ => Ok(networks),
-    }
-}
 
 #[cfg(test)]
 mod tests {

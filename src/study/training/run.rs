@@ -2,30 +2,30 @@
 
 use std::path::{Path, PathBuf};
 
-use super::density::{self, Density};
-use super::record::{SCHEMA, TrainingRecord};
-use super::training_spec::{EvaluationSet, TrainedNetwork, TrainingStudySpec};
 use crate::data::{Dataset, GlobalScale, Labelled, Mnist, Normalisation, Normaliser, SUBSET_SEED};
 use crate::error::{Error, Result};
 use crate::files::OutputFolder;
 use crate::numeric::random::subset;
+use crate::study::density::{self, Density};
+use crate::study::record::{SCHEMA, TrainingRecord};
+use crate::study::training::{EvaluationSet, TrainedNetwork, TrainingStudySpec};
 use crate::train::{Checkpoint, MlpSpec, Samples, TrainingData, TrainingSpec, train};
 
 /// The folder of weights within an output folder.
 pub const WEIGHTS: &str = "weights";
 
 /// The file of the weights of a run, in an output folder.
-pub(super) fn weights_name(network: &TrainedNetwork, run: u32) -> String {
+pub(crate) fn weights_name(network: &TrainedNetwork, run: u32) -> String {
     format!("{WEIGHTS}/{}-run{run}.safetensors", network.name())
 }
 
 /// Its path.
-pub(super) fn weights_path(folder: &Path, network: &TrainedNetwork, run: u32) -> PathBuf {
+pub(crate) fn weights_path(folder: &Path, network: &TrainedNetwork, run: u32) -> PathBuf {
     folder.join(weights_name(network, run))
 }
 
 /// Normalised samples to train and to evaluate on.
-pub(super) struct PreparedTraining<'a> {
+pub(crate) struct PreparedTraining<'a> {
     spec: &'a TrainingStudySpec,
     data: TrainingData,
     normaliser: Normaliser,

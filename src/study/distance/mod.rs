@@ -1,0 +1,11 @@
+//! The study of distances: a mean squared distance for each normalisation, method and network.
+
+mod compute;
+mod method;
+mod spec;
+
+pub use compute::DistanceInputs;
+pub use method::{DistanceMethod, Reference};
+pub use spec::{DistanceSpec, NetworkSpec};
+
+pub(crate) use compute::{error_of_mean, mean_square};

@@ -1,0 +1,178 @@
+//! Which distances a study is to take.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{DistanceMethod, Reference};
+use crate::data::Normalisation;
+use crate::error::{Error, Result};
+use crate::kernel::bottleneck::LinearBottleneck;
+use crate::kernel::masked::{Quadrature, Sampling};
+use crate::network::budget::first_layer_connectivity;
+use crate::network::{Architecture, Connectivity, MaskFamily, WeightDistribution};
+use crate::numeric::parse;
+use crate::study::spec::{MAX_WIDTH, at_most, check_counts, check_distinct, check_layers};
+
+/// A network whose kernel is studied.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NetworkSpec {
+    /// Its layers up to the last hidden one, whose kernel it is.
+    pub architecture: Architecture,
+    /// The connectivity if the whole budget, last layer included, were spread evenly: the fixed `n p` that the paper's
+    /// theory curve takes. None where no budget is set.
+    pub np_connectivity: Option<Connectivity>,
+}
+
+impl NetworkSpec {
+    /// A network of one hidden layer, of no budget, under Bernoulli masks.
+    ///
+    /// # Errors
+    /// Where the width is 0.
+    pub fn new(width: usize, connectivity: Connectivity) -> Result<Self> {
+        Ok(Self { architecture: Architecture::one_hidden_layer(width, connectivity)?, np_connectivity: None })
+    }
+
+    /// The networks of a weight budget, one per width, with a dense last layer of `outputs` outputs (0: no last layer).
+    ///
+    /// # Errors
+    /// Where the budget does not fit a width, see [`first_layer_connectivity`].
+    pub fn at_budget(weights: usize, dimension: usize, outputs: usize, widths: &[usize]) -> Result<Vec<Self>> {
+        let of_width = |width: &usize| {
+            let connectivity = first_layer_connectivity(weights, dimension, outputs, *width)?;
+            let even = weights as f64 / ((dimension as f64 + outputs as f64) * *width as f64);
+            Ok(Self { np_connectivity: Connectivity::new(even).ok(), ..Self::new(*width, connectivity)? })
+        };
+        widths.iter().map(of_width).collect()
+    }
+
+    /// The same under masks of another family.
+    #[must_use]
+    pub fn with_mask(self, mask: MaskFamily) -> Self {
+        Self { architecture: self.architecture.with_mask(mask), ..self }
+    }
+
+    /// The width `n` of its last hidden layer.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.architecture.last().width()
+    }
+
+    /// The connectivity `p` of its last hidden layer.
+    #[must_use]
+    pub fn connectivity(&self) -> Connectivity {
+        self.architecture.last().connectivity()
+    }
+}
+
+impl FromStr for NetworkSpec {
+    type Err = Error;
+
+    /// Reads `WIDTH:CONNECTIVITY`, numbers as [`parse`] takes them.
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = |part: &str| {
+            let problem = format!("is not WIDTH:CONNECTIVITY{part}");
+            Error::value("networks", text, problem, "write for instance 128:0.05, decimals with a point")
+        };
+        let (width, connectivity) = text.split_once(':').ok_or_else(|| wrong(""))?;
+        let width = parse::listed_count(width).map_err(|error| wrong(&format!(" (its width {})", error.problem)))?;
+        if width == 0 {
+            return Err(Error::value("width", 0, "a network needs at least one hidden unit", "give a positive width"));
+        }
+        let share = parse::listed_share(connectivity);
+        let share = share.map_err(|error| wrong(&format!(" (its connectivity {})", error.problem)))?;
+        let connectivity = Connectivity::new(share)?;
+        at_most("width", width, MAX_WIDTH)?;
+        Self::new(width, connectivity)
+    }
+}
+
+/// Distances over random pairs of inputs: every normalisation with every method at every width.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DistanceSpec {
+    /// The normalisations, each by the statistics of the inputs themselves.
+    pub normalisations: Vec<Normalisation>,
+    /// The networks, with the masks under which they are sampled; those of the theory are Bernoulli.
+    pub networks: Vec<NetworkSpec>,
+    /// The methods.
+    pub methods: Vec<DistanceMethod>,
+    /// Random pairs of different inputs; where the data has no more pairs, each of these once.
+    pub pairs: usize,
+    /// Initialisations of sampled networks; more where that draws fewer than [`DistanceSpec::LEAST_WEIGHTS`] weights in all, but
+    /// not over all pairs.
+    pub initialisations: usize,
+    /// The relative error of the masked moments to which Theorem 1 is evaluated, pair by pair.
+    pub tolerance: f64,
+    /// Masks per pair, where the quadrature misses that tolerance.
+    pub masks: usize,
+    /// Weights of sampled networks; the theory's are Gaussian. Theory is scaled to a law's variance `v` by `v^2`.
+    pub law: WeightDistribution,
+    /// What sampled kernels are compared to.
+    pub reference: Reference,
+}
+
+impl DistanceSpec {
+    /// Initialisations go on until at least this many weights are expected to have been drawn, so that a network of two
+    /// weights is drawn 10,000 times: its distance has so long a tail that fewer do not tell its standard error.
+    pub const LEAST_WEIGHTS: f64 = 20_000.0;
+
+    /// How often a network is drawn at input dimension `dimension`: [`DistanceSpec::initialisations`] times, or more until
+    /// [`DistanceSpec::LEAST_WEIGHTS`].
+    pub fn draws(&self, network: &NetworkSpec, dimension: usize) -> usize {
+        let weights = network.architecture.weights(dimension).max(1.0);
+        self.initialisations.max((Self::LEAST_WEIGHTS / weights).ceil() as usize)
+    }
+
+    /// Refuses what no study can do.
+    pub(crate) fn check(&self, seed: u64) -> Result<()> {
+        check_counts(&[
+            ("pairs", self.pairs, 10_000_000),
+            ("initialisations", self.initialisations, 10_000_000),
+            ("methods", self.methods.len(), usize::MAX),
+            ("normalisations", self.normalisations.len(), usize::MAX),
+            ("networks", self.networks.len(), usize::MAX),
+        ])?;
+        Sampling::new(self.masks, seed)?;
+        Quadrature::new(self.tolerance)?;
+        check_distinct("normalisation", &self.normalisations, |normalisation| normalisation.name().into())?;
+        check_distinct("methods", &self.methods, |method| method.name().into())?;
+        check_distinct("networks", &self.networks, |network| match network.architecture.before_last() {
+            [] => format!("{}:{}", network.width(), network.connectivity().get()),
+            _ => network.architecture.to_string(),
+        })?;
+        for network in &self.networks {
+            check_layers(network.architecture.layers())?;
+            let [.., before] = network.architecture.before_last() else { continue };
+            if self.methods.contains(&DistanceMethod::Theorem1) && DistanceMethod::Theorem1.serves(network) {
+                LinearBottleneck::new(before.width())?;
+            }
+            let only = [DistanceMethod::Sampled, DistanceMethod::Theorem1];
+            if let Some(method) = self.methods.iter().find(|method| !only.contains(method)) {
+                let problem = "is not for networks with a layer before the hidden one";
+                return Err(Error::value("methods", method.name(), problem, "use sampled and theorem1"));
+            }
+            if self.reference != Reference::Analytic {
+                let problem = "networks with a layer before the hidden one are compared with the closed form only";
+                return Err(Error::value("reference", self.reference, problem, "use analytic"));
+            }
+        }
+        if self.methods.contains(&DistanceMethod::SampledAll) && self.reference != Reference::Analytic {
+            let problem = "over all pairs kernels are compared with the closed form only";
+            return Err(Error::value("reference", self.reference, problem, "leave sampled_all out, or use analytic"));
+        }
+        if self.methods.contains(&DistanceMethod::Theorem1FixedCount)
+            && self.networks.iter().any(|network| network.architecture.mask() == MaskFamily::Bernoulli)
+        {
+            let problem = "is for masks of a fixed count; those of the theorem are Bernoulli";
+            let remedy = "use theorem1, or --mask exact-count or constant-fan-in";
+            return Err(Error::value("methods", DistanceMethod::Theorem1FixedCount.name(), problem, remedy));
+        }
+        let even = self.methods.contains(&DistanceMethod::PaperFixedNp);
+        if even && self.networks.iter().any(|network| network.np_connectivity.is_none()) {
+            let problem = "needs a weight budget, from which its fixed n p follows";
+            let remedy = "leave it out, or give --weights";
+            return Err(Error::value("methods", DistanceMethod::PaperFixedNp.name(), problem, remedy));
+        }
+        Ok(())
+    }
+}
