@@ -10,7 +10,8 @@ use sparsewidth::numeric::parse::whole;
 use sparsewidth::report::{budget_chart, budget_table, empty_layers, write_chart};
 
 use super::Common;
-use super::output::{json_lines, print, report_folder};
+use super::output::{json_lines, print};
+use super::redraw::redrawn_folder;
 use super::values::{architecture, path};
 
 #[derive(Args)]
@@ -71,7 +72,7 @@ pub fn run(args: BudgetArgs, common: &Common) -> Result<()> {
     if let Some(folder) = &args.out {
         // What is too large for masks is refused before there is a folder.
         let masks = args.masks.then(|| masks_npz(&network.layers, &kept, positions, common.seed)).transpose()?;
-        let folder = report_folder(folder, "budget", &["budget"], if args.masks { &["masks.npz"] } else { &[] })?;
+        let folder = redrawn_folder(folder, "budget", &["budget"], if args.masks { &["masks.npz"] } else { &[] })?;
         write_chart(&folder, "budget", &budget_chart(&network, &args.rule.to_string(), &kept))?;
         if let Some(masks) = masks {
             folder.write("masks.npz", &masks)?;

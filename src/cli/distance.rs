@@ -1,23 +1,21 @@
 //! `sparsewidth distance`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use sparsewidth::Result;
 use sparsewidth::data::Normalisation;
-use sparsewidth::files::OutputFolder;
 use sparsewidth::network::Connectivity;
 use sparsewidth::numeric::parse::{count, listed_count};
-use sparsewidth::report::{
-    Statistic, assumptions, diagonal_table, distance_chart, distance_table, distance_words, parts_chart, parts_table,
-    write_chart,
-};
+use sparsewidth::report::{distance_page, distance_pictures};
 use sparsewidth::study::paper::{PAPER_BASE_WIDTH, PAPER_WIDTHS};
+use sparsewidth::study::read_records;
 use sparsewidth::study::{DistanceMethod, DistanceSpec, NetworkSpec, StudySpec};
 
 use super::Common;
 use super::options::{DataOption, NormalisationOption, SamplingOptions, default_widths};
 use super::output::study_folder;
+use super::redraw::{FromOption, redrawn_folder};
 use super::values::path;
 
 #[derive(Args)]
@@ -46,12 +44,21 @@ pub struct DistanceArgs {
     methods: Vec<DistanceMethod>,
     #[command(flatten)]
     sampling: SamplingOptions,
+    #[command(flatten)]
+    from: FromOption,
     /// Folder for records and pictures, and for the journal by which an interrupted study goes on
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: Option<PathBuf>,
 }
 
 pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
+    if let Some(from) = args.from.folder(common)? {
+        let records = read_records(from)?;
+        let pictures = distance_pictures(&[Normalisation::Pixel, Normalisation::Global, Normalisation::None]);
+        let out = redrawn_folder(args.out.as_deref().unwrap_or(from), "distance", &pictures, &[])?;
+        common.print_records(&records)?;
+        return common.present(&distance_page(&records), Some(&out));
+    }
     let data = args.data.data;
     let networks = if args.networks.is_empty() {
         let dimension = data.dimension()?;
@@ -76,50 +83,10 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
     refuse_idle(&spec, common)?;
     let normalisations = spec.normalisations.clone();
     let study = StudySpec { data, seed: common.seed, distance: Some(spec), training: None };
-    let out = args.out.as_deref().map(|path| folder(path, &normalisations)).transpose()?;
+    let pictures = distance_pictures(&normalisations);
+    let out = args.out.as_deref().map(|path| study_folder(path, "distance", &pictures, &[])).transpose()?;
     let Some(records) = common.run_study(&study, out.as_ref())? else { return Ok(()) };
-    for normalisation in normalisations {
-        for statistic in [Statistic::Mean, Statistic::Median] {
-            let table = distance_table(&records, normalisation, statistic);
-            if table.is_empty() {
-                continue;
-            }
-            let words = distance_words(&records, normalisation, statistic);
-            let name = statistic.name();
-            common.say(&format!("Distance, {name} over pairs, {}\n\n{table}\n{words}\n\n", normalisation.title()))?;
-            if let (Some(folder), Some(chart)) = (&out, distance_chart(&records, normalisation, statistic)) {
-                let name = format!("distance-{}-{}", normalisation.name(), statistic.name());
-                write_chart(folder, &name, &chart)?;
-            } else if out.is_some() {
-                common.note("No picture: several networks have one width, so width alone does not tell them apart.");
-            }
-        }
-        let said = assumptions(&records, normalisation);
-        if !said.is_empty() {
-            common.say(&said)?;
-        }
-        if let (Some(folder), Some(chart)) = (&out, parts_chart(&records, normalisation)) {
-            write_chart(folder, &format!("distance-{}-parts", normalisation.name()), &chart)?;
-        }
-        for (title, table) in [
-            ("Its two parts, means over pairs", parts_table(&records, normalisation)),
-            ("Pairs of an input with itself, mean distance", diagonal_table(&records, normalisation)),
-        ] {
-            if !table.is_empty() {
-                common.say(&format!("{title}, {}\n\n{table}\n", normalisation.title()))?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The folder of such a study, with the pictures that it can draw.
-fn folder(path: &Path, normalisations: &[Normalisation]) -> Result<OutputFolder> {
-    let of = |normalisation: &Normalisation| {
-        ["mean", "median", "parts"].map(|picture| format!("distance-{}-{picture}", normalisation.name()))
-    };
-    let pictures: Vec<String> = normalisations.iter().flat_map(of).collect();
-    study_folder(path, "distance", &pictures.iter().map(String::as_str).collect::<Vec<_>>(), &[])
+    common.present(&distance_page(&records), out.as_ref())
 }
 
 /// Refuses options that were given and that none of the methods heeds.

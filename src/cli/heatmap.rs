@@ -3,19 +3,21 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use sparsewidth::Result;
 use sparsewidth::data::CLASSES;
 use sparsewidth::network::Activation;
 use sparsewidth::network::Connectivity;
 use sparsewidth::network::budget::first_layer_connectivity_beside;
 use sparsewidth::numeric::parse::{count, listed_count, listed_share, number};
-use sparsewidth::report::{heat_map, write_chart};
+use sparsewidth::report::{HEAT_MAP_PICTURES, heat_map_page};
 use sparsewidth::study::paper::{HEAT_MAP_BASE_WIDTH, HEAT_MAP_WIDTHS, heat_map_networks};
+use sparsewidth::study::read_records;
 use sparsewidth::study::{MOST_SAMPLES, StudySpec, TrainingStudySpec};
-use sparsewidth::{Error, Result};
 
 use super::Common;
 use super::options::{ActivationOption, ImagesOption, LawOption, MaskOption, NormalisationOption};
 use super::output::study_folder;
+use super::redraw::{FromOption, redrawn_folder};
 use super::values::path;
 
 #[derive(Args)]
@@ -58,6 +60,8 @@ pub struct HeatmapArgs {
     /// Initial weights
     #[arg(long, value_enum, default_value_t = LawOption::Uniform)]
     law: LawOption,
+    #[command(flatten)]
+    from: FromOption,
     /// Folder for pictures and records, and for the journal by which an interrupted run goes on
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], default_value = "heatmap", value_name = "DIR", value_parser = path())]
     out: PathBuf,
@@ -83,6 +87,12 @@ fn fitting(widths: Vec<usize>, weights: usize, dimension: usize, last: &[Connect
 }
 
 pub fn run(args: HeatmapArgs, common: &Common) -> Result<()> {
+    if let Some(from) = args.from.folder(common)? {
+        let records = read_records(from)?;
+        let out = redrawn_folder(args.from.or(&args.out, common), "heatmap", &HEAT_MAP_PICTURES, &[])?;
+        common.print_records(&records)?;
+        return common.present(&heat_map_page(&records)?, Some(&out));
+    }
     let (dimension, _) = args.data.sizes()?;
     let data = args.data.data;
     let weights = args.weights.unwrap_or((dimension + CLASSES) * HEAT_MAP_BASE_WIDTH);
@@ -101,22 +111,7 @@ pub fn run(args: HeatmapArgs, common: &Common) -> Result<()> {
         ..TrainingStudySpec::heat_map(networks, args.runs)
     };
     let study = StudySpec { data, seed: common.seed, distance: None, training: Some(training) };
-    let out = study_folder(&args.out, "heatmap", &["heatmap-relu", "heatmap-linear"], &[])?;
+    let out = study_folder(&args.out, "heatmap", &HEAT_MAP_PICTURES, &[])?;
     let Some(records) = common.run_study(&study, Some(&out))? else { return Ok(()) };
-    for activation in activations {
-        let map = heat_map(&records, activation, weights, &widths, &args.last)
-            .ok_or_else(|| Error::failure("drawing the heat map", "no record of it"))?;
-        let name = format!("heatmap-{}", activation.name());
-        write_chart(&out, &name, &map)?;
-        if let Some((row, column, accuracy)) = map.best() {
-            let column = map.columns[column].replace('\n', ", width ");
-            let row = &map.rows[row];
-            common
-                .say(&format!("{name}: best {accuracy:.2} % at overall connectivity {column}, last layer {row}\n"))?;
-        } else {
-            common.say(&format!("{name}: every run diverged before the end of its first epoch\n"))?;
-        }
-    }
-    common.note(&format!("{}: pictures (.svg, .png), training.csv, curves.csv", args.out.display()));
-    Ok(())
+    common.present(&heat_map_page(&records)?, Some(&out))
 }

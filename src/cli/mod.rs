@@ -13,6 +13,7 @@ mod merge;
 mod optimum;
 mod options;
 mod output;
+mod redraw;
 mod shell;
 mod spelling;
 mod train;
@@ -239,7 +240,9 @@ pub fn parse() -> Result<Cli> {
     let matches = program.get_matches_from(spelling::spelled(&built, std::env::args_os())?);
     let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if let Some((name, matches)) = matches.subcommand() {
-        let given = matches.ids().filter(|id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine));
+        // Groups of options, which have the names of their types, are not options.
+        let options = matches.ids().filter(|id| id.as_str().starts_with(char::is_lowercase));
+        let given = options.filter(|id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine));
         let written = |id: &str| {
             let values = matches.try_get_raw(id).ok().flatten().into_iter().flatten();
             values.map(|value| value.to_string_lossy().into_owned()).collect::<Vec<_>>().join(",")

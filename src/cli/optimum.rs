@@ -5,14 +5,17 @@ use std::path::PathBuf;
 use clap::Args;
 use sparsewidth::Result;
 use sparsewidth::data::Normalisation;
+use sparsewidth::files::OutputFolder;
 use sparsewidth::numeric::parse::{count, share};
-use sparsewidth::report::{optimum_assumptions, optimum_chart, optimum_note, optimum_table, write_chart};
+use sparsewidth::report::optimum_page;
+use sparsewidth::study::OptimumReport;
 use sparsewidth::study::OptimumSpec;
 use sparsewidth::study::paper::PAPER_BASE_WIDTH;
 
 use super::Common;
 use super::options::{DataOption, NormalisationOption};
-use super::output::{json_lines, print, report_folder};
+use super::output::{json_lines, print};
+use super::redraw::{FromOption, read_report, redrawn_folder};
 use super::values::path;
 
 #[derive(Args)]
@@ -38,12 +41,19 @@ pub struct OptimumArgs {
     /// Relative error to which Theorem 1's masked moments are computed, pair by pair
     #[arg(long, default_value_t = 1e-3, value_name = "ERROR", value_parser = share)]
     tolerance: f64,
+    #[command(flatten)]
+    from: FromOption,
     /// Folder for optimum.json and the picture
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: Option<PathBuf>,
 }
 
 pub fn run(args: OptimumArgs, common: &Common) -> Result<()> {
+    if let Some(from) = args.from.folder(common)? {
+        let report: OptimumReport = read_report(&from.join("optimum.json"))?;
+        let out = redrawn_folder(args.out.as_deref().unwrap_or(from), "optimum", &["optimum"], &["optimum.json"])?;
+        return finish(&report, Some(&out), common);
+    }
     let data = args.data.data;
     let outputs = args.outputs.unwrap_or(data.classes());
     let weights = match args.weights {
@@ -63,28 +73,24 @@ pub fn run(args: OptimumArgs, common: &Common) -> Result<()> {
     };
     spec.check()?;
     let out =
-        args.out.as_deref().map(|path| report_folder(path, "optimum", &["optimum"], &["optimum.json"])).transpose()?;
+        args.out.as_deref().map(|path| redrawn_folder(path, "optimum", &["optimum"], &["optimum.json"])).transpose()?;
     let bar = common.bar(1);
     let report = spec.run(&|done, expected| {
         bar.set_length(expected.max(done + 1) as u64);
         bar.set_position(done as u64);
     })?;
     bar.finish_and_clear();
-    let json = json_lines(std::slice::from_ref(&report))?;
-    if let Some(folder) = &out {
-        write_chart(folder, "optimum", &optimum_chart(&report))?;
+    finish(&report, out.as_ref(), common)
+}
+
+/// Writes and prints what a search comes to.
+fn finish(report: &OptimumReport, out: Option<&OutputFolder>, common: &Common) -> Result<()> {
+    let json = json_lines(std::slice::from_ref(report))?;
+    if let Some(folder) = out {
         folder.write("optimum.json", json.as_bytes())?;
     }
     if common.json {
         print(&json)?;
     }
-    common.say(&optimum_table(&report).to_string())?;
-    let said = optimum_assumptions(&report);
-    if !said.is_empty() {
-        common.say(&format!("\n{said}"))?;
-    }
-    if let Some(note) = optimum_note(&report) {
-        common.note(&note);
-    }
-    Ok(())
+    common.present(&optimum_page(report), out)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use sparsewidth::files::{OutputFolder, make_writable_folder};
+use sparsewidth::files::OutputFolder;
 use sparsewidth::report::{RECORD_FILES, chart_files, write_records};
 use sparsewidth::sampled::Device;
 use sparsewidth::study::{JOURNAL, Progress, Record, Shard, StudySpec};
@@ -36,19 +36,15 @@ pub fn json_lines<T: Serialize>(values: &[T]) -> Result<String> {
 }
 
 /// The folder of a study that writes its records, some pictures and other files there.
-pub fn study_folder(path: &Path, writer: &'static str, pictures: &[&str], others: &[&str]) -> Result<OutputFolder> {
+pub fn study_folder(
+    path: &Path,
+    writer: &'static str,
+    pictures: &[impl AsRef<str>],
+    others: &[&str],
+) -> Result<OutputFolder> {
     let mut names = chart_files(pictures);
     names.extend(RECORD_FILES.iter().chain(others).map(|name| name.to_string()));
     OutputFolder::new(path, writer, &names)
-}
-
-/// The folder of a report that writes some pictures and other files there, made and tried before the work whose results go there.
-pub fn report_folder(path: &Path, writer: &'static str, pictures: &[&str], others: &[&str]) -> Result<OutputFolder> {
-    let mut names = chart_files(pictures);
-    names.extend(others.iter().map(|name| name.to_string()));
-    let folder = OutputFolder::new(path, writer, &names)?;
-    make_writable_folder(path)?;
-    Ok(folder)
 }
 
 impl Common {
@@ -123,9 +119,7 @@ impl Common {
         let records = spec.run_shard(shard, folder, &device, &|progress| self.show(&bar, &place, progress));
         bar.finish_and_clear();
         let records = records?;
-        if self.json {
-            print(&json_lines(&records)?)?;
-        }
+        self.print_records(&records)?;
         if let (Some(folder), false) = (folder, shard.is_whole()) {
             self.note_shard(folder, records.len());
             return Ok(None);

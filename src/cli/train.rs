@@ -7,8 +7,9 @@ use sparsewidth::data::{CLASSES, Dataset, SUBSET_SIZE};
 use sparsewidth::network::budget::first_layer_connectivity_beside;
 use sparsewidth::network::{Connectivity, Layer};
 use sparsewidth::numeric::parse::{count, listed_count, number, share};
-use sparsewidth::report::{accuracy_chart, curves_chart, training_table, write_chart};
+use sparsewidth::report::{TRAINING_PICTURES, training_page};
 use sparsewidth::study::paper::{PAPER_BASE_WIDTH, PAPER_DIMENSION, PAPER_WIDTHS, paper_learning_rate};
+use sparsewidth::study::read_records;
 use sparsewidth::study::{Family, LearningRates, StudySpec, TrainedNetwork, TrainingStudySpec};
 use sparsewidth::train::Parametrisation;
 use sparsewidth::{Error, Result};
@@ -16,6 +17,7 @@ use sparsewidth::{Error, Result};
 use super::Common;
 use super::options::{ActivationOption, ImagesOption, LawOption, MaskOption, NormalisationOption, default_widths};
 use super::output::study_folder;
+use super::redraw::{FromOption, redrawn_folder};
 use super::values::path;
 
 #[derive(Args)]
@@ -23,7 +25,7 @@ pub struct TrainArgs {
     #[command(flatten)]
     data: ImagesOption,
     /// Hidden widths
-    #[arg(long, value_delimiter = ',', required = true, value_name = "LIST", value_parser = listed_count)]
+    #[arg(long, value_delimiter = ',', required_unless_present = "from", value_name = "LIST", value_parser = listed_count)]
     widths: Vec<usize>,
     #[command(flatten)]
     budget: BudgetOptions,
@@ -44,6 +46,8 @@ pub struct TrainArgs {
     /// Keep the weights of each run after its last epoch, in the folder `weights` of the output folder
     #[arg(long, requires = "out")]
     keep_weights: bool,
+    #[command(flatten)]
+    from: FromOption,
     /// Folder for records and pictures, and for the journal by which an interrupted study goes on
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: Option<PathBuf>,
@@ -210,6 +214,12 @@ pub fn say_origin(rates: Option<&LearningRates>, data: &Dataset, normalisation: 
 }
 
 pub fn run(args: TrainArgs, common: &Common) -> Result<()> {
+    if let Some(from) = args.from.folder(common)? {
+        let records = read_records(from)?;
+        let out = redrawn_folder(args.out.as_deref().unwrap_or(from), "train", &TRAINING_PICTURES, &[])?;
+        common.print_records(&records)?;
+        return common.present(&training_page(&records), Some(&out));
+    }
     let (dimension, training) = args.data.sizes()?;
     let data = args.data.data;
     let rates = args.rates.as_deref().map(LearningRates::read).transpose()?;
@@ -235,14 +245,7 @@ pub fn run(args: TrainArgs, common: &Common) -> Result<()> {
     let training = args.training.spec(networks, args.runs, args.normalisation);
     let training = TrainingStudySpec { keep_weights: args.keep_weights, ..training };
     let study = StudySpec { data, seed: common.seed, distance: None, training: Some(training) };
-    let out = args.out.as_deref().map(|path| study_folder(path, "train", &["accuracy", "curves"], &[])).transpose()?;
+    let out = args.out.as_deref().map(|path| study_folder(path, "train", &TRAINING_PICTURES, &[])).transpose()?;
     let Some(records) = common.run_study(&study, out.as_ref())? else { return Ok(()) };
-    if let Some(folder) = &out {
-        for (name, chart) in [("accuracy", accuracy_chart(&records)), ("curves", curves_chart(&records))] {
-            if let Some(chart) = chart {
-                write_chart(folder, name, &chart)?;
-            }
-        }
-    }
-    common.say(&training_table(&records).to_string())
+    common.present(&training_page(&records), out.as_ref())
 }

@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use sparsewidth::Result;
 use sparsewidth::data::{DataSource, Dataset};
+use sparsewidth::files::OutputFolder;
 use sparsewidth::numeric::parse::{count, listed_count, number};
-use sparsewidth::report::{tune_chart, tune_table, write_chart, write_records};
-use sparsewidth::study::{EvaluationSet, TrainedNetwork, TrainingStudySpec, TuneReport, TuneSpec};
+use sparsewidth::report::tune_page;
+use sparsewidth::report::write_records;
+use sparsewidth::study::{EvaluationSet, TrainingStudySpec, TuneReport, TuneSpec};
 
 use super::Common;
 use super::options::{ImagesOption, NormalisationOption};
 use super::output::{json_lines, print, study_folder};
+use super::redraw::{FromOption, read_report, redrawn_folder, write_page};
 use super::train::{BudgetOptions, TrainingOptions};
 use super::values::path;
 
@@ -38,6 +41,8 @@ pub struct TuneArgs {
     /// Normalisation, by the statistics of the training samples
     #[arg(long, value_enum, default_value_t = NormalisationOption::Pixel)]
     normalisation: NormalisationOption,
+    #[command(flatten)]
+    from: FromOption,
     /// Folder for rates.toml, picture and records, and for the journal by which an interrupted search goes on
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], default_value = "tune", value_name = "DIR", value_parser = path())]
     out: PathBuf,
@@ -59,6 +64,11 @@ pub struct SearchOptions {
 }
 
 pub fn run(args: TuneArgs, common: &Common) -> Result<()> {
+    if let Some(from) = args.from.folder(common)? {
+        let report: TuneReport = read_report(&from.join(TUNE))?;
+        let out = redrawn_folder(args.from.or(&args.out, common), "tune", &["tune"], &[])?;
+        return say_rates(&report, Some(&out), common);
+    }
     let (dimension, images) = args.data.sizes()?;
     let data = args.data.data;
     let usual = || args.budget.default_widths(dimension, common);
@@ -67,23 +77,20 @@ pub fn run(args: TuneArgs, common: &Common) -> Result<()> {
     let networks = args.budget.networks(dimension, &widths, |_| Ok(1.0))?;
     let evaluation = args.search.evaluation(&data, images, args.training.samples_of(images, common), common);
     let training = TrainingStudySpec { evaluation, ..args.training.spec(networks, args.runs, args.normalisation) };
-    let Some(report) = args.search.search(data, training, &args.out, common)? else { return Ok(()) };
-    say_rates(&report, &args.out, common)
+    let Some((report, out)) = args.search.search(data, training, &args.out, common)? else { return Ok(()) };
+    say_rates(&report, Some(&out), common)
 }
 
 /// Prints what a search found, and where it is kept.
-pub fn say_rates(report: &TuneReport, folder: &Path, common: &Common) -> Result<()> {
+pub fn say_rates(report: &TuneReport, out: Option<&OutputFolder>, common: &Common) -> Result<()> {
     if common.json {
         print(&json_lines(std::slice::from_ref(report))?)?;
     }
-    common.say(&format!("{}\n±: the standard error over runs.\n", tune_table(report)))?;
-    let none: Vec<String> = report.without_rate().map(TrainedNetwork::name).collect();
-    if !none.is_empty() {
-        common.note(&format!("No rate of {}: every run diverged; search lower ones with --lowest.", none.join(", ")));
-    }
-    common.note(&format!("{}: rates.toml, tune (.svg, .png), tune.json, training.csv, curves.csv", folder.display()));
-    Ok(())
+    common.present(&tune_page(report), out)
 }
+
+/// The file of what a search found.
+pub const TUNE: &str = "tune.json";
 
 impl SearchOptions {
     /// The lowest rate.
@@ -116,10 +123,10 @@ impl SearchOptions {
         training: TrainingStudySpec,
         folder: &Path,
         common: &Common,
-    ) -> Result<Option<TuneReport>> {
+    ) -> Result<Option<(TuneReport, OutputFolder)>> {
         let spec = TuneSpec { data, seed: common.seed, training, range: (self.lowest, self.highest) };
         let shard = common.shard(Some(folder))?;
-        let out = study_folder(folder, "tune", &["tune"], &["rates.toml", "tune.json"])?;
+        let out = study_folder(folder, "tune", &["tune"], &["rates.toml", TUNE])?;
         common.say_how_to_go_on(Some(folder));
         let bar = common.bar(0);
         let found = spec.run_shard(shard, Some(folder), &|progress| common.show(&bar, "", progress));
@@ -148,9 +155,10 @@ impl SearchOptions {
         );
         let json = json_lines(std::slice::from_ref(&report))?;
         out.write("rates.toml", report.rates().to_toml(&comment)?.as_bytes())?;
-        out.write("tune.json", json.as_bytes())?;
+        out.write(TUNE, json.as_bytes())?;
         write_records(&out, &records)?;
-        write_chart(&out, "tune", &tune_chart(&report))?;
-        Ok(Some(report))
+        write_page(&tune_page(&report), &out)?;
+        common.note(&format!("{}: rates.toml, {TUNE}", folder.display()));
+        Ok(Some((report, out)))
     }
 }

@@ -1,19 +1,20 @@
 //! `sparsewidth verify`.
 
+use std::path::Path;
 use std::path::PathBuf;
 
 use clap::Args;
 use sparsewidth::data::{Dataset, Normalisation};
+use sparsewidth::files::OutputFolder;
 use sparsewidth::numeric::parse::{count, listed_count, number, share};
-use sparsewidth::report::{
-    paper_chart, paper_table, verify_scores_chart, verify_table, verify_tests, verify_values_chart, write_chart,
-};
-use sparsewidth::study::{Check, Quantity, VerifyReport, VerifySpec};
+use sparsewidth::report::{VERIFY_PICTURES, verification_page};
+use sparsewidth::study::{VerifyReport, VerifySpec};
 use sparsewidth::{Error, Result};
 
 use super::Common;
 use super::options::{MaskOption, NormalisationOption};
-use super::output::{json_lines, print, report_folder};
+use super::output::{json_lines, print};
+use super::redraw::{FromOption, read_report, redrawn_folder};
 use super::values::{path, source};
 
 #[derive(Args)]
@@ -43,6 +44,8 @@ pub struct VerifyArgs {
     /// Relative error to which the exact masked moments are computed
     #[arg(long, default_value_t = 1e-6, value_name = "ERROR", value_parser = share)]
     tolerance: f64,
+    #[command(flatten)]
+    from: FromOption,
     /// Folder for verify.json, verify.md and the pictures
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: Option<PathBuf>,
@@ -59,6 +62,12 @@ fn say_left_out(dimension: usize, weights_per_row: &[f64], common: &Common) {
 }
 
 pub fn run(args: VerifyArgs, common: &Common) -> Result<()> {
+    if let Some(from) = args.from.folder(common)? {
+        let report: VerifyReport = read_report(&from.join("verify.json"))?;
+        let others = ["verify.md", "verify.json"];
+        let out = redrawn_folder(args.out.as_deref().unwrap_or(from), "verify", &VERIFY_PICTURES, &others)?;
+        return finish(&report, Some(&out), common);
+    }
     let mut spec = VerifySpec {
         weights_per_row: args.weights_per_row,
         widths: args.widths,
@@ -77,72 +86,27 @@ pub fn run(args: VerifyArgs, common: &Common) -> Result<()> {
     if let Some(data) = &data {
         say_left_out(data.dimension()?, &spec.weights_per_row, common);
     }
-    let pictures = ["verify-z", "verify-values", "verify-paper"];
-    let others = ["verify.md", "verify.json"];
-    let out = args.out.as_deref().map(|path| report_folder(path, "verify", &pictures, &others)).transpose()?;
+    let folder = |path: &Path| redrawn_folder(path, "verify", &VERIFY_PICTURES, &["verify.md", "verify.json"]);
+    let out = args.out.as_deref().map(folder).transpose()?;
     let bar = common.bar(1_000);
     let report = spec.run(&|share| bar.set_position((share * 1_000.0) as u64))?;
     bar.finish_and_clear();
 
-    let rejected = VerifyReport::rejected(&report.tests);
-    let by =
-        |quantities: &[Quantity]| quantities.iter().map(|quantity| quantity.title()).collect::<Vec<_>>().join(", ");
-    let power = VerifyReport::rejected(&report.power);
-    let verdict = format!(
-        "Theorem 1 is {} at a family-wise level of {:e}. Predictions wrong by {:.0} % would {}.",
-        if rejected.is_empty() { "not rejected".into() } else { format!("rejected (by: {})", by(&rejected)) },
-        VerifyReport::FAMILY_WISE,
-        100.0 * (VerifyReport::POWER_FACTOR - 1.0),
-        if power.is_empty() {
-            "not be: these draws have too little power".into()
-        } else {
-            format!("be (by: {})", by(&power))
-        },
-    );
-    let checks = || report.cells.iter().flat_map(|cell| cell.checks);
-    let skewed = checks().filter(|check| !check.is_tested()).count();
-    let verdict = match skewed {
-        0 => verdict,
-        _ => format!(
-            "{verdict} Not tested: {skewed} of {} estimates, without z below, whose means over initialisations are too skewed (skewness above {}); \
-             more initialisations would do.",
-            checks().count(),
-            Check::MOST_SKEWNESS
-        ),
-    };
-    let text = format!(
-        "# Theorem 1 against sampled networks\n\n{verdict}\n\n{}\nEach cell, {} masks, {} initialisations, at most {} pairs, which count alike:\n\n{}",
-        verify_tests(&report),
-        report.spec.mask.title(),
-        report.spec.initialisations,
-        report.spec.pairs,
-        verify_table(&report)
-    );
-    let text = if report.paper.is_empty() {
-        text
-    } else {
-        format!(
-            "{text}\nEq. (4) beside Theorem 1 at n p = 8, means over 200 pairs, or over all pairs where there are fewer:\n\n{}",
-            paper_table(&report)
-        )
-    };
-    let json = json_lines(std::slice::from_ref(&report))?;
-    if let Some(folder) = &out {
-        write_chart(folder, "verify-z", &verify_scores_chart(&report))?;
-        write_chart(folder, "verify-values", &verify_values_chart(&report))?;
-        if !report.paper.is_empty() {
-            write_chart(folder, "verify-paper", &paper_chart(&report))?;
-        }
-        folder.write("verify.md", text.as_bytes())?;
+    finish(&report, out.as_ref(), common)
+}
+
+/// Writes and prints what a verification comes to. Where networks reject the theorem, it fails.
+fn finish(report: &VerifyReport, out: Option<&OutputFolder>, common: &Common) -> Result<()> {
+    let json = json_lines(std::slice::from_ref(report))?;
+    if let Some(folder) = out {
         folder.write("verify.json", json.as_bytes())?;
     }
     if common.json {
         print(&json)?;
     }
-    common.say(&text)?;
-    if !rejected.is_empty() {
-        Err(Error::failure("the verification of Theorem 1", "the drawn networks reject it"))
-    } else {
-        Ok(())
+    common.present(&verification_page(report), out)?;
+    match VerifyReport::rejected(&report.tests)[..] {
+        [] => Ok(()),
+        _ => Err(Error::failure("the verification of Theorem 1", "the drawn networks reject it")),
     }
 }

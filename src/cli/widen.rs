@@ -6,22 +6,23 @@ use clap::{Args, ValueEnum};
 use sparsewidth::data::CLASSES;
 use sparsewidth::network::Connectivity;
 use sparsewidth::numeric::parse::{count, listed_count};
-use sparsewidth::report::{widen_chart, widen_distance_chart, widen_summary, write_chart};
+use sparsewidth::report::{SUMMARY, WIDEN_PICTURES, widen_page};
 use sparsewidth::study::paper::PAPER_BASE_WIDTH;
 use sparsewidth::study::{
     DistanceMethod, DistanceSpec, Family, JOURNAL, LearningRates, NetworkSpec, Shard, StudySpec, TrainedNetwork,
     TrainingStudySpec, widened_networks,
 };
+use sparsewidth::study::{TuneReport, read_records};
 use sparsewidth::{Error, Result};
 
 use super::Common;
 use super::options::{ImagesOption, NormalisationOption, default_widths};
 use super::output::study_folder;
+use super::redraw::{FromOption, read_report, redrawn_folder};
 use super::train::{TrainingOptions, say_origin};
+use super::tune::TUNE;
 use super::tune::{SearchOptions, say_rates};
 use super::values::path;
-
-const SUMMARY: &str = "summary.md";
 
 /// The paper's widths at which more than two weights are left.
 const WIDTHS: [usize; 6] = [8, 32, 128, 216, 328, 512];
@@ -70,6 +71,8 @@ pub struct WidenArgs {
     /// Initialisations of each sampled network; more where that draws fewer than 20,000 weights in all
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = count)]
     initialisations: usize,
+    #[command(flatten)]
+    from: FromOption,
     /// Folder for pictures, records and summary, for the search in its folder `tune`, and for the journals by which an interrupted
     /// comparison goes on
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], default_value = "widen", value_name = "DIR", value_parser = path())]
@@ -104,6 +107,14 @@ impl From<WideningScheme> for Family {
 }
 
 pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
+    if let Some(from) = args.from.folder(common)? {
+        let records = read_records(from)?;
+        let search = from.join("tune").join(TUNE);
+        let at_end = if search.exists() { read_report::<TuneReport>(&search)?.at_end() } else { Vec::new() };
+        let out = redrawn_folder(args.from.or(&args.out, common), "widen", &WIDEN_PICTURES, &[SUMMARY])?;
+        common.print_records(&records)?;
+        return common.present(&widen_page(&records, &at_end), Some(&out));
+    }
     if !args
         .ways
         .iter()
@@ -149,7 +160,7 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
         let remedy = "divide the search with --search-only, merge it, then divide the rest with --rates";
         return Err(Error::value("--shard", common.shard.unwrap_or(Shard::WHOLE), problem, remedy));
     }
-    let out = || study_folder(&args.out, "widen", &["widen", "widen-distance"], &[SUMMARY]);
+    let out = || study_folder(&args.out, "widen", &WIDEN_PICTURES, &[SUMMARY]);
     let search_folder = if args.search_only { args.out.clone() } else { args.out.join("tune") };
     let mut at_end = Vec::new();
     let rates = match &args.rates {
@@ -171,15 +182,15 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
             let evaluation = args.search.evaluation(&data, images, trained, common);
             let search = TrainingStudySpec { evaluation, ..spec(networks.clone(), args.tuning_runs) };
             let found = args.search.search(data.clone(), search, &search_folder, common)?;
-            let Some(report) = found else { return Ok(()) };
+            let Some((report, found_in)) = found else { return Ok(()) };
             if args.search_only {
-                return say_rates(&report, &args.out, common);
+                return say_rates(&report, Some(&found_in), common);
             }
             if let Some(network) = report.without_rate().next() {
                 let problem = format!("every run of {} diverged, at every rate of the search", network.name());
                 return Err(Error::value("--lowest", args.search.lowest(), problem, "search lower rates"));
             }
-            at_end.extend(report.tuned.iter().filter(|tuned| tuned.at_end).map(|tuned| tuned.best.network.name()));
+            at_end = report.at_end();
             report.rates()
         }
     };
@@ -188,20 +199,5 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
     let study = study(networks.iter().map(with_rate).collect::<Result<_>>()?);
     let out = out()?;
     let Some(records) = common.run_study(&study, Some(&out))? else { return Ok(()) };
-    for (name, chart) in [("widen", widen_chart(&records)), ("widen-distance", widen_distance_chart(&records))] {
-        if let Some(chart) = chart {
-            write_chart(&out, name, &chart)?;
-        }
-    }
-    let mut text = widen_summary(&records, common.seed);
-    if !at_end.is_empty() {
-        text += &format!(
-            "\nThe best learning rate lay at an end of the range searched, so that a better one may lie beyond it (--lowest, --highest): {}.\n",
-            at_end.join(", ")
-        );
-    }
-    out.write(SUMMARY, text.as_bytes())?;
-    common.say(&text)?;
-    common.note(&format!("{}: widen, widen-distance (.svg, .png), summary.md, training.csv", args.out.display()));
-    Ok(())
+    common.present(&widen_page(&records, &at_end), Some(&out))
 }

@@ -147,7 +147,7 @@ pub(crate) fn unreadable(path: &Path, error: &IoError, remedy: &str) -> Error {
 ///
 /// # Errors
 /// As [`read_whole`], and where it is something else, or no UTF-8; what to do is then `remedy`, where nothing better is known.
-pub(crate) fn read_text(path: &Path, remedy: &str) -> Result<String> {
+pub fn read_text(path: &Path, remedy: &str) -> Result<String> {
     let bytes = read_whole(path).map_err(|error| unreadable(path, &error, remedy))?;
     if let Some(kind) = Kind::of(&bytes).filter(|kind| !kind.is_text()) {
         return Err(kind.refusal(path, Wanted::Text, remedy));

@@ -129,7 +129,7 @@ impl FromStr for Layer {
 /// let hidden = Layer::new(128, Connectivity::new(0.05)?, Activation::Relu)?;
 /// let network = Architecture::new(vec![hidden, Layer::new(10, Connectivity::DENSE, Activation::Linear)?])?;
 /// assert_eq!(network.to_string(), "relu:128@0.05 linear:10");
-/// assert_eq!(network.weights(784).round(), 0.05 * 784.0 * 128.0 + 1280.0);
+/// assert!((network.weights(784) - (0.05 * 784.0 * 128.0 + 1280.0)).abs() < 1e-9);
 /// assert_eq!("relu:128@0.05 linear:10".parse::<Architecture>()?, network);
 /// # Ok::<(), sparsewidth::Error>(())
 /// ```

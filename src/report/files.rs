@@ -84,6 +84,7 @@ pub fn write_chart(folder: &OutputFolder, name: &str, chart: &impl Picture) -> R
 }
 
 /// The files that [`write_chart`] writes under some names.
-pub fn chart_files(names: &[&str]) -> Vec<String> {
-    names.iter().flat_map(|name| [format!("{name}.svg"), format!("{name}.png")]).collect()
+pub fn chart_files(names: &[impl AsRef<str>]) -> Vec<String> {
+    let of = |name: &str| [format!("{name}.svg"), format!("{name}.png")];
+    names.iter().flat_map(|name| of(name.as_ref())).collect()
 }

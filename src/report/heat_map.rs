@@ -35,19 +35,19 @@ pub struct HeatMap {
 /// The mean best accuracy, in percent, of the networks of one activation at a budget, over some widths (and so overall connectivities)
 /// and connectivities of the last layer; NaN where every run diverged
 /// before its first epoch ended; cells without a run are empty. None without any record.
-pub fn heat_map(
-    records: &[Record],
-    activation: Activation,
-    weights: usize,
-    widths: &[usize],
-    last_connectivities: &[f64],
-) -> Option<HeatMap> {
+pub fn heat_map(records: &[Record], activation: Activation) -> Option<HeatMap> {
     let runs: Vec<&TrainingRecord> =
         records.iter().filter_map(Record::training).filter(|run| run.activation == activation).collect();
     let first = runs.first()?;
-    let (mut widths, mut last) = (widths.to_vec(), last_connectivities.to_vec());
+    let weights = budget(first);
+    // Of all activations, so that their maps have the same cells.
+    let all = || records.iter().filter_map(Record::training);
+    let mut widths: Vec<usize> = all().map(|run| run.width).collect();
     widths.sort_unstable();
+    widths.dedup();
+    let mut last: Vec<f64> = all().map(|run| run.last_connectivity.get()).collect();
     last.sort_by(|a, b| b.total_cmp(a));
+    last.dedup();
     let column = |width: &usize| {
         let connectivity = weights as f64 / ((first.dimension + CLASSES) as f64 * *width as f64);
         // Two digits that are not zeros, of however small a number.
@@ -82,6 +82,13 @@ pub fn heat_map(
         rows: last.iter().map(|last| four_digits(*last)).collect(),
         cells: last.iter().map(|last| widths.iter().map(|width| cell(*last, *width)).collect()).collect(),
     })
+}
+
+/// The weight budget of a network: the weights that are expected in all layers but the last, and those that its last one keeps.
+fn budget(run: &TrainingRecord) -> usize {
+    let network = run.network().kernel_network().architecture;
+    let last = run.last_connectivity.get() * (run.architecture.last().width() as f64 * run.width as f64);
+    (network.weights(run.dimension) + last.round()).round() as usize
 }
 
 impl HeatMap {

@@ -13,7 +13,9 @@ mod figure;
 mod files;
 mod heat_map;
 mod layout;
+mod left_out;
 mod optimum;
+mod page;
 mod picture;
 mod summary;
 mod table;
@@ -28,16 +30,26 @@ pub use figure::{accuracy_chart, curves_chart, distance_chart, parts_chart};
 pub use files::{RECORD_FILES, chart_files, write_chart, write_records};
 pub use heat_map::{HeatMap, heat_map};
 pub use optimum::{optimum_chart, optimum_note, optimum_table};
+pub use page::{
+    Drawing, HEAT_MAP_PICTURES, Page, TRAINING_PICTURES, VERIFY_PICTURES, WIDEN_PICTURES, distance_page,
+    distance_pictures, figure_page, figure_pictures, heat_map_page, optimum_page, training_page, tune_page,
+    verification_page, widen_page,
+};
 pub use picture::Picture;
 pub use summary::{
     correlation_table, diagonal_table, distance_table, distance_words, parts_table, summary, training_table,
 };
 pub use table::Table;
 pub use tune::{tune_chart, tune_table};
-pub use verify::{paper_chart, paper_table, verify_scores_chart, verify_table, verify_tests, verify_values_chart};
+pub use verify::{
+    paper_chart, paper_table, verify_page, verify_scores_chart, verify_table, verify_tests, verify_values_chart,
+};
 pub use widen::{widen_chart, widen_distance_chart, widen_summary};
 
 use serde::{Deserialize, Serialize};
+
+/// The file of a page.
+pub const SUMMARY: &str = "summary.md";
 
 /// Which statistic over pairs a picture shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

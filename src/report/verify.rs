@@ -3,7 +3,7 @@
 use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 use super::table::{Table, counted};
 use crate::data::{Dataset, Normalisation};
-use crate::study::{Cell, PaperPoint, Quantity, VerifyReport};
+use crate::study::{Cell, Check, PaperPoint, Quantity, VerifyReport};
 
 /// A data set with its normalisation, where it has one.
 fn name(data: &Dataset, normalisation: Normalisation) -> String {
@@ -225,13 +225,59 @@ pub fn paper_chart(report: &VerifyReport) -> Chart {
     }
 }
 
+/// The page: the verdict, its tests, every cell, and Eq. (4) beside Theorem 1.
+pub fn verify_page(report: &VerifyReport) -> String {
+    let rejected = VerifyReport::rejected(&report.tests);
+    let by =
+        |quantities: &[Quantity]| quantities.iter().map(|quantity| quantity.title()).collect::<Vec<_>>().join(", ");
+    let power = VerifyReport::rejected(&report.power);
+    let verdict = format!(
+        "Theorem 1 is {} at a family-wise level of {:e}. Predictions wrong by {:.0} % would {}.",
+        if rejected.is_empty() { "not rejected".into() } else { format!("rejected (by: {})", by(&rejected)) },
+        VerifyReport::FAMILY_WISE,
+        100.0 * (VerifyReport::POWER_FACTOR - 1.0),
+        if power.is_empty() {
+            "not be: these draws have too little power".into()
+        } else {
+            format!("be (by: {})", by(&power))
+        },
+    );
+    let checks = || report.cells.iter().flat_map(|cell| cell.checks);
+    let skewed = checks().filter(|check| !check.is_tested()).count();
+    let verdict = match skewed {
+        0 => verdict,
+        _ => format!(
+            "{verdict} Not tested: {skewed} of {} estimates, without z below, whose means over initialisations are too skewed (skewness above {}); \
+             more initialisations would do.",
+            checks().count(),
+            Check::MOST_SKEWNESS
+        ),
+    };
+    let text = format!(
+        "# Theorem 1 against sampled networks\n\n{verdict}\n\n{}\nEach cell, {} masks, {} initialisations, at most {} pairs, which count alike:\n\n{}",
+        verify_tests(report),
+        report.spec.mask.title(),
+        report.spec.initialisations,
+        report.spec.pairs,
+        verify_table(report)
+    );
+    if report.paper.is_empty() {
+        text
+    } else {
+        format!(
+            "{text}\nEq. (4) beside Theorem 1 at n p = 8, means over 200 pairs, or over all pairs where there are fewer:\n\n{}",
+            paper_table(report)
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::data::DataSource;
     use crate::network::Connectivity;
     use crate::network::MaskFamily;
-    use crate::study::{Check, VerifySpec};
+    use crate::study::VerifySpec;
 
     #[test]
     fn cells_without_a_score_are_counted() {

@@ -95,6 +95,11 @@ impl TuneReport {
         self.tuned.iter().filter(|tuned| !tuned.is_found()).map(|tuned| &tuned.best.network)
     }
 
+    /// The names of the networks whose best rate lies at an end of the range.
+    pub fn at_end(&self) -> Vec<String> {
+        self.tuned.iter().filter(|tuned| tuned.at_end).map(|tuned| tuned.best.network.name()).collect()
+    }
+
     /// The best rates, of networks that have one.
     pub fn rates(&self) -> LearningRates {
         let rate = |tuned: &SelectedRate| {

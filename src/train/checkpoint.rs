@@ -6,7 +6,6 @@ use std::path::Path;
 use ndarray::{Array1, Array2};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, serialize};
-
 use serde::{Deserialize, Serialize};
 
 use super::blocks::{Blocks, Samples};

@@ -1,0 +1,98 @@
+//! Redrawing what an earlier run found.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::de::DeserializeOwned;
+use sparsewidth::files::{OutputFolder, make_writable_folder, read_text};
+use sparsewidth::report::{Page, chart_files};
+use sparsewidth::study::Record;
+use sparsewidth::{Error, Result};
+
+use super::Common;
+use super::output::{json_lines, print};
+use super::values::path;
+
+/// Options that a redrawing heeds.
+const HEEDED: [&str; 4] = ["from", "out", "json", "quiet"];
+
+#[derive(Args)]
+pub struct FromOption {
+    /// Redraw tables and pictures from the records of this folder, without computing; into --out where it is given
+    #[arg(long, value_name = "DIR", value_parser = path())]
+    from: Option<PathBuf>,
+}
+
+impl FromOption {
+    /// The folder, where one was given; other options are then refused.
+    pub fn folder(&self, common: &Common) -> Result<Option<&Path>> {
+        let Some(from) = &self.from else { return Ok(None) };
+        let mut idle: Vec<&String> = common.given.keys().filter(|id| !HEEDED.contains(&id.as_str())).collect();
+        idle.sort();
+        for option in idle {
+            common.refuse(option, "nothing is computed with --from, which redraws what was found")?;
+        }
+        if from.is_file() {
+            let folder = from.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let remedy = format!("give the folder that it is in: --from {}", folder.display());
+            return Err(Error::file(from, "is a file, not the output folder of a study", remedy));
+        }
+        Ok(Some(from))
+    }
+
+    /// Where to redraw: into `out` where it was given, else where the records are.
+    pub fn or<'a>(&'a self, out: &'a Path, common: &Common) -> &'a Path {
+        self.from.as_deref().filter(|_| !common.given.contains_key("out")).unwrap_or(out)
+    }
+}
+
+/// The folder of pictures and other files that are redrawn, made and tried.
+pub fn redrawn_folder(
+    path: &Path,
+    writer: &'static str,
+    pictures: &[impl AsRef<str>],
+    others: &[&str],
+) -> Result<OutputFolder> {
+    let mut names = chart_files(pictures);
+    names.extend(others.iter().map(|name| name.to_string()));
+    let folder = OutputFolder::new(path, writer, &names)?;
+    make_writable_folder(path)?;
+    Ok(folder)
+}
+
+/// What a command that has no records has written as JSON.
+pub fn read_report<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let remedy = "give the output folder of a finished run of this command";
+    serde_json::from_str(&read_text(path, remedy)?)
+        .map_err(|error| Error::file(path, format!("is not what this command writes ({error})"), remedy))
+}
+
+/// Writes the pictures and files of a page.
+pub fn write_page(page: &Page, folder: &OutputFolder) -> Result<()> {
+    for (name, drawing) in &page.pictures {
+        let (svg, png) = (drawing.svg()?, drawing.png()?);
+        folder.write(&format!("{name}.svg"), svg.as_bytes())?;
+        folder.write(&format!("{name}.png"), &png)?;
+    }
+    page.files.iter().try_for_each(|(name, text)| folder.write(name, text.as_bytes()))
+}
+
+impl Common {
+    /// Prints records, where they are asked for as JSON.
+    pub fn print_records(&self, records: &[Record]) -> Result<()> {
+        if self.json { print(&json_lines(records)?) } else { Ok(()) }
+    }
+
+    /// Writes what a page holds to a folder, where there is one, and prints it.
+    pub fn present(&self, page: &Page, folder: Option<&OutputFolder>) -> Result<()> {
+        if let Some(folder) = folder {
+            write_page(page, folder)?;
+        }
+        self.say(&page.text)?;
+        page.remarks.iter().for_each(|remark| self.note(remark));
+        if let Some((folder, written)) = folder.zip(page.written()) {
+            self.note(&format!("{}: {written}", folder.path().display()));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,283 @@
+//! What each study comes to, from its records alone: a text, pictures, and files.
+
+use super::assumptions::{assumptions, optimum_assumptions};
+use super::budget::BudgetChart;
+use super::chart::Chart;
+use super::figure::{accuracy_chart, curves_chart, distance_chart, parts_chart};
+use super::heat_map::{HeatMap, heat_map};
+use super::left_out::left_out;
+use super::optimum::{optimum_chart, optimum_note, optimum_table};
+use super::picture::Picture;
+use super::summary::{diagonal_table, distance_table, distance_words, parts_table, summary, training_table};
+use super::tune::{tune_chart, tune_table};
+use super::verify::{paper_chart, verify_page, verify_scores_chart, verify_values_chart};
+use super::widen::{widen_chart, widen_distance_chart, widen_summary};
+use super::{SUMMARY, Statistic};
+use crate::data::Normalisation;
+use crate::error::{Error, Result};
+use crate::network::Activation;
+use crate::study::{OptimumReport, Record, TrainedNetwork, TuneReport, VerifyReport};
+
+/// A picture of any kind.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Drawing {
+    /// Lines and points.
+    Chart(Chart),
+    /// A table of colours.
+    HeatMap(HeatMap),
+    /// Where a weight budget goes.
+    Budget(BudgetChart),
+}
+
+impl Drawing {
+    /// As SVG.
+    ///
+    /// # Errors
+    /// Where it cannot be drawn.
+    pub fn svg(&self) -> Result<String> {
+        match self {
+            Self::Chart(chart) => chart.svg(),
+            Self::HeatMap(map) => map.svg(),
+            Self::Budget(chart) => chart.svg(),
+        }
+    }
+
+    /// As PNG.
+    ///
+    /// # Errors
+    /// Where it cannot be drawn.
+    pub fn png(&self) -> Result<Vec<u8>> {
+        match self {
+            Self::Chart(chart) => chart.png(),
+            Self::HeatMap(map) => map.png(),
+            Self::Budget(chart) => chart.png(),
+        }
+    }
+}
+
+/// What a study comes to.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The result, in Markdown.
+    pub text: String,
+    /// Pictures by the names of their files, without endings.
+    pub pictures: Vec<(String, Drawing)>,
+    /// Further files by name, as text.
+    pub files: Vec<(String, String)>,
+    /// What should be said beside the result.
+    pub remarks: Vec<String>,
+}
+
+impl Page {
+    /// A page of a text.
+    fn of(text: String) -> Self {
+        Self { text, ..Self::default() }
+    }
+
+    /// Adds a chart, where there is one.
+    fn chart(&mut self, name: impl Into<String>, chart: Option<Chart>) {
+        self.pictures.extend(chart.map(|chart| (name.into(), Drawing::Chart(chart))));
+    }
+
+    /// The files that it writes, in words; none where there is no file.
+    #[must_use]
+    pub fn written(&self) -> Option<String> {
+        let pictures: Vec<&str> = self.pictures.iter().map(|(name, _)| name.as_str()).collect();
+        let pictures = (!pictures.is_empty()).then(|| format!("{} (.svg, .png)", pictures.join(", ")));
+        let files = self.files.iter().map(|(name, _)| name.clone());
+        let all: Vec<String> = pictures.into_iter().chain(files).collect();
+        (!all.is_empty()).then(|| all.join(", "))
+    }
+}
+
+/// The normalisations in their order of distance records.
+fn normalisations(records: &[Record]) -> Vec<Normalisation> {
+    let mut found = Vec::new();
+    for record in records.iter().filter_map(Record::distance) {
+        if !found.contains(&record.normalisation) {
+            found.push(record.normalisation);
+        }
+    }
+    found
+}
+
+/// The pictures of [`distance_page`], under some normalisations.
+pub fn distance_pictures(normalisations: &[Normalisation]) -> Vec<String> {
+    let of = |normalisation: &Normalisation| {
+        ["mean", "median", "parts"].map(|picture| format!("distance-{}-{picture}", normalisation.name()))
+    };
+    normalisations.iter().flat_map(of).collect()
+}
+
+/// Distances against width: tables of means and medians, and of the two parts.
+pub fn distance_page(records: &[Record]) -> Page {
+    let mut page = Page::default();
+    for normalisation in normalisations(records) {
+        for statistic in [Statistic::Mean, Statistic::Median] {
+            let table = distance_table(records, normalisation, statistic);
+            if table.is_empty() {
+                continue;
+            }
+            let words = distance_words(records, normalisation, statistic);
+            let name = statistic.name();
+            page.text += &format!("Distance, {name} over pairs, {}\n\n{table}\n{words}\n\n", normalisation.title());
+            let chart = distance_chart(records, normalisation, statistic);
+            if chart.is_none() {
+                let remark = "No picture: several networks have one width, so width alone does not tell them apart.";
+                page.remarks.push(remark.into());
+            }
+            page.chart(format!("distance-{}-{name}", normalisation.name()), chart);
+        }
+        page.text += &assumptions(records, normalisation);
+        page.chart(format!("distance-{}-parts", normalisation.name()), parts_chart(records, normalisation));
+        for (title, table) in [
+            ("Its two parts, means over pairs", parts_table(records, normalisation)),
+            ("Pairs of an input with itself, mean distance", diagonal_table(records, normalisation)),
+        ] {
+            if !table.is_empty() {
+                page.text += &format!("{title}, {}\n\n{table}\n", normalisation.title());
+            }
+        }
+    }
+    page
+}
+
+/// The pictures of [`training_page`].
+pub const TRAINING_PICTURES: [&str; 2] = ["accuracy", "curves"];
+
+/// Trained networks: a table, accuracy against width and learning curves.
+pub fn training_page(records: &[Record]) -> Page {
+    let mut page = Page::of(training_table(records).to_string());
+    page.chart("accuracy", accuracy_chart(records));
+    page.chart("curves", curves_chart(records));
+    page
+}
+
+/// The pictures that [`figure_page`] can have.
+pub fn figure_pictures() -> Vec<String> {
+    let mut names: Vec<String> = TRAINING_PICTURES.map(str::to_string).to_vec();
+    for suffix in ["", "-pixel", "-global", "-none"] {
+        names.extend(["", "-parts", "-median"].map(|kind| format!("distance{suffix}{kind}")));
+    }
+    names
+}
+
+/// Kernel distance and test error against width, with a summary. The first normalisation, that of the training, has the plain names.
+pub fn figure_page(records: &[Record]) -> Page {
+    let mut page = training_page(records);
+    let trained = records.iter().find_map(Record::training).map(|run| run.normalisation);
+    for normalisation in [Normalisation::Pixel, Normalisation::Global, Normalisation::None] {
+        let suffix = match trained {
+            Some(of_training) if of_training != normalisation => format!("-{}", normalisation.name()),
+            _ => String::new(),
+        };
+        page.chart(format!("distance{suffix}"), distance_chart(records, normalisation, Statistic::Mean));
+        page.chart(format!("distance{suffix}-parts"), parts_chart(records, normalisation));
+        page.chart(format!("distance{suffix}-median"), distance_chart(records, normalisation, Statistic::Median));
+    }
+    let left_out = left_out(records);
+    page.text = summary(records, &left_out, seed(records));
+    page.files.push((SUMMARY.into(), page.text.clone()));
+    if !left_out.is_empty() {
+        page.remarks.push(format!("Left out: {left_out}"));
+    }
+    page
+}
+
+/// The pictures of [`heat_map_page`].
+pub const HEAT_MAP_PICTURES: [&str; 2] = ["heatmap-relu", "heatmap-linear"];
+
+/// Accuracy over the connectivities of both layers, a map for each activation.
+///
+/// # Errors
+/// Where there is no record of a training run.
+pub fn heat_map_page(records: &[Record]) -> Result<Page> {
+    let mut page = Page::default();
+    let mut activations: Vec<Activation> = Vec::new();
+    for run in records.iter().filter_map(Record::training) {
+        if !activations.contains(&run.activation) {
+            activations.push(run.activation);
+        }
+    }
+    for activation in activations {
+        let map =
+            heat_map(records, activation).ok_or_else(|| Error::failure("drawing the heat map", "no record of it"))?;
+        let name = format!("heatmap-{}", activation.name());
+        page.text += &match map.best() {
+            Some((row, column, accuracy)) => {
+                let column = map.columns[column].replace('\n', ", width ");
+                let row = &map.rows[row];
+                format!("{name}: best {accuracy:.2} % at overall connectivity {column}, last layer {row}\n")
+            }
+            None => format!("{name}: every run diverged before the end of its first epoch\n"),
+        };
+        page.pictures.push((name, Drawing::HeatMap(map)));
+    }
+    if page.pictures.is_empty() {
+        return Err(Error::failure("drawing the heat map", "there is no training run among the records"));
+    }
+    Ok(page)
+}
+
+/// The pictures of [`widen_page`].
+pub const WIDEN_PICTURES: [&str; 2] = ["widen", "widen-distance"];
+
+/// The ways to widen at a fixed budget. `at_end`: networks whose best learning rate lay at an end of the range searched.
+pub fn widen_page(records: &[Record], at_end: &[String]) -> Page {
+    let mut page = Page::of(widen_summary(records, seed(records)));
+    page.chart("widen", widen_chart(records));
+    page.chart("widen-distance", widen_distance_chart(records));
+    if !at_end.is_empty() {
+        page.text += &format!(
+            "\nThe best learning rate lay at an end of the range searched, so that a better one may lie beyond it: {}.\n",
+            at_end.join(", ")
+        );
+    }
+    page.files.push((SUMMARY.into(), page.text.clone()));
+    page
+}
+
+/// A search for learning rates.
+pub fn tune_page(report: &TuneReport) -> Page {
+    let mut page = Page::of(format!("{}\n±: the standard error over runs.\n", tune_table(report)));
+    page.chart("tune", Some(tune_chart(report)));
+    let none: Vec<String> = report.without_rate().map(TrainedNetwork::name).collect();
+    if !none.is_empty() {
+        page.remarks.push(format!("No rate of {}: every run diverged; search lower ones.", none.join(", ")));
+    }
+    page
+}
+
+/// The connectivity and width of the least distance.
+pub fn optimum_page(report: &OptimumReport) -> Page {
+    let mut page = Page::of(optimum_table(report).to_string());
+    let said = optimum_assumptions(report);
+    if !said.is_empty() {
+        page.text += &format!("\n{said}");
+    }
+    page.chart("optimum", Some(optimum_chart(report)));
+    page.remarks.extend(optimum_note(report));
+    page
+}
+
+/// The pictures of [`verification_page`].
+pub const VERIFY_PICTURES: [&str; 3] = ["verify-z", "verify-values", "verify-paper"];
+
+/// Theorem 1 against sampled networks.
+pub fn verification_page(report: &VerifyReport) -> Page {
+    let mut page = Page::of(verify_page(report));
+    page.chart("verify-z", Some(verify_scores_chart(report)));
+    page.chart("verify-values", Some(verify_values_chart(report)));
+    page.chart("verify-paper", (!report.paper.is_empty()).then(|| paper_chart(report)));
+    page.files.push(("verify.md".into(), page.text.clone()));
+    page
+}
+
+/// The seed of a study, by its first record.
+fn seed(records: &[Record]) -> u64 {
+    records.first().map_or(0, |record| match record {
+        Record::Distance(record) => record.seed,
+        Record::Training(run) => run.seed,
+    })
+}
