@@ -4,6 +4,7 @@ use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 
 use crate::numeric::random::{Purpose, Stream};
+use crate::numeric::statistics::spearman;
 
 /// Samples from which the law is found: what happens in 5 % of cases is then known to a third of a percent.
 const SAMPLES: usize = 4_000;
@@ -134,10 +135,50 @@ impl RankLaw {
     }
 }
 
+/// Spearman's rank correlation of some points, with its 95 % interval where there is one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RankCorrelation {
+    /// The correlation, from -1 to 1.
+    pub value: f64,
+    /// The ends of its interval, see [`RankLaw`]; none of fewer than three points.
+    pub interval: Option<(f64, f64)>,
+}
+
+/// Rank correlations of several sets of points: the law for a number of points is found once.
+///
+/// ```
+/// use sparsewidth::numeric::rank::RankCorrelations;
+/// let found = RankCorrelations::new(0).of(&[(1.0, 2.0), (2.0, 3.0), (3.0, 1.0), (4.0, 5.0)]).unwrap();
+/// assert!((found.value - 0.4).abs() < 1e-12 && found.interval.is_some());
+/// ```
+#[derive(Clone, Debug)]
+pub struct RankCorrelations {
+    seed: u64,
+    laws: Vec<(usize, Option<RankLaw>)>,
+}
+
+impl RankCorrelations {
+    /// Correlations whose laws are simulated under a seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self { seed, laws: Vec::new() }
+    }
+
+    /// That of some points; none where one coordinate is the same in all.
+    pub fn of(&mut self, points: &[(f64, f64)]) -> Option<RankCorrelation> {
+        let (first, second): (Vec<f64>, Vec<f64>) = points.iter().copied().unzip();
+        let value = spearman(&first, &second)?;
+        if self.laws.iter().all(|(count, _)| *count != points.len()) {
+            self.laws.push((points.len(), RankLaw::new(points.len(), self.seed)));
+        }
+        let law = self.laws.iter().find(|(count, _)| *count == points.len()).and_then(|(_, law)| law.as_ref());
+        Some(RankCorrelation { value, interval: law.map(|law| law.interval(value)) })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::numeric::statistics::spearman;
 
     /// How often the interval holds the correlation of a population of normal pairs.
     fn coverage(law: &RankLaw, rho: f64, trials: usize) -> f64 {

@@ -40,6 +40,25 @@ pub fn t_quantile_95(degrees: usize) -> Option<f64> {
     StudentsT::new(0.0, 1.0, degrees as f64).ok().map(|t| t.inverse_cdf(0.975))
 }
 
+/// The difference of the means of two independent samples, and half its 95 % interval by Welch's test, with the degrees of freedom of
+/// Welch and Satterthwaite, rounded down; none of samples without a spread, or of fewer than two values.
+///
+/// ```
+/// use sparsewidth::numeric::statistics::difference_of_means_95;
+/// let (difference, reach) = difference_of_means_95(&[2.0, 3.0, 4.0], &[1.0, 1.5]);
+/// assert!(difference == 1.75 && reach.is_some());
+/// ```
+#[must_use]
+pub fn difference_of_means_95(first: &[f64], second: &[f64]) -> (f64, Option<f64>) {
+    let difference = mean(first) - mean(second);
+    let square = |values: &[f64]| standard_error(values).map(|error| error * error);
+    let (Some(a), Some(b)) = (square(first), square(second)) else { return (difference, None) };
+    let of = |square: f64, values: &[f64]| square * square / (values.len() as f64 - 1.0);
+    let degrees = (a + b).powi(2) / (of(a, first) + of(b, second));
+    let reach = t_quantile_95(degrees as usize).filter(|_| degrees.is_finite()).map(|t| t * (a + b).sqrt());
+    (difference, reach)
+}
+
 /// The quantile at `level` in `[0, 1]` of sorted values, linear between neighbours (R's type 7); NaN of nothing.
 pub fn quantile(sorted: &[f64], level: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
@@ -327,6 +346,15 @@ mod tests {
         let mut odd = LogHistogram::default();
         odd.extend(&[-1.0, 0.0, 2e-300, 3.0]);
         assert_eq!([0.0, 0.5, 1.0].map(|level| odd.quantile(level)), [-1.0, 1e-300, 3.0]);
+    }
+
+    #[test]
+    fn the_interval_of_a_difference_is_welchs() {
+        // By hand: means 3 and 1, squared errors 1/3 and 1, degrees 16/9 / (1/18 + 1/2) = 3.2, of which 3 are taken; t = 3.1824.
+        let (difference, reach) = difference_of_means_95(&[2.0, 3.0, 4.0], &[-0.7320508, 1.0, 2.7320508]);
+        assert!((difference - 2.0).abs() < 1e-7 && (reach.unwrap() - 3.182446 * (4.0f64 / 3.0).sqrt()).abs() < 1e-5);
+        assert_eq!(difference_of_means_95(&[1.0, 1.0], &[1.0, 1.0]), (0.0, None));
+        assert_eq!(difference_of_means_95(&[1.5], &[1.0, 1.0]), (0.5, None));
     }
 
     #[test]

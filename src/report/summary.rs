@@ -10,8 +10,8 @@ use super::figure::{
 };
 use super::table::{Table, counted};
 use crate::data::Normalisation;
-use crate::numeric::rank::RankLaw;
-use crate::numeric::statistics::{confidence_95, mean, spearman, t_quantile_95};
+use crate::numeric::rank::{RankCorrelation, RankCorrelations};
+use crate::numeric::statistics::{confidence_95, mean, t_quantile_95};
 use crate::study::{DistanceMethod, DistanceRecord, Family, Record, TrainingRecord};
 
 /// The normalisations that occur in distance records, in their order.
@@ -439,7 +439,7 @@ fn minima(records: &[Record], normalisation: Normalisation, text: &mut String) {
 }
 
 /// Spearman's rank correlation of distance and mean test error over the widths of the sparse family, with its 95 % interval
-/// ([`RankLaw`]): a row per method, a column per normalisation and statistic over pairs. None with fewer than three trained widths, or
+/// ([`RankLaw`](crate::numeric::rank::RankLaw)): a row per method, a column per normalisation and statistic over pairs. None with fewer than three trained widths, or
 /// without distances.
 pub fn correlation_table(records: &[Record], seed: u64) -> Option<Table> {
     let accuracies = accuracies(records, Family::Sparse);
@@ -458,7 +458,7 @@ pub fn correlation_table(records: &[Record], seed: u64) -> Option<Table> {
     let recorded = |method: &DistanceMethod| {
         normalisations.iter().any(|normalisation| !distances(records, *normalisation, *method).is_empty())
     };
-    let mut laws = Vec::new();
+    let mut correlations = RankCorrelations::new(seed);
     for method in DistanceMethod::ALL.into_iter().filter(recorded) {
         let mut cell = |(normalisation, statistic): &(Normalisation, Statistic)| {
             let points: Vec<(f64, f64)> = distances(records, *normalisation, method)
@@ -469,24 +469,19 @@ pub fn correlation_table(records: &[Record], seed: u64) -> Option<Table> {
                     Some((statistic_of(record, *statistic)?.0, mean(&errors)))
                 })
                 .collect();
-            if points.is_empty() { "-".into() } else { rank_correlation(&points, &mut laws, seed) }
+            if points.is_empty() { "-".into() } else { correlation(correlations.of(&points)) }
         };
         table.row(std::iter::once(method.title().to_string()).chain(columns.iter().map(&mut cell)).collect());
     }
     Some(table)
 }
 
-/// Spearman's rank correlation of some points with its interval; the laws that it takes are kept for others of as many points.
-pub(super) fn rank_correlation(points: &[(f64, f64)], laws: &mut Vec<(usize, Option<RankLaw>)>, seed: u64) -> String {
-    let (first, second): (Vec<f64>, Vec<f64>) = points.iter().copied().unzip();
-    let Some(value) = spearman(&first, &second) else { return "undefined".into() };
-    if laws.iter().all(|(count, _)| *count != points.len()) {
-        laws.push((points.len(), RankLaw::new(points.len(), seed)));
-    }
-    let law = laws.iter().find(|(count, _)| *count == points.len()).and_then(|(_, law)| law.as_ref());
-    match law.map(|law| law.interval(value)) {
-        Some((low, high)) => format!("{value:.2} [{low:.2}, {high:.2}]"),
-        None => format!("{value:.2}"),
+/// A rank correlation with its interval, in words.
+pub(super) fn correlation(found: Option<RankCorrelation>) -> String {
+    match found {
+        None => "undefined".into(),
+        Some(RankCorrelation { value, interval: Some((low, high)) }) => format!("{value:.2} [{low:.2}, {high:.2}]"),
+        Some(RankCorrelation { value, interval: None }) => format!("{value:.2}"),
     }
 }
 

@@ -7,10 +7,11 @@ use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 use super::figure::{
     accuracies, accuracy_points, best_accuracies, evaluated, statistic_of, trained_name, trained_networks, with_ends,
 };
-use super::summary::{provenance, rank_correlation, training_table};
+use super::summary::{correlation, provenance, training_table};
 use super::table::Table;
 use crate::network::Activation;
-use crate::numeric::statistics::{confidence_95, mean, standard_error, t_quantile_95};
+use crate::numeric::rank::RankCorrelations;
+use crate::numeric::statistics::{confidence_95, difference_of_means_95, mean};
 use crate::study::{DistanceMethod, DistanceRecord, Family, Record, TrainingRecord};
 
 /// The ways, with the style of each and what the paper found of it on ResNet-18 (arXiv 2010.14495, Section 2).
@@ -177,7 +178,7 @@ fn distances(records: &[Record], seed: u64, text: &mut String) {
         "Spearman's rank correlation of that distance and the mean test error over all {} networks: {} (95 % interval: these networks \
          as a sample of many, whose ranks go together as those of normal numbers do).",
         points.len(),
-        rank_correlation(&points, &mut Vec::new(), seed)
+        correlation(RankCorrelations::new(seed).of(&points))
     );
 }
 
@@ -213,35 +214,13 @@ fn relative(record: &DistanceRecord) -> Option<(f64, Option<(f64, f64)>)> {
 
 /// The difference of two means, with half its 95 % interval.
 fn gain(runs: &[f64], base: &[f64]) -> String {
-    let difference = mean(runs) - mean(base);
-    let squares = |runs: &[f64]| standard_error(runs).map(|error| error * error);
-    let (Some(first), Some(second)) = (squares(runs), squares(base)) else { return format!("{difference:+.4}") };
-    // Welch and Satterthwaite's degrees of freedom.
-    let of = |square: f64, runs: &[f64]| square * square / (runs.len() as f64 - 1.0);
-    let degrees = (first + second).powi(2) / (of(first, runs) + of(second, base));
-    match t_quantile_95(degrees as usize) {
-        Some(t) if degrees.is_finite() => format!("{difference:+.4} ± {:.4}", t * (first + second).sqrt()),
-        _ => format!("{difference:+.4}"),
+    match difference_of_means_95(runs, base) {
+        (difference, Some(reach)) => format!("{difference:+.4} ± {reach:.4}"),
+        (difference, None) => format!("{difference:+.4}"),
     }
 }
 
 /// The abscissas of some series.
 fn ticks(series: &[ChartSeries]) -> Vec<f64> {
     series.iter().flat_map(|series| series.points.iter().map(|point| point.x)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_interval_of_a_gain_is_welchs() {
-        // By hand: means 3 and 1, squared errors 1/3 and 1, degrees 16/9 / (1/18 + 1/2) = 3.2, of which 3 are taken; t = 3.1824.
-        assert_eq!(
-            gain(&[2.0, 3.0, 4.0], &[-0.7320508, 1.0, 2.7320508]),
-            format!("{:+.4} ± {:.4}", 2.0, 3.182446 * (4.0f64 / 3.0).sqrt())
-        );
-        assert_eq!(gain(&[1.0, 1.0], &[1.0, 1.0]), "+0.0000");
-        assert_eq!(gain(&[1.5], &[1.0, 1.1]), "+0.4500");
-    }
 }
