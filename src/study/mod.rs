@@ -34,6 +34,7 @@
 //! # Ok::<(), sparsewidth::Error>(())
 //! ```
 
+mod cost;
 mod density;
 mod distance;
 mod engine;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use super::cost;
 use super::density::{self, Density};
 use super::distance::{DistanceInputs, DistanceMethod, DistanceSpec, NetworkSpec};
 use super::engine::{Find, Progress, Shard, TaskLog};
@@ -130,14 +131,22 @@ impl StudySpec {
 
         let tasks: Vec<Task> = (0..).zip(self.tasks()).filter_map(|(i, task)| shard.holds(i).then_some(task)).collect();
         let memory = prepared.iter().filter_map(DistanceInputs::memory).max();
-        progress(Progress::Begin { cost: tasks.iter().map(|task| self.cost(task)).sum(), memory });
+        let dimension = inputs.as_ref().map_or(0, |inputs| inputs.values.ncols());
+        let cost = |task: &Task| match task {
+            Task::Distance { method, network, .. } => {
+                self.distance.as_ref().map_or(0, |spec| cost::of_distance(spec, *method, network, dimension))
+            }
+            Task::Training { network, .. } => (training.as_ref().zip(self.training.as_ref()))
+                .map_or(0, |(prepared, spec)| cost::of_operations(prepared.operations(network, spec.epochs) / 4.0)),
+        };
+        progress(Progress::Begin { cost: tasks.iter().map(cost).sum(), memory });
         let finish = |task: &Task, find: &Find| {
             // A run whose weights are gone is trained again.
             let whole = match (task, weights) {
                 (Task::Training { network, run }, Some(folder)) => weights_path(folder, network, *run).is_file(),
                 _ => true,
             };
-            ledger.finish(&task.name(), self.cost(task), whole, find)
+            ledger.finish(&task.name(), cost(task), whole, find)
         };
 
         let mut records = Vec::new();
@@ -154,7 +163,7 @@ impl StudySpec {
                 }
             }
         }
-        if let (Some(training), Some(spec)) = (training, &self.training) {
+        if let (Some(training), Some(spec)) = (&training, &self.training) {
             let trained: Vec<Record> = tasks
                 .par_iter()
                 .with_max_len(1)
@@ -234,34 +243,5 @@ impl StudySpec {
             }
         }
         tasks
-    }
-
-    /// A rough count of operations, for the time that is left.
-    fn cost(&self, task: &Task) -> u64 {
-        const DIMENSION: f64 = 784.0;
-        let operations = match (task, &self.distance, &self.training) {
-            (Task::Distance { method, network, .. }, Some(spec), _) => {
-                let entries = DIMENSION * network.connectivity().get();
-                match method {
-                    DistanceMethod::Sampled => {
-                        let drawn = network.architecture.weights(DIMENSION as usize) * 1e4
-                            + network.width() as f64 * 2.0 * spec.pairs as f64
-                            + network.architecture.places(DIMENSION as usize) * 10.0;
-                        drawn * spec.draws(network, DIMENSION as usize) as f64
-                    }
-                    DistanceMethod::SampledAll => {
-                        5e7 * (network.width() as f64 + 50.0) * spec.initialisations as f64 / 100.0
-                    }
-                    DistanceMethod::Theorem1FixedCount => (spec.pairs * spec.masks) as f64 * entries,
-                    DistanceMethod::Theorem1 => spec.pairs as f64 * DIMENSION * 1e4 * (30.0 / entries).clamp(0.2, 3.0),
-                    DistanceMethod::Moments => spec.pairs as f64 * DIMENSION * 10.0,
-                    DistanceMethod::MomentsAll => 1e8 * DIMENSION / spec.networks.len() as f64,
-                    DistanceMethod::Paper | DistanceMethod::PaperFixedNp => 1.0,
-                }
-            }
-            (Task::Training { network, .. }, _, Some(spec)) => spec.operations(network) / 4.0,
-            _ => 0.0,
-        };
-        (operations / 1e3) as u64 + 1
     }
 }

@@ -160,7 +160,7 @@ impl TuneSpec {
             .map(|network| range.iter().map(|rate| network.with_rate(*rate)).collect())
             .collect();
         let cost = |stage: usize, network: &TrainedNetwork| {
-            (training.operations(network) * stage_epochs(stage) as f64 / training.epochs as f64 / 1e3) as u64 + 1
+            (prepared.operations(network, stage_epochs(stage)) / 1e3) as u64 + 1
         };
         let planned = training.networks.iter().map(|network| {
             let last = (USUAL_LAST_RATES * training.runs) as u64;

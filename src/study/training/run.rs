@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::data::{Dataset, GlobalScale, Labelled, Mnist, Normalisation, Normaliser, SUBSET_SEED};
+use crate::data::{Dataset, GlobalScale, Labelled, Mnist, Normaliser, SUBSET_SEED};
 use crate::error::{Error, Result};
 use crate::files::OutputFolder;
 use crate::numeric::random::subset;
@@ -41,13 +41,13 @@ impl<'a> PreparedTraining<'a> {
         let (training, test) = sets(&*source.labelled()?, spec)?;
         spec.check_memory(training.images.nrows(), training.images.ncols())?;
         let normaliser = Normaliser::fit(spec.normalisation, &training.images.mapv(f64::from), training.kind())?;
+        // The same in every sample, and mapped to 0.
         let first = training.images.row(0);
-        let equal = training.images.outer_iter().all(|image| image == first);
-        let blank = match spec.normalisation {
-            Normalisation::Pixel => equal,
-            Normalisation::Global => false,
-            Normalisation::None => equal && first.iter().all(|pixel| *pixel == 0),
-        };
+        let blank = training.images.outer_iter().all(|image| image == first)
+            && first
+                .iter()
+                .zip(normaliser.maps())
+                .all(|(pixel, (shift, factor))| (f64::from(*pixel) - shift) * factor == 0.0);
         let images = Samples::of_images(test.images, &normaliser);
         let samples = (Samples::of_images(training.images, &normaliser), training.labels);
         Ok(Self {
@@ -81,6 +81,12 @@ impl<'a> PreparedTraining<'a> {
             ));
         }
         remarks
+    }
+
+    /// A rough count of the multiplications of one run of a network over some epochs.
+    pub fn operations(&self, network: &TrainedNetwork, epochs: usize) -> f64 {
+        let weights = network.architecture.weights(self.data.features());
+        epochs as f64 * (self.data.samples() as f64 * 3.0 + self.data.test_samples() as f64) * weights
     }
 
     /// The checksums of training and test files.

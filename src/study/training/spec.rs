@@ -189,14 +189,6 @@ pub struct TrainingStudySpec {
 }
 
 impl TrainingStudySpec {
-    /// A rough count of the multiplications of one run, on MNIST.
-    pub(crate) fn operations(&self, network: &TrainedNetwork) -> f64 {
-        const MNIST: [f64; 3] = [784.0, 6e4, 1e4];
-        let [dimension, all, test] = MNIST;
-        let weights = network.architecture.weights(dimension as usize);
-        self.epochs as f64 * ((self.samples as f64).min(all) * 3.0 + test) * weights
-    }
-
     pub(crate) fn check(&self) -> Result<()> {
         check_counts(&[
             ("runs", self.runs, 1_000_000),

@@ -1,0 +1,29 @@
+//! What tasks cost, in rough counts of operations, for the time that is left. The constants are measured: how long tasks took, by method,
+//! on two cores.
+
+use super::distance::{DistanceMethod, DistanceSpec, NetworkSpec};
+
+/// A cost, of so many operations.
+pub(crate) fn of_operations(operations: f64) -> u64 {
+    (operations / 1e3) as u64 + 1
+}
+
+/// The cost of the distances of one network by a method, of inputs of some dimension.
+pub(crate) fn of_distance(spec: &DistanceSpec, method: DistanceMethod, network: &NetworkSpec, dimension: usize) -> u64 {
+    let (d, pairs) = (dimension as f64, spec.pairs as f64);
+    let entries = d * network.connectivity().get();
+    of_operations(match method {
+        DistanceMethod::Sampled => {
+            let drawn = network.architecture.weights(dimension) * 1e4
+                + network.width() as f64 * 2.0 * pairs
+                + network.architecture.places(dimension) * 10.0;
+            drawn * spec.draws(network, dimension) as f64
+        }
+        DistanceMethod::SampledAll => 5e7 * (network.width() as f64 + 50.0) * spec.initialisations as f64 / 100.0,
+        DistanceMethod::Theorem1FixedCount => pairs * spec.masks as f64 * entries,
+        DistanceMethod::Theorem1 => pairs * d * 1e4 * (30.0 / entries).clamp(0.2, 3.0),
+        DistanceMethod::Moments => pairs * d * 10.0,
+        DistanceMethod::MomentsAll => 1e8 * d / spec.networks.len() as f64,
+        DistanceMethod::Paper | DistanceMethod::PaperFixedNp => 1.0,
+    })
+}
