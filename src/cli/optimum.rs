@@ -74,11 +74,8 @@ pub fn run(args: OptimumArgs, common: &Common) -> Result<()> {
     spec.check()?;
     let out =
         args.out.as_deref().map(|path| redrawn_folder(path, "optimum", &["optimum"], &["optimum.json"])).transpose()?;
-    let bar = common.bar(1);
-    let report = spec.run(&|done, expected| {
-        bar.set_length(expected.max(done + 1) as u64);
-        bar.set_position(done as u64);
-    })?;
+    let bar = common.bar(1_000);
+    let report = spec.run(&|share| bar.set_position((share * 1_000.0) as u64))?;
     bar.finish_and_clear();
     finish(&report, out.as_ref(), common)
 }

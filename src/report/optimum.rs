@@ -140,7 +140,7 @@ mod tests {
             tolerance: 1e-3,
             seed: 1,
         };
-        spec.run(&|_, _| {}).unwrap()
+        spec.run(&|_| {}).unwrap()
     }
 
     #[test]

@@ -154,12 +154,13 @@ impl OptimumSpec {
         Quadrature::new(self.tolerance).map(|_| ())
     }
 
-    /// Scans the widths that the budget admits, then narrows down each minimum to one width.
+    /// Scans the widths that the budget admits, then narrows down each minimum to one width. `progress` is called with the share that is
+    /// done, as far as it is known.
     ///
     /// # Errors
     /// Where the data cannot be read or normalised or its kernels vanish, the budget admits no width, or a setting is out of
     /// range.
-    pub fn run(&self, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<OptimumReport> {
+    pub fn run(&self, progress: &(dyn Fn(f64) + Sync)) -> Result<OptimumReport> {
         self.check()?;
         let inputs = self.data.inputs(self.seed)?;
         let normaliser = inputs.normaliser(self.normalisation)?;
@@ -176,7 +177,7 @@ impl OptimumSpec {
         let evaluate = |curve: &mut Vec<CurvePoint>, width: usize| -> Result<()> {
             if let Err(place) = curve.binary_search_by_key(&width, |point| point.width) {
                 curve.insert(place, search.at(width)?);
-                progress(curve.len(), expected);
+                progress(curve.len() as f64 / expected.max(curve.len() + 1) as f64);
             }
             Ok(())
         };
@@ -333,7 +334,7 @@ mod tests {
     use crate::data::DataSource;
 
     fn report(spec: OptimumSpec) -> OptimumReport {
-        spec.run(&|_, _| {}).unwrap()
+        spec.run(&|_| {}).unwrap()
     }
 
     fn gaussian() -> OptimumSpec {
@@ -419,9 +420,9 @@ mod tests {
     #[test]
     fn budgets_without_a_choice_are_refused() {
         let spec = OptimumSpec { weights: 1, ..gaussian() };
-        assert!(spec.run(&|_, _| {}).unwrap_err().to_string().contains("weights"));
-        assert!(OptimumSpec { outputs: usize::MAX, ..gaussian() }.run(&|_, _| {}).is_err());
-        assert!(OptimumSpec { pairs: 0, ..gaussian() }.run(&|_, _| {}).is_err());
-        assert!(OptimumSpec { tolerance: 2.0, ..gaussian() }.run(&|_, _| {}).is_err());
+        assert!(spec.run(&|_| {}).unwrap_err().to_string().contains("weights"));
+        assert!(OptimumSpec { outputs: usize::MAX, ..gaussian() }.run(&|_| {}).is_err());
+        assert!(OptimumSpec { pairs: 0, ..gaussian() }.run(&|_| {}).is_err());
+        assert!(OptimumSpec { tolerance: 2.0, ..gaussian() }.run(&|_| {}).is_err());
     }
 }
