@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::settings::{is_search, settings_difference, shortened};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Setting};
 use crate::files::kind::{Kind, Wanted};
 use crate::files::{make_folder, remove_unfinished, unwritable};
 use crate::study::record::Record;
@@ -48,6 +48,12 @@ impl Header {
 
 /// The format of journals, which counts up with that of records.
 const FORMAT: u32 = 2;
+
+/// What to do where a journal is of no use.
+const ELSEWHERE: &str = "give another output folder";
+
+/// What to do where one is in the way.
+pub(super) const NEW: &str = "give a new output folder";
 
 /// How a line begins that is a header.
 const HEADER_START: &[u8] = b"{\"sparsewidth_journal\"";
@@ -170,7 +176,8 @@ impl Journal {
         remove_unfinished(folder);
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(|error| {
-            Error::file(&path, format!("cannot be read ({error})"), "give another folder with --out")
+            let problem = format!("cannot be read ({error})");
+            Error::file(&path, problem, ELSEWHERE).about(Setting::OutputFolder).caused_by(error)
         })?;
         let whole = whole_lines(&bytes).len();
         let header = Header {
@@ -196,7 +203,7 @@ impl Journal {
             ));
         }
         let mut journal = Self { path, file, length: whole as u64, done, remarks };
-        journal.truncate().map_err(|error| unwritable(folder, &error))?;
+        journal.truncate().map_err(|error| unwritable(folder, error))?;
         if headers.iter().all(|found| found.spec != header.spec) {
             journal.write(&begun)?;
         }
@@ -250,11 +257,13 @@ fn open_locked(folder: &Path) -> Result<(File, Vec<String>)> {
     let path = folder.join(JOURNAL);
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    let file = options.open(&path).map_err(|error| unwritable(folder, &error))?;
+    let file = options.open(&path).map_err(|error| unwritable(folder, error))?;
     let locked = file.try_lock();
     if matches!(locked, Err(TryLockError::WouldBlock)) || is_replaced(&file) {
         let problem = "another program is writing it";
-        return Err(Error::file(&path, problem, "wait for it, or give another folder with --out"));
+        return Err(
+            Error::file(&path, problem, "wait for it, or give another output folder").about(Setting::OutputFolder)
+        );
     }
     let remarks = lock_remark(&locked, &path).into_iter().collect();
     Ok((file, remarks))
@@ -315,7 +324,7 @@ pub(super) fn is_begun(folder: &Path) -> bool {
 pub(super) fn claim(folder: &Path) -> Result<File> {
     let (file, _) = open_locked(folder)?;
     if is_begun(folder) {
-        return Err(Error::file(&folder.join(JOURNAL), "exists already", "give a new folder with --out"));
+        return Err(Error::file(&folder.join(JOURNAL), "exists already", NEW).about(Setting::OutputFolder));
     }
     Ok(file)
 }
@@ -332,8 +341,9 @@ fn corrupt(path: &Path, line: usize, problem: &dyn std::fmt::Display) -> Error {
     Error::file(
         path,
         problem,
-        "give another folder with --out, or, where nothing in the file is of use, delete it to begin anew",
+        "where nothing in the file is of use, delete it to begin anew; otherwise give another output folder",
     )
+    .about(Setting::OutputFolder)
 }
 
 /// The whole lines of a journal: up to the last newline.
@@ -351,13 +361,13 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Header>, Vec<Entry>)> {
         if headers.is_empty() || line.starts_with(HEADER_START) {
             let kind = || Kind::of(line).filter(|kind| headers.is_empty() && !kind.is_text());
             let header: Header = serde_json::from_slice(line).map_err(|error| match kind() {
-                Some(kind) => kind.refusal(path, Wanted::Text, "give another folder"),
+                Some(kind) => kind.refusal(path, Wanted::Text, ELSEWHERE).about(Setting::OutputFolder),
                 None => corrupt(path, number, &error),
             })?;
             if header.sparsewidth_journal != FORMAT {
                 let found = header.sparsewidth_journal;
                 let problem = format!("is a journal of format {found}, this program writes format {FORMAT}");
-                return Err(Error::file(path, problem, "give another folder, or use the program that wrote it"));
+                return Err(Error::file(path, problem, "use the program that wrote it, or give another folder"));
             }
             headers.push(header);
             continue;
@@ -378,7 +388,8 @@ fn read(path: &Path, bytes: &[u8], expected: &Header) -> Result<(Vec<Header>, Ha
     let check = |headers: &[Header]| match headers.iter().find_map(|found| difference(found, expected)) {
         Some(difference) => {
             let problem = format!("belongs to another study: {difference}");
-            Err(Error::file(path, problem, "give another folder with --out, or delete this one's journal"))
+            let remedy = "delete this folder's journal, or give another output folder";
+            Err(Error::file(path, problem, remedy).about(Setting::OutputFolder))
         }
         None => Ok(()),
     };
