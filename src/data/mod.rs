@@ -170,7 +170,7 @@ impl Inputs {
     /// # Errors
     /// See [`Normaliser::fit`].
     pub fn normalised(&self, normalisation: Normalisation) -> Result<Array2<f64>> {
-        Ok(self.normaliser(normalisation)?.apply(self.values.clone()))
+        self.normaliser(normalisation)?.apply(self.values.clone())
     }
 }
 

@@ -153,9 +153,9 @@ impl SparseRows {
         self.columns.is_empty()
     }
 
-    /// The number of rows.
+    /// The number of rows; none of [`SparseRows::default`].
     pub fn rows(&self) -> usize {
-        self.offsets.len() - 1
+        self.offsets.len().saturating_sub(1)
     }
 
     /// Drops the rows without weights; the others keep their order.

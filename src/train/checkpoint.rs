@@ -151,9 +151,7 @@ impl Checkpoint {
         }
         let map = |name: &str| -> std::result::Result<Array1<f64>, String> {
             let values = tensor(name, Dtype::F64, 1)?;
-            let values =
-                values.data().chunks_exact(8).map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap_or_default()));
-            Ok(values.collect())
+            Ok(values.data().as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect())
         };
         let (shift, factor) = (map("input.shift")?, map("input.factor")?);
         let inputs = layers.first().ok_or("has no layer")?.inputs();
@@ -188,7 +186,7 @@ impl Checkpoint {
                 "give such images",
             ));
         }
-        let samples = Samples::of_images(images.images.clone(), &self.normaliser);
+        let samples = Samples::of_images(images.images.clone(), &self.normaliser)?;
         self.network.evaluate(&Blocks::new(&samples), &images.labels)
     }
 }
@@ -198,7 +196,7 @@ fn singles<'a>(values: impl Iterator<Item = &'a f32>) -> Vec<u8> {
 }
 
 fn from_singles(bytes: &[u8]) -> Vec<f32> {
-    bytes.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap_or_default())).collect()
+    bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
 }
 
 #[cfg(test)]

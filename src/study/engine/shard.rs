@@ -137,7 +137,8 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<MergeReport> {
         });
 
     let bytes = joined.to_bytes(&path)?;
-    let name = |from: &PathBuf| format!("{WEIGHTS}/{}", from.file_name().unwrap_or_default().to_string_lossy());
+    let name =
+        |from: &PathBuf| format!("{WEIGHTS}/{}", from.file_name().expect("a file of a folder").to_string_lossy());
     let output = OutputFolder::new(out, MERGE, &weights.iter().map(name).collect::<Vec<_>>())?;
     let held = claim(out)?;
     if !weights.is_empty() {

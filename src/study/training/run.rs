@@ -48,8 +48,8 @@ impl<'a> PreparedTraining<'a> {
             Normalisation::Global => false,
             Normalisation::None => equal && first.iter().all(|pixel| *pixel == 0),
         };
-        let images = Samples::of_images(test.images, &normaliser);
-        let samples = (Samples::of_images(training.images, &normaliser), training.labels);
+        let images = Samples::of_images(test.images, &normaliser)?;
+        let samples = (Samples::of_images(training.images, &normaliser)?, training.labels);
         Ok(Self {
             spec,
             data: TrainingData::new(samples, (&images, test.labels))?,
