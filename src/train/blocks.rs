@@ -41,9 +41,12 @@ impl<T> DerefMut for Lanes<T> {
     }
 }
 
+// So that rows lie one after the other, without padding.
+const _: () = assert!(size_of::<Row>() == SAMPLES * size_of::<f32>());
+
 /// Rows as a matrix of shape `(rows, 64)`.
 pub(super) fn matrix(rows: &[Row]) -> ArrayView2<'_, f32> {
-    // SAFETY: a row is 64 numbers and, four whole cache lines, nothing else; so rows are contiguous, and borrowed for as long.
+    // SAFETY: a row is 64 numbers and nothing else, as asserted above; so rows are contiguous, and borrowed for as long.
     unsafe { ArrayView2::from_shape_ptr((rows.len(), SAMPLES), rows.as_ptr().cast()) }
 }
 
