@@ -45,7 +45,7 @@ const EPOCHS: usize = 10;
 fn data() -> Result<TrainingData> {
     let mnist = Mnist::embedded()?;
     let normaliser = Normaliser::fit(Normalisation::Pixel, &mnist.train.images.mapv(f64::from), mnist.train.kind())?;
-    let samples = |images| Samples::of_images(images, &normaliser);
+    let samples = |images| Samples::of_images(images, &normaliser).expect("a normalisation of these images");
     TrainingData::new(
         (samples(mnist.train.images), mnist.train.labels),
         (&samples(mnist.test.images), mnist.test.labels),

@@ -90,7 +90,7 @@ pub mod sampled;
 pub mod study;
 pub mod train;
 
-pub use error::{Error, Result};
+pub use error::{Error, ErrorKind, Result, Setting};
 
 /// The examples of the README, run as tests.
 #[cfg(doctest)]

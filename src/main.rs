@@ -10,8 +10,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Where standard error is closed there is still the exit code.
-            let _ = writeln!(std::io::stderr(), "error: {error}");
-            ExitCode::from(if error.is_input() { 2 } else { 1 })
+            let _ = writeln!(std::io::stderr(), "error: {}", cli::message(&error));
+            cli::exit_code(&error)
         }
     }
 }

@@ -3,6 +3,7 @@
 mod budget;
 mod data;
 mod distance;
+mod error;
 mod evaluate;
 mod figure;
 mod heatmap;
@@ -32,6 +33,8 @@ use sparsewidth::numeric::parse::{count, megabytes, whole};
 use sparsewidth::sampled::Device;
 use sparsewidth::study::Shard;
 use sparsewidth::{Error, Result};
+
+pub use error::{exit_code, message};
 
 /// Kernels of sparse, finite-width ReLU networks, and the test errors of trained ones.
 ///
@@ -176,11 +179,7 @@ impl Common {
                 Device::cuda()
             }
             DeviceOption::Auto if used => Ok(Device::cuda().unwrap_or_else(|error| {
-                let problem = match error {
-                    Error::Value { problem, .. } => problem,
-                    other => other.to_string(),
-                };
-                self.note(&format!("Computing on the CPU: {problem}."));
+                self.note(&format!("Computing on the CPU: {}.", error.problem()));
                 cpu
             })),
             _ => Ok(cpu),

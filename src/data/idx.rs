@@ -23,7 +23,7 @@ const MOST_UNPACKED: u64 = 1 << 30;
 /// # Errors
 /// Where the file cannot be read, or its gzip stream is damaged or holds more than 1 GiB.
 pub fn read_unpacked(path: &Path) -> Result<Vec<u8>> {
-    let bytes = read_whole(path).map_err(|error| unreadable(path, &error, CHECK))?;
+    let bytes = read_whole(path).map_err(|error| unreadable(path, error, CHECK))?;
     unpack(bytes, path)
 }
 

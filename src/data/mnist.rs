@@ -166,10 +166,8 @@ fn no_folder(folder: &Path) -> Error {
         }
         Some(kind) => {
             let error = kind.refusal(folder, Wanted::Matrix, remedy);
-            match error {
-                Error::File { path, problem: is, remedy } => Error::file(&path, format!("{problem}: it {is}"), remedy),
-                other => other,
-            }
+            let problem = format!("{problem}: it {}", error.problem());
+            Error::file(folder, problem, error.remedy().unwrap_or(remedy))
         }
         None => Error::file(folder, problem, remedy),
     }

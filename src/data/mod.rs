@@ -5,7 +5,7 @@
 //! // The embedded test images, each pixel shifted and scaled to mean 0 and variance 1 over them.
 //! let images = DataSource::Embedded.inputs(0)?.normalised(Normalisation::Pixel)?;
 //! assert_eq!(images.dim(), (10_000, 784));
-//! // What `--data gaussian:12,100` means.
+//! // 100 standard Gaussian vectors of dimension 12.
 //! let vectors = "gaussian:12,100".parse::<DataSource>()?.inputs(0)?;
 //! assert_eq!(vectors.values.dim(), (100, 12));
 //! # Ok::<(), sparsewidth::Error>(())
@@ -38,7 +38,7 @@ use crate::numeric::random::{Purpose, Stream};
 /// The most synthetic entries: 2 GB in double precision, and as much again while they are normalised.
 const MAX_ENTRIES: usize = 250_000_000;
 
-/// Where inputs come from, as `--data` spells it.
+/// Where inputs come from, also by name, as `gaussian:12,100`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum DataSource {
@@ -170,7 +170,7 @@ impl Inputs {
     /// # Errors
     /// See [`Normaliser::fit`].
     pub fn normalised(&self, normalisation: Normalisation) -> Result<Array2<f64>> {
-        Ok(self.normaliser(normalisation)?.apply(self.values.clone()))
+        self.normaliser(normalisation)?.apply(self.values.clone())
     }
 }
 

@@ -140,11 +140,30 @@ impl Normaliser {
         self.shift.iter().copied().zip(self.factor.iter().copied())
     }
 
+    /// The number of entries `d` of the inputs that it maps.
+    pub fn dimension(&self) -> usize {
+        self.shift.len()
+    }
+
     /// Applies the map to values of shape `(samples, d)`.
-    pub fn apply(&self, mut values: Array2<f64>) -> Array2<f64> {
+    ///
+    /// # Errors
+    /// Where `d` is not that of the values it was fitted to.
+    pub fn apply(&self, mut values: Array2<f64>) -> Result<Array2<f64>> {
+        self.check(values.ncols())?;
         values -= &self.shift;
         values *= &self.factor;
-        values
+        Ok(values)
+    }
+
+    /// Refuses inputs of another dimension.
+    pub(crate) fn check(&self, columns: usize) -> Result<()> {
+        if columns != self.dimension() {
+            let problem = format!("the normalisation is of inputs with {} entries", self.dimension());
+            let found = format!("{columns} entries each");
+            return Err(Error::value("values", found, problem, "fit a normalisation to such inputs"));
+        }
+        Ok(())
     }
 }
 
@@ -158,9 +177,20 @@ mod tests {
     use ndarray::array;
 
     #[test]
+    fn values_of_another_width_are_refused() {
+        let fitted = |d: usize| Normaliser::fit(Normalisation::None, &Array2::zeros((3, d)), Values::Real).unwrap();
+        // One column would be broadcast, two would panic.
+        for d in [1, 2] {
+            let message = fitted(d).apply(Array2::zeros((3, 5))).unwrap_err().to_string();
+            assert!(message.contains(&format!("5 entries each: the normalisation is of inputs with {d}")), "{message}");
+        }
+        assert_eq!(fitted(5).apply(Array2::zeros((3, 5))).unwrap().dim(), (3, 5));
+    }
+
+    #[test]
     fn pixel_statistics() {
         let values = array![[1.0, 5.0, 0.1], [3.0, 5.0, 0.1], [5.0, 5.0, 0.1]];
-        let normalised = Normaliser::fit(Normalisation::Pixel, &values, Values::Real).unwrap().apply(values);
+        let normalised = Normaliser::fit(Normalisation::Pixel, &values, Values::Real).unwrap().apply(values).unwrap();
         let s = 1.5f64.sqrt();
         let expected = array![[-s, 0.0, 0.0], [0.0, 0.0, 0.0], [s, 0.0, 0.0]];
         assert!((normalised - expected).iter().all(|difference| difference.abs() < 1e-15));
@@ -179,7 +209,7 @@ mod tests {
         let global = |values: &Array2<f64>, kind| Normaliser::fit(Normalisation::Global, values, kind);
         let mnist = global(&values, Values::Mnist).unwrap();
         assert_eq!(mnist.global_scale(), Some(GlobalScale::MNIST));
-        let normalised = mnist.apply(values.clone());
+        let normalised = mnist.apply(values.clone()).unwrap();
         assert!((normalised[[0, 0]] + 0.1307 / 0.3081).abs() < 1e-15);
         assert!((normalised[[0, 1]] - (1.0 - 0.1307) / 0.3081).abs() < 1e-15);
         // By hand: mean 0.3, mean square (1 + 0.04) / 4, of bytes in units of 255.
@@ -187,7 +217,7 @@ mod tests {
             let own = global(&(&values * (unit / 255.0)), kind).unwrap();
             let scale = own.global_scale().unwrap();
             assert!((scale.mean - 0.3).abs() < 1e-15 && (scale.deviation - 0.17f64.sqrt()).abs() < 1e-15, "{scale:?}");
-            let normalised = own.apply(&values * (unit / 255.0));
+            let normalised = own.apply(&values * (unit / 255.0)).unwrap();
             assert!(normalised.mean().unwrap().abs() < 1e-14);
             assert!((normalised.mapv(|value| value * value).mean().unwrap() - 1.0).abs() < 1e-14);
         }

@@ -23,7 +23,7 @@ const LONGEST_HEADER: usize = 10_000;
 /// A file that is missing or malformed, of another type or number of dimensions, empty, or with an entry that is not finite
 /// or beyond what kernels can take ([`LARGEST_ENTRY`]).
 pub fn read_npy(path: &Path) -> Result<Array2<f64>> {
-    let bytes = read_whole(path).map_err(|error| unreadable(path, &error, CHECK))?;
+    let bytes = read_whole(path).map_err(|error| unreadable(path, error, CHECK))?;
     let matrix = parse(&bytes, path).map_err(|(problem, remedy)| match Kind::of(&bytes) {
         None | Some(Kind::Npy) => Error::file(path, problem, remedy),
         Some(kind) => kind.refusal(path, Wanted::Matrix, REMEDY),

@@ -31,7 +31,7 @@ const MOST_BYTES: u64 = 1 << 30;
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let failure = |error: &dyn std::fmt::Display| Error::failure(format!("writing {}", path.display()), error);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = unfinished(folder).map_err(|error| unwritable(folder, &error))?;
+    let mut file = unfinished(folder).map_err(|error| unwritable(folder, error))?;
     file.write_all(bytes).map_err(|error| failure(&error))?;
     // So that a journal that tells of this file does not survive it.
     file.as_file().sync_all().map_err(|error| failure(&error))?;
@@ -52,8 +52,8 @@ fn unfinished(folder: &Path) -> std::io::Result<NamedTempFile> {
 }
 
 /// Says that a folder cannot be written.
-pub(crate) fn unwritable(folder: &Path, error: &IoError) -> Error {
-    Error::file(folder, format!("cannot be written ({error})"), "give another folder with --out")
+pub(crate) fn unwritable(folder: &Path, error: IoError) -> Error {
+    Error::output(folder, format!("cannot be written ({error})")).caused_by(error)
 }
 
 /// Makes a folder, and those that it lies in, where it does not exist.
@@ -61,12 +61,10 @@ pub(crate) fn unwritable(folder: &Path, error: &IoError) -> Error {
 /// # Errors
 /// Where it cannot be made.
 pub fn make_folder(folder: &Path) -> Result<()> {
-    let problem = match std::fs::create_dir_all(folder) {
-        Ok(()) => return Ok(()),
-        Err(_) if folder.exists() => "is a file, not a folder".into(),
-        Err(error) => format!("cannot be made ({error})"),
-    };
-    Err(Error::file(folder, problem, "give another folder with --out"))
+    std::fs::create_dir_all(folder).map_err(|error| match folder.exists() {
+        true => Error::output(folder, "is a file, not a folder"),
+        false => Error::output(folder, format!("cannot be made ({error})")).caused_by(error),
+    })
 }
 
 /// Makes a folder, and tries whether it can be written: before work whose results are to go there.
@@ -75,7 +73,7 @@ pub fn make_folder(folder: &Path) -> Result<()> {
 /// Where it cannot be made or written.
 pub fn make_writable_folder(folder: &Path) -> Result<()> {
     make_folder(folder)?;
-    unfinished(folder).map(drop).map_err(|error| unwritable(folder, &error))
+    unfinished(folder).map(drop).map_err(|error| unwritable(folder, error))
 }
 
 /// Removes what programs that were killed while they wrote have left in a folder, where anything can be removed. What is younger than an
@@ -136,11 +134,11 @@ pub(crate) fn in_python(path: &Path) -> String {
 pub(crate) const CHECK: &str = "check the path and its permissions";
 
 /// Says that a file cannot be read, and where it is a folder, so.
-pub(crate) fn unreadable(path: &Path, error: &IoError, remedy: &str) -> Error {
+pub(crate) fn unreadable(path: &Path, error: IoError, remedy: &str) -> Error {
     if path.is_dir() {
         return Error::file(path, "is a folder, not a file", "give a file in it");
     }
-    Error::file(path, format!("cannot be read ({error})"), remedy)
+    Error::file(path, format!("cannot be read ({error})"), remedy).caused_by(error)
 }
 
 /// The text of such a file, without the byte-order mark that some editors put before it.
@@ -148,7 +146,7 @@ pub(crate) fn unreadable(path: &Path, error: &IoError, remedy: &str) -> Error {
 /// # Errors
 /// As [`read_whole`], and where it is something else, or no UTF-8; what to do is then `remedy`, where nothing better is known.
 pub fn read_text(path: &Path, remedy: &str) -> Result<String> {
-    let bytes = read_whole(path).map_err(|error| unreadable(path, &error, remedy))?;
+    let bytes = read_whole(path).map_err(|error| unreadable(path, error, remedy))?;
     if let Some(kind) = Kind::of(&bytes).filter(|kind| !kind.is_text()) {
         return Err(kind.refusal(path, Wanted::Text, remedy));
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{make_folder, read_whole, unwritable, write_atomically};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Setting};
 
 /// The file of an output folder that lists what was written there, a line each.
 pub const WRITTEN: &str = ".sparsewidth-written.jsonl";
@@ -83,13 +83,15 @@ impl OutputFolder {
             Some(other) => format!("is there already, written by `{}` and not by `{}`", other.writer, self.writer),
             None => format!("is there already, and `{}` did not write it as it is", self.writer),
         };
-        Err(Error::file(&path, problem, "choose another output folder, or move the file away"))
+        Err(Error::file(&path, problem, "move the file away, or give another output folder")
+            .about(Setting::OutputFolder))
     }
 
     fn read(&self, name: &str) -> Result<Vec<u8>> {
         let path = self.path.join(name);
         read_whole(&path).map_err(|error| {
             Error::file(&path, format!("cannot be read ({error})"), "check its permissions, or move it away")
+                .caused_by(error)
         })
     }
 
@@ -107,7 +109,7 @@ impl OutputFolder {
         let path = self.path.join(WRITTEN);
         let failure = |error: &dyn std::fmt::Display| Error::failure(format!("writing {}", path.display()), error);
         let mut file =
-            OpenOptions::new().create(true).append(true).open(&path).map_err(|error| unwritable(&self.path, &error))?;
+            OpenOptions::new().create(true).append(true).open(&path).map_err(|error| unwritable(&self.path, error))?;
         // In one piece, after a newline of its own: programs that write at once, or were cut off, do not mix their lines.
         let mut line = b"\n".to_vec();
         line.extend(serde_json::to_vec(&written).map_err(|error| failure(&error))?);

@@ -135,11 +135,11 @@ pub struct LayerId {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SparseRows {
     /// Row `i` holds the entries `offsets[i]..offsets[i + 1]`; length rows + 1.
-    pub offsets: Vec<usize>,
+    pub(crate) offsets: Vec<usize>,
     /// The column of each entry, increasing within a row.
-    pub columns: Vec<u32>,
+    pub(crate) columns: Vec<u32>,
     /// The value of each entry.
-    pub values: Vec<f32>,
+    pub(crate) values: Vec<f32>,
 }
 
 impl SparseRows {
@@ -153,9 +153,9 @@ impl SparseRows {
         self.columns.is_empty()
     }
 
-    /// The number of rows.
+    /// The number of rows; none of [`SparseRows::default`].
     pub fn rows(&self) -> usize {
-        self.offsets.len() - 1
+        self.offsets.len().saturating_sub(1)
     }
 
     /// Drops the rows without weights; the others keep their order.
@@ -165,6 +165,9 @@ impl SparseRows {
     }
 
     /// The rows as a matrix of `columns` columns, 0 where no weight exists.
+    ///
+    /// # Panics
+    /// As indexing does, where a weight lies beyond these columns.
     pub fn to_dense(&self, columns: usize) -> Array2<f32> {
         let mut dense = Array2::zeros((self.rows(), columns));
         for (i, mut row) in dense.rows_mut().into_iter().enumerate() {
@@ -175,6 +178,9 @@ impl SparseRows {
     }
 
     /// Columns and values of row `i`.
+    ///
+    /// # Panics
+    /// As indexing does, where there is no such row.
     #[inline]
     pub fn row(&self, i: usize) -> (&[u32], &[f32]) {
         let range = self.offsets[i]..self.offsets[i + 1];
@@ -353,6 +359,14 @@ mod tests {
     fn draw(p: f64, mask: MaskFamily, law: WeightDistribution) -> SparseRows {
         let law = LayerSpec { rows: 200, columns: 300, connectivity: Connectivity::new(p).unwrap(), mask, law };
         DrawnLayer::new(law, LayerId { seed: 5, initialisation: 0, layer: 0 }).all_rows()
+    }
+
+    #[test]
+    fn no_rows_are_no_rows() {
+        let mut none = SparseRows::default();
+        assert_eq!((none.rows(), none.len(), none.to_dense(3).dim()), (0, 0, (0, 3)));
+        none.drop_empty_rows();
+        assert_eq!(none, SparseRows::default());
     }
 
     #[test]

@@ -132,11 +132,7 @@ pub fn cholesky_solve(matrix: ArrayView2<f64>, right_side: ArrayView1<f64>) -> R
         Error::value("matrix", format!("{error:?}"), "is not positive definite", "add a multiple of the identity")
     })?;
     let mut solution: Array2<f64> = right_side.to_owned().insert_axis(ndarray::Axis(1));
-    let strides = [solution.strides()[0], solution.strides()[1]];
-    // SAFETY: as in `product`; the array is owned here.
-    let column =
-        unsafe { MatMut::from_raw_parts_mut(solution.as_mut_ptr(), right_side.len(), 1, strides[0], strides[1]) };
-    factors.solve_in_place(column);
+    factors.solve_in_place(view_mut(&mut solution.view_mut()));
     Ok(solution.remove_axis(ndarray::Axis(1)))
 }
 

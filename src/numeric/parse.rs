@@ -25,7 +25,7 @@ impl NotANumber {
         Self { problem: problem.into(), remedy: remedy.into() }
     }
 
-    /// The [`Error::Value`] of an argument of this name and value.
+    /// The [`Error`] of an argument of this name and value.
     pub fn of(self, name: &str, value: &str) -> Error {
         Error::value(name, value, self.problem, self.remedy)
     }

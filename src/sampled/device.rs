@@ -1,8 +1,8 @@
 //! The device that computes kernels over all pairs.
 
-#[cfg(not(feature = "cuda"))]
-use crate::error::Error;
 use crate::error::Result;
+#[cfg(not(feature = "cuda"))]
+use crate::error::{Error, Setting};
 
 /// A device, ready for use.
 #[derive(Clone, Debug)]
@@ -36,8 +36,9 @@ impl Device {
     /// Always: this library was built without the feature `cuda`.
     #[cfg(not(feature = "cuda"))]
     pub fn cuda() -> Result<Self> {
-        let problem = "this program was built without the feature cuda";
-        Err(Error::value("device", "cuda", problem, "build it with its default features, or use --device cpu"))
+        let problem = "this library was built without the feature cuda";
+        Err(Error::value("device", "cuda", problem, "build it with its default features, or compute on the CPU")
+            .about(Setting::Device))
     }
 
     /// What records call it: `cpu`, or `cuda:` and the GPUs.

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::network::{Architecture, Layer, WeightDistribution};
 use crate::numeric::statistics::mean;
 use crate::sampled::{PairedInputs, sampled_kernels};
@@ -53,7 +53,7 @@ impl SampledDistances {
     /// `reference`, one value per pair.
     ///
     /// # Errors
-    /// See [`sampled_kernels`].
+    /// Where there is not one reference value a pair; and see [`sampled_kernels`].
     pub fn draw(
         inputs: &PairedInputs,
         network: &Architecture,
@@ -62,6 +62,11 @@ impl SampledDistances {
         initialisations: usize,
         reference: Vec<f64>,
     ) -> Result<Self> {
+        if reference.len() != inputs.pairs() {
+            let problem = format!("there are {} pairs", inputs.pairs());
+            let found = format!("{} values", reference.len());
+            return Err(Error::value("reference", found, problem, "give one value a pair"));
+        }
         let mut distances = Self::new(reference, network.last().width());
         // Each holds the outputs of the layers before.
         let before = network.before_last().iter().map(Layer::width).max().unwrap_or(0);
@@ -141,6 +146,18 @@ impl SampledDistances {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reference_of_another_length_is_refused() {
+        let inputs = PairedInputs::new(ndarray::array![[1.0, 2.0], [3.0, 4.0]].view(), &[(0, 1)]).unwrap();
+        let network: Architecture = "relu:4".parse().unwrap();
+        for values in [0, 2] {
+            let reference = vec![1.0; values];
+            let found = SampledDistances::draw(&inputs, &network, WeightDistribution::Gaussian, 0, 1, reference);
+            let message = found.unwrap_err().to_string();
+            assert!(message.contains(&format!("{values} values: there are 1 pairs")), "{message}");
+        }
+    }
 
     #[test]
     fn statistics_by_hand() {

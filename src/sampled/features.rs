@@ -34,9 +34,7 @@ pub fn takes_dense(law: &LayerSpec) -> bool {
 /// `[u_i.x]_+` for rows `i` and all inputs, shape `(rows, inputs)`; inputs of shape `(d, inputs)`, in standard layout.
 pub fn hidden_features(weights: &SparseRows, law: LayerSpec, inputs: &Array2<f32>) -> Result<Array2<f32>> {
     let mut hidden = linear_features(weights, law, inputs)?;
-    if let Some(values) = hidden.as_slice_mut() {
-        relu(values);
-    }
+    relu(hidden.as_slice_mut().expect("standard layout: made so by linear_features"));
     Ok(hidden)
 }
 
@@ -47,7 +45,9 @@ pub fn linear_features(weights: &SparseRows, law: LayerSpec, inputs: &Array2<f32
     if takes_dense(&law) {
         let dense = weights.to_dense(law.columns);
         product(dense.view(), inputs.view(), 1.0, false, hidden.view_mut())?;
-    } else if let (Some(input), Some(output)) = (inputs.as_slice(), hidden.as_slice_mut()) {
+    } else {
+        let input = inputs.as_slice().expect("standard layout: inputs of kernels are made so");
+        let output = hidden.as_slice_mut().expect("standard layout: made so above");
         sparse_product(weights, input, output, samples);
     }
     Ok(hidden)

@@ -206,9 +206,8 @@ pub fn sampled_kernels(inputs: &PairedInputs, law: LayerSpec, id: LayerId) -> Re
                 rows.drop_empty_rows();
                 let mut sums = vec![0.0; inputs.pairs.len()];
                 for features in hidden_features(&rows, law, &inputs.features)?.rows() {
-                    if let Some(features) = features.as_slice() {
-                        add_pair_products(features, &inputs.pairs, &mut sums);
-                    }
+                    let features = features.to_slice().expect("standard layout: features are made so");
+                    add_pair_products(features, &inputs.pairs, &mut sums);
                 }
                 Ok(sums)
             })
@@ -240,9 +239,8 @@ pub(super) fn batch_kernels(
                 let mut rows = drawn.rows(start..(start + ROWS).min(end));
                 rows.drop_empty_rows();
                 for features in hidden_features(&rows, law, &inputs.features)?.rows() {
-                    if let Some(features) = features.as_slice() {
-                        add_pair_products(features, &inputs.pairs, &mut sums);
-                    }
+                    let features = features.to_slice().expect("standard layout: features are made so");
+                    add_pair_products(features, &inputs.pairs, &mut sums);
                 }
             }
             inputs.scale_sums(&mut sums, count);

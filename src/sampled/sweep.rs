@@ -131,7 +131,8 @@ impl<'a> Sweep<'a> {
             && networks.iter().any(|network| network.law.mask == MaskFamily::ConstantFanIn)
         {
             let problem = "rows of a constant fan-in are drawn on the CPU only";
-            return Err(Error::value("device", "cuda", problem, "use --device cpu, or other masks"));
+            return Err(Error::value("device", "cuda", problem, "give other masks, or compute on the CPU")
+                .about(crate::error::Setting::Device));
         }
         let draws = networks.iter().enumerate().flat_map(|(network, SampledNetwork { law, initialisations })| {
             (0..*initialisations as u32).map(move |initialisation| Draw {

@@ -164,7 +164,7 @@ impl OptimumSpec {
         self.check()?;
         let inputs = self.data.inputs(self.seed)?;
         let normaliser = inputs.normaliser(self.normalisation)?;
-        let values = normaliser.apply(inputs.values.clone());
+        let values = normaliser.apply(inputs.values.clone())?;
         let mean_square = mean_square(values.view());
         let pairs = PairedInputs::random_pairs(values.nrows(), self.pairs, self.seed)?;
         let dimension = values.ncols();

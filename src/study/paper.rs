@@ -4,7 +4,7 @@
 use super::distance::{DistanceMethod, DistanceSpec, NetworkSpec, Reference};
 use super::training::{EvaluationSet, Family, MOST_SAMPLES, TrainedNetwork, TrainingStudySpec};
 use crate::data::{CLASSES, Normalisation, SUBSET_SIZE};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Setting};
 use crate::network::budget::first_layer_connectivity_beside;
 use crate::network::{Activation, Connectivity, Layer, WeightDistribution};
 use crate::train::Parametrisation;
@@ -80,8 +80,9 @@ pub fn paper_learning_rate(width: usize, dense: bool) -> Result<f64> {
             "width",
             width,
             format!("the paper tuned no learning rate for it, only for {PAPER_WIDTHS:?}"),
-            "give one with --learning-rate",
+            "give a learning rate",
         )
+        .about(Setting::LearningRate)
     })
 }
 

@@ -12,7 +12,7 @@ use super::record::Record;
 use super::spec::StudySpec;
 use super::training::{PreparedTraining, TrainedNetwork, WEIGHTS, weights_name, weights_path};
 use crate::data::{Inputs, Normalisation};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Setting};
 use crate::files::{OutputFolder, make_folder, remove_unfinished};
 use crate::network::{Architecture, Connectivity, MaskFamily};
 use crate::sampled::Device;
@@ -116,7 +116,9 @@ impl StudySpec {
         let keeps_weights = self.training.as_ref().is_some_and(|spec| spec.keep_weights);
         if keeps_weights && folder.is_none() {
             let problem = "there is no folder to keep weights in";
-            return Err(Error::value("keep_weights", true, problem, "give one with --out"));
+            return Err(
+                Error::value("keep_weights", true, problem, "give an output folder").about(Setting::OutputFolder)
+            );
         }
         let weights = folder.filter(|_| keeps_weights);
         // Before there is a journal, by which what is there would be taken for the study's.

@@ -41,9 +41,12 @@ impl<T> DerefMut for Lanes<T> {
     }
 }
 
+// So that rows lie one after the other, without padding.
+const _: () = assert!(size_of::<Row>() == SAMPLES * size_of::<f32>());
+
 /// Rows as a matrix of shape `(rows, 64)`.
 pub(super) fn matrix(rows: &[Row]) -> ArrayView2<'_, f32> {
-    // SAFETY: a row is 64 numbers and, four whole cache lines, nothing else; so rows are contiguous, and borrowed for as long.
+    // SAFETY: a row is 64 numbers and nothing else, as asserted above; so rows are contiguous, and borrowed for as long.
     unsafe { ArrayView2::from_shape_ptr((rows.len(), SAMPLES), rows.as_ptr().cast()) }
 }
 
@@ -79,11 +82,15 @@ impl Samples {
 
     /// Takes images of shape `(samples, pixels)` as a normalisation of those pixels maps them. A blank pixel is then a feature at its
     /// offset, and a network passes over those that are blank in a whole block.
-    pub fn of_images(images: Array2<u8>, normaliser: &Normaliser) -> Self {
+    ///
+    /// # Errors
+    /// Where the normalisation is of images of another size.
+    pub fn of_images(images: Array2<u8>, normaliser: &Normaliser) -> Result<Self> {
+        normaliser.check(images.ncols())?;
         let images = images.as_standard_layout().into_owned();
         let (factors, offsets) =
             normaliser.maps().map(|(shift, factor)| (factor as f32, (-shift * factor) as f32)).unzip();
-        Self { features: images.ncols(), values: Values::Bytes(images, factors), offsets }
+        Ok(Self { features: images.ncols(), values: Values::Bytes(images, factors), offsets })
     }
 
     /// The number of samples.
@@ -376,8 +383,7 @@ impl Batch {
 }
 
 fn rows_of<T>(values: &Array2<T>) -> &[T] {
-    // Made in that layout.
-    values.as_slice().unwrap_or(&[])
+    values.as_slice().expect("standard layout: samples are made so")
 }
 
 /// Writes the chosen rows to blocks; zeros beyond the last.
@@ -470,7 +476,8 @@ mod tests {
         });
         let normaliser =
             Normaliser::fit(Normalisation::Global, &images.mapv(f64::from), crate::data::Values::Mnist).unwrap();
-        let samples = Samples::of_images(images.clone(), &normaliser);
+        let samples = Samples::of_images(images.clone(), &normaliser).unwrap();
+        assert!(Samples::of_images(Array2::zeros((2, images.ncols() + 1)), &normaliser).is_err());
         let order = samples.order_by_blanks();
         let blocks = Blocks::new(&samples.select(&order));
         let mut batch = Batch::default();
@@ -481,7 +488,7 @@ mod tests {
             assert!(index != 0 || input.filled().len() < 20);
             for (rows, offsets) in [(input.whole(), blocks.offsets()), (of_batch.whole(), batch.offsets())] {
                 for (lane, sample) in order.iter().skip(64 * index).take(64).enumerate() {
-                    let expected = normaliser.apply(images.select(Axis(0), &[*sample]).mapv(f64::from));
+                    let expected = normaliser.apply(images.select(Axis(0), &[*sample]).mapv(f64::from)).unwrap();
                     for (feature, expected) in expected.iter().enumerate() {
                         let found = f64::from(rows[feature][lane] + offsets[feature]);
                         assert!(

@@ -12,13 +12,14 @@ use super::blocks::{Blocks, Samples};
 use super::layer::{LinearLayer, Parametrisation};
 use super::mlp::{Evaluation, Mlp};
 use crate::data::{Labelled, Normaliser};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Setting};
 use crate::files::kind::{Kind, Wanted, listed};
 use crate::files::{CHECK, read_whole, unreadable};
 use crate::network::Activation;
 
 /// What a file without remedy of its own is met with.
-const REMEDY: &str = "give a file that `sparsewidth train --keep-weights` wrote, in the folder `weights` of its output";
+/// What to do about a file of other weights.
+const REMEDY: &str = "give a file that training wrote, in the folder `weights` of its output";
 /// The entry of the file's metadata that describes the network; a single one, since several have no order.
 const DESCRIPTION: &str = "sparsewidth";
 
@@ -87,10 +88,10 @@ impl Checkpoint {
     /// # Errors
     /// Where it cannot be read, or is no such file.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = read_whole(path).map_err(|error| unreadable(path, &error, CHECK))?;
+        let bytes = read_whole(path).map_err(|error| unreadable(path, error, CHECK))?;
         Self::parse(&bytes).map_err(|problem| match Kind::of(&bytes).filter(|kind| *kind != Kind::Safetensors) {
-            Some(kind) => kind.refusal(path, Wanted::Weights, REMEDY),
-            None => Error::file(path, problem, REMEDY),
+            Some(kind) => kind.refusal(path, Wanted::Weights, REMEDY).about(Setting::KeepWeights),
+            None => Error::file(path, problem, REMEDY).about(Setting::KeepWeights),
         })
     }
 
@@ -150,9 +151,7 @@ impl Checkpoint {
         }
         let map = |name: &str| -> std::result::Result<Array1<f64>, String> {
             let values = tensor(name, Dtype::F64, 1)?;
-            let values =
-                values.data().chunks_exact(8).map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap_or_default()));
-            Ok(values.collect())
+            Ok(values.data().as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect())
         };
         let (shift, factor) = (map("input.shift")?, map("input.factor")?);
         let inputs = layers.first().ok_or("has no layer")?.inputs();
@@ -187,7 +186,7 @@ impl Checkpoint {
                 "give such images",
             ));
         }
-        let samples = Samples::of_images(images.images.clone(), &self.normaliser);
+        let samples = Samples::of_images(images.images.clone(), &self.normaliser)?;
         self.network.evaluate(&Blocks::new(&samples), &images.labels)
     }
 }
@@ -197,7 +196,7 @@ fn singles<'a>(values: impl Iterator<Item = &'a f32>) -> Vec<u8> {
 }
 
 fn from_singles(bytes: &[u8]) -> Vec<f32> {
-    bytes.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap_or_default())).collect()
+    bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
 }
 
 #[cfg(test)]

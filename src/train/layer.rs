@@ -205,7 +205,7 @@ impl LinearLayer {
                 columns.iter().zip(values).map(|(column, value)| value * offsets[*column as usize]).sum()
             }
             Weights::Narrow(weights) => dense(&weights[i * self.inputs..][..self.inputs]),
-            Weights::Dense(weights) => weights.row(i).as_slice().map_or(0.0, dense),
+            Weights::Dense(weights) => dense(weights.row(i).to_slice().expect("standard layout: layers are made so")),
         };
         (0..self.outputs).map(|i| start(i) + self.biases.get(i).map_or(0.0, |bias| bias / self.factor())).collect()
     }

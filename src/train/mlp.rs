@@ -413,10 +413,10 @@ mod tests {
         let (input, _) = samples();
         let images = Array2::from_shape_fn((70, 30), |(i, j)| if j % 4 == 1 { 0 } else { (i * 29 + j * 53) as u8 });
         let normaliser = Normaliser::fit(Normalisation::Global, &images.mapv(f64::from), Values::Mnist).unwrap();
-        let normalised = normaliser.apply(images.mapv(f64::from));
+        let normalised = normaliser.apply(images.mapv(f64::from)).unwrap();
         [
             (Samples::new(input.t().to_owned()), input.mapv(f64::from)),
-            (Samples::of_images(images, &normaliser), normalised.reversed_axes()),
+            (Samples::of_images(images, &normaliser).unwrap(), normalised.reversed_axes()),
         ]
     }
 

@@ -138,8 +138,8 @@ impl Curve {
 /// let mnist = DataSource::Embedded.labelled()?;
 /// let normaliser = Normaliser::fit(Normalisation::Pixel, &mnist.train.images.mapv(f64::from), mnist.train.kind())?;
 /// let data = TrainingData::new(
-///     (Samples::of_images(mnist.train.images, &normaliser), mnist.train.labels),
-///     (&Samples::of_images(mnist.test.images, &normaliser), mnist.test.labels),
+///     (Samples::of_images(mnist.train.images, &normaliser)?, mnist.train.labels),
+///     (&Samples::of_images(mnist.test.images, &normaliser)?, mnist.test.labels),
 /// )?;
 /// // One in twenty of the weights to 128 hidden units, and a dense last layer: two epochs.
 /// let network = MlpSpec {

@@ -54,9 +54,7 @@ impl Pattern {
             law: WeightDistribution::Gaussian,
         };
         let drawn = DrawnLayer::new(law, LayerId { seed, initialisation: 0, layer: place });
-        let Some(values) = mask.as_slice_mut() else {
-            return Err(Error::failure("drawing a mask", "it is not in standard order"));
-        };
+        let values = mask.as_slice_mut().expect("standard layout: made so above");
         for (row, values) in values.chunks_exact_mut(columns * kernel).enumerate() {
             let of_row = drawn.rows(row..row + 1);
             for column in of_row.columns {
@@ -71,8 +69,13 @@ impl Pattern {
 /// shape.
 ///
 /// # Errors
-/// Where a layer keeps more than it has, masks have more than 2^31 entries in all, or the file cannot be made.
+/// Where there is not one count a layer, a layer keeps more than it has, masks have more than 2^31 entries in all, or the file cannot be
+/// made.
 pub fn masks_npz(layers: &[LayerShape], counts: &[u64], positions: Pattern, seed: u64) -> Result<Vec<u8>> {
+    if counts.len() != layers.len() {
+        let problem = format!("there are {} layers", layers.len());
+        return Err(Error::value("counts", counts.len(), problem, "give one count a layer"));
+    }
     let entries = layers.iter().fold(0u64, |all, layer| all.saturating_add(layer.weights()));
     if entries > MOST_ENTRIES {
         let problem = format!("would take {entries} bytes, and {MOST_ENTRIES} are the most");
@@ -91,6 +94,13 @@ pub fn masks_npz(layers: &[LayerShape], counts: &[u64], positions: Pattern, seed
 mod tests {
     use super::*;
     use crate::train::{Mlp, MlpSpec, Parametrisation};
+
+    #[test]
+    fn a_count_too_few_is_refused() {
+        let layers = ["a", "b"].map(|name| LayerShape { name: name.into(), shape: vec![2, 2] });
+        let error = masks_npz(&layers, &[1], Pattern::Unstructured, 0).unwrap_err();
+        assert!(error.to_string().contains("counts = 1: there are 2 layers"), "{error}");
+    }
 
     #[test]
     fn masks_keep_exactly_what_they_should() {

@@ -57,7 +57,7 @@ impl LayerShape {
 /// A network, layer by layer. Biases and batch normalisation are apart: no budget is taken from them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerShapes {
-    /// Its name, as `--arch` spells it.
+    /// Its name, as the program spells it.
     pub name: String,
     /// The tensors that weights can be taken from, at least one, of different names.
     pub layers: Vec<LayerShape>,

@@ -36,7 +36,7 @@ impl<'a, A: Accelerator> OnDevice<'a, A> {
             device,
             dimension: inputs.dimension(),
             stride: matrix.ncols(),
-            inputs: device.upload(matrix.as_slice().unwrap_or(&[]))?,
+            inputs: device.upload(matrix.as_slice().expect("standard layout: padded makes it so"))?,
             norms: device.upload(&norms)?,
         })
     }
@@ -75,7 +75,7 @@ impl<'a, A: Accelerator> OnDevice<'a, A> {
             *sum += u64::from(*count);
             Some(*sum)
         }));
-        let length = places.last().map_or(0, |last| *last as usize);
+        let length = *places.last().expect("not empty: begins with zero") as usize;
         let weights =
             Weights { places: device.upload(&places)?, columns: device.zeros(length)?, values: device.zeros(length)? };
         let [seed, third, fourth, columns, end_key, end_place, first_row] = entries_of(drawn, chunk);
@@ -157,7 +157,10 @@ impl<'a, A: Accelerator> OnDevice<'a, A> {
         let mut counts = self.counts(&sparse, chunk)?.into_iter();
         let of = |drawn: &DrawnLayer| match takes_dense(drawn.law()) {
             true => self.dense_features(drawn, chunk, tiles),
-            false => self.sparse_features(drawn, chunk, &counts.next().unwrap_or_default(), tiles),
+            false => {
+                let counts = counts.next().expect("counts of every sparse draw: made so above");
+                self.sparse_features(drawn, chunk, &counts, tiles)
+            }
         };
         drawn.iter().map(of).collect()
     }

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::libraries::{Obstacle, check_driver, load_driver, load_nvrtc};
 use super::{Accelerator, Argument, Kernel, Warning, Word};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Setting};
 
 /// The kernels, for every device that there is.
 pub const SOURCE: &str = include_str!("../kernels/sampled.cu");
@@ -42,7 +42,7 @@ impl fmt::Debug for Cuda {
 }
 
 fn unavailable(problem: impl Into<String>, remedy: &str) -> Error {
-    Error::value("device", "cuda", problem, format!("{remedy}, or use --device cpu"))
+    Error::value("device", "cuda", problem, format!("{remedy}, or compute on the CPU")).about(Setting::Device)
 }
 
 fn failed(what: &'static str) -> impl Fn(DriverError) -> Error {

@@ -15,7 +15,7 @@ use backend::{OnDevice, TILE, costs};
 use super::layout::Layout;
 use super::sweep::{Draw, Sums};
 use super::tiles::TiledInputs;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Setting};
 
 /// The share of free memory that a sweep takes, in tenths.
 const SHARE: usize = 8;
@@ -131,7 +131,8 @@ fn layout(inputs: &TiledInputs, draws: &[Draw], memory: usize) -> Result<Layout>
     let widths: Vec<usize> = draws.iter().map(|draw| draw.law.rows).collect();
     Layout::new(tiles, &widths, costs(inputs.samples(), inputs.dimension(), draws), memory).map_err(|needed| {
         let problem = format!("has {} MB to spare, the sweep takes at least {} MB", memory >> 20, needed >> 20);
-        Error::value("device", "cuda", problem, "free some, give fewer initialisations, or use --device cpu")
+        Error::value("device", "cuda", problem, "free some, give fewer initialisations, or compute on the CPU")
+            .about(Setting::Device)
     })
 }
 

@@ -128,7 +128,7 @@ impl DistanceInputs {
         together: bool,
     ) -> Result<Self> {
         let normaliser = inputs.normaliser(normalisation)?;
-        let values = normaliser.apply(inputs.values.clone());
+        let values = normaliser.apply(inputs.values.clone())?;
         let pairs = PairedInputs::random_pairs(values.nrows(), spec.pairs, seed)?;
         let sampled = PairedInputs::new(values.view(), &pairs)?;
         let k1 = pairs
@@ -431,7 +431,7 @@ impl DistanceInputs {
             None => {
                 let networks = drawn_together(spec, place, self.dimension(), self.together);
                 let mut all = Sweep::new(&self.device, tiled, &networks, seed)?.run(progress)?.into_iter();
-                let found = all.next().unwrap_or_default();
+                let found = all.next().expect("as many as networks were drawn together, this one first");
                 known.extend((place + 1..).zip(all));
                 found
             }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DistanceMethod, Reference};
 use crate::data::Normalisation;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Setting};
 use crate::kernel::bottleneck::LinearBottleneck;
 use crate::kernel::masked::{Quadrature, Sampling};
 use crate::network::budget::first_layer_connectivity;
@@ -164,14 +164,17 @@ impl DistanceSpec {
             && self.networks.iter().any(|network| network.architecture.mask() == MaskFamily::Bernoulli)
         {
             let problem = "is for masks of a fixed count; those of the theorem are Bernoulli";
-            let remedy = "use theorem1, or --mask exact-count or constant-fan-in";
-            return Err(Error::value("methods", DistanceMethod::Theorem1FixedCount.name(), problem, remedy));
+            let remedy = "use theorem1, or masks of an exact count or a constant fan-in";
+            return Err(Error::value("methods", DistanceMethod::Theorem1FixedCount.name(), problem, remedy)
+                .about(Setting::MaskFamily));
         }
         let even = self.methods.contains(&DistanceMethod::PaperFixedNp);
         if even && self.networks.iter().any(|network| network.np_connectivity.is_none()) {
             let problem = "needs a weight budget, from which its fixed n p follows";
-            let remedy = "leave it out, or give --weights";
-            return Err(Error::value("methods", DistanceMethod::PaperFixedNp.name(), problem, remedy));
+            let remedy = "leave it out, or give a weight budget";
+            return Err(
+                Error::value("methods", DistanceMethod::PaperFixedNp.name(), problem, remedy).about(Setting::Weights)
+            );
         }
         Ok(())
     }

@@ -5,8 +5,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::journal::{JOURNAL, claim, is_begun, read_journal};
-use crate::error::{Error, Result};
+use super::journal::{JOURNAL, NEW, claim, is_begun, read_journal};
+use crate::error::{Error, Result, Setting};
 use crate::files::{MERGE, OutputFolder, make_folder, read_whole, remove_unfinished, write_atomically};
 use crate::study::Record;
 use crate::study::run::{Task, tasks_of};
@@ -81,7 +81,7 @@ pub struct MergeReport {
 pub fn merge(folders: &[PathBuf], out: &Path) -> Result<MergeReport> {
     let path = out.join(JOURNAL);
     if is_begun(out) {
-        return Err(Error::file(&path, "exists already", "give a new folder with --out"));
+        return Err(Error::file(&path, "exists already", NEW).about(Setting::OutputFolder));
     }
     let (first, others) = folders.split_first().ok_or_else(|| {
         Error::value("folders", 0, "there is nothing to join", "give the output folders of the shards")
@@ -137,7 +137,8 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<MergeReport> {
         });
 
     let bytes = joined.to_bytes(&path)?;
-    let name = |from: &PathBuf| format!("{WEIGHTS}/{}", from.file_name().unwrap_or_default().to_string_lossy());
+    let name =
+        |from: &PathBuf| format!("{WEIGHTS}/{}", from.file_name().expect("a file of a folder").to_string_lossy());
     let output = OutputFolder::new(out, MERGE, &weights.iter().map(name).collect::<Vec<_>>())?;
     let held = claim(out)?;
     if !weights.is_empty() {

@@ -48,8 +48,8 @@ impl<'a> PreparedTraining<'a> {
                 .iter()
                 .zip(normaliser.maps())
                 .all(|(pixel, (shift, factor))| (f64::from(*pixel) - shift) * factor == 0.0);
-        let images = Samples::of_images(test.images, &normaliser);
-        let samples = (Samples::of_images(training.images, &normaliser), training.labels);
+        let images = Samples::of_images(test.images, &normaliser)?;
+        let samples = (Samples::of_images(training.images, &normaliser)?, training.labels);
         Ok(Self {
             spec,
             data: TrainingData::new(samples, (&images, test.labels))?,

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{DataSource, Dataset, Normalisation};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Setting};
 use crate::kernel::arc_cosine::arc_cosine;
 use crate::kernel::gram::Pair;
 use crate::kernel::masked::{
@@ -385,7 +385,9 @@ impl VerifySpec {
                     format!("relative error {unknown:.1e} of the {} at width {width}", Quantity::ALL[quantity].title());
                 let problem =
                     format!("beside a standard error of {standard_error:.1e} the theory is not known well enough");
-                return Err(Error::value("tolerance", found, problem, "give a smaller --tolerance"));
+                return Err(
+                    Error::value("tolerance", found, problem, "give a smaller tolerance").about(Setting::Tolerance)
+                );
             }
             let skewness = skewness(&ratios) / (ratios.len() as f64).sqrt();
             let skewness = if unseen { skewness.max(1.0) } else { skewness };
