@@ -72,7 +72,7 @@ fn numbers_and_lists_are_taken_as_they_are_typed() {
     ] {
         refused(&[&QUICK[..], arguments].concat(), words);
     }
-    refused(&["train", "--widths", "8", "--lr", "-1"], &["learning_rate = -1"]);
+    refused(&["train", "--widths", "8", "--lr", "-1"], &["learning-rate = -1"]);
     refused(&["train", "--widths", "8", "--rate", "1,500"], &["could be 1500 or 1.500"]);
     refused(&["train", "--widths", "8", "--lr", "5%"], &["--learning-rate", "a percentage", "0.05"]);
     refused(&["heatmap", "--last", "0,5"], &["--last", "commas separate", "0.5"]);

@@ -306,8 +306,8 @@ fn numbers() {
     refused(&["train", "--widths", "8", "--batch", "0"], &["batch = 0"]);
     refused(&["train", "--widths", "8", "--runs", "0"], &["runs = 0"]);
     refused(&["train", "--widths", "8", "--samples", "0"], &["samples = 0"]);
-    refused(&["train", "--widths", "8", "--learning-rate", "0"], &["learning_rate = 0"]);
-    refused(&["train", "--widths", "8", "--learning-rate", "NaN"], &["learning_rate = NaN"]);
+    refused(&["train", "--widths", "8", "--learning-rate", "0"], &["learning-rate = 0"]);
+    refused(&["train", "--widths", "8", "--learning-rate", "NaN"], &["learning-rate = NaN"]);
     refused(&["train"], &["--widths"]);
     let one = ["train", "--widths", "8", "--learning-rate", "1"];
     refused(&[&one[..], &["--last-connectivity", "0"]].concat(), &["connectivity = 0"]);
@@ -346,7 +346,7 @@ fn numbers() {
     heatmap(&["--last", "1.5"], &["connectivity = 1.5"]);
     heatmap(&["--last", "1,1"], &["networks = sparse-5", "given twice"]);
     heatmap(&["--weights", "0"], &["weights = 0"]);
-    heatmap(&["--learning-rate", "inf"], &["learning_rate = inf"]);
+    heatmap(&["--learning-rate", "inf"], &["learning-rate = inf"]);
     heatmap(&["--runs", "0"], &["runs = 0"]);
     heatmap(&["--data", "gaussian:10"], &["gaussian:10", "labels"]);
     let widen = |more: &[&str], words: &[&str]| {
@@ -424,7 +424,7 @@ fn folders_and_journals() {
     with_out(&out, "1", &["line 1", "corrupt"]);
     // What is refused leaves no journal behind that would refuse the corrected command.
     let study = files.path("corrected");
-    refused(&["train", "--widths", "8", "--learning-rate", "nan", "--out", &study], &["learning_rate = NaN"]);
+    refused(&["train", "--widths", "8", "--learning-rate", "nan", "--out", &study], &["learning-rate = NaN"]);
     refused(&[&quick[..], &["--initialisations", "0", "--out", &study]].concat(), &["initialisations = 0"]);
     assert!(!Path::new(&study).exists());
     std::fs::write(&journal, "my own notes, without a newline").unwrap();

@@ -310,7 +310,7 @@ impl VerifySpec {
         range("pairs", self.pairs, 1, 100_000)?;
         range("initialisations", self.initialisations, 1_000, 10_000_000)?;
         check_distinct("widths", &self.widths, usize::to_string)?;
-        check_distinct("weights-per-row", &self.weights_per_row, f64::to_string)?;
+        check_distinct("weights_per_row", &self.weights_per_row, f64::to_string)?;
         range("data", self.data.len(), 1, 1_000)?;
         range("widths", self.widths.len(), 1, 1_000)?;
         for width in &self.widths {
@@ -319,7 +319,7 @@ impl VerifySpec {
         match self.weights_per_row.iter().find(|row| row.is_nan() || **row < 1.0) {
             Some(row) => {
                 let problem = "fewer than one weight per row leaves a tail too long for these statistics";
-                Err(Error::value("weights-per-row", row, problem, "give numbers of at least 1"))
+                Err(Error::value("weights_per_row", row, problem, "give numbers of at least 1"))
             }
             None => Ok(()),
         }
