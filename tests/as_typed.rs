@@ -227,7 +227,7 @@ fn files_that_are_something_else_are_named() {
     rates(&write("tune.json", b"{\"spec\": 1}"), &["text in JSON", "give a rates.toml"]);
     rates(&write("page.toml", page), &["a web page (HTML)"]);
     rates(folder.path().to_str().unwrap(), &["is a folder", "rates.toml"]);
-    rates(&write("marked.toml", b"\xef\xbb\xbfrate = []\n"), &["no rate of a sparse relu network"]);
+    rates(&write("marked.toml", b"\xef\xbb\xbfrate = []\n"), &["no rate of the sparse network relu:8 linear:10"]);
     refused(&["budget", "--weights", "9", "--arch", &write("s.toml", &utf16)], &["text in UTF-16"]);
     let header = br#"{"conv1.weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
     let other = [&(header.len() as u64).to_le_bytes()[..], header, &[0; 4]].concat();

@@ -8,7 +8,7 @@ use crate::data::{DataSource, Dataset, Normalisation};
 use crate::error::{Error, Result};
 use crate::files::kind::Kind;
 use crate::files::{CHECK, read_text};
-use crate::network::{Activation, Architecture, Connectivity, Layer};
+use crate::network::{Activation, Architecture, Connectivity, Layer, MaskFamily};
 use crate::study::training::{Family, TrainedNetwork};
 use crate::train::{Parametrisation, check_learning_rate};
 
@@ -170,9 +170,9 @@ impl LearningRates {
         let found = self.rate.iter().find(|rate| rate.is_of(network, parametrisation, biases));
         found.map(|rate| rate.learning_rate).ok_or_else(|| {
             let problem = format!(
-                "has no rate of a {} network {}, {} parametrisation, {} biases",
+                "has no rate of the {} network {}, {} parametrisation, {} biases",
                 network.family.name(),
-                network.architecture,
+                network.architecture.with_mask(MaskFamily::Bernoulli),
                 parametrisation.title(),
                 if biases { "with" } else { "without" }
             );
@@ -184,7 +184,6 @@ impl LearningRates {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::MaskFamily;
 
     #[test]
     fn rates_round_trip_and_bad_files_are_refused() {
