@@ -435,7 +435,7 @@ fn folders_and_journals() {
     refused(&["train", "--widths", "8", "--rates", &text], &["rates.toml", "no file of learning rates", "tune"]);
     refused(&["figure", "--rates", &files.path("no.toml")], &["no.toml", "cannot be read"]);
     let none = files.bytes("none.toml", b"rate = []\n");
-    refused(&["figure", "--rates", &none], &["none.toml", "no rate of a sparse relu network of width 8", "tune"]);
+    refused(&["figure", "--rates", &none], &["none.toml", "no rate of the sparse network relu:8 linear:10", "tune"]);
     refused(&["train", "--widths", "8", "--rates", &none, "--learning-rate", "1"], &["--rates", "--learning-rate"]);
     refused(&["evaluate", &files.path("no.safetensors")], &["no.safetensors", "cannot be read"]);
     refused(&["evaluate", &text], &["rates.toml", "no whole safetensors file", "--keep-weights"]);
