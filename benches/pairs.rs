@@ -6,7 +6,7 @@
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use sparsewidth::data::{DataSource, Normalisation};
+use sparsewidth::data::{DataSource, Normalisation, random_pairs};
 use sparsewidth::network::budget::first_layer_connectivity;
 use sparsewidth::network::{LayerId, LayerSpec, MaskFamily, WeightDistribution};
 use sparsewidth::sampled::{PairedInputs, sampled_kernels};
@@ -24,7 +24,7 @@ fn sampled_kernels_of_pairs(bencher: Bencher, width: usize) {
     const PAIRS: usize = 10_000;
     let inputs = DataSource::Embedded.inputs(0).expect("embedded data");
     let images = inputs.normalised(Normalisation::Pixel).expect("images have pixels");
-    let pairs = PairedInputs::random_pairs(images.nrows(), PAIRS, 0).expect("enough images");
+    let pairs = random_pairs(images.nrows(), PAIRS, 0).expect("enough images");
     let paired = PairedInputs::new(images.view(), &pairs).expect("finite inputs");
     let connectivity = first_layer_connectivity(6352, 784, 10, width).expect("within the budget");
     let law = LayerSpec {

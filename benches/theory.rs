@@ -33,7 +33,7 @@ use sparsewidth::data::{DataSource, Normalisation};
 use sparsewidth::kernel::all_pairs::all_pairs;
 use sparsewidth::kernel::arc_cosine::arc_cosine;
 use sparsewidth::kernel::gram::{Gram, Pair};
-use sparsewidth::kernel::masked::{Enumerate, MaskedKernel, Moments, Quadrature, Sampling};
+use sparsewidth::kernel::masked::{Enumerate, Expansion, Quadrature, RowMoments, Sampling};
 use sparsewidth::network::Connectivity;
 use sparsewidth::numeric::linalg::product;
 
@@ -109,7 +109,7 @@ fn gram_triple(bencher: Bencher) {
 fn moment_expansion(bencher: Bencher, connectivity: f64) {
     let connectivity = Connectivity::new(connectivity).expect("in range");
     pairs(bencher, |pair| {
-        black_box(Moments.moments(pair, connectivity).expect("serves every pair"));
+        black_box(Expansion.moments(pair, connectivity).expect("serves every pair"));
     });
 }
 

@@ -14,10 +14,10 @@
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
-use sparsewidth::data::{DataSource, Normalisation};
+use sparsewidth::data::{DataSource, Normalisation, random_pairs};
 use sparsewidth::kernel::gram::Pair;
-use sparsewidth::kernel::masked::{Auto, Enumerate, MaskedKernel, Quadrature, Sampling};
-use sparsewidth::kernel::nngp::{infinite_width_kernel, theorem_1};
+use sparsewidth::kernel::masked::{Auto, Enumerate, Quadrature, RowMoments, Sampling};
+use sparsewidth::kernel::nngp::{Dimension, Width, infinite_width_kernel, theorem_1};
 use sparsewidth::network::Connectivity;
 use sparsewidth::network::WeightDistribution;
 use sparsewidth::numeric::random::{Purpose, Stream};
@@ -69,14 +69,16 @@ fn distances(replicates: usize, only: Option<&str>) -> anyhow::Result<()> {
             continue;
         }
         let values = inputs.normalised(normalisation)?;
-        let population = PairedInputs::random_pairs(values.nrows(), POPULATION, 7)?;
+        let population = random_pairs(values.nrows(), POPULATION, 7)?;
         let pairs: Vec<Pair> = population
             .iter()
             .map(|(i, j)| Pair::new(values.row(*i), values.row(*j)))
             .collect::<sparsewidth::Result<_>>()?;
         let limits: Vec<f64> = pairs
             .iter()
-            .map(|pair| infinite_width_kernel(sparsewidth::kernel::arc_cosine::arc_cosine(pair.gram()).k1, 784))
+            .map(|pair| {
+                infinite_width_kernel(sparsewidth::kernel::arc_cosine::arc_cosine(pair.gram()).k1, Dimension::of(pair))
+            })
             .collect();
         // At width 635 two weights are left, and the program tells no interval.
         for network in NetworkSpec::at_budget(6352, 784, 10, &PAPER_WIDTHS[..6])? {
@@ -84,7 +86,7 @@ fn distances(replicates: usize, only: Option<&str>) -> anyhow::Result<()> {
             let method = Auto { quadrature: Quadrature::new(1e-4)?, sampling: Sampling::new(10_000, 0)? };
             let truth: Vec<f64> = pairs
                 .par_iter()
-                .map(|pair| Ok(theorem_1(&method.moments(pair, p)?, 784, n).0.total()))
+                .map(|pair| Ok(theorem_1(&method.moments(pair, p)?, Dimension::of(pair), Width::new(n)?).total()))
                 .collect::<sparsewidth::Result<_>>()?;
             let (architecture, gaussian) = (&network.architecture, WeightDistribution::Gaussian);
             let found: Vec<Found> = (0..replicates)
@@ -286,9 +288,9 @@ fn masks(replicates: usize) -> anyhow::Result<()> {
                     let pair = Pair::new(x.view(), y.view())?;
                     let p = Connectivity::new(stream.random_range(0.05..0.5))?;
                     let exact = Enumerate::default().moments(&pair, p)?;
-                    let found = Sampling { stream: replicate, ..Sampling::new(masks, 1)? }.moments(&pair, p)?;
+                    let found = Sampling::new(masks, 1)?.of_pair(&pair, p, replicate)?;
                     Ok([(exact.k1, found.k1), (exact.k2, found.k2)].map(|(exact, found)| {
-                        let error = found.error.size().unwrap_or(f64::NAN);
+                        let error = found.error.magnitude().unwrap_or(f64::NAN);
                         (found.value - exact.value).abs() > 4.0 * error + 1e-9 * exact.value.abs()
                     }))
                 })

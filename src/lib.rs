@@ -48,7 +48,7 @@
 //! use ndarray::Array1;
 //! use sparsewidth::network::Connectivity;
 //! use sparsewidth::kernel::gram::Pair;
-//! use sparsewidth::kernel::masked::{Enumerate, MaskedKernel, Moments};
+//! use sparsewidth::kernel::masked::{Enumerate, Expansion, RowMoments};
 //! use sparsewidth::kernel::nngp::theorem_1;
 //!
 //! let x = Array1::from_shape_fn(12, |j| (j as f64).sin());
@@ -57,7 +57,7 @@
 //! let p = Connectivity::new(0.5)?;
 //!
 //! let (exact, _) = theorem_1(&Enumerate::default().moments(&pair, p)?, 12, 100);
-//! let (close, _) = theorem_1(&Moments.moments(&pair, p)?, 12, 100);
+//! let (close, _) = theorem_1(&Expansion.moments(&pair, p)?, 12, 100);
 //! assert!((close.total() / exact.total() - 1.0).abs() < 0.02);
 //! # Ok::<(), sparsewidth::Error>(())
 //! ```
@@ -90,7 +90,12 @@ pub mod sampled;
 pub mod study;
 pub mod train;
 
+pub use data::{DataSource, Dataset, Normalisation, PreparedInputs};
 pub use error::{Error, ErrorKind, Result, Setting};
+pub use kernel::masked::{MaskedMoments, RowMoments};
+pub use kernel::nngp::{Dimension, Distance, Theorem1, Width};
+pub use network::{Architecture, Connectivity, Layer, MaskFamily, WeightDistribution};
+pub use numeric::estimate::{Estimate, Uncertainty};
 
 /// The examples of the README, run as tests.
 #[cfg(doctest)]

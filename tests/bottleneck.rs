@@ -3,9 +3,10 @@
 use ndarray::Array2;
 use sparsewidth::data::{DataSource, Normalisation};
 use sparsewidth::kernel::arc_cosine::arc_cosine;
-use sparsewidth::kernel::bottleneck::LinearBottleneck;
 use sparsewidth::kernel::gram::{Gram, Pair};
-use sparsewidth::kernel::nngp::{infinite_width_kernel, theorem_1_with_row_covariance};
+use sparsewidth::kernel::masked::LinearBottleneck;
+use sparsewidth::kernel::masked::RowMoments;
+use sparsewidth::kernel::nngp::{Dimension, Width, infinite_width_kernel, theorem_1};
 use sparsewidth::network::{Activation, Architecture, Connectivity, Layer, WeightDistribution};
 use sparsewidth::numeric::statistics::{mean, standard_error};
 use sparsewidth::sampled::{Device, PairedInputs, SampledDistances};
@@ -44,18 +45,18 @@ fn drawn_linear_bottlenecks_have_the_distances_of_theory() {
     // Sixteen cells with three scores each, normal but for a tail that so many draws leave short: one is beyond 4.5 by chance in 3,000
     // runs.
     for (name, values) in inputs() {
-        let (dimension, places) = (values.ncols(), places(6));
+        let places = places(6);
         let pairs = pairs(&values, &places);
         let drawn_from = PairedInputs::new(values.view(), &places).unwrap();
         let limits: Vec<f64> =
-            pairs.iter().map(|pair| infinite_width_kernel(arc_cosine(pair.gram()).k1, dimension)).collect();
+            pairs.iter().map(|pair| infinite_width_kernel(arc_cosine(pair.gram()).k1, Dimension::of(pair))).collect();
         for (rank, width) in [(1, 16), (2, 3), (3, 40), (8, 8)] {
             let bottleneck = LinearBottleneck::new(rank).unwrap();
             let expected: Vec<f64> = pairs
                 .iter()
                 .map(|pair| {
-                    let (moments, covariance) = bottleneck.moments(pair);
-                    let (distance, _) = theorem_1_with_row_covariance(&moments, covariance, dimension, width);
+                    let moments = bottleneck.moments(pair, Connectivity::DENSE).unwrap();
+                    let distance = theorem_1(&moments, Dimension::of(pair), Width::new(width).unwrap());
                     assert_eq!(distance.bias_squared, 0.0);
                     distance.total()
                 })
@@ -81,10 +82,10 @@ fn drawn_linear_bottlenecks_have_the_distances_of_theory() {
 fn a_wide_layer_before_leads_to_the_limit_of_two() {
     const LAYER: usize = 2_000;
     for (name, values) in inputs() {
-        let (dimension, places) = (values.ncols(), places(6));
+        let places = places(6);
         let pairs = pairs(&values, &places);
         let drawn_from = PairedInputs::new(values.view(), &places).unwrap();
-        let kernel = |gram: Gram| infinite_width_kernel(arc_cosine(gram).k1, dimension);
+        let kernel = |gram: Gram| infinite_width_kernel(arc_cosine(gram).k1, Dimension::new(values.ncols()).unwrap());
         let one: Vec<f64> = pairs.iter().map(|pair| kernel(pair.gram())).collect();
         let two: Vec<f64> = pairs
             .iter()

@@ -4,8 +4,8 @@ use ndarray::Array2;
 use sparsewidth::data::{DataSource, Normalisation};
 use sparsewidth::kernel::arc_cosine::arc_cosine;
 use sparsewidth::kernel::gram::Pair;
-use sparsewidth::kernel::masked::{Auto, FixedCount, MaskedKernel, Quadrature, Sampling};
-use sparsewidth::kernel::nngp::{infinite_width_kernel, theorem_1, theorem_1_with_row_covariance};
+use sparsewidth::kernel::masked::{Quadrature, Sampling, for_masks};
+use sparsewidth::kernel::nngp::{Dimension, Width, infinite_width_kernel, theorem_1};
 use sparsewidth::network::{Architecture, Connectivity, MaskFamily, WeightDistribution};
 use sparsewidth::numeric::statistics::{mean, standard_error};
 use sparsewidth::sampled::{PairedInputs, SampledDistances};
@@ -16,23 +16,13 @@ const PAIRS: usize = 6;
 
 /// Theory's mean distance over pairs, and its error.
 fn theory(mask: MaskFamily, pairs: &[Pair], p: Connectivity, dimension: usize) -> (f64, f64) {
-    let found: Vec<(f64, f64)> = (0..)
-        .zip(pairs)
-        .map(|(stream, pair)| {
-            let sampling = Sampling { stream, ..Sampling::new(20_000, 9).unwrap() };
-            let fixed = |family: FixedCount| {
-                let (moments, covariance) = family.moments(pair, p, &sampling).unwrap();
-                theorem_1_with_row_covariance(&moments, covariance, dimension, WIDTH)
-            };
-            let (distance, error) = match mask {
-                MaskFamily::Bernoulli => {
-                    let auto = Auto { quadrature: Quadrature::new(1e-6).unwrap(), sampling };
-                    theorem_1(&auto.moments(pair, p).unwrap(), dimension, WIDTH)
-                }
-                MaskFamily::ExactCount => fixed(FixedCount::PerLayer { rows: WIDTH }),
-                MaskFamily::ConstantFanIn => fixed(FixedCount::PerRow),
-            };
-            (distance.total(), error.size().unwrap())
+    let (quadrature, sampling) = (Quadrature::new(1e-6).unwrap(), Sampling::new(20_000, 9).unwrap());
+    let width = Width::new(WIDTH).unwrap();
+    let method = for_masks(mask, width, quadrature, sampling);
+    let found: Vec<(f64, f64)> = (method.of_pairs(pairs, p).unwrap().iter())
+        .map(|moments| {
+            let distance = theorem_1(moments, Dimension::new(dimension).unwrap(), width);
+            (distance.total(), distance.error.magnitude().unwrap())
         })
         .collect();
     let count = found.len() as f64;
@@ -59,7 +49,7 @@ fn drawn_networks_have_the_distances_of_theory() {
         let pairs: Vec<Pair> = places.iter().map(|(i, j)| Pair::new(values.row(*i), values.row(*j)).unwrap()).collect();
         let inputs = PairedInputs::new(values.view(), &places).unwrap();
         let limits: Vec<f64> =
-            pairs.iter().map(|pair| infinite_width_kernel(arc_cosine(pair.gram()).k1, dimension)).collect();
+            pairs.iter().map(|pair| infinite_width_kernel(arc_cosine(pair.gram()).k1, Dimension::of(pair))).collect();
         for mask in [MaskFamily::Bernoulli, MaskFamily::ExactCount, MaskFamily::ConstantFanIn] {
             let (network, gaussian) =
                 (Architecture::one_hidden_layer(WIDTH, p).unwrap().with_mask(mask), WeightDistribution::Gaussian);

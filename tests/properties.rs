@@ -5,11 +5,12 @@ use ndarray::{Array1, Array2, ArrayView1};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use sparsewidth::kernel::arc_cosine::arc_cosine;
-use sparsewidth::kernel::bottleneck::LinearBottleneck;
 use sparsewidth::kernel::gram::Pair;
-use sparsewidth::kernel::masked::{Enumerate, Estimate, MaskedKernel, MaskedMoments, Quadrature, Uncertainty};
-use sparsewidth::kernel::nngp::{Distance, theorem_1, theorem_1_with_row_covariance};
+use sparsewidth::kernel::masked::LinearBottleneck;
+use sparsewidth::kernel::masked::{Enumerate, MaskedMoments, Quadrature, RowMoments};
+use sparsewidth::kernel::nngp::{Dimension, Width, theorem_1};
 use sparsewidth::network::Connectivity;
+use sparsewidth::numeric::estimate::Estimate;
 use sparsewidth::numeric::linalg::symmetric_eigenvalues;
 
 fn pair<'a>(x: &'a [f64], y: &'a [f64]) -> Pair<'a> {
@@ -36,7 +37,7 @@ fn connectivity() -> impl Strategy<Value = Connectivity> {
 
 /// Both within their errors of each other, `factor` times the second.
 fn agree(first: Estimate, second: Estimate, factor: f64, name: &str) -> Result<(), TestCaseError> {
-    let reach = first.error.size().unwrap() + factor * second.error.size().unwrap();
+    let reach = first.error.magnitude().unwrap() + factor * second.error.magnitude().unwrap();
     let difference = (first.value - factor * second.value).abs();
     // Half an ulp of each where both are exact.
     prop_assert!(difference <= reach + 4e-16 * first.value.abs(), "{name}: {first:?} {second:?}");
@@ -55,7 +56,7 @@ fn same(found: &MaskedMoments, other: &MaskedMoments, factor: f64) -> Result<(),
 }
 
 /// Symmetry, scaling, permutation and bounds of a method.
-fn check(method: &dyn MaskedKernel, x: &[f64], y: &[f64], p: Connectivity) -> Result<(), TestCaseError> {
+fn check(method: &dyn RowMoments, x: &[f64], y: &[f64], p: Connectivity) -> Result<(), TestCaseError> {
     let of = |x: &[f64], y: &[f64]| method.moments(&pair(x, y), p).unwrap();
     let found = of(x, y);
     same(&found, &of(y, x), 1.0)?;
@@ -63,7 +64,7 @@ fn check(method: &dyn MaskedKernel, x: &[f64], y: &[f64], p: Connectivity) -> Re
     let reversed = |x: &[f64]| x.iter().rev().copied().collect::<Vec<_>>();
     same(&found, &of(&reversed(x), &reversed(y)), 1.0)?;
 
-    let [k1, k2] = [found.k1, found.k2].map(|estimate| (estimate.value, estimate.error.size().unwrap()));
+    let [k1, k2] = [found.k1, found.k2].map(|estimate| (estimate.value, estimate.error.magnitude().unwrap()));
     let norms = norms(&pair(x, y));
     // K_1 is at least [x.y]_+ / 2, which is convex; by Cauchy and Schwarz at most |x||y| / 2, what it is of parallel inputs.
     prop_assert!(k1.0 + k1.1 >= 0.5 * pair(x, y).gram().c.max(0.0) * (1.0 - 1e-14));
@@ -110,27 +111,27 @@ proptest! {
     fn distances_fall_with_the_width((x, y) in inputs(9), p in connectivity(), width in 1usize..1_000, rank in 1usize..40) {
         let pair = pair(&x, &y);
         let moments = Enumerate::default().moments(&pair, p).unwrap();
-        let bottleneck = LinearBottleneck::new(rank).unwrap().moments(&pair);
-        for of in [
-            &|n| theorem_1(&moments, x.len(), n),
-            &|n| theorem_1_with_row_covariance(&bottleneck.0, bottleneck.1, x.len(), n),
-        ] as [&dyn Fn(usize) -> (Distance, Uncertainty); 2] {
-            let ((narrow, of_narrow), (wide, of_wide)) = (of(width), of(width + 1));
-            let error = of_narrow.size().unwrap() + of_wide.size().unwrap();
-            prop_assert!(wide.total() <= narrow.total() * (1.0 + 1e-15) + error);
-            prop_assert!(wide.total() >= wide.bias_squared - of_wide.size().unwrap());
+        let bottleneck = LinearBottleneck::new(rank).unwrap().moments(&pair, Connectivity::DENSE).unwrap();
+        for moments in [moments, bottleneck] {
+            let of = |n| theorem_1(&moments, Dimension::of(&pair), Width::new(n).unwrap());
+            let (narrow, wide) = (of(width), of(width + 1));
+            let [of_narrow, of_wide] = [narrow, wide].map(|distance| distance.error.magnitude().unwrap());
+            prop_assert!(wide.total() <= narrow.total() * (1.0 + 1e-15) + of_narrow + of_wide);
+            prop_assert!(wide.total() >= wide.bias_squared - of_wide);
         }
     }
 
     #[test]
     fn bottlenecks((x, y) in inputs(20), rank in 1usize..60, factor in 1e-3..1e3f64) {
-        let of = |rank: usize, x: &[f64], y: &[f64]| LinearBottleneck::new(rank).unwrap().moments(&pair(x, y)).1;
+        let of = |rank: usize, x: &[f64], y: &[f64]| {
+            LinearBottleneck::new(rank).unwrap().moments(&pair(x, y), Connectivity::DENSE).unwrap().covariance
+        };
         let (found, wider) = (of(rank, &x, &y), of(rank + 1, &x, &y));
         agree(of(rank, &y, &x), found, 1.0, "symmetry")?;
         agree(of(rank, &scaled(&x, factor), &y), found, factor * factor, "scaling")?;
         // More rank, less variance; in units of |x|^2 |y|^2 within the errors of both.
         prop_assert!(found.value >= 0.0);
-        prop_assert!(wider.value <= found.value + 2.0 * found.error.size().unwrap());
+        prop_assert!(wider.value <= found.value + 2.0 * found.error.magnitude().unwrap());
     }
 
     #[test]

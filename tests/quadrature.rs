@@ -3,13 +3,12 @@
 use ndarray::{Array1, Array2};
 use sparsewidth::data::{DataSource, Normalisation};
 use sparsewidth::kernel::gram::Pair;
-use sparsewidth::kernel::masked::{
-    Auto, Enumerate, Estimate, MaskedKernel, MaskedMoments, Method, Quadrature, Sampling,
-};
+use sparsewidth::kernel::masked::{Auto, Enumerate, MaskedMoments, Method, Quadrature, RowMoments, Sampling};
 use sparsewidth::network::Connectivity;
+use sparsewidth::numeric::estimate::Estimate;
 
 fn bound(estimate: Estimate) -> f64 {
-    estimate.error.size().unwrap()
+    estimate.error.magnitude().unwrap()
 }
 
 fn parts(moments: &MaskedMoments) -> [(&'static str, Estimate); 3] {

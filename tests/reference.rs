@@ -5,13 +5,14 @@ use ndarray::ArrayView1;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sparsewidth::kernel::arc_cosine::arc_cosine;
-use sparsewidth::kernel::bottleneck::LinearBottleneck;
 use sparsewidth::kernel::gram::Pair;
+use sparsewidth::kernel::masked::LinearBottleneck;
 use sparsewidth::kernel::masked::{
-    Enumerate, Estimate, FixedCount, MaskedKernel, MaskedMoments, Method, Moments, Quadrature, Sampling, Uncertainty,
+    Enumerate, Expansion, FixedCount, MaskedMoments, Method, Quadrature, RowMoments, Sampling,
 };
-use sparsewidth::kernel::nngp::theorem_1_with_row_covariance;
+use sparsewidth::kernel::nngp::{Dimension, Width, theorem_1};
 use sparsewidth::network::Connectivity;
+use sparsewidth::numeric::estimate::{Estimate, Uncertainty};
 
 #[derive(Deserialize)]
 struct Cases<T> {
@@ -58,9 +59,9 @@ fn the_gram_matrix_of_a_bottleneck_to_its_own_bound() {
         // Scales that differ, and their square with them.
         let (x, y) = ([0.5, 0.0], [3.0 * angle.cos(), 3.0 * angle.sin()]);
         let pair = pair(&x, &y);
-        let (moments, covariance) = LinearBottleneck::new(rank).unwrap().moments(&pair);
-        let found = covariance.value + moments.k1.value.powi(2);
-        let Uncertainty::Bound(bound) = covariance.error else { panic!("no bound") };
+        let moments = LinearBottleneck::new(rank).unwrap().moments(&pair, Connectivity::DENSE).unwrap();
+        let found = moments.covariance.value + moments.k1.value.powi(2);
+        let bound = moments.covariance.error.proven().expect("a bound");
         let difference = (found - 2.25 * mean_square).abs();
         assert!(difference <= bound, "rank {rank}, angle {angle}: {found} is off by {difference:e} of {bound:e}");
     }
@@ -84,7 +85,7 @@ fn arc_cosine_moments_to_1e_14_of_their_scale() {
 }
 
 /// Runs one method over all masked cases and hands each triple of (estimate, reference) to `check`.
-fn each_masked(method: &dyn MaskedKernel, check: impl Fn(&str, [(Estimate, f64); 3], Method)) {
+fn each_masked(method: &dyn RowMoments, check: impl Fn(&str, [(Estimate, f64); 3], Method)) {
     let cases = cases::<MaskedCase>("masked.toml");
     assert!(cases.len() >= 50);
     for case in cases {
@@ -100,7 +101,7 @@ fn each_masked(method: &dyn MaskedKernel, check: impl Fn(&str, [(Estimate, f64);
 fn enumeration_stays_within_its_own_bound() {
     each_masked(&Enumerate::default(), |name, found, _| {
         for (estimate, expected) in found {
-            let Uncertainty::Bound(bound) = estimate.error else { panic!("{name}: no bound") };
+            let Some(bound) = estimate.error.proven() else { panic!("{name}: no bound") };
             assert!((estimate.value - expected).abs() <= bound, "{name}: {estimate:?}, expected {expected}");
         }
     });
@@ -110,7 +111,7 @@ fn enumeration_stays_within_its_own_bound() {
 fn the_quadrature_stays_within_its_own_error() {
     each_masked(&Quadrature::default(), |name, found, _| {
         for (estimate, expected) in found {
-            let error = estimate.error.size().unwrap();
+            let error = estimate.error.magnitude().unwrap();
             assert!((estimate.value - expected).abs() <= error, "{name}: {estimate:?}, expected {expected}");
         }
     });
@@ -135,11 +136,11 @@ fn fixed_counts_stay_within_their_own_bound() {
     assert!(cases.len() >= 50);
     for FixedCountCase { name, x, y, rows, connectivity, masked_k1, masked_k2, shift, covariance } in cases {
         let pair = pair(&x, &y);
-        let family = if rows == 0 { FixedCount::PerRow } else { FixedCount::PerLayer { rows } };
-        let sampling = Sampling::new(100, 0).unwrap();
-        let (moments, of_rows) = family.moments(&pair, Connectivity::new(connectivity).unwrap(), &sampling).unwrap();
+        let (sampling, width) = (Sampling::new(100, 0).unwrap(), Width::new(rows.max(1)).unwrap());
+        let family = if rows == 0 { FixedCount::per_row(sampling) } else { FixedCount::per_layer(width, sampling) };
+        let moments = family.moments(&pair, Connectivity::new(connectivity).unwrap()).unwrap();
         let check = |what: &str, value: f64, error: Uncertainty, expected: f64| {
-            let Uncertainty::Bound(bound) = error else { panic!("{name}: no bound") };
+            let Some(bound) = error.proven() else { panic!("{name}: no bound") };
             let off = (value - expected).abs();
             assert!(off <= bound, "{name}, {what}: {value:e} is off by {off:e} of {bound:e}");
             bound
@@ -148,7 +149,7 @@ fn fixed_counts_stay_within_their_own_bound() {
             ("K~_1", moments.k1, masked_k1),
             ("K~_2", moments.k2, masked_k2),
             ("shift", moments.shift, shift),
-            ("covariance", of_rows, covariance),
+            ("covariance", moments.covariance, covariance),
         ] {
             let bound = check(what, found.value, found.error, expected);
             // It says something: |x| |y| is at most 8 here, and 1/p at most 10.
@@ -156,8 +157,8 @@ fn fixed_counts_stay_within_their_own_bound() {
         }
         let (d, n) = (x.len() as f64, rows.max(1) as f64);
         let expected = (shift * shift + (masked_k2 - masked_k1 * masked_k1 + (n - 1.0) * covariance) / n) / (d * d);
-        let (distance, error) = theorem_1_with_row_covariance(&moments, of_rows, x.len(), rows.max(1));
-        check("distance", distance.total(), error, expected);
+        let distance = theorem_1(&moments, Dimension::of(&pair), width);
+        check("distance", distance.total(), distance.error, expected);
     }
 }
 
@@ -168,7 +169,7 @@ fn sampled_masks_agree_within_five_standard_errors() {
         for (estimate, expected) in found {
             // Strata that are summed exactly, and closed forms, leave rounding only.
             let rounding = 1e-13 * expected.abs().max(1.0);
-            let error = estimate.error.size().unwrap();
+            let error = estimate.error.magnitude().unwrap();
             assert!((estimate.value - expected).abs() <= 5.0 * error + rounding, "{name}: {estimate:?}, {expected}");
         }
     });
@@ -176,10 +177,10 @@ fn sampled_masks_agree_within_five_standard_errors() {
 
 #[test]
 fn moments_are_exact_where_they_claim_it() {
-    each_masked(&Moments, |name, found, method| {
-        assert!(matches!(method, Method::Moments | Method::ClosedForm), "{name}: {method}");
+    each_masked(&Expansion, |name, found, method| {
+        assert!(matches!(method, Method::Expansion | Method::ClosedForm), "{name}: {method}");
         for (estimate, expected) in found {
-            if let Uncertainty::Bound(bound) = estimate.error {
+            if let Some(bound) = estimate.error.proven() {
                 assert!((estimate.value - expected).abs() <= bound, "{name}: {estimate:?}, {expected}");
             }
         }
@@ -198,7 +199,7 @@ fn the_error_of_the_moment_expansion_falls_with_the_dimension() {
         let (x, y) = (repeated(&x), repeated(&y));
         let pair = pair(&x, &y);
         let exact = Enumerate::default().moments(&pair, p).unwrap();
-        let expansion = Moments.moments(&pair, p).unwrap();
+        let expansion = Expansion.moments(&pair, p).unwrap();
         let dense = arc_cosine(pair.gram()).k2;
         [
             (expansion.shift.value / exact.shift.value - 1.0).abs(),

@@ -4,8 +4,8 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use sparsewidth::data::DataSource;
 use sparsewidth::kernel::gram::Pair;
-use sparsewidth::kernel::masked::{Auto, MaskedKernel, Quadrature, Sampling};
-use sparsewidth::kernel::nngp::theorem_1;
+use sparsewidth::kernel::masked::{Auto, Quadrature, RowMoments, Sampling};
+use sparsewidth::kernel::nngp::{Dimension, Width, theorem_1};
 use sparsewidth::network::Connectivity;
 use sparsewidth::network::{LayerSpec, MaskFamily, WeightDistribution};
 use sparsewidth::numeric::statistics::{mean, standard_error, t_quantile_95};
@@ -28,7 +28,7 @@ fn theory(values: &Array2<f64>) -> [f64; 2] {
     let distance = |(i, j): (usize, usize)| {
         let pair = Pair::new(values.row(i), values.row(j)).unwrap();
         let moments = method.moments(&pair, connectivity()).unwrap();
-        theorem_1(&moments, values.ncols(), WIDTH).0.total()
+        theorem_1(&moments, Dimension::of(&pair), Width::new(WIDTH).unwrap()).total()
     };
     let samples = values.nrows();
     let different: Vec<_> = (0..samples).flat_map(|i| (i + 1..samples).map(move |j| (i, j))).collect();

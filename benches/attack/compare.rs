@@ -1,7 +1,8 @@
 //! One result of the quadrature against the sum over masks.
 
-use sparsewidth::kernel::masked::{Enumerate, Estimate, MaskedKernel, MaskedMoments, Quadrature};
+use sparsewidth::kernel::masked::{Enumerate, MaskedMoments, Quadrature, RowMoments};
 use sparsewidth::network::Connectivity;
+use sparsewidth::numeric::estimate::Estimate;
 
 use crate::counts::sum_over_counts;
 use crate::families::{MOST_TERMS, Member};
@@ -14,7 +15,7 @@ pub fn parts(moments: &MaskedMoments) -> [Estimate; 3] {
 
 /// The claimed error as a number.
 pub fn size(estimate: Estimate) -> f64 {
-    estimate.error.size().expect("the quadrature and the sum over masks know their error")
+    estimate.error.magnitude().expect("the quadrature and the sum over masks know their error")
 }
 
 /// What the quadrature found, and what is true.

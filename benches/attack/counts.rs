@@ -2,7 +2,7 @@
 
 use sparsewidth::kernel::arc_cosine::arc_cosine;
 use sparsewidth::kernel::gram::{Gram, Pair};
-use sparsewidth::kernel::masked::{Estimate, Uncertainty};
+use sparsewidth::numeric::estimate::{Estimate, Uncertainty};
 
 /// Rounding of the sum, in units of `|x||y|` and of its square's average: products of a few weights, each good to some tens of
 /// units in the last place, of kernels good to a few.
@@ -40,7 +40,7 @@ pub fn sum_over_counts(pair: &Pair, p: f64, negligible: [f64; 2]) -> [Estimate; 
     let scales = [gram.scale(), 1.5 * second(gram.a, fourth(|(x, _)| *x)) * second(gram.b, fourth(|(_, y)| *y))];
     let estimate = |l: usize, subtracted: f64| Estimate {
         value: sums[l].value() / p.powi(l as i32 + 1) - subtracted,
-        error: Uncertainty::Bound(tails[l] + ROUNDING * scales[l]),
+        error: Uncertainty::bound(tails[l] + ROUNDING * scales[l]),
     };
     [estimate(0, 0.0), estimate(1, 0.0), estimate(0, arc_cosine(gram).k1)]
 }

@@ -4,6 +4,7 @@ use std::f64::consts::PI;
 
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
+use sparsewidth::RowMoments;
 use sparsewidth::kernel::gram::Pair;
 use sparsewidth::kernel::masked::{FixedCount, Sampling};
 use sparsewidth::network::Connectivity;
@@ -27,7 +28,7 @@ fn ratio(stream: &mut Stream) -> f64 {
     let pair = Pair::new(x.as_slice().into(), y.as_slice().into()).expect("finite");
     let connectivity = Connectivity::new(kept as f64 / d as f64).expect("in range");
     let sampling = Sampling::new(Sampling::MIN_MASKS, 0).expect("enough masks");
-    let (found, _) = FixedCount::PerRow.moments(&pair, connectivity, &sampling).expect("serves every pair");
+    let found = FixedCount::per_row(sampling).moments(&pair, connectivity).expect("serves every pair");
     let (mut sums, mut masks) = ([0.0; 2], 0.0);
     for mask in (0u32..1 << d).filter(|mask| mask.count_ones() as usize == kept) {
         let kept = (0..d).filter(|j| mask >> j & 1 == 1).map(|j| (x[j], y[j])).collect::<Vec<_>>();
@@ -37,7 +38,7 @@ fn ratio(stream: &mut Stream) -> f64 {
     }
     let variance = d as f64 / kept as f64;
     let exact = [variance * sums[0] / masks, variance * variance * sums[1] / masks];
-    let ratio = |found: sparsewidth::kernel::masked::Estimate, exact: f64| {
+    let ratio = |found: sparsewidth::Estimate, exact: f64| {
         let difference = (found.value - exact).abs();
         if difference == 0.0 { 0.0 } else { difference / size(found) }
     };

@@ -5,7 +5,7 @@ use rand::RngExt;
 use rayon::prelude::*;
 use sparsewidth::data::{DataSource, Normalisation};
 use sparsewidth::kernel::gram::Pair;
-use sparsewidth::kernel::masked::{MaskedKernel, Quadrature, Sampling};
+use sparsewidth::kernel::masked::{Quadrature, RowMoments, Sampling};
 use sparsewidth::network::Connectivity;
 use sparsewidth::numeric::random::{Purpose, Stream};
 
@@ -50,8 +50,8 @@ pub fn run(options: &Options) -> sparsewidth::Result<bool> {
         let tolerance = 10f64.powi(-stream.random_range(2..=8));
         let found = Quadrature::new(tolerance)?.moments(&pair, connectivity)?;
         let finer = Quadrature::new((tolerance / 1000.0).max(1e-11))?.moments(&pair, connectivity)?;
-        let sampled = Sampling { stream: index, ..Sampling::new(options.masks, options.seed)? };
-        let sampled = sampled.moments(&pair, connectivity)?;
+        let sampled = Sampling::new(options.masks, options.seed)?;
+        let sampled = sampled.of_pair(&pair, connectivity, index)?;
         let all = parts(&found).into_iter().zip(parts(&finer)).zip(parts(&sampled)).zip(PARTS);
         let checked = all.map(|(((found, finer), sampled), part)| {
             let off = |value: f64, allowed: f64| {

@@ -9,11 +9,10 @@ use serde::Serialize;
 use sparsewidth::data::read_npy;
 use sparsewidth::kernel::arc_cosine::arc_cosine;
 use sparsewidth::kernel::gram::Pair;
-use sparsewidth::kernel::masked::{
-    Auto, Enumerate, MaskedKernel, MaskedMoments, Moments, Quadrature, Sampling, Uncertainty,
-};
-use sparsewidth::kernel::nngp::{Distance, theorem_1};
+use sparsewidth::kernel::masked::{Auto, Enumerate, Expansion, MaskedMoments, Quadrature, RowMoments, Sampling};
+use sparsewidth::kernel::nngp::{Dimension, Distance, Width, theorem_1};
 use sparsewidth::network::Connectivity;
+use sparsewidth::numeric::estimate::ErrorType;
 use sparsewidth::numeric::parse::{count, share};
 use sparsewidth::{Error, Result, kernel::paper};
 
@@ -74,7 +73,7 @@ struct KernelRecord {
     masked_k2: Option<f64>,
     masked_k1_error: Option<f64>,
     masked_k2_error: Option<f64>,
-    /// `bound`, `standard_error`, or nothing where the error is not known.
+    /// `bound`, `error_estimate`, `standard_error`, or nothing where the error is not known.
     error_kind: Option<&'static str>,
     method: String,
     /// Masks summed or drawn, or nodes of the quadrature.
@@ -93,9 +92,10 @@ struct DistanceFields {
 }
 
 impl DistanceFields {
-    fn new(distance: Distance, error: Uncertainty) -> Self {
-        let Distance { bias_squared, variance, width } = distance;
-        Self { width, bias_squared, variance, distance: distance.total(), distance_error: error.size() }
+    fn new(distance: &Distance) -> Self {
+        let Distance { bias_squared, variance, width, error, .. } = *distance;
+        let (width, distance_error) = (width.get(), error.magnitude());
+        Self { width, bias_squared, variance, distance: distance.total(), distance_error }
     }
 }
 
@@ -128,8 +128,16 @@ pub fn run(args: KernelArgs, common: &Common) -> Result<()> {
         bar.set_length((0..x.nrows()).map(terms).sum::<f64>() as u64);
     }
     let enumerate = |pair: &Pair| Enumerate::default().with_progress(pair, connectivity, &|terms| bar.inc(terms));
-    let methods = (quadrature, sampling, &enumerate as &Enumeration);
-    let record = |index: usize| kernel_record(&args, (&x, &y), index, connectivity, methods);
+    let width = args.width.map(Width::new).transpose()?;
+    let method: Method = match args.method {
+        MethodOption::Auto => Method::Rows(Box::new(Auto { quadrature, sampling })),
+        MethodOption::Enumerate => Method::Enumerate(&enumerate),
+        MethodOption::Quadrature => Method::Rows(Box::new(quadrature)),
+        MethodOption::Sampling => Method::Rows(Box::new(sampling)),
+        MethodOption::Moments => Method::Rows(Box::new(Expansion)),
+        MethodOption::Paper => Method::Paper,
+    };
+    let record = |index: usize| kernel_record(&args, (&x, &y), index, connectivity, (&method, width));
     let records: Vec<KernelRecord> = (0..x.nrows()).into_par_iter().map(record).collect::<Result<_>>()?;
     bar.finish_and_clear();
     if args.method == MethodOption::Paper {
@@ -140,15 +148,20 @@ pub fn run(args: KernelArgs, common: &Common) -> Result<()> {
     print(&json_lines(&records)?)
 }
 
-/// The sum over masks, with its progress shown.
-type Enumeration<'a> = dyn Fn(&Pair) -> Result<MaskedMoments> + Sync + 'a;
+/// How masked moments, or distances alone, are found.
+enum Method<'a> {
+    /// The sum over masks, with its progress shown.
+    Enumerate(&'a (dyn Fn(&Pair) -> Result<MaskedMoments> + Sync)),
+    Rows(Box<dyn RowMoments>),
+    Paper,
+}
 
 fn kernel_record(
     args: &KernelArgs,
     (x, y): (&Array2<f64>, &Array2<f64>),
     index: usize,
     connectivity: Connectivity,
-    (quadrature, sampling, enumerate): (Quadrature, Sampling, &Enumeration),
+    (method, width): (&Method, Option<Width>),
 ) -> Result<KernelRecord> {
     let pair = Pair::new(x.row(index), y.row(index))?;
     let kernel = arc_cosine(pair.gram());
@@ -167,37 +180,29 @@ fn kernel_record(
         terms: 0,
         distance: None,
     };
-    let sampling = Sampling { stream: index as u32, ..sampling };
-    let moments = match args.method {
-        MethodOption::Auto => Auto { quadrature, sampling }.moments(&pair, connectivity),
-        MethodOption::Enumerate => enumerate(&pair),
-        MethodOption::Quadrature => quadrature.moments(&pair, connectivity),
-        MethodOption::Sampling => sampling.moments(&pair, connectivity),
-        MethodOption::Moments => Moments.moments(&pair, connectivity),
-        MethodOption::Paper => {
+    let moments = match method {
+        Method::Enumerate(enumerate) => enumerate(&pair)?,
+        Method::Rows(method) => method.of_pair(&pair, connectivity, index as u32)?,
+        Method::Paper => {
             let form = if pair.x() == pair.y() { paper::diagonal } else { paper::off_diagonal };
-            let width = args.width.unwrap_or(1);
-            let distance = form(pair.dimension(), width, connectivity);
-            record.distance = Some(DistanceFields::new(distance, Uncertainty::Unknown));
+            let distance = width.map(|width| form(Dimension::of(&pair), width, connectivity));
+            record.distance = distance.as_ref().map(DistanceFields::new);
             return Ok(record);
         }
-    }?;
+    };
     record.masked_k1 = Some(moments.k1.value);
     record.masked_k2 = Some(moments.k2.value);
-    record.masked_k1_error = moments.k1.error.size();
-    record.masked_k2_error = moments.k2.error.size();
-    record.error_kind = match moments.k1.error {
-        Uncertainty::Bound(_) => Some("bound"),
-        Uncertainty::ErrorEstimate(_) => Some("error_estimate"),
-        Uncertainty::StandardError(_) => Some("standard_error"),
-        Uncertainty::Unknown => None,
+    record.masked_k1_error = moments.k1.error.magnitude();
+    record.masked_k2_error = moments.k2.error.magnitude();
+    record.error_kind = match moments.k1.error.kind() {
+        ErrorType::Bound => Some("bound"),
+        ErrorType::Estimate => Some("error_estimate"),
+        ErrorType::StandardError => Some("standard_error"),
+        _ => None,
     };
     record.method = moments.method.to_string();
     record.terms = moments.terms;
-    record.distance = args.width.map(|width| {
-        let (distance, error) = theorem_1(&moments, pair.dimension(), width);
-        DistanceFields::new(distance, error)
-    });
+    record.distance = width.map(|width| DistanceFields::new(&theorem_1(&moments, Dimension::of(&pair), width)));
     let of_distance = record.distance.iter().flat_map(|fields| [Some(fields.distance), fields.distance_error]);
     let of_moments = [record.masked_k1, record.masked_k2, record.masked_k1_error, record.masked_k2_error];
     if of_moments.into_iter().chain(of_distance).flatten().any(|value| !value.is_finite()) {

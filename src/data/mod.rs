@@ -18,6 +18,7 @@ mod inputs;
 mod mnist;
 mod normalise;
 mod npy;
+mod prepared;
 mod source;
 
 pub use dataset::Dataset;
@@ -25,6 +26,7 @@ pub use inputs::{Inputs, Values};
 pub use mnist::{CLASSES, Labelled, Mnist, SUBSET_SEED, SUBSET_SIZE};
 pub use normalise::{GlobalScale, Normalisation, Normaliser};
 pub use npy::read_npy;
+pub use prepared::{PreparedInputs, pair_count, random_pairs};
 pub use source::DataSource;
 
 use sha2::{Digest, Sha256};

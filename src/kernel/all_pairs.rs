@@ -360,8 +360,8 @@ mod tests {
     use crate::data::DataSource;
     use crate::kernel::arc_cosine::arc_cosine;
     use crate::kernel::gram::Pair;
-    use crate::kernel::masked::{MaskedKernel, Moments};
-    use crate::kernel::nngp::theorem_1;
+    use crate::kernel::masked::{Expansion, RowMoments};
+    use crate::kernel::nngp::{Dimension, Width, theorem_1};
     use crate::numeric::statistics::{mean, quantile, sorted};
 
     /// Each pair by itself: distance, bias^2 and variance.
@@ -369,8 +369,8 @@ mod tests {
         let mut found = [vec![], vec![], vec![]];
         for (i, j) in pairs {
             let pair = Pair::new(x.row(*i), y.row(*j)).unwrap();
-            let moments = Moments.moments(&pair, Connectivity::new(p).unwrap()).unwrap();
-            let (distance, _) = theorem_1(&moments, x.ncols(), width);
+            let moments = Expansion.moments(&pair, Connectivity::new(p).unwrap()).unwrap();
+            let distance = theorem_1(&moments, Dimension::of(&pair), Width::new(width).unwrap());
             found[0].push(distance.total());
             found[1].push(distance.bias_squared);
             found[2].push(distance.variance);

@@ -1,10 +1,13 @@
 //! Inputs in pairs, and the Gram triple `(A, B, C)`: all that an arc-cosine kernel sees of two inputs.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use ndarray::{ArrayView1, ArrayView2};
 
+use crate::data::PreparedInputs;
 use crate::error::{Error, Result};
+use crate::kernel::masked::Grouping;
 use crate::numeric::simd::lane_sum;
 
 /// The largest magnitude of an entry.
@@ -12,13 +15,32 @@ pub const LARGEST_ENTRY: f64 = 1e70;
 /// The least magnitude of the largest entry of an input that is not zero.
 pub const SMALLEST_INPUT: f64 = 1e-70;
 
-/// Two inputs of the same dimension `d`, finite in every entry.
+/// Two inputs of the same dimension `d`, finite in every entry, with what theory needs of them whatever the network.
 ///
 /// Checked once here, so that the kernels can rely on it.
 #[derive(Clone, Debug)]
 pub struct Pair<'a> {
-    x: Cow<'a, [f64]>,
-    y: Cow<'a, [f64]>,
+    x: Input<'a>,
+    y: Input<'a>,
+    gram: Gram,
+    /// Found where a method asks for it.
+    grouping: OnceLock<Grouping>,
+}
+
+/// An input of a pair: entries of the caller's, a copy of them, or a row of inputs that are shared.
+#[derive(Clone, Debug)]
+enum Input<'a> {
+    Entries(Cow<'a, [f64]>),
+    Row(PreparedInputs, usize),
+}
+
+impl Input<'_> {
+    fn entries(&self) -> &[f64] {
+        match self {
+            Self::Entries(entries) => entries,
+            Self::Row(inputs, row) => inputs.row(*row),
+        }
+    }
 }
 
 /// What [`Pair::new`] says of the entries of one input, called `name`.
@@ -71,27 +93,43 @@ impl<'a> Pair<'a> {
         check_entries("x", x)?;
         check_entries("y", y)?;
         let contiguous = |v: ArrayView1<'a, f64>| v.to_slice().map_or_else(|| Cow::from(v.to_vec()), Cow::from);
-        Ok(Self { x: contiguous(x), y: contiguous(y) })
+        Ok(Self::of(Input::Entries(contiguous(x)), Input::Entries(contiguous(y))))
+    }
+
+    /// Row `i` of some inputs with row `j` of others, of the same dimension.
+    pub(crate) fn of_rows(x: &PreparedInputs, i: usize, y: &PreparedInputs, j: usize) -> Pair<'static> {
+        Pair::of(Input::Row(x.clone(), i), Input::Row(y.clone(), j))
+    }
+
+    fn of(x: Input<'a>, y: Input<'a>) -> Self {
+        let mut pair = Self { x, y, gram: Gram::default(), grouping: OnceLock::new() };
+        pair.gram = Gram { a: pair.sum(|x, _| x * x), b: pair.sum(|_, y| y * y), c: pair.sum(|x, y| x * y) };
+        pair
     }
 
     /// The first input, of length `d`.
     pub fn x(&self) -> &[f64] {
-        &self.x
+        self.x.entries()
     }
 
     /// The second input, of length `d`.
     pub fn y(&self) -> &[f64] {
-        &self.y
+        self.y.entries()
     }
 
     /// The input dimension `d`.
     pub fn dimension(&self) -> usize {
-        self.x.len()
+        self.x().len()
     }
 
     /// The Gram triple of the pair.
     pub fn gram(&self) -> Gram {
-        Gram { a: self.sum(|x, _| x * x), b: self.sum(|_, y| y * y), c: self.sum(|x, y| x * y) }
+        self.gram
+    }
+
+    /// Its entries in groups of equal ones, which the sum over masks takes; found once.
+    pub(crate) fn grouping(&self) -> &Grouping {
+        self.grouping.get_or_init(|| Grouping::of_pair(self))
     }
 
     /// `sum_j term(x_j, y_j)` in 16 lanes over blocks of 512, so the rounding error stays below about 50 units in the last
@@ -105,16 +143,17 @@ impl<'a> Pair<'a> {
             let middle = (x.len() / 2).next_multiple_of(BLOCK);
             halves(&x[..middle], &y[..middle], term) + halves(&x[middle..], &y[middle..], term)
         }
-        halves(&self.x, &self.y, &term)
+        halves(self.x(), self.y(), &term)
     }
 
     /// Whether the inputs are exact multiples of each other: parallel, antiparallel, or one of them zero.
     pub fn is_parallel(&self) -> bool {
-        let Some(largest) = (0..self.dimension()).max_by(|&i, &j| self.x[i].abs().total_cmp(&self.x[j].abs())) else {
+        let (x, y) = (self.x(), self.y());
+        let Some(largest) = (0..x.len()).max_by(|&i, &j| x[i].abs().total_cmp(&x[j].abs())) else {
             return true;
         };
-        let ratio = self.y[largest] / self.x[largest];
-        self.x[largest] == 0.0 || self.x.iter().zip(self.y.iter()).all(|(x, y)| ratio * x == *y)
+        let ratio = y[largest] / x[largest];
+        x[largest] == 0.0 || x.iter().zip(y).all(|(x, y)| ratio * x == *y)
     }
 }
 

@@ -7,13 +7,11 @@
 //! | [`arc_cosine`] | the arc-cosine moments `K_1` and `K_2` |
 //! | [`masked`] | their averages over masks, `K~_1` and `K~_2`, one file a method |
 //! | [`nngp`] | Theorem 1 |
-//! | [`bottleneck`] | the same for a network whose first matrix is a product of two |
 //! | [`all_pairs`] | Theorem 1 by the second-order expansion, for all pairs of two sets |
 //! | [`paper`] | Eq. (4), its diagonal form and optimal connectivity, as published |
 
 pub mod all_pairs;
 pub mod arc_cosine;
-pub mod bottleneck;
 pub mod gram;
 pub mod masked;
 pub mod nngp;

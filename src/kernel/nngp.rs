@@ -1,103 +1,300 @@
-//! Theorem 1: the mean squared distance between the kernel of a sparse, finite network and the infinite-width kernel.
+//! Theorem 1: the mean squared distance between the NNGP kernel of a sparse, finite network and that of infinite width.
 //!
 //! The network is `f(x) = (n d)^(-1/2) v^T [u x]_+`, with `u` in `R^(n x d)`; each entry of `u` is `N(0, 1/p)` with
-//! probability `p` and 0 otherwise. Its Gaussian-process kernel is
-//! `Theta(x, y) = 1/(n d) sum_i [u_i.x]_+ [u_i.y]_+`, a random number; that of the dense network of infinite width is
-//! `Theta_inf = K_1 / d`. Theorem 1 of the paper (arXiv 2010.14495, Section 3) is exact at every `n`, `d`, `p`:
+//! probability `p` and 0 otherwise. Its NNGP kernel, that of the Gaussian process of its outputs under random `v`, is
+//! `nngp(x, y) = 1/(n d) sum_i [u_i.x]_+ [u_i.y]_+`, a random number; that of the dense network of infinite width is
+//! `nngp_inf = K_1 / d`. (The paper writes `Theta` for it, which most of the literature keeps for the tangent kernel.) Theorem 1 of the
+//! paper (arXiv 2010.14495, Section 3) is exact at every `n`, `d`, `p`:
 //!
-//! `E[(Theta - Theta_inf)^2] = (K~_1 - K_1)^2 / d^2  +  (K~_2 - K~_1^2) / (d^2 n)`
+//! `E[(nngp - nngp_inf)^2] = (K~_1 - K_1)^2 / d^2  +  (K~_2 - K~_1^2) / (d^2 n)`
 //!
 //! that is, bias^2 + variance / n, with the masked moments `K~_l` of [`masked`](crate::kernel::masked).
 
-use crate::kernel::masked::{Estimate, MaskedMoments, Uncertainty};
+use std::fmt;
 
-/// The infinite-width kernel `Theta_inf = K_1 / d` at input dimension `dimension`.
-pub fn infinite_width_kernel(k1: f64, dimension: usize) -> f64 {
-    k1 / dimension as f64
+use ndarray::Array2;
+use rayon::prelude::*;
+
+use crate::data::PreparedInputs;
+use crate::error::{Error, Result};
+use crate::kernel::arc_cosine::arc_cosine;
+use crate::kernel::gram::Pair;
+use crate::kernel::masked::{MaskedMoments, Quadrature, RowMoments, Sampling, for_masks};
+use crate::network::{Connectivity, MaskFamily};
+use crate::numeric::estimate::{Estimate, Uncertainty};
+
+/// A width `n`, the number of hidden units, at least 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Width(usize);
+
+impl Width {
+    /// Checks that there is a unit.
+    ///
+    /// # Errors
+    /// Where the width is 0.
+    pub fn new(width: usize) -> Result<Self> {
+        match width {
+            0 => Err(Error::value("width", 0, "a network needs at least one hidden unit", "give a positive width")),
+            _ => Ok(Self(width)),
+        }
+    }
+
+    /// `n`.
+    #[must_use]
+    pub fn get(self) -> usize {
+        self.0
+    }
+}
+
+impl fmt::Display for Width {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An input dimension `d`, at least 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Dimension(usize);
+
+impl Dimension {
+    /// Checks that there is an entry.
+    ///
+    /// # Errors
+    /// Where the dimension is 0.
+    pub fn new(dimension: usize) -> Result<Self> {
+        match dimension {
+            0 => Err(Error::value("dimension", 0, "an input needs at least one entry", "give a positive dimension")),
+            _ => Ok(Self(dimension)),
+        }
+    }
+
+    /// That of the inputs of a pair.
+    #[must_use]
+    pub fn of(pair: &Pair) -> Self {
+        Self(pair.dimension())
+    }
+
+    /// `d`.
+    #[must_use]
+    pub fn get(self) -> usize {
+        self.0
+    }
+}
+
+impl fmt::Display for Dimension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The infinite-width kernel `nngp_inf = K_1 / d`.
+#[must_use]
+pub fn infinite_width_kernel(k1: f64, dimension: Dimension) -> f64 {
+    k1 / dimension.0 as f64
 }
 
 /// A mean squared distance in its two parts.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Distance {
     /// `((K~_1 - K_1) / d)^2`: what no width removes. An unbiased estimate of it can come out negative.
     pub bias_squared: f64,
     /// `(K~_2 - K~_1^2) / d^2`: the variance of one hidden unit's share, before the division by the width.
     pub variance: f64,
-    /// The width `n`, at least 1.
-    pub width: usize,
+    /// The width `n`.
+    pub width: Width,
+    /// The error of the total.
+    pub error: Uncertainty,
 }
 
 impl Distance {
-    /// `E[(Theta - Theta_inf)^2] = bias^2 + variance / n`.
+    /// A distance by its parts, of unknown error.
+    pub(crate) fn of_parts(bias_squared: f64, variance: f64, width: Width) -> Self {
+        Self { bias_squared, variance, width, error: Uncertainty::UNKNOWN }
+    }
+
+    /// `E[(nngp - nngp_inf)^2] = bias^2 + variance / n`.
+    #[must_use]
     pub fn total(&self) -> f64 {
-        self.bias_squared + self.variance / self.width as f64
+        self.bias_squared + self.variance / self.width.0 as f64
     }
 }
 
-/// Theorem 1 for one pair of inputs: the distance from its masked moments, with the uncertainty of its total.
+/// Theorem 1 for one pair of inputs: the distance from its masked moments.
 ///
-/// `dimension` is `d`, `width` is `n`. Where the moments are estimates with a standard error `s`, their squares are
-/// corrected by `-s^2`, so that the distance is unbiased. The uncertainty of the total is
-/// `|d total / d K~_1| s_1 + |d total / d K~_2| s_2`, an upper bound whatever the correlation of the two; of first order where
-/// the moments have standard errors, with the squares of `s_1` as well where they have bounds or error estimates.
+/// Where rows are not independent, the variance is `(K~_2 - K~_1^2 + (n - 1) Cov) / d^2`, with `Cov` their covariance. Where the moments
+/// have standard errors `s`, their squares are corrected by `-s^2`, so that the distance is unbiased. The error of the total is
+/// `|d total / d K~_1| s_1 + |d total / d K~_2| s_2`, whatever the correlation of the two; of first order in standard errors, with the
+/// squares of `s_1` as well of bounds and error estimates, which are kept apart from standard errors.
 ///
 /// ```
 /// use ndarray::array;
-/// use sparsewidth::{network::Connectivity, kernel::gram::Pair, kernel::masked, kernel::nngp::theorem_1};
+/// use sparsewidth::kernel::gram::Pair;
+/// use sparsewidth::kernel::masked::{Enumerate, RowMoments};
+/// use sparsewidth::kernel::nngp::{Dimension, Width, theorem_1};
+/// use sparsewidth::network::Connectivity;
 /// let (x, y) = (array![1.0, 2.0], array![2.0, -1.0]);
 /// let pair = Pair::new(x.view(), y.view())?;
-/// let moments = masked::Enumerate::default().moments(&pair, Connectivity::new(0.5)?)?;
-/// # use sparsewidth::kernel::masked::MaskedKernel;
-/// let (distance, _) = theorem_1(&moments, pair.dimension(), 4);
+/// let moments = Enumerate::default().moments(&pair, Connectivity::new(0.5)?)?;
+/// let distance = theorem_1(&moments, Dimension::of(&pair), Width::new(4)?);
 /// assert!(distance.total() > distance.bias_squared);
 /// # Ok::<(), sparsewidth::Error>(())
 /// ```
-pub fn theorem_1(moments: &MaskedMoments, dimension: usize, width: usize) -> (Distance, Uncertainty) {
-    let (d2, n) = ((dimension as f64).powi(2), width as f64);
-    let (shift, k1, k2) = (moments.shift, moments.k1, moments.k2);
-    let square = |estimate: Estimate| match estimate.error {
-        Uncertainty::StandardError(s) => estimate.value * estimate.value - s * s,
-        _ => estimate.value * estimate.value,
-    };
-    let distance = Distance { bias_squared: square(shift) / d2, variance: (k2.value - square(k1)) / d2, width };
+#[must_use]
+pub fn theorem_1(moments: &MaskedMoments, dimension: Dimension, width: Width) -> Distance {
+    let (d2, n) = ((dimension.0 as f64).powi(2), width.0 as f64);
+    let MaskedMoments { shift, k1, k2, covariance, .. } = *moments;
+    let others = (n - 1.0) / d2;
+    let bias_squared = shift.square() / d2;
+    let variance = (k2.value - k1.square()) / d2 + others * covariance.value;
     let slope_1 = 2.0 * (shift.value - k1.value / n).abs() / d2;
     let slope_2 = 1.0 / (d2 * n);
     // The squares of the error of K~_1, in bias^2 and in the variance, count in a bound; they are not in an unbiased estimate.
-    let square = if let Uncertainty::StandardError(_) = k1.error { 0.0 } else { (1.0 + 1.0 / n) / d2 };
-    let error = k1.error.combine(k2.error, |s1, s2| (slope_1 + square * s1) * s1 + slope_2 * s2);
+    let square = (1.0 + 1.0 / n) / d2;
+    let systematic = |s1: f64, s2: f64| (slope_1 + square * s1) * s1 + slope_2 * s2;
+    let error = k1.error.combine_parts(k2.error, systematic, |s1, s2| slope_1 * s1 + slope_2 * s2);
     // The bias rounds with `K_1` as well.
-    let alone = k1.error.size().unwrap_or(0.0);
-    let error = error.combine(shift.error, |error, s| {
+    let alone = k1.error.systematic().magnitude().unwrap_or(0.0);
+    let beyond = |error: f64, s: f64| {
         let beyond = (s - alone).max(0.0);
         error + (2.0 * shift.value.abs() + s + alone) * beyond / d2
-    });
-    (distance, error)
+    };
+    let error = error.combine_parts(shift.error, beyond, |error, _| error);
+    let error = error.combine(covariance.error, |total, error| total + others / n * error);
+    Distance { bias_squared, variance, width, error }
 }
 
-/// Theorem 1 for rows that are alike but not independent. `covariance` is that between two rows `i` and `k`, of `[u_i.x]_+ [u_i.y]_+`
-/// and `[u_k.x]_+ [u_k.y]_+`; the variance is then `(K~_2 - K~_1^2 + (n - 1) covariance) / d^2`. `dimension` is `d` and `width` is
-/// `n`. See [`FixedCount`](crate::kernel::masked::FixedCount) and [`bottleneck`](crate::kernel::bottleneck).
-pub fn theorem_1_with_row_covariance(
-    moments: &MaskedMoments,
-    covariance: Estimate,
-    dimension: usize,
-    width: usize,
-) -> (Distance, Uncertainty) {
-    let (mut distance, error) = theorem_1(moments, dimension, width);
-    let others = (width as f64 - 1.0) / (dimension as f64).powi(2);
-    distance.variance += others * covariance.value;
-    let error = error.combine(covariance.error, |total, error| total + others / width as f64 * error);
-    (distance, error)
+/// The error of `(K~_1 - K_1)^2`, which is `d^2` times that of bias^2.
+#[must_use]
+pub fn bias_error(moments: &MaskedMoments) -> Uncertainty {
+    moments.shift.error_of_square()
 }
 
-/// The error of the square of an estimate: with the square of a bound, to first order for a standard error.
-pub(crate) fn error_of_square(estimate: Estimate) -> Uncertainty {
-    let slope = 2.0 * estimate.value.abs();
-    match estimate.error {
-        Uncertainty::Bound(bound) => Uncertainty::Bound((slope + bound) * bound),
-        Uncertainty::ErrorEstimate(error) => Uncertainty::ErrorEstimate((slope + error) * error),
-        Uncertainty::StandardError(error) => Uncertainty::StandardError(slope * error),
-        Uncertainty::Unknown => Uncertainty::Unknown,
+/// The error of `K~_2 - K~_1^2 + (n - 1) Cov`, which is `d^2` times that of the variance of one unit.
+#[must_use]
+pub fn variance_error(moments: &MaskedMoments, width: Width) -> Uncertainty {
+    let others = width.0 as f64 - 1.0;
+    let own = moments.k1.error_of_square().combine(moments.k2.error, |first, second| first + second);
+    own.combine(moments.covariance.error, |own, error| own + others * error)
+}
+
+/// Theorem 1 for many pairs at once: distances and kernels of sparse networks to a tolerance, in parallel, each with its error.
+///
+/// Results are the same for any number of threads. The work runs on rayon's ambient pool.
+///
+/// ```
+/// use sparsewidth::{Connectivity, PreparedInputs, Theorem1, Width};
+/// # let x = ndarray::Array2::from_shape_fn((20, 30), |(i, j)| ((3 * i + 7 * j) as f64).sin());
+/// let inputs = PreparedInputs::from_rows(x.view())?;
+/// let pairs = inputs.random_pairs(100, 0)?;
+/// let distances = Theorem1::new(Connectivity::new(0.2)?).tolerance(1e-4).distances(&inputs, &pairs, Width::new(128)?)?;
+/// assert!(distances.len() == 100 && distances.iter().all(|distance| distance.total() > 0.0));
+/// # Ok::<(), sparsewidth::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Theorem1 {
+    connectivity: Connectivity,
+    mask: MaskFamily,
+    tolerance: f64,
+    masks: usize,
+    seed: u64,
+}
+
+impl Theorem1 {
+    /// Bernoulli masks of a connectivity; moments to a relative error of 1e-6, and where that is out of reach by 10,000 sampled masks.
+    #[must_use]
+    pub fn new(connectivity: Connectivity) -> Self {
+        Self { connectivity, mask: MaskFamily::Bernoulli, tolerance: 1e-6, masks: 10_000, seed: 0 }
+    }
+
+    /// Masks of another family.
+    #[must_use]
+    pub fn mask(self, mask: MaskFamily) -> Self {
+        Self { mask, ..self }
+    }
+
+    /// The relative error of the masked moments, between 0 and 1.
+    #[must_use]
+    pub fn tolerance(self, tolerance: f64) -> Self {
+        Self { tolerance, ..self }
+    }
+
+    /// Masks per pair where masks are sampled, at least 32.
+    #[must_use]
+    pub fn masks(self, masks: usize) -> Self {
+        Self { masks, ..self }
+    }
+
+    /// The seed of sampled masks.
+    #[must_use]
+    pub fn seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
+    /// The method for rows of this family.
+    fn method(&self, width: Width) -> Result<Box<dyn RowMoments>> {
+        let (quadrature, sampling) = (Quadrature::new(self.tolerance)?, Sampling::new(self.masks, self.seed)?);
+        Ok(for_masks(self.mask, width, quadrature, sampling))
+    }
+
+    /// The distances of pairs of rows of some inputs, in their order.
+    ///
+    /// # Errors
+    /// Where a row number is too large, or a setting is out of its range.
+    pub fn distances(&self, inputs: &PreparedInputs, pairs: &[(usize, usize)], width: Width) -> Result<Vec<Distance>> {
+        let moments = self.method(width)?.of_pairs(&inputs.pairs(pairs)?, self.connectivity)?;
+        Ok(moments.iter().map(|moments| theorem_1(moments, inputs.dimension(), width)).collect())
+    }
+
+    /// The expected NNGP kernel `E[nngp] = K~_1 / d` of every row of `x` with every row of `y`, or with every row of `x` where there is no
+    /// `y`; `K_1 / d` at connectivity 1. Shape `(samples of x, samples of y)`; and the largest error of an entry, none where it is
+    /// unknown. For rows of independent masks: Bernoulli, or a constant fan-in.
+    ///
+    /// # Errors
+    /// Where the dimensions differ, or a setting is out of its range.
+    pub fn kernel_matrix(&self, x: &PreparedInputs, y: Option<&PreparedInputs>) -> Result<(Array2<f64>, Option<f64>)> {
+        let other = y.unwrap_or(x);
+        if other.dimension() != x.dimension() {
+            let found = format!("{} and {}", x.dimension(), other.dimension());
+            return Err(Error::value("dimension", found, "both sets must have the same", "give inputs that fit"));
+        }
+        let (rows, columns) = (x.samples(), other.samples());
+        let method = self.method(Width(1))?;
+        // A kernel is symmetric: of one set, each pair once.
+        let of_row = |i: usize| -> Result<Vec<Estimate>> {
+            let first = if y.is_none() { i } else { 0 };
+            let entry = |j: usize| {
+                let pair = Pair::of_rows(x, i, other, j);
+                let index = (i * columns + j) as u32;
+                Ok(method.of_pair(&pair, self.connectivity, index)?.k1)
+            };
+            (first..columns).map(entry).collect()
+        };
+        let found: Vec<Vec<Estimate>> = (0..rows).into_par_iter().map(of_row).collect::<Result<_>>()?;
+        let d = x.dimension().get() as f64;
+        let mut matrix = Array2::zeros((rows, columns));
+        let mut error = Some(0.0f64);
+        for (i, row) in found.iter().enumerate() {
+            let first = columns - row.len();
+            for (j, estimate) in (first..).zip(row) {
+                matrix[[i, j]] = estimate.value / d;
+                if y.is_none() {
+                    matrix[[j, i]] = estimate.value / d;
+                }
+                error = error.zip(estimate.error.magnitude()).map(|(largest, error)| largest.max(error / d));
+            }
+        }
+        Ok((matrix, error))
+    }
+
+    /// The infinite-width kernel `K_1 / d` of pairs of rows, in their order.
+    ///
+    /// # Errors
+    /// Where a row number is too large.
+    pub fn limits(inputs: &PreparedInputs, pairs: &[(usize, usize)]) -> Result<Vec<f64>> {
+        let dimension = inputs.dimension();
+        let limit = |pair: &Pair| infinite_width_kernel(arc_cosine(pair.gram()).k1, dimension);
+        Ok(inputs.pairs(pairs)?.par_iter().map(limit).collect())
     }
 }
 
@@ -108,41 +305,80 @@ mod tests {
 
     #[test]
     fn noise_of_an_estimate_is_taken_out_of_its_squares() {
-        let estimate = |value| Estimate { value, error: Uncertainty::StandardError(0.5) };
+        let estimate = |value| Estimate { value, error: Uncertainty::standard(0.5) };
         let moments = MaskedMoments {
             k1: estimate(2.0),
             k2: estimate(9.0),
             shift: estimate(1.0),
+            covariance: Estimate::ZERO,
             method: Method::Sampling,
             terms: 0,
         };
-        let (distance, error) = theorem_1(&moments, 1, 2);
+        let distance = theorem_1(&moments, Dimension(1), Width(2));
         assert_eq!(distance.bias_squared, 0.75);
         assert_eq!(distance.variance, 5.25);
         assert_eq!(distance.total(), 0.75 + 2.625);
         // |2 (1 - 2/2)| 0.5 + (1/2) 0.5
-        assert_eq!(error, Uncertainty::StandardError(0.25));
+        assert_eq!(distance.error, Uncertainty::standard(0.25));
     }
 
     #[test]
     fn a_bound_holds_where_the_bias_is_below_it() {
         // True moments 1 and 5 with K_1 = 1; found 1 + e and 5 - e, so a shift of e where there is none.
         let e = 0.1;
-        let estimate = |value| Estimate { value, error: Uncertainty::Bound(e) };
+        let estimate = |value| Estimate::bounded(value, e);
         let moments = |found: f64, second: f64| MaskedMoments {
             k1: estimate(found),
             k2: estimate(second),
             shift: estimate(found - 1.0),
+            covariance: Estimate::ZERO,
             method: Method::Quadrature,
             terms: 0,
         };
-        let (truth, _) = theorem_1(&moments(1.0, 5.0), 1, 3);
+        let truth = theorem_1(&moments(1.0, 5.0), Dimension(1), Width(3));
         for (found, second) in [(1.0 + e, 5.0 - e), (1.0 - e, 5.0 + e), (1.0, 5.0)] {
-            let (distance, error) = theorem_1(&moments(found, second), 1, 3);
-            let bound = error.size().unwrap();
-            assert!((distance.total() - truth.total()).abs() <= bound, "{found} {second}: {distance:?} {error:?}");
-            let of_bias = error_of_square(estimate(found - 1.0)).size().unwrap();
+            let distance = theorem_1(&moments(found, second), Dimension(1), Width(3));
+            let bound = distance.error.magnitude().unwrap();
+            assert!((distance.total() - truth.total()).abs() <= bound, "{found} {second}: {distance:?}");
+            let of_bias = estimate(found - 1.0).error_of_square().magnitude().unwrap();
             assert!(of_bias >= e * e - 1e-15 && (found - 1.0).powi(2) <= of_bias + 1e-15);
         }
+    }
+
+    #[test]
+    fn a_kernel_matrix_holds_the_pairs_one_by_one() {
+        let x = Array2::from_shape_fn((5, 7), |(i, j)| ((2 * i + 5 * j) as f64).cos());
+        let (first, last) = x.view().split_at(ndarray::Axis(0), 3);
+        let inputs = [x.view(), first, last].map(|rows| PreparedInputs::from_rows(rows).unwrap());
+        let p = Connectivity::new(0.4).unwrap();
+        let (whole, error) = Theorem1::new(p).kernel_matrix(&inputs[0], None).unwrap();
+        let (part, _) = Theorem1::new(p).kernel_matrix(&inputs[1], Some(&inputs[2])).unwrap();
+        assert_eq!(whole.slice(ndarray::s![..3, 3..]), part);
+        let moments = crate::kernel::masked::Enumerate::default();
+        for ((i, j), value) in whole.indexed_iter() {
+            let pair = Pair::new(x.row(i), x.row(j)).unwrap();
+            let expected = moments.moments(&pair, p).unwrap().k1.value / 7.0;
+            assert!((value - expected).abs() <= error.unwrap() + 1e-15, "{i} {j}");
+            // The diagonal in closed form: |x|^2 / 2 d, whatever the mask.
+            assert!(i != j || (value - pair.gram().a / 14.0).abs() < 1e-14);
+        }
+        assert!(Theorem1::new(p).tolerance(2.0).kernel_matrix(&inputs[0], None).is_err());
+    }
+
+    #[test]
+    fn distances_of_many_pairs_are_those_of_each() {
+        let x = Array2::from_shape_fn((6, 40), |(i, j)| ((3 * i + 7 * j) as f64).sin());
+        let inputs = PreparedInputs::from_rows(x.view()).unwrap();
+        let (p, width) = (Connectivity::new(0.3).unwrap(), Width(20));
+        let pairs = inputs.random_pairs(100, 0).unwrap();
+        assert_eq!(pairs.len(), 15);
+        let found = Theorem1::new(p).distances(&inputs, &pairs, width).unwrap();
+        for ((i, j), found) in pairs.iter().zip(&found) {
+            let pair = Pair::new(x.row(*i), x.row(*j)).unwrap();
+            let moments = Quadrature::new(1e-6).unwrap().moments(&pair, p).unwrap();
+            assert_eq!(*found, theorem_1(&moments, Dimension::of(&pair), width));
+        }
+        assert!(Theorem1::new(p).distances(&inputs, &[(0, 6)], width).is_err());
+        assert!(Width::new(0).is_err() && Dimension::new(0).is_err());
     }
 }

@@ -1,5 +1,7 @@
 //! What the numerics stand on: random numbers, sums in lanes, statistics, dense linear algebra, and numbers as users write them.
 
+pub(crate) mod counts;
+pub mod estimate;
 pub mod linalg;
 pub mod parse;
 pub mod random;

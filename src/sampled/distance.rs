@@ -12,7 +12,7 @@ use crate::sampled::{PairedInputs, sampled_kernels};
 /// ```
 /// use ndarray::array;
 /// use sparsewidth::{kernel::arc_cosine::arc_cosine, network::Connectivity, kernel::gram::Pair};
-/// use sparsewidth::kernel::masked::{Enumerate, MaskedKernel};
+/// use sparsewidth::kernel::masked::{Enumerate, RowMoments};
 /// use sparsewidth::network::{Architecture, WeightDistribution};
 /// use sparsewidth::sampled::{PairedInputs, SampledDistances};
 /// use sparsewidth::kernel::nngp::{infinite_width_kernel, theorem_1};

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use ndarray::{Array2, ArrayView2};
-use rand::RngExt;
 use rayon::prelude::*;
 
 use super::features::{hidden_features, linear_features, scale_of_row};
@@ -11,7 +10,6 @@ use super::vector::add_pair_products;
 use crate::error::{Error, Result};
 use crate::kernel::gram::check_inputs;
 use crate::network::{Activation, Architecture, DrawnLayer, LayerId, LayerSpec, WeightDistribution};
-use crate::numeric::random::{Purpose, Stream};
 
 /// Hidden units that are drawn and summed together: the unit of work, and of the order of summation.
 const ROWS: usize = 64;
@@ -34,6 +32,12 @@ impl PairedInputs {
     /// # Errors
     /// Where there is no pair, a row number is too large, or an input is not what [`Pair::new`](crate::kernel::gram::Pair::new) takes.
     pub fn new(inputs: ArrayView2<f64>, pairs: &[(usize, usize)]) -> Result<Self> {
+        check_inputs("inputs", inputs)?;
+        Self::of_checked(inputs, pairs)
+    }
+
+    /// The same of inputs that were checked.
+    pub(crate) fn of_checked(inputs: ArrayView2<f64>, pairs: &[(usize, usize)]) -> Result<Self> {
         let mut used: Vec<usize> = pairs.iter().flat_map(|(i, j)| [*i, *j]).collect();
         used.sort_unstable();
         used.dedup();
@@ -51,7 +55,6 @@ impl PairedInputs {
         }
         let place = |row: usize| used.partition_point(|other| *other < row) as u32;
         let pairs = pairs.iter().map(|(i, j)| (place(*i), place(*j))).collect();
-        check_inputs("inputs", inputs)?;
         let scales: Vec<f64> = used.iter().map(|row| scale_of_row(inputs.row(*row))).collect();
         let features = Array2::from_shape_fn((inputs.ncols(), used.len()), |(feature, sample)| {
             (inputs[[used[sample], feature]] / scales[sample]) as f32
@@ -148,40 +151,6 @@ impl PairedInputs {
             scales: used.iter().map(|row| self.scales[*row]).collect(),
             pairs: pairs.into_iter().map(|(i, j)| (place(i), place(j))).collect(),
         }
-    }
-
-    /// The number of pairs of different rows among `samples`; none beyond what can be counted.
-    pub fn all_pairs(samples: usize) -> Option<usize> {
-        // One of the two is even.
-        let (first, second) = (samples, samples.saturating_sub(1));
-        if first % 2 == 0 { (first / 2).checked_mul(second) } else { first.checked_mul(second / 2) }
-    }
-
-    /// Random pairs of different rows among `samples`, uniform and independent; or each of the `samples (samples - 1) / 2` pairs once, in
-    /// order, where at least so many are asked for. A kernel is symmetric, so that a pair in either order is one pair.
-    ///
-    /// # Errors
-    /// Where there are fewer than two samples, or no pair is asked for.
-    pub fn random_pairs(samples: usize, count: usize, seed: u64) -> Result<Vec<(usize, usize)>> {
-        if samples < 2 {
-            return Err(Error::value("inputs", samples, "a pair needs two inputs", "give more rows"));
-        }
-        if count == 0 {
-            return Err(Error::value("pairs", 0, "must be at least 1", "give a positive number"));
-        }
-        if Self::all_pairs(samples).is_some_and(|all| count >= all) {
-            return Ok((0..samples)
-                .flat_map(|first| (first + 1..samples).map(move |second| (first, second)))
-                .collect());
-        }
-        let mut stream = Stream::new(seed, Purpose::Pairs, 0, 0);
-        Ok((0..count)
-            .map(|_| {
-                let first = stream.random_range(0..samples);
-                let second = stream.random_range(0..samples - 1);
-                (first, if second < first { second } else { second + 1 })
-            })
-            .collect())
     }
 }
 
@@ -322,30 +291,5 @@ mod tests {
                 assert!((scaled / expected - 1.0).abs() < 1e-5, "{first}, {second}, p = {p}: {scaled:e} {expected:e}");
             }
         }
-    }
-
-    #[test]
-    fn random_pairs_are_of_different_rows() {
-        let pairs: Vec<_> = (0..300).flat_map(|seed| PairedInputs::random_pairs(3, 2, seed).unwrap()).collect();
-        assert!(pairs.iter().all(|(i, j)| i != j && *i < 3 && *j < 3));
-        // Six ordered pairs, 100 each expected; five standard deviations are 46.
-        for pair in [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)] {
-            let count = pairs.iter().filter(|other| **other == pair).count();
-            assert!(count.abs_diff(100) < 46, "{pair:?}: {count}");
-        }
-        // All but one of 4,950: some twice. All of them, and more: each once.
-        let distinct = |count: usize| {
-            let mut pairs = PairedInputs::random_pairs(100, count, 1).unwrap();
-            pairs.iter_mut().for_each(|pair| *pair = (pair.0.min(pair.1), pair.0.max(pair.1)));
-            let drawn = pairs.len();
-            pairs.sort_unstable();
-            pairs.dedup();
-            (drawn, pairs.len())
-        };
-        assert!(distinct(4_949).0 == 4_949 && distinct(4_949).1 < 4_900);
-        assert_eq!([4_950, 4_951, 1_000_000].map(distinct), [(4_950, 4_950); 3]);
-        assert_eq!([0, 1, 2, 3, 4].map(PairedInputs::all_pairs), [0, 0, 1, 3, 6].map(Some));
-        assert_eq!(PairedInputs::all_pairs(usize::MAX), None);
-        assert!(PairedInputs::random_pairs(1, 1, 0).is_err() && PairedInputs::random_pairs(2, 0, 0).is_err());
     }
 }

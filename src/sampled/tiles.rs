@@ -29,12 +29,17 @@ impl TiledInputs {
     /// Where there are fewer than two inputs, one is not what [`Pair::new`](crate::kernel::gram::Pair::new) takes, or one is shorter than another by
     /// a factor of more than 1e9.
     pub fn new(inputs: ArrayView2<f64>) -> Result<Self> {
+        check_inputs("inputs", inputs)?;
+        Self::of_checked(inputs)
+    }
+
+    /// The same of inputs that were checked.
+    pub(crate) fn of_checked(inputs: ArrayView2<f64>) -> Result<Self> {
         let (samples, dimension) = inputs.dim();
         if samples < 2 || dimension == 0 {
             let found = format!("shape ({samples}, {dimension})");
             return Err(Error::value("inputs", found, "pairs need two inputs with entries", "give more"));
         }
-        check_inputs("inputs", inputs)?;
         let scale = scale_of(inputs);
         let norms = inputs.outer_iter().map(|row| row.iter().map(|x| (x / scale).powi(2)).sum::<f64>().sqrt());
         let norms: Vec<f64> = norms.collect();

@@ -1,20 +1,17 @@
 //! The width and connectivity that minimise the distance at a weight budget.
 
-use ndarray::Array2;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::distance::mean_square;
-use crate::data::{Dataset, Normalisation};
+use crate::data::{Dataset, Normalisation, PreparedInputs};
 use crate::error::{Error, Result};
 use crate::kernel::gram::Pair;
-use crate::kernel::masked::{Auto, MaskedKernel, Moments, Quadrature, Sampling};
-use crate::kernel::nngp::theorem_1;
+use crate::kernel::masked::{Auto, Expansion, MaskedMoments, Quadrature, RowMoments, Sampling};
+use crate::kernel::nngp::{Dimension, Width, theorem_1};
 use crate::kernel::paper;
 use crate::network::Connectivity;
 use crate::network::budget::first_layer_connectivity;
 use crate::numeric::statistics::{mean, quantile, sorted};
-use crate::sampled::PairedInputs;
 
 /// What is to be minimised, and over what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -164,11 +161,12 @@ impl OptimumSpec {
         self.check()?;
         let inputs = self.data.inputs(self.seed)?;
         let normaliser = inputs.normaliser(self.normalisation)?;
-        let values = normaliser.apply(inputs.values.clone())?;
-        let mean_square = mean_square(values.view());
-        let pairs = PairedInputs::random_pairs(values.nrows(), self.pairs, self.seed)?;
-        let dimension = values.ncols();
-        let search = Search { spec: self, values, pairs, quadrature: Quadrature::new(self.tolerance)? };
+        let values = PreparedInputs::new(normaliser.apply(inputs.values.clone())?)?;
+        let mean_square = mean_square(values.values());
+        let pairs = values.pairs(&values.random_pairs(self.pairs, self.seed)?)?;
+        let (quadrature, sampling) = (Quadrature::new(self.tolerance)?, Sampling::new(1000, self.seed)?);
+        let search = Search { spec: self, dimension: values.dimension(), pairs, method: Auto { quadrature, sampling } };
+        let dimension = values.dimension().get();
         let (least, most) = self.widths(dimension)?;
 
         // Each minimum takes about ten more points; two of the theories share most of theirs.
@@ -204,7 +202,7 @@ impl OptimumSpec {
             }
         }
         let even = self.weights as f64 / (dimension + self.outputs) as f64;
-        let formula = even / paper::optimal_connectivity(dimension, even);
+        let formula = even / paper::optimal_connectivity(search.dimension, even);
         let asked = formula.round() as usize;
         let formula = asked.clamp(least, most);
         evaluate(&mut curve, formula)?;
@@ -252,38 +250,28 @@ impl OptimumSpec {
 
 struct Search<'a> {
     spec: &'a OptimumSpec,
-    values: Array2<f64>,
-    pairs: Vec<(usize, usize)>,
-    quadrature: Quadrature,
+    dimension: Dimension,
+    pairs: Vec<Pair<'static>>,
+    method: Auto,
 }
 
 impl Search<'_> {
     fn at(&self, width: usize) -> Result<CurvePoint> {
-        let dimension = self.values.ncols();
-        let connectivity = first_layer_connectivity(self.spec.weights, dimension, self.spec.outputs, width)?;
-        let found: Vec<(f64, f64)> = self
-            .pairs
-            .par_iter()
-            .enumerate()
-            .with_max_len(8)
-            .map(|(index, (i, j))| {
-                let pair = Pair::new(self.values.row(*i), self.values.row(*j))?;
-                let sampling = Sampling { stream: index as u32, ..Sampling::new(1000, self.spec.seed)? };
-                let exact = Auto { quadrature: self.quadrature, sampling }.moments(&pair, connectivity)?;
-                let expansion = Moments.moments(&pair, connectivity)?;
-                let distance = |moments| theorem_1(&moments, dimension, width).0.total();
-                Ok((distance(exact), distance(expansion)))
-            })
-            .collect::<Result<_>>()?;
-        let (exact, expansion): (Vec<f64>, Vec<f64>) = found.into_iter().unzip();
-        let statistic =
-            |values: Vec<f64>| if self.spec.median { quantile(&sorted(&values), 0.5) } else { mean(&values) };
+        let OptimumSpec { weights, outputs, median, .. } = *self.spec;
+        let connectivity = first_layer_connectivity(weights, self.dimension.get(), outputs, width)?;
+        let units = Width::new(width)?;
+        let distance = |method: &dyn RowMoments| -> Result<f64> {
+            let moments = method.of_pairs(&self.pairs, connectivity)?;
+            let of_pair = |moments: &MaskedMoments| theorem_1(moments, self.dimension, units).total();
+            let values: Vec<f64> = moments.iter().map(of_pair).collect();
+            Ok(if median { quantile(&sorted(&values), 0.5) } else { mean(&values) })
+        };
         Ok(CurvePoint {
             width,
             connectivity,
-            theorem1: statistic(exact),
-            moments: statistic(expansion),
-            paper: paper::off_diagonal(dimension, width, connectivity).total(),
+            theorem1: distance(&self.method)?,
+            moments: distance(&Expansion)?,
+            paper: paper::off_diagonal(self.dimension, units, connectivity).total(),
         })
     }
 }
@@ -356,8 +344,10 @@ mod tests {
         let report = report(spec.clone());
         let inputs = spec.data.inputs(1).unwrap();
         let values = inputs.normalised(Normalisation::None).unwrap();
-        let pairs = PairedInputs::random_pairs(40, 30, 1).unwrap();
-        let search = Search { spec: &spec, values, pairs, quadrature: Quadrature::new(1e-3).unwrap() };
+        let values = PreparedInputs::new(values).unwrap();
+        let pairs = values.pairs(&values.random_pairs(30, 1).unwrap()).unwrap();
+        let method = Auto { quadrature: Quadrature::new(1e-3).unwrap(), sampling: Sampling::new(1000, 1).unwrap() };
+        let search = Search { spec: &spec, dimension: values.dimension(), pairs, method };
         let everywhere: Vec<CurvePoint> = (8..=512).step_by(8).map(|width| search.at(width).unwrap()).collect();
         for optimum in &report.optima[..3] {
             let least = everywhere.iter().map(|point| point.by(optimum.method)).fold(f64::INFINITY, f64::min);

@@ -1,9 +1,10 @@
 //! The cases in which the average over masks has a closed form.
 
-use super::{Estimate, MaskedMoments, Method, ROUNDING, scales};
+use super::{MaskedMoments, Method, ROUNDING, scales};
 use crate::kernel::arc_cosine::arc_cosine;
 use crate::kernel::gram::Pair;
 use crate::network::Connectivity;
+use crate::numeric::estimate::Estimate;
 
 /// The masked moments where they are known in closed form; `None` elsewhere.
 ///
@@ -33,6 +34,7 @@ fn exact(pair: &Pair, connectivity: Connectivity, (k1, k2): (f64, f64)) -> Maske
         k1: Estimate::bounded(k1, ROUNDING * scale_1),
         k2: Estimate::bounded(k2, ROUNDING * scale_2),
         shift: Estimate::bounded(0.0, 0.0),
+        covariance: Estimate::ZERO,
         method: Method::ClosedForm,
         terms: 0,
     }

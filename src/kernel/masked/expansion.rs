@@ -2,11 +2,12 @@
 
 use std::f64::consts::PI;
 
-use super::{Estimate, MaskedKernel, MaskedMoments, Method, closed_form};
+use super::{MaskedMoments, Method, RowMoments, closed_form};
 use crate::error::Result;
 use crate::kernel::arc_cosine::{Angle, arc_cosine};
 use crate::kernel::gram::Pair;
 use crate::network::Connectivity;
+use crate::numeric::estimate::Estimate;
 
 /// The second-order expansion of `K~_l` in the fluctuation of the masked Gram triple.
 ///
@@ -30,10 +31,10 @@ use crate::network::Connectivity;
 ///
 /// Source: ours; the derivatives follow from Cho & Saul's `K_1`, `K_2`.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Moments;
+pub struct Expansion;
 
-impl MaskedKernel for Moments {
-    fn moments(&self, pair: &Pair, connectivity: Connectivity) -> Result<MaskedMoments> {
+impl RowMoments for Expansion {
+    fn of_pair(&self, pair: &Pair, connectivity: Connectivity, _: u32) -> Result<MaskedMoments> {
         if let Some(exact) = closed_form(pair, connectivity) {
             return Ok(exact);
         }
@@ -66,7 +67,8 @@ impl MaskedKernel for Moments {
             k1: Estimate::unbounded(kernel.k1 + shift),
             k2: Estimate::unbounded(k2),
             shift: Estimate::unbounded(shift),
-            method: Method::Moments,
+            covariance: Estimate::ZERO,
+            method: Method::Expansion,
             terms: 0,
         })
     }

@@ -1,12 +1,14 @@
-//! Theorem 1 for masks of a fixed count: over each row, or over the whole layer.
-//!
+//! Masks of a fixed count: over each row, or over the whole layer.
 
 use super::sampling::Sampling;
-use super::{Estimate, MaskedMoments, Method, ROUNDING, Uncertainty, closed_form};
-use crate::error::{Error, Result};
+use super::{MaskedMoments, Method, ROUNDING, RowMoments, closed_form};
+use crate::error::Result;
 use crate::kernel::arc_cosine::{ArcCosine, arc_cosine};
 use crate::kernel::gram::{Gram, Pair};
+use crate::kernel::nngp::Width;
 use crate::network::Connectivity;
+use crate::numeric::counts::hypergeometric;
+use crate::numeric::estimate::{Estimate, Uncertainty};
 
 /// Entries up to which all masks are summed, size by size.
 const MOST_ENTRIES: usize = 20;
@@ -32,94 +34,52 @@ const MOST_ENTRIES: usize = 20;
 ///
 /// ```
 /// use ndarray::array;
-/// use sparsewidth::{network::Connectivity, kernel::gram::Pair, kernel::nngp::theorem_1_with_row_covariance};
-/// use sparsewidth::kernel::masked::{FixedCount, Sampling};
+/// use sparsewidth::kernel::gram::Pair;
+/// use sparsewidth::kernel::masked::{FixedCount, RowMoments, Sampling};
+/// use sparsewidth::kernel::nngp::{Dimension, Width, theorem_1};
+/// use sparsewidth::network::Connectivity;
 /// let (x, y) = (array![1.0, 2.0, 0.5, -1.0], array![0.3, -1.0, 2.0, 0.4]);
 /// let pair = Pair::new(x.view(), y.view())?;
 /// // Two weights in each of 100 rows. So few entries are summed mask by mask; beyond twenty, masks are sampled.
-/// let (moments, covariance) = FixedCount::PerRow.moments(&pair, Connectivity::new(0.5)?, &Sampling::new(1_000, 0)?)?;
-/// let (distance, _) = theorem_1_with_row_covariance(&moments, covariance, 4, 100);
-/// assert!(covariance.value == 0.0 && distance.total() > 0.0);
+/// let moments = FixedCount::per_row(Sampling::new(1_000, 0)?).moments(&pair, Connectivity::new(0.5)?)?;
+/// let distance = theorem_1(&moments, Dimension::of(&pair), Width::new(100)?);
+/// assert!(moments.covariance.value == 0.0 && distance.total() > 0.0);
 /// # Ok::<(), sparsewidth::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FixedCount {
-    /// In each row: rows are independent.
-    PerRow,
-    /// Over a layer of so many rows.
-    PerLayer {
-        /// The width `n`.
-        rows: usize,
-    },
+#[derive(Clone, Copy, Debug)]
+pub struct FixedCount {
+    /// The rows of a layer that share a count; none where each row has its own.
+    rows: Option<usize>,
+    sampling: Sampling,
 }
 
 impl FixedCount {
-    /// How many entries there are, and how many of them are kept, at input dimension `d`.
-    fn kept(self, dimension: usize, connectivity: Connectivity) -> (f64, f64) {
-        let entries = match self {
-            Self::PerRow => dimension as f64,
-            Self::PerLayer { rows } => dimension as f64 * rows as f64,
-        };
-        (entries, (connectivity.get() * entries).round())
+    /// A fixed number in each row, a constant fan-in; beyond 20 entries masks are sampled.
+    #[must_use]
+    pub fn per_row(sampling: Sampling) -> Self {
+        Self { rows: None, sampling }
     }
 
-    /// The masked moments of a pair, and the covariance of `sigma^2 kappa_1` between two rows, for
-    /// [`theorem_1_with_row_covariance`](crate::kernel::nngp::theorem_1_with_row_covariance); by the sum over masks up to 20 entries that are not both zero, else by
-    /// masks sampled as [`Sampling`] says.
-    ///
-    /// Where masks are summed, errors bound the rounding, which is relative to `|x| |y|`: of inputs that are nearly opposite the moments
-    /// are far smaller. Between the rows of an exact count the covariance is then exact as well. Where they are sampled it is that of the
-    /// part of `kappa_1` that is linear in the size, `Cov(kappa_1, |s|)^2 / Var(|s|)^2` times the covariance of the sizes; for wide
-    /// layers the rest is smaller by a factor of the width, and is not in the error.
-    ///
-    /// # Errors
-    /// None for pairs that are what [`Pair::new`] takes.
-    pub fn moments(
-        self,
-        pair: &Pair,
-        connectivity: Connectivity,
-        sampling: &Sampling,
-    ) -> Result<(MaskedMoments, Estimate)> {
-        let dimension = pair.dimension();
-        let (entries, kept) = self.kept(dimension, connectivity);
-        if kept < 1.0 {
-            // The network is 0.
-            let k1 = arc_cosine(pair.gram()).k1;
-            let shift = Estimate::bounded(-k1, ROUNDING * pair.gram().scale());
-            let moments =
-                MaskedMoments { k1: Estimate::ZERO, k2: Estimate::ZERO, shift, method: Method::ClosedForm, terms: 0 };
-            return Ok((moments, Estimate::ZERO));
-        }
-        let zero = pair.gram().a == 0.0 || pair.gram().b == 0.0;
-        if connectivity.is_dense() || zero || (self == Self::PerRow && kept == entries) {
-            let Some(exact) = closed_form(pair, Connectivity::DENSE) else {
-                return Err(Error::failure("Theorem 1", "a dense layer has a closed form"));
-            };
-            return Ok((exact, Estimate::ZERO));
-        }
-        // As layers are drawn, see `LayerSpec::sigma`.
-        let variance = match self {
-            Self::PerRow => entries / kept,
-            Self::PerLayer { .. } => 1.0 / connectivity.get(),
-        };
-        let filled = pair.x().iter().zip(pair.y()).filter(|(x, y)| **x != 0.0 || **y != 0.0).count();
-        let sizes = hypergeometric(filled, entries, kept);
-        if filled > MOST_ENTRIES {
-            let (moments, with_size) = sampling.over_sizes(pair, |_| sizes.clone(), variance);
-            return Ok((moments, self.linear_covariance(with_size, filled, entries, kept)));
-        }
-        let kernels = by_size(pair);
-        let moments = summed(pair, &kernels, &sizes, variance);
-        let covariance = match self {
-            Self::PerLayer { rows } if rows > 1 => covariance(&kernels, &sizes, entries, kept, variance),
-            _ => Estimate::ZERO,
-        };
-        Ok((moments, covariance))
+    /// A fixed number over a layer of `width` rows, an exact count; beyond 20 entries masks are sampled.
+    #[must_use]
+    pub fn per_layer(width: Width, sampling: Sampling) -> Self {
+        Self { rows: Some(width.get()), sampling }
+    }
+
+    /// The rows whose counts depend on each other, where there are others.
+    fn dependent_rows(self) -> bool {
+        self.rows.is_some_and(|rows| rows > 1)
+    }
+
+    /// How many entries there are, and how many of them are kept, at input dimension `d`.
+    fn kept(self, dimension: usize, connectivity: Connectivity) -> (f64, f64) {
+        let entries = self.rows.map_or(dimension as f64, |rows| dimension as f64 * rows as f64);
+        (entries, (connectivity.get() * entries).round())
     }
 
     /// The covariance between two rows of the part of the kernel that is linear in the size.
     fn linear_covariance(self, with_size: Estimate, filled: usize, entries: f64, kept: f64) -> Estimate {
-        if !matches!(self, Self::PerLayer { rows } if rows > 1) || kept == entries {
+        if !self.dependent_rows() || kept == entries {
             return Estimate::ZERO;
         }
         // Of hypergeometric numbers of kept entries: the variance in one row, and the covariance between the same entries of two.
@@ -128,39 +88,55 @@ impl FixedCount {
         let spread = share * (1.0 - share) / (entries - 1.0);
         let (of_one, between) = (m * spread * (entries - m), -m * m * spread);
         let slope_squared = between / (of_one * of_one);
-        // The square of a noisy mean lies high by its variance.
-        let noise = match with_size.error {
-            Uncertainty::StandardError(error) => error * error,
-            _ => 0.0,
-        };
         Estimate {
-            value: slope_squared * (with_size.value * with_size.value - noise),
+            // The square of a noisy mean lies high by its variance.
+            value: slope_squared * with_size.square(),
             error: with_size.error.scaled(2.0 * (slope_squared * with_size.value).abs()),
         }
     }
 }
 
-/// `P(j)` for `j` of `m` entries kept, where `kept` of `entries` are, uniformly.
-fn hypergeometric(m: usize, entries: f64, kept: f64) -> Vec<f64> {
-    let rest = entries - m as f64;
-    let mut weights = vec![0.0; m + 1];
-    let (least, most) = ((kept - rest).max(0.0) as usize, kept.min(m as f64) as usize);
-    // From the mode in both directions, by ratios.
-    let mode = (((m as f64 + 1.0) * (kept + 1.0) / (entries + 2.0)) as usize).clamp(least, most);
-    let ratio = |j: usize| {
-        let j = j as f64;
-        (m as f64 - j) * (kept - j) / ((j + 1.0) * (rest - kept + j + 1.0))
-    };
-    weights[mode] = 1.0;
-    for j in mode..most {
-        weights[j + 1] = weights[j] * ratio(j);
+impl RowMoments for FixedCount {
+    /// By the sum over masks up to 20 entries that are not both zero, else by masks sampled as [`Sampling`] says.
+    ///
+    /// Where masks are summed, errors bound the rounding, which is relative to `|x| |y|`: of inputs that are nearly opposite the moments
+    /// are far smaller. Between the rows of an exact count the covariance is then exact as well. Where they are sampled it is that of the
+    /// part of `kappa_1` that is linear in the size, `Cov(kappa_1, |s|)^2 / Var(|s|)^2` times the covariance of the sizes; for wide
+    /// layers the rest is smaller by a factor of the width, and is not in the error.
+    fn of_pair(&self, pair: &Pair, connectivity: Connectivity, index: u32) -> Result<MaskedMoments> {
+        let dimension = pair.dimension();
+        let (entries, kept) = self.kept(dimension, connectivity);
+        if kept < 1.0 {
+            // The network is 0.
+            let k1 = arc_cosine(pair.gram()).k1;
+            let zero = Estimate::ZERO;
+            let shift = Estimate::bounded(-k1, ROUNDING * pair.gram().scale());
+            let method = Method::ClosedForm;
+            return Ok(MaskedMoments { k1: zero, k2: zero, shift, covariance: zero, method, terms: 0 });
+        }
+        let zero = pair.gram().a == 0.0 || pair.gram().b == 0.0;
+        if connectivity.is_dense() || zero || (self.rows.is_none() && kept == entries) {
+            return Ok(closed_form(pair, Connectivity::DENSE).expect("a dense layer has a closed form"));
+        }
+        // As layers are drawn, see `LayerSpec::sigma`.
+        let variance = if self.rows.is_none() { entries / kept } else { 1.0 / connectivity.get() };
+        let filled = pair.x().iter().zip(pair.y()).filter(|(x, y)| **x != 0.0 || **y != 0.0).count();
+        let sizes = hypergeometric(filled, entries, kept);
+        if filled > MOST_ENTRIES {
+            let (moments, with_size) = self.sampling.over_sizes(pair, index, |_| sizes.clone(), variance);
+            return Ok(MaskedMoments {
+                covariance: self.linear_covariance(with_size, filled, entries, kept),
+                ..moments
+            });
+        }
+        let kernels = by_size(pair);
+        let moments = summed(pair, &kernels, &sizes, variance);
+        let covariance = match self.dependent_rows() {
+            true => covariance(&kernels, &sizes, entries, kept, variance),
+            false => Estimate::ZERO,
+        };
+        Ok(MaskedMoments { covariance, ..moments })
     }
-    for j in (least..mode).rev() {
-        weights[j] = weights[j + 1] / ratio(j);
-    }
-    let sum: f64 = weights.iter().sum();
-    weights.iter_mut().for_each(|weight| *weight /= sum);
-    weights
 }
 
 /// What is known of the masks of one size.
@@ -236,7 +212,8 @@ fn summed(pair: &Pair, kernels: &[OfSize], sizes: &[f64], variance: f64) -> Mask
     MaskedMoments {
         k1,
         k2,
-        shift: Estimate { value: shift, error: k1.error.combine(Uncertainty::Bound(beside), |k1, beside| k1 + beside) },
+        shift: Estimate { value: shift, error: k1.error.combine(Uncertainty::bound(beside), |k1, beside| k1 + beside) },
+        covariance: Estimate::ZERO,
         method: Method::Enumerate,
         terms: kernels.len() as u64 + (1 << (kernels.len() - 1)),
     }
@@ -273,8 +250,8 @@ fn covariance(kernels: &[OfSize], sizes: &[f64], entries: f64, kept: f64, varian
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::masked::{Enumerate, MaskedKernel};
-    use crate::kernel::nngp::theorem_1_with_row_covariance;
+    use crate::kernel::masked::Enumerate;
+    use crate::kernel::nngp::{Dimension, theorem_1};
     use ndarray::{Array1, array};
 
     fn inputs(d: usize) -> (Array1<f64>, Array1<f64>) {
@@ -288,37 +265,11 @@ mod tests {
         let (x, y) = inputs(9);
         let pair = Pair::new(x.view(), y.view()).unwrap();
         let (kernels, p) = (by_size(&pair), 0.3);
-        let sizes = super::super::enumerate::binomial(9, p);
+        let sizes = crate::numeric::counts::binomial(9, p);
         let mixed = summed(&pair, &kernels, &sizes, 1.0 / p);
         let exact = Enumerate::default().moments(&pair, Connectivity::new(p).unwrap()).unwrap();
         assert!((mixed.k1.value / exact.k1.value - 1.0).abs() < 1e-13);
         assert!((mixed.k2.value / exact.k2.value - 1.0).abs() < 1e-13);
-    }
-
-    #[test]
-    fn counts_are_hypergeometric() {
-        use statrs::distribution::{Discrete, Hypergeometric};
-        for (m, entries, kept) in [(5usize, 12u64, 4u64), (12, 12, 7), (30, 90, 77), (3, 100, 99)] {
-            let law = Hypergeometric::new(entries, kept, m as u64).unwrap();
-            for (j, weight) in hypergeometric(m, entries as f64, kept as f64).iter().enumerate() {
-                // statrs goes through logarithms of factorials.
-                let expected = law.pmf(j as u64);
-                assert!(
-                    (weight - expected).abs() < 1e-9 * expected + 1e-12,
-                    "{m} {entries} {kept} {j}: {weight} {expected}"
-                );
-            }
-        }
-        // Beyond what statrs takes: mean and variance.
-        for (m, entries, kept) in [(784, 6272.0, 100.0), (700, 784.0, 780.0), (784, 784.0 * 512.0, 1232.0)] {
-            let weights = hypergeometric(m, entries, kept);
-            let moment = |power: i32, about: f64| {
-                weights.iter().enumerate().map(|(j, weight)| weight * (j as f64 - about).powi(power)).sum::<f64>()
-            };
-            let (mean, share) = (m as f64 * kept / entries, kept / entries);
-            let variance = mean * (1.0 - share) * (entries - m as f64) / (entries - 1.0);
-            assert!((moment(1, 0.0) / mean - 1.0).abs() < 1e-11 && (moment(2, mean) / variance - 1.0).abs() < 1e-9);
-        }
     }
 
     #[test]
@@ -334,13 +285,12 @@ mod tests {
         let (pair, long) = (Pair::new(x.view(), y.view()).unwrap(), Pair::new(long_x.view(), long_y.view()).unwrap());
         let p = Connectivity::new(0.25).unwrap();
         let sampling = Sampling::new(400_000, 5).unwrap();
-        for family in [FixedCount::PerRow, FixedCount::PerLayer { rows: 40 }] {
-            let distance = |pair: &Pair| {
-                let (moments, covariance) = family.moments(pair, p, &sampling).unwrap();
-                theorem_1_with_row_covariance(&moments, covariance, 21, 40)
-            };
-            let ((exact, bound), (sampled, error)) = (distance(&pair), distance(&long));
-            let (Uncertainty::Bound(bound), Uncertainty::StandardError(error)) = (bound, error) else { panic!() };
+        let width = Width::new(40).unwrap();
+        for family in [FixedCount::per_row(sampling), FixedCount::per_layer(width, sampling)] {
+            let distance =
+                |pair: &Pair| theorem_1(&family.moments(pair, p).unwrap(), Dimension::new(21).unwrap(), width);
+            let (exact, sampled) = (distance(&pair), distance(&long));
+            let (bound, error) = (exact.error.proven().unwrap(), sampled.error.standard_error());
             // Five standard errors; what the linear covariance leaves out is 1/n of the little that is not linear.
             let difference = (sampled.total() - exact.total()).abs();
             assert!(
@@ -375,13 +325,13 @@ mod tests {
             squares += square - 2.0 * limit * first / 3.0 + limit * limit;
             count += 1.0;
         }
-        let sampling = Sampling::new(100, 0).unwrap();
-        let family = FixedCount::PerLayer { rows };
-        let (moments, covariance) = family.moments(&pair, Connectivity::new(p).unwrap(), &sampling).unwrap();
-        let (distance, _) = theorem_1_with_row_covariance(&moments, covariance, d, rows);
+        let width = Width::new(rows).unwrap();
+        let family = FixedCount::per_layer(width, Sampling::new(100, 0).unwrap());
+        let moments = family.moments(&pair, Connectivity::new(p).unwrap()).unwrap();
+        let distance = theorem_1(&moments, Dimension::of(&pair), width);
         let expected = squares / count / (d * d) as f64;
         assert!((distance.total() / expected - 1.0).abs() < 1e-12, "{} {expected}", distance.total());
-        assert!(covariance.value < -1e-3 * moments.k1.value.powi(2), "a covariance that matters");
+        assert!(moments.covariance.value < -1e-3 * moments.k1.value.powi(2), "a covariance that matters");
     }
 
     #[test]
@@ -389,12 +339,12 @@ mod tests {
         let (x, y) = inputs(5);
         let pair = Pair::new(x.view(), y.view()).unwrap();
         let sampling = Sampling::new(100, 0).unwrap();
-        let found = |p| FixedCount::PerRow.moments(&pair, Connectivity::new(p).unwrap(), &sampling).unwrap().0;
+        let found = |p| FixedCount::per_row(sampling).moments(&pair, Connectivity::new(p).unwrap()).unwrap();
         assert_eq!(found(1.0).shift.value, 0.0);
         let none = found(0.01);
         // The bias is rounded, so that the distance is not known exactly.
-        let (_, error) = theorem_1_with_row_covariance(&none, Estimate::ZERO, 5, 3);
-        assert!(error.size().unwrap() > 0.0);
+        let distance = theorem_1(&none, Dimension::of(&pair), Width::new(3).unwrap());
+        assert!(distance.error.proven().unwrap() > 0.0);
         assert_eq!((none.k1.value, none.k2.value, none.shift.value), (0.0, 0.0, -arc_cosine(pair.gram()).k1));
     }
 }

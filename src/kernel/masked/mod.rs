@@ -2,7 +2,7 @@
 //!
 //! `K~_l(x, y) = sigma^(2l) sum_{s in {0,1}^d} p^|s| (1-p)^(d-|s|) K_l(x_s, y_s)`, with `sigma^2 = 1/p` and `x_s` the
 //! input `x` with the entries where `s = 0` set to zero (arXiv 2010.14495, Theorem 1). The methods, behind
-//! [`MaskedKernel`]:
+//! [`RowMoments`]:
 //!
 //! | method | cost | error |
 //! |---|---|---|
@@ -10,13 +10,14 @@
 //! | [`Enumerate`]: the sum itself | `2^d` masks, fewer where entries are zero or equal | a bound (rounding) |
 //! | [`Quadrature`]: a double integral | a few thousand nodes times `d` | an error estimate, to the tolerance asked for |
 //! | [`Sampling`]: masks drawn, kernel in closed form | masks times `d p` | a standard error |
-//! | [`Moments`]: second-order expansion in the mask's fluctuation | `O(d)` | unknown; small where many entries share the norm |
+//! | [`Expansion`]: second-order expansion in the mask's fluctuation | `O(d)` | unknown; small where many entries share the norm |
 //!
 //! All these are of Bernoulli masks; [`FixedCount`] has the distance under masks of a fixed count, by row or by layer.
 //!
 //! [`Auto`] takes the first of closed form, enumeration (up to 2^20 terms) and quadrature that serves, and sampling where that
 //! is better than a quadrature that misses its tolerance.
 
+mod bottleneck;
 mod closed_form;
 mod enumerate;
 mod expansion;
@@ -26,89 +27,23 @@ mod sampling;
 
 use std::fmt;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+pub use bottleneck::LinearBottleneck;
 pub use closed_form::closed_form;
 pub use enumerate::Enumerate;
-pub use expansion::Moments;
+pub(crate) use enumerate::Grouping;
+pub use expansion::Expansion;
 pub use fixed_count::FixedCount;
 pub use quadrature::Quadrature;
 pub use sampling::Sampling;
 
 use crate::error::Result;
 use crate::kernel::gram::Pair;
-use crate::network::Connectivity;
-
-/// How far a value may be from the truth.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Uncertainty {
-    /// The true value lies within this distance, by proof.
-    Bound(f64),
-    /// The true value lies within this distance by all that was tried, not by proof.
-    ErrorEstimate(f64),
-    /// One standard deviation of an unbiased estimate.
-    StandardError(f64),
-    /// An approximation that does not know its own error.
-    Unknown,
-}
-
-impl Uncertainty {
-    /// The bound, error estimate or standard error as a number, where there is one.
-    pub fn size(self) -> Option<f64> {
-        match self {
-            Self::Bound(size) | Self::ErrorEstimate(size) | Self::StandardError(size) => Some(size),
-            Self::Unknown => None,
-        }
-    }
-
-    /// That of the same quantity times a positive factor.
-    pub(crate) fn scaled(self, factor: f64) -> Self {
-        match self {
-            Self::Bound(size) => Self::Bound(size * factor),
-            Self::ErrorEstimate(size) => Self::ErrorEstimate(size * factor),
-            Self::StandardError(size) => Self::StandardError(size * factor),
-            Self::Unknown => Self::Unknown,
-        }
-    }
-
-    /// The uncertainty of a quantity that depends on two, of the less certain kind: unknown if either is, statistical if either
-    /// is, an estimate if either is.
-    pub fn combine(self, other: Self, size: impl Fn(f64, f64) -> f64) -> Self {
-        let (Some(a), Some(b)) = (self.size(), other.size()) else { return Self::Unknown };
-        let size = size(a, b);
-        match (self, other) {
-            (Self::StandardError(_), _) | (_, Self::StandardError(_)) => Self::StandardError(size),
-            (Self::ErrorEstimate(_), _) | (_, Self::ErrorEstimate(_)) => Self::ErrorEstimate(size),
-            _ => Self::Bound(size),
-        }
-    }
-}
-
-/// A value with its uncertainty.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Estimate {
-    /// The value.
-    pub value: f64,
-    /// How far it may be from the truth.
-    pub error: Uncertainty,
-}
-
-impl Estimate {
-    /// Nothing, exactly.
-    pub const ZERO: Self = Self { value: 0.0, error: Uncertainty::Bound(0.0) };
-
-    fn bounded(value: f64, bound: f64) -> Self {
-        Self { value, error: Uncertainty::Bound(bound) }
-    }
-
-    fn estimated(value: f64, error: f64) -> Self {
-        Self { value, error: Uncertainty::ErrorEstimate(error) }
-    }
-
-    fn unbounded(value: f64) -> Self {
-        Self { value, error: Uncertainty::Unknown }
-    }
-}
+use crate::kernel::nngp::Width;
+use crate::network::{Connectivity, MaskFamily};
+use crate::numeric::estimate::Estimate;
 
 /// The masked moments of one pair at one connectivity.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -119,6 +54,8 @@ pub struct MaskedMoments {
     pub k2: Estimate,
     /// `K~_1 - K_1`, by the method's most accurate way: the bias of Theorem 1, times `d`.
     pub shift: Estimate,
+    /// `Cov`, the covariance of `[u_i.x]_+ [u_i.y]_+` between two rows `u_i`: 0 where rows are independent.
+    pub covariance: Estimate,
     /// How they were found.
     pub method: Method,
     /// What the method went through: masks summed or drawn, nodes of a quadrature; 0 for a closed form.
@@ -131,15 +68,11 @@ impl MaskedMoments {
         self.relative_error().is_some_and(|error| error <= tolerance)
     }
 
-    /// The larger of the relative errors of `K~_1` and `K~_2`: bounds and estimates, or three standard errors; none where unknown or beyond
+    /// The larger of the relative errors of `K~_1` and `K~_2`: systematic parts and three standard errors; none where unknown or beyond
     /// double precision.
     fn relative_error(&self) -> Option<f64> {
         let relative = |estimate: Estimate| {
-            let size = match estimate.error {
-                Uncertainty::Bound(error) | Uncertainty::ErrorEstimate(error) => error,
-                Uncertainty::StandardError(error) => 3.0 * error,
-                Uncertainty::Unknown => return None,
-            };
+            let size = estimate.error.at(3.0)?;
             let relative = if size == 0.0 { 0.0 } else { size / estimate.value.abs() };
             // NaN would be lost in a maximum.
             (estimate.value.is_finite() && !relative.is_nan()).then_some(relative)
@@ -148,13 +81,43 @@ impl MaskedMoments {
     }
 }
 
-/// A way to compute masked moments.
-pub trait MaskedKernel: Sync {
-    /// `K~_1`, `K~_2` and `K~_1 - K_1` of a pair.
+/// The averages over the masks of one row that theory needs, by one method and for one family of masks.
+///
+/// What random numbers a method takes it draws from a stream of its own for each pair, by the pair's `index` in a study over many, so
+/// that results do not depend on the order of the pairs or the number of threads.
+pub trait RowMoments: Sync {
+    /// `K~_1`, `K~_2`, `K~_1 - K_1` and the covariance between rows of the pair of a number.
     ///
     /// # Errors
     /// Where the method cannot serve this pair, saying which can.
-    fn moments(&self, pair: &Pair, connectivity: Connectivity) -> Result<MaskedMoments>;
+    fn of_pair(&self, pair: &Pair, connectivity: Connectivity, index: u32) -> Result<MaskedMoments>;
+
+    /// The same of a pair alone.
+    ///
+    /// # Errors
+    /// As [`RowMoments::of_pair`].
+    fn moments(&self, pair: &Pair, connectivity: Connectivity) -> Result<MaskedMoments> {
+        self.of_pair(pair, connectivity, 0)
+    }
+
+    /// The same of many pairs, numbered in their order, in parallel.
+    ///
+    /// # Errors
+    /// As [`RowMoments::of_pair`].
+    fn of_pairs(&self, pairs: &[Pair], connectivity: Connectivity) -> Result<Vec<MaskedMoments>> {
+        let numbered = pairs.par_iter().enumerate().with_max_len(16);
+        numbered.map(|(index, pair)| self.of_pair(pair, connectivity, index as u32)).collect()
+    }
+}
+
+/// The best method for the masks of a family over `width` rows, which is where a mask family has its theory: [`Auto`] for Bernoulli
+/// masks, [`FixedCount`] for those of a fixed count.
+pub fn for_masks(family: MaskFamily, width: Width, quadrature: Quadrature, sampling: Sampling) -> Box<dyn RowMoments> {
+    match family {
+        MaskFamily::Bernoulli => Box::new(Auto { quadrature, sampling }),
+        MaskFamily::ConstantFanIn => Box::new(FixedCount::per_row(sampling)),
+        MaskFamily::ExactCount => Box::new(FixedCount::per_layer(width, sampling)),
+    }
 }
 
 /// The methods by name, as records and the command line spell them.
@@ -169,8 +132,9 @@ pub enum Method {
     Quadrature,
     /// Masks sampled, see [`Sampling`].
     Sampling,
-    /// The moment expansion, see [`Moments`].
-    Moments,
+    /// The second-order expansion, see [`Expansion`].
+    #[serde(alias = "moments")]
+    Expansion,
 }
 
 impl fmt::Display for Method {
@@ -180,7 +144,7 @@ impl fmt::Display for Method {
             Self::Enumerate => "enumerate",
             Self::Quadrature => "quadrature",
             Self::Sampling => "sampling",
-            Self::Moments => "moments",
+            Self::Expansion => "expansion",
         })
     }
 }
@@ -199,23 +163,23 @@ impl Auto {
     const ENUMERATE: Enumerate = Enumerate { max_terms: 1 << 20 };
 }
 
-impl MaskedKernel for Auto {
-    fn moments(&self, pair: &Pair, connectivity: Connectivity) -> Result<MaskedMoments> {
+impl RowMoments for Auto {
+    fn of_pair(&self, pair: &Pair, connectivity: Connectivity, index: u32) -> Result<MaskedMoments> {
         if let Some(exact) = closed_form(pair, connectivity) {
             return Ok(exact);
         }
         if Self::ENUMERATE.serves(pair) {
-            return Self::ENUMERATE.moments(pair, connectivity);
+            return Self::ENUMERATE.of_pair(pair, connectivity, index);
         }
-        let integral = self.quadrature.moments(pair, connectivity)?;
+        let integral = self.quadrature.of_pair(pair, connectivity, index)?;
         if integral.within(self.quadrature.tolerance()) {
             return Ok(integral);
         }
         // Sampled masks leave a tenth of one over the root of their number at best, and take longer.
-        if integral.relative_error().is_some_and(|error| error * (self.sampling.masks as f64).sqrt() < 0.1) {
+        if integral.relative_error().is_some_and(|error| error * (self.sampling.masks() as f64).sqrt() < 0.1) {
             return Ok(integral);
         }
-        let sampled = self.sampling.moments(pair, connectivity)?;
+        let sampled = self.sampling.of_pair(pair, connectivity, index)?;
         let better = match (sampled.relative_error(), integral.relative_error()) {
             (Some(sampled), Some(integral)) => sampled < integral,
             (sampled, _) => sampled.is_some(),

@@ -3,12 +3,13 @@
 use rand::{Rng, RngExt};
 use rayon::prelude::*;
 
-use super::enumerate::binomial;
-use super::{Estimate, MaskedKernel, MaskedMoments, Method, ROUNDING, Uncertainty, closed_form};
+use super::{MaskedMoments, Method, ROUNDING, RowMoments, closed_form};
 use crate::error::{Error, Result};
 use crate::kernel::arc_cosine::{ArcCosine, arc_cosine};
 use crate::kernel::gram::{Gram, Pair};
 use crate::network::Connectivity;
+use crate::numeric::counts::binomial;
+use crate::numeric::estimate::{Estimate, Uncertainty};
 use crate::numeric::random::{Purpose, Stream};
 
 /// `K~_l = E_s[sigma^(2l) K_l(x_s, y_s)]` by sampling masks `s`, stratified on the mask's size `|s|`.
@@ -25,12 +26,8 @@ use crate::numeric::random::{Purpose, Stream};
 /// the kernels.
 #[derive(Clone, Copy, Debug)]
 pub struct Sampling {
-    /// Masks per pair, at least 32.
-    pub masks: usize,
-    /// The seed; the same seed draws the same masks.
-    pub seed: u64,
-    /// Which of the seed's independent streams to use: the index of the pair, in a study over pairs.
-    pub stream: u32,
+    masks: usize,
+    seed: u64,
 }
 
 impl Sampling {
@@ -39,7 +36,7 @@ impl Sampling {
     /// The most masks per pair: minutes to hours of work.
     pub const MAX_MASKS: usize = 1_000_000_000;
 
-    /// Checks the number of masks.
+    /// So many masks for each pair; the same seed draws the same masks, for the pair of each number from a stream of its own.
     ///
     /// # Errors
     /// Below [`Sampling::MIN_MASKS`] or above [`Sampling::MAX_MASKS`].
@@ -50,7 +47,13 @@ impl Sampling {
             let remedy = if masks < least { "draw more masks" } else { "give a smaller number" };
             return Err(Error::value("masks", masks, problem, remedy));
         }
-        Ok(Self { masks, seed, stream: 0 })
+        Ok(Self { masks, seed })
+    }
+
+    /// Masks per pair.
+    #[must_use]
+    pub fn masks(&self) -> usize {
+        self.masks
     }
 }
 
@@ -62,13 +65,13 @@ struct Stratum {
     masks: usize,
 }
 
-impl MaskedKernel for Sampling {
-    fn moments(&self, pair: &Pair, connectivity: Connectivity) -> Result<MaskedMoments> {
+impl RowMoments for Sampling {
+    fn of_pair(&self, pair: &Pair, connectivity: Connectivity, index: u32) -> Result<MaskedMoments> {
         if let Some(exact) = closed_form(pair, connectivity) {
             return Ok(exact);
         }
         let p = connectivity.get();
-        Ok(self.over_sizes(pair, |m| binomial(m as u32, p), 1.0 / p).0)
+        Ok(self.over_sizes(pair, index, |m| binomial(m as u32, p), 1.0 / p).0)
     }
 }
 
@@ -79,6 +82,7 @@ impl Sampling {
     pub(super) fn over_sizes(
         &self,
         pair: &Pair,
+        stream: u32,
         sizes: impl Fn(usize) -> Vec<f64>,
         variance: f64,
     ) -> (MaskedMoments, Estimate) {
@@ -110,12 +114,12 @@ impl Sampling {
 
         let norms = SubsetNorms::new(entries.iter().map(half_sum));
         let strata = strata(&sizes, self.masks);
-        let sums: Vec<Moments> = strata
+        let sums: Vec<Welford> = strata
             .par_iter()
             .enumerate()
             .map(|(index, stratum)| {
-                let stream = Stream::new(self.seed, Purpose::MaskSampling, self.stream, index as u32);
-                stratum.sample(&entries, mean_size, stream)
+                let random = Stream::new(self.seed, Purpose::MaskSampling, stream, index as u32);
+                stratum.sample(&entries, mean_size, random)
             })
             .collect();
         let (mut mean, mut variance_of_mean) = (known, Sampled::default());
@@ -128,7 +132,7 @@ impl Sampling {
         // Of nearly opposite inputs every kernel is below its rounding, which masks drawn do not show.
         let estimate = |value: f64, variance: f64, unit: f64, scale: f64| Estimate {
             value: value * unit,
-            error: Uncertainty::StandardError((variance.sqrt() * unit).hypot(ROUNDING * scale)),
+            error: Uncertainty::bound(ROUNDING * scale).with_standard_error(variance.sqrt() * unit),
         };
         let (scale, unit) = (gram.scale(), gram.scale() * variance);
         let k1 = estimate(mean.k1, variance_of_mean.k1, unit, scale);
@@ -136,7 +140,8 @@ impl Sampling {
         let with_size = estimate(mean.with_size, variance_of_mean.with_size, unit, scale * m as f64);
         let shift = Estimate { value: k1.value - arc_cosine(gram).k1, error: k1.error };
         let terms = strata.iter().map(|stratum| stratum.masks as u64).sum();
-        (MaskedMoments { k1, k2, shift, method: Method::Sampling, terms }, with_size)
+        let covariance = Estimate::ZERO;
+        (MaskedMoments { k1, k2, shift, covariance, method: Method::Sampling, terms }, with_size)
     }
 }
 
@@ -173,7 +178,7 @@ fn half_sum(gram: &Gram) -> f64 {
     (0.25 * (gram.a + gram.b + 2.0 * gram.c)).max(0.0)
 }
 
-/// Moments of `q = sum_{j in s} z_j` over the uniformly random subsets `s` of a size, of `m` numbers `z_j`.
+/// Welford of `q = sum_{j in s} z_j` over the uniformly random subsets `s` of a size, of `m` numbers `z_j`.
 struct SubsetNorms {
     count: f64,
     /// The sums over ordered tuples of different indices that `q`, `q^2` and `q^4` are made of, by the number of indices: for `q^2`,
@@ -265,7 +270,7 @@ fn strata(sizes: &[f64], masks: usize) -> Vec<Stratum> {
 
 /// Mean and sum of squared deviations over the masks of one stratum (Welford's update).
 #[derive(Default)]
-struct Moments {
+struct Welford {
     count: f64,
     mean: Sampled,
     squares: Sampled,
@@ -274,7 +279,7 @@ struct Moments {
     norm_squares: [f64; 2],
 }
 
-impl Moments {
+impl Welford {
     fn push(&mut self, sample: Sampled, norm: f64) {
         self.count += 1.0;
         let before = sample.plus(-1.0, self.mean);
@@ -303,10 +308,10 @@ impl Moments {
 }
 
 impl Stratum {
-    fn sample(&self, entries: &[Gram], mean_size: f64, mut stream: Stream) -> Moments {
+    fn sample(&self, entries: &[Gram], mean_size: f64, mut stream: Stream) -> Welford {
         let whole: f64 = self.weights.iter().sum();
         let mut order: Vec<u32> = (0..entries.len() as u32).collect();
-        let mut moments = Moments::default();
+        let mut moments = Welford::default();
         for _ in 0..self.masks {
             let size = self.first_size + choose(&self.weights, stream.random::<f64>() * whole);
             // A partial Fisher-Yates shuffle is uniform from whatever order the last mask left.
@@ -394,9 +399,9 @@ mod tests {
             let pair = Pair::new(x.view(), y.view()).unwrap();
             let p = Connectivity::new(random.random_range(0.05..0.5)).unwrap();
             let exact = Enumerate::default().moments(&pair, p).unwrap();
-            let found = Sampling { stream: trial, ..Sampling::new(32, 9).unwrap() }.moments(&pair, p).unwrap();
+            let found = Sampling::new(32, 9).unwrap().of_pair(&pair, p, trial).unwrap();
             for (exact, found) in [(exact.k1, found.k1), (exact.k2, found.k2)] {
-                let error = found.error.size().unwrap();
+                let error = found.error.magnitude().unwrap();
                 trials += 1;
                 failures += usize::from((found.value - exact.value).abs() > 4.0 * error + 1e-9 * exact.value.abs());
             }

@@ -3,24 +3,22 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 use super::{DistanceMethod, DistanceSpec, NetworkSpec, Reference};
-use crate::data::{Dataset, GlobalScale, Inputs, Normalisation};
+use crate::data::{Dataset, GlobalScale, Inputs, Normalisation, PreparedInputs, pair_count};
 use crate::error::{Error, Result};
 use crate::kernel::all_pairs::{PairDistances, all_pairs};
 use crate::kernel::arc_cosine::arc_cosine;
-use crate::kernel::bottleneck::LinearBottleneck;
 use crate::kernel::gram::{Gram, Pair};
-use crate::kernel::masked::{
-    Auto, Estimate, FixedCount, MaskedKernel, MaskedMoments, Method, Moments, Quadrature, Sampling, Uncertainty,
-};
-use crate::kernel::nngp::{Distance, error_of_square, infinite_width_kernel, theorem_1_with_row_covariance};
+use crate::kernel::masked::{Auto, Expansion, LinearBottleneck, Method, Quadrature, RowMoments, Sampling, for_masks};
+use crate::kernel::nngp::{Width, bias_error, infinite_width_kernel, theorem_1, variance_error};
 use crate::kernel::paper;
 use crate::network::Connectivity;
 use crate::network::{Activation, LayerId, LayerSpec, MaskFamily, WeightDistribution};
-use crate::numeric::statistics::{mean, median_interval_95, quantile, root_sum_of_squares, sorted, standard_error};
+use crate::numeric::estimate::Uncertainty;
+use crate::numeric::statistics::{mean, median_interval_95, quantile, sorted, standard_error};
 use crate::sampled::{
     AllPairsDistances, Device, PairedInputs, SampledDistances, SampledNetwork, SamplingLaw, Sweep, TiledInputs,
     sampled_kernels,
@@ -40,9 +38,10 @@ pub struct DistanceInputs {
     scale: Option<GlobalScale>,
     /// The mean of `|x|^2 / d`.
     mean_square: f64,
-    /// Shape `(samples, d)`.
-    values: Array2<f64>,
+    values: PreparedInputs,
     pairs: Vec<(usize, usize)>,
+    /// The same for theory, once it is asked for.
+    theory: OnceLock<Vec<Pair<'static>>>,
     sampled: PairedInputs,
     /// `K_1` of each pair.
     k1: Vec<f64>,
@@ -106,8 +105,8 @@ struct Distances {
 impl DistanceInputs {
     /// What should be said of them: how many inputs are 0.
     pub fn remark(&self) -> Option<String> {
-        let count = self.values.nrows();
-        let zero = self.values.outer_iter().filter(|row| row.iter().all(|entry| *entry == 0.0)).count();
+        let count = self.values.samples();
+        let zero = self.values.values().outer_iter().filter(|row| row.iter().all(|entry| *entry == 0.0)).count();
         (zero > 0).then(|| {
             let title = self.normalisation.title();
             format!("{zero} of {count} inputs are 0, {title}: a pair with one of them has a distance of 0.")
@@ -128,18 +127,15 @@ impl DistanceInputs {
         together: bool,
     ) -> Result<Self> {
         let normaliser = inputs.normaliser(normalisation)?;
-        let values = normaliser.apply(inputs.values.clone())?;
-        let pairs = PairedInputs::random_pairs(values.nrows(), spec.pairs, seed)?;
-        let sampled = PairedInputs::new(values.view(), &pairs)?;
-        let k1 = pairs
-            .par_iter()
-            .map(|(i, j)| Ok(arc_cosine(Pair::new(values.row(*i), values.row(*j))?.gram()).k1))
-            .collect::<Result<_>>()?;
+        let values = PreparedInputs::new(normaliser.apply(inputs.values.clone())?)?;
+        let pairs = values.random_pairs(spec.pairs, seed)?;
+        let sampled = PairedInputs::of_checked(values.values(), &pairs)?;
+        let k1 = pairs.par_iter().map(|(i, j)| arc_cosine(Pair::of_rows(&values, *i, &values, *j).gram()).k1).collect();
         let tiled = if spec.methods.contains(&DistanceMethod::SampledAll) {
-            let tiled = TiledInputs::new(values.view())?;
+            let tiled = TiledInputs::of_checked(values.values())?;
             let mut bytes = 0;
             for place in 0..spec.networks.len() {
-                let networks = drawn_together(spec, place, values.ncols(), together);
+                let networks = drawn_together(spec, place, values.dimension().get(), together);
                 bytes = bytes.max(Sweep::new(device, &tiled, &networks, seed)?.bytes());
             }
             Some((tiled, bytes))
@@ -150,9 +146,10 @@ impl DistanceInputs {
             normalisation,
             checksum: inputs.checksum.clone(),
             scale: normaliser.global_scale(),
-            mean_square: mean_square(values.view()),
+            mean_square: mean_square(values.values()),
             values,
             pairs,
+            theory: OnceLock::new(),
             sampled,
             k1,
             all: OnceLock::new(),
@@ -174,12 +171,12 @@ impl DistanceInputs {
     }
 
     fn pairs_of_data(&self) -> Option<usize> {
-        PairedInputs::all_pairs(self.values.nrows())
+        pair_count(self.values.samples())
     }
 
     /// The input dimension `d`.
     pub fn dimension(&self) -> usize {
-        self.values.ncols()
+        self.values.dimension().get()
     }
 
     /// The record of one method at one width. Where that takes long, `progress` is called with the share that is done.
@@ -205,37 +202,23 @@ impl DistanceInputs {
             DistanceMethod::Sampled => self.sampled(spec, network, seed)?,
             DistanceMethod::SampledAll => self.sampled_all(spec, network, seed, progress)?,
             DistanceMethod::Theorem1 => match network.architecture.before_last() {
-                [.., before] => {
-                    let bottleneck = LinearBottleneck::new(before.width())?;
-                    self.theorem_1(spec, network, |_, pair| Ok(bottleneck.moments(pair)))?
-                }
+                [.., before] => self.theorem_1(spec, network, &LinearBottleneck::new(before.width())?)?,
                 [] => {
-                    let quadrature = Quadrature::new(spec.tolerance)?;
-                    let sampling = Sampling::new(spec.masks, seed)?;
-                    self.theorem_1(spec, network, |stream, pair| {
-                        let auto = Auto { quadrature, sampling: Sampling { stream, ..sampling } };
-                        Ok((auto.moments(pair, network.connectivity())?, Estimate::ZERO))
-                    })?
+                    let (quadrature, sampling) = (Quadrature::new(spec.tolerance)?, Sampling::new(spec.masks, seed)?);
+                    self.theorem_1(spec, network, &Auto { quadrature, sampling })?
                 }
             },
             DistanceMethod::Theorem1FixedCount => {
-                let sampling = Sampling::new(spec.masks, seed)?;
-                let masks = match network.architecture.mask() {
-                    MaskFamily::ConstantFanIn => FixedCount::PerRow,
-                    MaskFamily::Bernoulli | MaskFamily::ExactCount => FixedCount::PerLayer { rows: network.width() },
-                };
-                self.theorem_1(spec, network, |stream, pair| {
-                    masks.moments(pair, network.connectivity(), &Sampling { stream, ..sampling })
-                })?
+                let (quadrature, sampling) = (Quadrature::new(spec.tolerance)?, Sampling::new(spec.masks, seed)?);
+                let width = Width::new(network.width())?;
+                self.theorem_1(spec, network, &*for_masks(network.architecture.mask(), width, quadrature, sampling))?
             }
-            DistanceMethod::Moments => self.theorem_1(spec, network, |_, pair| {
-                Ok((Moments.moments(pair, network.connectivity())?, Estimate::ZERO))
-            })?,
+            DistanceMethod::Moments => self.theorem_1(spec, network, &Expansion)?,
             DistanceMethod::MomentsAll => self.all_pairs(spec, network, progress)?,
-            DistanceMethod::Paper => self.paper(spec, network.width(), network.connectivity()),
+            DistanceMethod::Paper => self.paper(spec, Width::new(network.width())?, network.connectivity()),
             DistanceMethod::PaperFixedNp => {
                 let even = network.np_connectivity.unwrap_or(network.connectivity());
-                self.paper(spec, network.width(), even)
+                self.paper(spec, Width::new(network.width())?, even)
             }
         };
         let sampled = method.draws_networks();
@@ -310,22 +293,22 @@ impl DistanceInputs {
     /// that the layers before it leave, of which a ReLU layer makes `(A/2, B/2, K_1)` and a linear one what it was.
     fn limits(&self, spec: &DistanceSpec, network: &NetworkSpec) -> Result<Vec<f64>> {
         let layers = network.architecture.layers();
-        let (d, v) = (self.dimension(), spec.law.variance().powi(layers.len() as i32));
+        let v = spec.law.variance().powi(layers.len() as i32);
         let rectified =
             network.architecture.before_last().iter().filter(|layer| layer.activation() == Activation::Relu).count();
         let limits: Vec<f64> = if rectified == 0 {
             self.k1.clone()
         } else {
             let of_pair = |(i, j): &(usize, usize)| {
-                let mut gram = Pair::new(self.values.row(*i), self.values.row(*j))?.gram();
+                let mut gram = Pair::of_rows(&self.values, *i, &self.values, *j).gram();
                 for _ in 0..rectified {
                     gram = Gram { a: 0.5 * gram.a, b: 0.5 * gram.b, c: arc_cosine(gram).k1 };
                 }
-                Ok(arc_cosine(gram).k1)
+                arc_cosine(gram).k1
             };
-            self.pairs.par_iter().map(of_pair).collect::<Result<_>>()?
+            self.pairs.par_iter().map(of_pair).collect()
         };
-        Ok(limits.iter().map(|k1| v * infinite_width_kernel(*k1, d)).collect())
+        Ok(limits.iter().map(|k1| v * infinite_width_kernel(*k1, self.values.dimension())).collect())
     }
 
     fn sampled(&self, spec: &DistanceSpec, network: &NetworkSpec, seed: u64) -> Result<Distances> {
@@ -368,43 +351,36 @@ impl DistanceInputs {
         })
     }
 
-    /// Theorem 1, with the masked moments of each pair, by its number, and the covariance between rows, as given.
-    fn theorem_1(
-        &self,
-        spec: &DistanceSpec,
-        network: &NetworkSpec,
-        masked: impl Fn(u32, &Pair) -> Result<(MaskedMoments, Estimate)> + Sync,
-    ) -> Result<Distances> {
-        let (d, v2) = (self.dimension(), spec.law.variance().powi(2 * network.architecture.layers().len() as i32));
-        let d2 = (d as f64).powi(2);
-        let row = |i: usize| -> ArrayView1<f64> { self.values.row(i) };
-        let others = network.width() as f64 - 1.0;
-        let found: Vec<(MaskedMoments, Distance, [Uncertainty; 3])> = self
-            .pairs
-            .par_iter()
-            .enumerate()
-            .with_max_len(16)
-            .map(|(index, (i, j))| {
-                let (moments, covariance) = masked(index as u32, &Pair::new(row(*i), row(*j))?)?;
-                let (distance, error) = theorem_1_with_row_covariance(&moments, covariance, d, network.width());
-                let of_bias = error_of_square(moments.shift);
-                let of_variance = variance_error(&moments).combine(covariance.error, |own, error| own + others * error);
-                Ok((moments, distance, [error, of_bias, of_variance]))
-            })
-            .collect::<Result<_>>()?;
-        let error = |which: usize, unit: f64| {
-            error_of_mean(found.iter().map(|(.., errors)| errors[which])).map(|error| v2 * error / unit)
-        };
-        let by_pair: Vec<f64> = found.iter().map(|(_, distance, _)| v2 * distance.total()).collect();
-        let parts: Vec<_> = found.iter().map(|(_, distance, _)| (distance.bias_squared, distance.variance)).collect();
+    /// The pairs for theory, which find what they need whatever the network once.
+    fn theory(&self) -> Result<&[Pair<'static>]> {
+        if self.theory.get().is_none() {
+            // Where two threads find them, either will do.
+            let _ = self.theory.set(self.values.pairs(&self.pairs)?);
+        }
+        Ok(self.theory.get().expect("set above"))
+    }
+
+    /// Theorem 1, with the masked moments by a method.
+    fn theorem_1(&self, spec: &DistanceSpec, network: &NetworkSpec, method: &dyn RowMoments) -> Result<Distances> {
+        let (dimension, width) = (self.values.dimension(), Width::new(network.width())?);
+        let v2 = spec.law.variance().powi(2 * network.architecture.layers().len() as i32);
+        let d2 = (dimension.get() as f64).powi(2);
+        let found = method.of_pairs(self.theory()?, network.connectivity())?;
+        let distances: Vec<_> = found.par_iter().map(|moments| theorem_1(moments, dimension, width)).collect();
+        let error = |errors: Vec<Uncertainty>, unit: f64| Uncertainty::of_mean(&errors).map(|error| v2 * error / unit);
+        let by_pair: Vec<f64> = distances.iter().map(|distance| v2 * distance.total()).collect();
+        let parts: Vec<_> = distances.iter().map(|distance| (distance.bias_squared, distance.variance)).collect();
         let (bias_squared, variance) = average(&parts);
-        let sampled = found.iter().any(|(moments, ..)| moments.method == Method::Sampling);
+        let sampled = found.iter().any(|moments| moments.method == Method::Sampling);
         Ok(Distances {
             connectivity: network.connectivity(),
             spread: Spread::of_pairs(&by_pair, self.pairs_of_data()),
             parts: Some((v2 * bias_squared, v2 * variance)),
-            part_errors: [error(1, d2), error(2, d2)],
-            mean_error_samples: error(0, 1.0),
+            part_errors: [
+                error(found.iter().map(bias_error).collect(), d2),
+                error(found.iter().map(|moments| variance_error(moments, width)).collect(), d2),
+            ],
+            mean_error_samples: error(distances.iter().map(|distance| distance.error).collect(), 1.0),
             samples: if sampled { spec.masks } else { 0 },
             diagonal: None,
             mean_interval: None,
@@ -436,7 +412,7 @@ impl DistanceInputs {
                 found
             }
         };
-        let samples = self.values.nrows();
+        let samples = self.values.samples();
         let mean_interval = if tells_error(network, self.dimension(), &found.off_diagonal) {
             // Of the same networks, on some of the random pairs: relative to the distance it differs little from that over all pairs.
             let (architecture, reference) = (&network.architecture, self.limits(spec, network)?);
@@ -478,7 +454,7 @@ impl DistanceInputs {
             None => {
                 let networks: Vec<_> =
                     spec.networks.iter().map(|other| (other.connectivity(), other.width())).collect();
-                let found = all_pairs(self.values.view(), None, &networks, progress)?;
+                let found = all_pairs(self.values.values(), None, &networks, progress)?;
                 self.all.get_or_init(|| found)
             }
         };
@@ -505,9 +481,9 @@ impl DistanceInputs {
     }
 
     /// Eq. (4) takes no inputs: one value stands for every pair.
-    fn paper(&self, spec: &DistanceSpec, width: usize, connectivity: Connectivity) -> Distances {
+    fn paper(&self, spec: &DistanceSpec, width: Width, connectivity: Connectivity) -> Distances {
         let v2 = spec.law.variance().powi(2);
-        let distance = paper::off_diagonal(self.dimension(), width, connectivity);
+        let distance = paper::off_diagonal(self.values.dimension(), width, connectivity);
         Distances {
             connectivity,
             spread: Spread {
@@ -565,27 +541,6 @@ fn place_of(spec: &DistanceSpec, network: &NetworkSpec) -> Result<usize> {
 
 fn foreign(network: &NetworkSpec) -> Error {
     Error::value("networks", network.width(), "is not among those of the study", "give a network of the study")
-}
-
-/// The error of the mean of independent estimates: bounds and error estimates add; pairs draw their masks independently, so the squares of their
-/// standard errors do. None where any is unknown.
-pub(crate) fn error_of_mean(errors: impl ExactSizeIterator<Item = Uncertainty> + Clone) -> Option<f64> {
-    let count = errors.len() as f64;
-    let mut bounds = 0.0;
-    let mut standard_errors = Vec::new();
-    for error in errors {
-        match error {
-            Uncertainty::Bound(bound) | Uncertainty::ErrorEstimate(bound) => bounds += bound,
-            Uncertainty::StandardError(error) => standard_errors.push(error),
-            Uncertainty::Unknown => return None,
-        }
-    }
-    Some((bounds + root_sum_of_squares(standard_errors.into_iter())) / count)
-}
-
-/// The error of `K~_2 - K~_1^2`.
-fn variance_error(moments: &MaskedMoments) -> Uncertainty {
-    error_of_square(moments.k1).combine(moments.k2.error, |first, second| first + second)
 }
 
 fn average(parts: &[(f64, f64)]) -> (f64, f64) {

@@ -56,7 +56,7 @@ impl DistanceMethod {
     }
 
     /// Whether it applies to a network. Behind a layer before the hidden one networks are sampled; there is theory as well
-    /// ([`bottleneck`](crate::kernel::bottleneck)) where that layer is linear and every weight exists.
+    /// ([`LinearBottleneck`](crate::kernel::masked::LinearBottleneck)) where that layer is linear and every weight exists.
     pub fn serves(self, network: &NetworkSpec) -> bool {
         match (self, network.architecture.layers()) {
             (_, [_]) | (Self::Sampled, _) => true,

@@ -8,4 +8,4 @@ pub use compute::DistanceInputs;
 pub use method::{DistanceMethod, Reference};
 pub use spec::{DistanceSpec, NetworkSpec};
 
-pub(crate) use compute::{error_of_mean, mean_square};
+pub(crate) use compute::mean_square;

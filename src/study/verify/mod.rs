@@ -7,20 +7,18 @@ pub use checks::{Check, Quantity, Tests};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::data::{DataSource, Dataset, Normalisation};
+use crate::data::{DataSource, Dataset, Normalisation, random_pairs};
 use crate::error::{Error, Result, Setting};
 use crate::kernel::arc_cosine::arc_cosine;
 use crate::kernel::gram::Pair;
-use crate::kernel::masked::{
-    Auto, Estimate, FixedCount, MaskedKernel, MaskedMoments, Quadrature, Sampling, Uncertainty,
-};
-use crate::kernel::nngp::{Distance, error_of_square, infinite_width_kernel, theorem_1, theorem_1_with_row_covariance};
+use crate::kernel::masked::{Auto, MaskedMoments, Quadrature, RowMoments, Sampling, for_masks};
+use crate::kernel::nngp::{Dimension, Distance, Width, infinite_width_kernel, theorem_1, variance_error};
 use crate::kernel::paper;
 use crate::network::Connectivity;
 use crate::network::{LayerId, LayerSpec, MaskFamily, WeightDistribution};
+use crate::numeric::estimate::Uncertainty;
 use crate::numeric::statistics::{mean, standard_error};
 use crate::sampled::{PairedInputs, sampled_kernels};
-use crate::study::distance::error_of_mean;
 use crate::study::spec::check_distinct;
 use checks::skewness;
 
@@ -174,14 +172,13 @@ impl VerifySpec {
     /// As of [`VerifySpec::run`], but for cells that cannot be tested.
     pub fn cells(&self, progress: &(dyn Fn(f64) + Sync)) -> Result<Vec<Cell>> {
         self.check()?;
-        let quadrature = Quadrature::new(self.tolerance)?;
         let mut cells = Vec::new();
         for (place, (data, normalisation)) in self.data.iter().enumerate() {
             let inputs = data.inputs(self.seed)?;
             let values = inputs.normalised(*normalisation)?;
             let d = values.ncols();
             let (mut chosen, mut pairs) = (Vec::new(), Vec::new());
-            for (i, j) in PairedInputs::random_pairs(values.nrows(), self.pairs, self.seed)? {
+            for (i, j) in random_pairs(values.nrows(), self.pairs, self.seed)? {
                 let pair = Pair::new(values.row(i), values.row(j))?;
                 let gram = pair.gram();
                 // Where an input is zero, or nearly opposite to the other, the kernel is zero or lost in rounding.
@@ -199,21 +196,17 @@ impl VerifySpec {
             let rows: Vec<f64> = rows.collect();
             for (index, row) in rows.iter().enumerate() {
                 let connectivity = Connectivity::new((row / d as f64).min(1.0))?;
-                // Those of independent rows, the same at all widths.
-                let of_rows = match self.mask {
-                    MaskFamily::Bernoulli => {
-                        let moments = self.masked_moments(&pairs, connectivity, quadrature, MASKS)?;
-                        moments.into_iter().map(|moments| (moments, Estimate::ZERO)).collect()
-                    }
-                    MaskFamily::ConstantFanIn => self.fixed_count(&pairs, connectivity, FixedCount::PerRow)?,
-                    MaskFamily::ExactCount => Vec::new(),
+                // Of independent rows, the same at all widths.
+                let independent = self.mask != MaskFamily::ExactCount;
+                let of_rows = match independent {
+                    true => self.moments(&pairs, connectivity, Width::new(1)?)?,
+                    false => Vec::new(),
                 };
                 for width in &self.widths {
-                    let masked = match self.mask {
-                        MaskFamily::ExactCount => {
-                            self.fixed_count(&pairs, connectivity, FixedCount::PerLayer { rows: *width })?
-                        }
-                        MaskFamily::Bernoulli | MaskFamily::ConstantFanIn => of_rows.clone(),
+                    let units = Width::new(*width)?;
+                    let masked = match independent {
+                        true => of_rows.clone(),
+                        false => self.moments(&pairs, connectivity, units)?,
                     };
                     // Seeds far from each other and from that of the pairs: cells are independent.
                     let seed = self.seed.wrapping_add((cells.len() as u64 + 1) << 32);
@@ -221,9 +214,7 @@ impl VerifySpec {
                         .iter()
                         .zip(&masked)
                         .zip(&chosen)
-                        .map(|((pair, (masked, covariance)), rows)| {
-                            Prediction::new(pair, masked, *covariance, *width, *rows)
-                        })
+                        .map(|((pair, masked), rows)| Prediction::new(pair, masked, units, *rows))
                         .collect::<Result<_>>()?;
                     let unseen = self.may_miss(&pairs, connectivity, *width);
                     let checks = self.cell(&sampled, &predictions, (connectivity, *width), seed, unseen)?;
@@ -248,50 +239,26 @@ impl VerifySpec {
             if d < 100 {
                 continue;
             }
-            let pairs = PairedInputs::random_pairs(values.nrows(), PAPER_PAIRS, self.seed)?;
+            let pairs = random_pairs(values.nrows(), PAPER_PAIRS, self.seed)?;
             let pairs: Vec<Pair> =
                 pairs.iter().map(|(i, j)| Pair::new(values.row(*i), values.row(*j))).collect::<Result<_>>()?;
             // Powers of two below d, and d.
             let rows = (1..).map(|power| 2f64.powi(power)).take_while(|row| *row < d as f64).chain([d as f64]);
             for row in rows {
                 let connectivity = Connectivity::new((row / d as f64).min(1.0))?;
-                let masked = self.masked_moments(&pairs, connectivity, Quadrature::new(1e-4)?, 10_000)?;
-                paper.push(paper_point((data, *normalisation), &masked, d, connectivity));
+                let (quadrature, sampling) = (Quadrature::new(1e-4)?, Sampling::new(10_000, self.seed)?);
+                let masked = Auto { quadrature, sampling }.of_pairs(&pairs, connectivity)?;
+                paper.push(paper_point((data, *normalisation), &masked, Dimension::new(d)?, connectivity)?);
             }
         }
         Ok(paper)
     }
 
-    /// By the quadrature, or by so many masks of each pair's own where those are better.
-    fn masked_moments(
-        &self,
-        pairs: &[Pair],
-        connectivity: Connectivity,
-        quadrature: Quadrature,
-        masks: usize,
-    ) -> Result<Vec<MaskedMoments>> {
-        pairs
-            .par_iter()
-            .enumerate()
-            .map(|(index, pair)| {
-                let sampling = Sampling { stream: index as u32, ..Sampling::new(masks, self.seed)? };
-                Auto { quadrature, sampling }.moments(pair, connectivity)
-            })
-            .collect()
-    }
-
-    /// Moments and covariance between rows for masks of a fixed count.
-    fn fixed_count(
-        &self,
-        pairs: &[Pair],
-        connectivity: Connectivity,
-        masks: FixedCount,
-    ) -> Result<Vec<(MaskedMoments, Estimate)>> {
-        let of_pair = |(index, pair): (usize, &Pair)| {
-            let sampling = Sampling { stream: index as u32, ..Sampling::new(FIXED_COUNT_MASKS, self.seed)? };
-            masks.moments(pair, connectivity, &sampling)
-        };
-        pairs.par_iter().enumerate().map(of_pair).collect()
+    /// Moments for the masks of the networks.
+    fn moments(&self, pairs: &[Pair], connectivity: Connectivity, width: Width) -> Result<Vec<MaskedMoments>> {
+        let masks = if self.mask == MaskFamily::Bernoulli { MASKS } else { FIXED_COUNT_MASKS };
+        let (quadrature, sampling) = (Quadrature::new(self.tolerance)?, Sampling::new(masks, self.seed)?);
+        for_masks(self.mask, width, quadrature, sampling).of_pairs(pairs, connectivity)
     }
 
     /// Refuses settings that are out of range; [`VerifySpec::run`] does so first of all.
@@ -376,8 +343,8 @@ impl VerifySpec {
             let ratios: Vec<f64> = ratios.iter().map(|ratios| ratios[quantity]).collect();
             let theory = mean(&predictions.iter().map(|prediction| prediction.values[quantity]).collect::<Vec<_>>());
             // Sampled masks of different pairs are independent.
-            let errors = predictions.iter().map(|prediction| prediction.errors[quantity]);
-            let unknown = error_of_mean(errors).unwrap_or(f64::INFINITY);
+            let errors: Vec<Uncertainty> = predictions.iter().map(|prediction| prediction.errors[quantity]).collect();
+            let unknown = Uncertainty::of_mean(&errors).unwrap_or(f64::INFINITY);
             let standard_error = standard_error(&ratios).unwrap_or(f64::NAN);
             // A theory that is itself unknown would pass or fail for that.
             if unknown > MOST_UNKNOWN * standard_error {
@@ -407,52 +374,45 @@ struct Prediction {
 
 impl Prediction {
     /// `rows` names the pair.
-    fn new(
-        pair: &Pair,
-        masked: &MaskedMoments,
-        covariance: Estimate,
-        width: usize,
-        rows: (usize, usize),
-    ) -> Result<Self> {
-        let d = pair.dimension();
-        let (distance, error) = theorem_1_with_row_covariance(masked, covariance, d, width);
-        let values = [masked.k1.value / d as f64, distance.variance / width as f64, distance.total()];
+    fn new(pair: &Pair, masked: &MaskedMoments, width: Width, rows: (usize, usize)) -> Result<Self> {
+        let (dimension, n) = (Dimension::of(pair), width.get() as f64);
+        let d = dimension.get() as f64;
+        let distance = theorem_1(masked, dimension, width);
+        let values = [masked.k1.value / d, distance.variance / n, distance.total()];
         if values.iter().any(|value| !value.is_finite() || *value <= 0.0) {
             let values = format!("rows {rows:?} with mean, variance and distance {values:?}");
             let problem = "no estimate can be compared with a kernel below rounding";
             return Err(Error::value("data", values, problem, "remove inputs that are opposite to others"));
         }
-        let of_variance = masked.k2.error.combine(error_of_square(masked.k1), |k2, square| k2 + square);
-        let others = width as f64 - 1.0;
-        let of_variance = of_variance.combine(covariance.error, |own, error| own + others * error);
-        let of_mean = masked.k1.error.scaled(1.0 / d as f64);
-        let of_variance = of_variance.scaled(1.0 / ((d * d) as f64 * width as f64));
-        let errors = [(of_mean, 0), (of_variance, 1), (error, 2)];
+        let of_mean = masked.k1.error.scaled(1.0 / d);
+        let of_variance = variance_error(masked, width).scaled(1.0 / (d * d * n));
+        let errors = [(of_mean, 0), (of_variance, 1), (distance.error, 2)];
         let errors = errors.map(|(error, quantity)| error.scaled(1.0 / values[quantity]));
-        Ok(Self { values, errors, infinite_width: infinite_width_kernel(arc_cosine(pair.gram()).k1, d) })
+        Ok(Self { values, errors, infinite_width: infinite_width_kernel(arc_cosine(pair.gram()).k1, dimension) })
     }
 }
 
 fn paper_point(
     (data, normalisation): (&Dataset, Normalisation),
     masked: &[MaskedMoments],
-    d: usize,
+    dimension: Dimension,
     connectivity: Connectivity,
-) -> PaperPoint {
+) -> Result<PaperPoint> {
     let p = connectivity.get();
     let width = (8.0 / p).round() as usize;
+    let units = Width::new(width)?;
     let parts = |distance: Distance| (distance.bias_squared, distance.variance / width as f64);
-    let exact: Vec<(f64, f64)> = masked.iter().map(|moments| parts(theorem_1(moments, d, width).0)).collect();
+    let exact: Vec<(f64, f64)> = masked.iter().map(|moments| parts(theorem_1(moments, dimension, units))).collect();
     let (bias, variance): (Vec<f64>, Vec<f64>) = exact.into_iter().unzip();
-    PaperPoint {
+    Ok(PaperPoint {
         data: data.clone(),
         normalisation,
-        dimension: d,
-        weights_per_row: p * d as f64,
+        dimension: dimension.get(),
+        weights_per_row: p * dimension.get() as f64,
         width,
         exact: (mean(&bias), mean(&variance)),
-        paper: parts(paper::off_diagonal(d, width, connectivity)),
-    }
+        paper: parts(paper::off_diagonal(dimension, units, connectivity)),
+    })
 }
 
 #[cfg(test)]

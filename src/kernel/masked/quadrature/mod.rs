@@ -16,11 +16,12 @@ use self::frame::{Conditioned, Frame};
 use self::functional::{Functional, Spectrum, unresolved};
 use self::radial::{Radial, Scratch};
 use super::enumerate::Groups;
-use super::{Estimate, MaskedKernel, MaskedMoments, Method, ROUNDING, closed_form, scales};
+use super::{MaskedMoments, Method, ROUNDING, RowMoments, closed_form, scales};
 use crate::error::{Error, Result};
 use crate::kernel::arc_cosine::arc_cosine;
 use crate::kernel::gram::{Gram, Pair};
 use crate::network::Connectivity;
+use crate::numeric::estimate::Estimate;
 
 /// The masked moments at any dimension, any connectivity and any inputs, by a double integral.
 ///
@@ -39,7 +40,7 @@ use crate::network::Connectivity;
 ///   once its mask is drawn: 1 on average over masks, for every `f`;
 /// - the integral is a finite part (Hadamard) at its poles. Polynomials in `h` of degree `l` have no part in it;
 /// - `T_l` is the average over masks of the Taylor polynomial of order `l` of `K_l` at the Gram triple `(A, B, C)`: it is `K_1`
-///   for `l = 1`, and the moment expansion ([`Moments`](super::Moments)) for `l = 2`. So `K~_1 - K_1`, the bias, is the integral alone,
+///   for `l = 1`, and the moment expansion ([`Expansion`](super::Expansion)) for `l = 2`. So `K~_1 - K_1`, the bias, is the integral alone,
 ///   with nothing cancelled.
 ///
 /// # How it is computed
@@ -79,7 +80,7 @@ use crate::network::Connectivity;
 ///
 /// ```
 /// use ndarray::Array1;
-/// use sparsewidth::{network::Connectivity, kernel::gram::Pair, kernel::masked::{MaskedKernel, Quadrature}};
+/// use sparsewidth::{network::Connectivity, kernel::gram::Pair, kernel::masked::{Quadrature, RowMoments}};
 /// let x = Array1::from_shape_fn(784, |j| (j as f64).sin());
 /// let y = Array1::from_shape_fn(784, |j| (0.7 * j as f64).cos());
 /// let pair = Pair::new(x.view(), y.view())?;
@@ -166,8 +167,8 @@ impl Quadrature {
     }
 }
 
-impl MaskedKernel for Quadrature {
-    fn moments(&self, pair: &Pair, connectivity: Connectivity) -> Result<MaskedMoments> {
+impl RowMoments for Quadrature {
+    fn of_pair(&self, pair: &Pair, connectivity: Connectivity, _: u32) -> Result<MaskedMoments> {
         if let Some(exact) = closed_form(pair, connectivity) {
             return Ok(exact);
         }
@@ -186,6 +187,7 @@ impl MaskedKernel for Quadrature {
             k1: estimate(0, found.moments[0].value.max(0.0), scale_1),
             k2: estimate(1, found.moments[1].value.max(0.0), scale_2),
             shift: estimate(0, found.shift, scale_1),
+            covariance: Estimate::ZERO,
             method: Method::Quadrature,
             terms: found.nodes,
         })

@@ -20,10 +20,12 @@
 
 use std::f64::consts::{FRAC_PI_2, PI};
 
+use super::{MaskedMoments, Method, RowMoments};
 use crate::error::{Error, Result};
 use crate::kernel::arc_cosine::{Angle, arc_cosine};
 use crate::kernel::gram::{Gram, Pair};
-use crate::kernel::masked::{Estimate, MaskedMoments, Method, Uncertainty};
+use crate::network::Connectivity;
+use crate::numeric::estimate::Estimate;
 
 /// The largest rank: the quadrature takes longer the larger it is, and rounding in its powers grows with it.
 const LARGEST_RANK: usize = 10_000;
@@ -35,6 +37,21 @@ const ACCURACY: f64 = 1e-12;
 const PARALLEL: f64 = 1e-7;
 
 /// A linear layer of a given width before the hidden one.
+///
+/// ```
+/// use ndarray::array;
+/// use sparsewidth::kernel::gram::Pair;
+/// use sparsewidth::kernel::masked::{LinearBottleneck, RowMoments};
+/// use sparsewidth::kernel::nngp::{Dimension, Width, theorem_1};
+/// use sparsewidth::network::Connectivity;
+/// let (x, y) = (array![1.0, 2.0], array![2.0, -1.0]);
+/// let pair = Pair::new(x.view(), y.view())?;
+/// let moments = LinearBottleneck::new(4)?.moments(&pair, Connectivity::DENSE)?;
+/// let wide = theorem_1(&moments, Dimension::of(&pair), Width::new(1_000_000)?);
+/// // However wide, it does not come near the infinite-width kernel.
+/// assert!(wide.total() > 0.99 * moments.covariance.value / 4.0);
+/// # Ok::<(), sparsewidth::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinearBottleneck {
     rank: usize,
@@ -53,35 +70,10 @@ impl LinearBottleneck {
         Err(Error::value("rank", rank, problem, "give a number in that range"))
     }
 
-    /// `K~_1`, `K~_2` and `K~_1 - K_1 = 0` of a pair, and the covariance `Cov` between two units, for
-    /// [`theorem_1_with_row_covariance`](crate::kernel::nngp::theorem_1_with_row_covariance).
-    ///
-    /// ```
-    /// use ndarray::array;
-    /// use sparsewidth::{kernel::bottleneck::LinearBottleneck, kernel::gram::Pair, kernel::nngp::theorem_1_with_row_covariance};
-    /// let (x, y) = (array![1.0, 2.0], array![2.0, -1.0]);
-    /// let pair = Pair::new(x.view(), y.view())?;
-    /// let (moments, covariance) = LinearBottleneck::new(4)?.moments(&pair);
-    /// let distance = |width| theorem_1_with_row_covariance(&moments, covariance, 2, width).0.total();
-    /// // However wide, it does not come near the infinite-width kernel.
-    /// assert!(distance(1_000_000) > 0.99 * covariance.value / 4.0);
-    /// # Ok::<(), sparsewidth::Error>(())
-    /// ```
-    pub fn moments(&self, pair: &Pair) -> (MaskedMoments, Estimate) {
-        let gram = pair.gram();
-        let (dense, scale, rank) = (arc_cosine(gram), gram.scale(), self.rank as f64);
-        let exact = |value: f64, scale: f64| Estimate { value, error: Uncertainty::Bound(1e-14 * scale) };
-        let moments = MaskedMoments {
-            k1: exact(dense.k1, scale),
-            k2: exact((1.0 + 2.0 / rank) * dense.k2, 3.0 * scale * scale),
-            shift: Estimate::ZERO,
-            method: Method::ClosedForm,
-            terms: 0,
-        };
-        let unit = dense.k1 / if scale > 0.0 { scale } else { 1.0 };
-        let covariance = (self.mean_square(gram) - unit * unit).max(0.0);
-        let error = Uncertainty::Bound(ACCURACY * scale * scale);
-        (moments, Estimate { value: scale * scale * covariance, error })
+    /// The rank `r`.
+    #[must_use]
+    pub fn rank(&self) -> usize {
+        self.rank
     }
 
     /// `E K_1(W)^2 / |x|^2 |y|^2`.
@@ -133,6 +125,32 @@ impl LinearBottleneck {
         let stretched = |s: f64| of_angle((stretch * s.sinh()).min(PI)) * stretch * s.cosh();
         let integral = double_exponential(reach, (0.3 / narrow).min(0.1), stretched);
         (rank * rank - 1.0) / (2.0 * PI * rank) * sine.powi(6) * integral
+    }
+}
+
+impl RowMoments for LinearBottleneck {
+    /// `K~_1 = K_1`, `K~_2 = (1 + 2/r) K_2`, and the covariance `Cov` between two units.
+    ///
+    /// # Errors
+    /// Where not every weight exists: there is no theory of sparse bottlenecks.
+    fn of_pair(&self, pair: &Pair, connectivity: Connectivity, _: u32) -> Result<MaskedMoments> {
+        if !connectivity.is_dense() {
+            let problem = "a linear bottleneck has a theory where every weight exists only";
+            return Err(Error::value("connectivity", connectivity.get(), problem, "give 1, or sample the networks"));
+        }
+        let gram = pair.gram();
+        let (dense, scale, rank) = (arc_cosine(gram), gram.scale(), self.rank as f64);
+        let exact = |value: f64, scale: f64| Estimate::bounded(value, 1e-14 * scale);
+        let unit = dense.k1 / if scale > 0.0 { scale } else { 1.0 };
+        let covariance = (self.mean_square(gram) - unit * unit).max(0.0);
+        Ok(MaskedMoments {
+            k1: exact(dense.k1, scale),
+            k2: exact((1.0 + 2.0 / rank) * dense.k2, 3.0 * scale * scale),
+            shift: Estimate::ZERO,
+            covariance: Estimate::bounded(scale * scale * covariance, ACCURACY * scale * scale),
+            method: Method::ClosedForm,
+            terms: 0,
+        })
     }
 }
 
