@@ -40,6 +40,7 @@ fn inputs() -> [(&'static str, Array2<f64>); 4] {
 }
 
 #[test]
+#[ignore = "slow: 12,000 networks in each of 16 cells"]
 fn drawn_linear_bottlenecks_have_the_distances_of_theory() {
     const INITIALISATIONS: usize = 12_000;
     // Sixteen cells with three scores each, normal but for a tail that so many draws leave short: one is beyond 4.5 by chance in 3,000
@@ -79,6 +80,7 @@ fn drawn_linear_bottlenecks_have_the_distances_of_theory() {
 }
 
 #[test]
+#[ignore = "slow: layers of 2,000 units"]
 fn a_wide_layer_before_leads_to_the_limit_of_two() {
     const LAYER: usize = 2_000;
     for (name, values) in inputs() {
@@ -115,6 +117,7 @@ fn a_wide_layer_before_leads_to_the_limit_of_two() {
 }
 
 #[test]
+#[ignore = "slow: layers of 1,500 units"]
 fn records_compare_with_the_limit_of_their_own_law_and_depth() {
     let network = |text: &str| NetworkSpec { architecture: text.parse().unwrap(), np_connectivity: None };
     let networks = ["relu:1500", "linear:1500 relu:1500", "relu:1500 relu:1500"].map(network).to_vec();

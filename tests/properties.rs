@@ -153,6 +153,7 @@ proptest! {
     #![proptest_config(config(150))]
 
     #[test]
+    #[ignore = "slow: 60 entries, each case by five integrals"]
     fn quadrature((x, y) in inputs(60), p in connectivity()) {
         check(&Quadrature::new(1e-8).unwrap(), &x, &y, p)?;
     }

@@ -190,6 +190,7 @@ fn pair_of(values: &Array2<f64>, index: usize) -> Pair<'_> {
 const TOLERANCES: [(f64, f64); 5] = [(188.0, 1e-8), (30.0, 1e-8), (8.0, 1e-6), (2.0, 1e-6), (0.5, 1e-5)];
 
 #[test]
+#[ignore = "slow: 540 pairs to a thousandth of the tolerance"]
 fn within_its_bound_of_a_finer_rule_on_real_pairs() {
     // 3 kinds of data, 5 connectivities, 36 pairs: 540 pairs, 1,620 values.
     for (name, values) in data() {
@@ -219,6 +220,7 @@ fn within_its_bound_of_a_finer_rule_on_real_pairs() {
 }
 
 #[test]
+#[ignore = "slow: 60 million masks"]
 fn agrees_with_sampled_masks_on_real_pairs() {
     // Ten million masks per pair leave a relative standard error of 2e-5 to 1e-3; 12 values within 4 of them: a false alarm in
     // 1,300 seeds, and this one is fixed.

@@ -23,6 +23,7 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
+#[ignore = "slow: every study whole and in shares"]
 fn shards_join_to_the_whole() {
     let widen =
         ["widen", "--ways", "sparse,linear-bottleneck", "--widths", "8,32", "--epochs", "2", "--samples", "200"];

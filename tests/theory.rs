@@ -27,6 +27,7 @@ fn find(
 }
 
 #[test]
+#[ignore = "slow: MNIST at every width of the paper"]
 fn sampled_networks_agree_with_theorem_1() {
     // Fourteen differences of means, each within three standard errors: with 300 initialisations nearly normal, so one seed
     // in 26 would fail by chance; this one is fixed. At width 635 a network has two weights in all, and the law of its
@@ -53,6 +54,7 @@ fn sampled_networks_agree_with_theorem_1() {
 }
 
 #[test]
+#[ignore = "slow: MNIST at every width of the paper"]
 fn distances_are_near_those_of_an_independent_computation() {
     // From an independent implementation of the exact theory on 400 other random pairs. Medians, and means under the global
     // normalisation, spread by a few percent over such samples of pairs; means under pixel normalisation have heavy tails.

@@ -9,6 +9,7 @@ use sparsewidth::study::paper::paper_networks;
 use sparsewidth::study::{Record, StudySpec, TrainingStudySpec, read_records};
 
 #[test]
+#[ignore = "slow: 300 epochs"]
 fn trained_accuracies_are_those_of_the_paper() {
     // Three runs per width. Over ten runs the standard deviation between runs is 0.2 to 0.4 points, so a mean of three is
     // within half a point of the truth; the bands below are wider by that.
