@@ -9,9 +9,10 @@ use sparsewidth::kernel::gram::Pair;
 use sparsewidth::kernel::masked::LinearBottleneck;
 use sparsewidth::kernel::masked::{Enumerate, MaskedMoments, Quadrature, RowMoments};
 use sparsewidth::kernel::nngp::{Dimension, Width, theorem_1};
-use sparsewidth::network::Connectivity;
+use sparsewidth::network::{Connectivity, LayerId, LayerSpec, MaskFamily, WeightDistribution};
 use sparsewidth::numeric::estimate::Estimate;
 use sparsewidth::numeric::linalg::symmetric_eigenvalues;
+use sparsewidth::sampled::{PairedInputs, sampled_kernels};
 
 fn pair<'a>(x: &'a [f64], y: &'a [f64]) -> Pair<'a> {
     Pair::new(ArrayView1::from(x), ArrayView1::from(y)).unwrap()
@@ -145,6 +146,52 @@ proptest! {
         ] {
             // Rounding of the entries, and of the eigenvalues.
             prop_assert!(least > -1e-13, "{least:e}");
+        }
+    }
+}
+
+/// The kernels of all pairs of inputs under one drawn network, as a matrix.
+fn drawn_kernels(inputs: &Array2<f64>, law: LayerSpec, seed: u64) -> Array2<f64> {
+    let samples = inputs.nrows();
+    let pairs: Vec<(usize, usize)> = (0..samples).flat_map(|i| (0..samples).map(move |j| (i, j))).collect();
+    let paired = PairedInputs::new(inputs.view(), &pairs).unwrap();
+    let kernels = sampled_kernels(&paired, law, LayerId { seed, initialisation: 0, layer: 0 }).unwrap();
+    Array2::from_shape_vec((samples, samples), kernels).unwrap()
+}
+
+proptest! {
+    #![proptest_config(config(500))]
+
+    #[test]
+    fn kernels_of_drawn_networks(
+        inputs in (1usize..20).prop_flat_map(|d| prop::collection::vec(input(d), 1..7)),
+        p in connectivity(),
+        rows in 1usize..200,
+        family in 0usize..3,
+        seed in 0u64..1_000,
+        exponent in -60i32..60,
+        factor in 1e-3..1e3f64,
+    ) {
+        let columns = inputs[0].len();
+        let inputs = Array2::from_shape_fn((inputs.len(), columns), |(i, j)| inputs[i][j]);
+        let mask = [MaskFamily::Bernoulli, MaskFamily::ExactCount, MaskFamily::ConstantFanIn][family];
+        let law = LayerSpec { rows, columns, connectivity: p, mask, law: WeightDistribution::Gaussian };
+        let matrix = drawn_kernels(&inputs, law, seed);
+        let trace = matrix.diag().sum();
+        // A Gram matrix of features that are rounded once, as are its entries, sums in double precision: symmetric, and positive
+        // semi-definite but for rounding.
+        prop_assert_eq!(&matrix, &matrix.t());
+        let least = symmetric_eigenvalues(matrix.view()).unwrap().into_iter().fold(f64::INFINITY, f64::min);
+        prop_assert!(least >= -1e-13 * trace, "{least:e} of {trace:e}");
+        // Powers of two scale exactly; other factors up to the rounding of inputs to single precision, of which a feature adds up at
+        // most twenty, each 6e-8 of the largest.
+        let exact = drawn_kernels(&(&inputs * 2f64.powi(exponent)), law, seed);
+        prop_assert_eq!(exact, &matrix * 4f64.powi(exponent));
+        let scaled = drawn_kernels(&(&inputs * factor), law, seed);
+        for ((i, j), scaled) in scaled.indexed_iter() {
+            let unit = (matrix[[i, i]] * matrix[[j, j]]).sqrt();
+            let reach = 1e-5 * (inputs.row(i).dot(&inputs.row(i)) * inputs.row(j).dot(&inputs.row(j))).sqrt() / p.get();
+            prop_assert!((scaled / (factor * factor) - matrix[[i, j]]).abs() <= 1e-5 * unit + reach, "{i}, {j}");
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The kernels against reference values made by mpmath at 60 digits (scripts/reference_values.py), each method with its
 //! own tolerance.
 
+use std::cell::Cell;
+
 use ndarray::ArrayView1;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -177,14 +179,25 @@ fn sampled_masks_agree_within_five_standard_errors() {
 
 #[test]
 fn moments_are_exact_where_they_claim_it() {
+    let (known, unknown) = (Cell::new(0), Cell::new(0));
     each_masked(&Expansion, |name, found, method| {
-        assert!(matches!(method, Method::Expansion | Method::ClosedForm), "{name}: {method}");
         for (estimate, expected) in found {
-            if let Some(bound) = estimate.error.proven() {
-                assert!((estimate.value - expected).abs() <= bound, "{name}: {estimate:?}, {expected}");
+            match (method, estimate.error) {
+                (Method::ClosedForm, error) => {
+                    let bound = error.proven().expect("a bound");
+                    assert!((estimate.value - expected).abs() <= bound, "{name}: {estimate:?}, {expected}");
+                    known.set(known.get() + 1);
+                }
+                (Method::Expansion, error) => {
+                    assert!(error.magnitude().is_none() && estimate.value.is_finite(), "{name}: {estimate:?}");
+                    unknown.set(unknown.get() + 1);
+                }
+                (method, _) => panic!("{name}: {method}"),
             }
         }
     });
+    // Both kinds were among the cases.
+    assert!(known.get() >= 15 && unknown.get() >= 60, "{} {}", known.get(), unknown.get());
 }
 
 #[test]

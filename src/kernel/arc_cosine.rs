@@ -240,6 +240,23 @@ mod tests {
         }
     }
 
+    /// With fused multiply-adds and, as on processors without them, without.
+    #[test]
+    fn angles_are_those_of_the_standard_library() {
+        for step in 0..=20_000 {
+            let angle = PI * f64::from(step) / 20_000.0;
+            for radius in [1e-150, 1.0, 1e150] {
+                let (d, c) = (radius * angle.sin().max(0.0), radius * angle.cos());
+                let expected = PI - d.atan2(c);
+                for found in [arc_tangent::<false>(d, c), arc_tangent::<true>(d, c)] {
+                    // Two units in the last place of pi.
+                    assert!((found - expected).abs() <= 2.0 * f64::EPSILON * 2.0, "{d:e}, {c:e}: {found} {expected}");
+                }
+            }
+        }
+        assert_eq!([arc_tangent::<false>(0.0, 1.0), arc_tangent::<false>(0.0, -1.0)], [PI, 0.0]);
+    }
+
     #[test]
     fn series_meets_the_closed_form() {
         for phi in [SERIES_BELOW, 0.2] {

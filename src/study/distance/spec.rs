@@ -178,3 +178,26 @@ impl DistanceSpec {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::study::record::draws_tell_error;
+
+    #[test]
+    fn networks_of_few_weights_are_drawn_more_often() {
+        let network = |text: &str| text.parse::<NetworkSpec>().unwrap();
+        let spec = DistanceSpec { initialisations: 10, ..DistanceSpec::paper(vec![]) };
+        // 784 n p weights: 6,272; 78.4, which 256 draws bring to 20,000; 2; fewer than one, which counts as one.
+        for (text, draws) in [("8:1", 10), ("1:0.1", 256), ("20:1/7840", 10_000), ("1:1e-9", 20_000)] {
+            assert_eq!(spec.draws(&network(text), 784), draws, "{text}");
+        }
+    }
+
+    #[test]
+    fn errors_of_few_weights_or_of_a_long_tail_are_not_trusted() {
+        // By 1,000 weights in all; and by a standard deviation of three means: at 100 draws an error of 0.3 means.
+        assert!(draws_tell_error(10.0, 100, 1.0, 0.3) && !draws_tell_error(9.9, 100, 1.0, 0.3));
+        assert!(!draws_tell_error(10.0, 100, 1.0, 0.31));
+    }
+}
