@@ -42,7 +42,7 @@
 //!
 //! # An example
 //!
-//! The distance of one pair, exactly and by the moment expansion:
+//! The distance of one pair, exactly and by the second-order expansion:
 //!
 //! ```
 //! use ndarray::Array1;

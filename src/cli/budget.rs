@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 use sparsewidth::Result;
 use sparsewidth::network::budget::{LayerShapes, Pattern, Rule, masks_npz};
@@ -30,19 +30,11 @@ pub struct BudgetArgs {
     #[arg(long, requires = "out")]
     masks: bool,
     /// Over what their positions are uniform
-    #[arg(long, value_enum, default_value_t = PositionsOption::Entries, requires = "masks")]
-    positions: PositionsOption,
+    #[arg(long, value_enum, default_value_t = Pattern::Unstructured, requires = "masks")]
+    positions: Pattern,
     /// Folder for the picture and the masks
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum PositionsOption {
-    /// all entries
-    Entries,
-    /// pairs of an input and an output, which keep or lose a whole kernel
-    Channels,
 }
 
 /// One layer, as a record.
@@ -57,10 +49,7 @@ struct Layer<'a> {
 }
 
 pub fn run(args: BudgetArgs, common: &Common) -> Result<()> {
-    let positions = match args.positions {
-        PositionsOption::Entries => Pattern::Unstructured,
-        PositionsOption::Channels => Pattern::KernelWise,
-    };
+    let positions = args.positions;
     if !args.masks {
         let why = "without --masks there is nothing to draw";
         ["seed", "threads"].iter().try_for_each(|option| common.refuse(option, why))?;

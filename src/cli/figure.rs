@@ -17,7 +17,7 @@ use sparsewidth::{Error, Result};
 
 use super::Common;
 use super::distance::distance_spec;
-use super::options::{ImagesOption, NormalisationOption, SamplingOptions, default_widths};
+use super::options::{ImagesOption, SamplingOptions, default_widths};
 use super::output::study_folder;
 use super::redraw::{FromOption, redrawn_folder};
 use super::train::{TrainingOptions, say_origin};
@@ -46,8 +46,8 @@ pub struct FigureArgs {
     #[command(flatten)]
     data: ImagesOption,
     /// Normalisation for training; distances are taken under pixel and global whichever it is
-    #[arg(long, value_enum, default_value_t = NormalisationOption::Pixel)]
-    normalisation: NormalisationOption,
+    #[arg(long, value_enum, default_value_t = Normalisation::Pixel)]
+    normalisation: Normalisation,
     /// Runs per network [default: 5, or 10 in the paper's protocol]
     #[arg(long, value_name = "N", value_parser = count)]
     seeds: Option<usize>,
@@ -92,7 +92,7 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     let widths = if args.widths.is_empty() { usual() } else { args.widths };
     let networks = NetworkSpec::at_budget(weights, dimension, CLASSES, &widths)?;
     let mut distance = distance_spec(networks.clone(), &args.sampling);
-    let first = Normalisation::from(args.normalisation);
+    let first = args.normalisation;
     distance.normalisations = vec![first];
     distance
         .normalisations

@@ -48,16 +48,17 @@ pub struct KernelArgs {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum MethodOption {
-    /// closed form, else the sum over masks (up to 2^20 terms), else the quadrature, or sampled masks where they are better
+    /// Closed form, else the sum over masks (up to 2^20 terms), else the quadrature, or sampled masks where they are better
     Auto,
-    /// the sum over masks, up to 2^34 terms
+    /// Sum over all masks, up to 2^34 terms
     Enumerate,
-    /// the double integral, with an error bound, at any dimension
+    /// Double integral at any dimension, with an error estimate
     Quadrature,
-    /// sampled masks, with a standard error
+    /// Sampled masks, with a standard error
     Sampling,
-    /// the moment expansion, which does not know its error
-    Moments,
+    /// Second-order expansion in the mask fluctuations, without an error estimate
+    #[value(alias = "moments")]
+    Expansion,
     /// Eq. (4) of the paper, or its diagonal form where x = y: a distance only, so it needs --width
     Paper,
 }
@@ -134,7 +135,7 @@ pub fn run(args: KernelArgs, common: &Common) -> Result<()> {
         MethodOption::Enumerate => Method::Enumerate(&enumerate),
         MethodOption::Quadrature => Method::Rows(Box::new(quadrature)),
         MethodOption::Sampling => Method::Rows(Box::new(sampling)),
-        MethodOption::Moments => Method::Rows(Box::new(Expansion)),
+        MethodOption::Expansion => Method::Rows(Box::new(Expansion)),
         MethodOption::Paper => Method::Paper,
     };
     let record = |index: usize| kernel_record(&args, (&x, &y), index, connectivity, (&method, width));

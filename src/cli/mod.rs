@@ -27,7 +27,6 @@ use std::collections::HashMap;
 
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-
 use sparsewidth::data::{DataSource, Dataset};
 use sparsewidth::numeric::parse::{count, megabytes, whole};
 use sparsewidth::sampled::Device;

@@ -13,7 +13,7 @@ use sparsewidth::study::OptimumSpec;
 use sparsewidth::study::paper::PAPER_BASE_WIDTH;
 
 use super::Common;
-use super::options::{DataOption, NormalisationOption};
+use super::options::DataOption;
 use super::output::{json_lines, print};
 use super::redraw::{FromOption, read_report, redrawn_folder};
 use super::values::path;
@@ -24,7 +24,7 @@ pub struct OptimumArgs {
     data: DataOption,
     /// Normalisation of the inputs, by their own statistics [default: pixel for MNIST, none for other data]
     #[arg(long, value_enum, value_name = "NAME")]
-    normalisation: Option<NormalisationOption>,
+    normalisation: Option<Normalisation>,
     /// The weight budget: (d + outputs) times the base width 8 [default]
     #[arg(long, value_name = "N", value_parser = count)]
     weights: Option<usize>,

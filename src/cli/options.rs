@@ -1,94 +1,16 @@
 //! Options that several commands share.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use sparsewidth::Result;
-use sparsewidth::data::{Dataset, Normalisation};
+use sparsewidth::data::Dataset;
 use sparsewidth::network::Connectivity;
-use sparsewidth::network::{Activation, MaskFamily, WeightDistribution};
+use sparsewidth::network::{MaskFamily, WeightDistribution};
 use sparsewidth::numeric::parse::{count, share};
 use sparsewidth::study::Reference;
 use sparsewidth::study::paper::usual_widths;
 
 use super::Common;
 use super::values::source;
-
-/// How inputs are normalised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum NormalisationOption {
-    /// (x - mean) / stdev for each pixel, 0 where it never varies
-    Pixel,
-    /// one mean and standard deviation for all entries: MNIST's published ones, (x/255 - 0.1307) / 0.3081; the set's own for other data
-    Global,
-    /// as they are
-    None,
-}
-
-impl From<NormalisationOption> for Normalisation {
-    fn from(option: NormalisationOption) -> Self {
-        match option {
-            NormalisationOption::Pixel => Self::Pixel,
-            NormalisationOption::Global => Self::Global,
-            NormalisationOption::None => Self::None,
-        }
-    }
-}
-
-/// Which weights exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum MaskOption {
-    /// each independently
-    Bernoulli,
-    /// an exact count, uniform over the layer
-    ExactCount,
-    /// an exact count in each row, round(p d), which keeps a weight budget but for rounding
-    ConstantFanIn,
-}
-
-impl From<MaskOption> for MaskFamily {
-    fn from(option: MaskOption) -> Self {
-        match option {
-            MaskOption::Bernoulli => Self::Bernoulli,
-            MaskOption::ExactCount => Self::ExactCount,
-            MaskOption::ConstantFanIn => Self::ConstantFanIn,
-        }
-    }
-}
-
-/// The law of the weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LawOption {
-    /// N(0, sigma^2)
-    Gaussian,
-    /// uniform on (-sigma, sigma)
-    Uniform,
-}
-
-impl From<LawOption> for WeightDistribution {
-    fn from(option: LawOption) -> Self {
-        match option {
-            LawOption::Gaussian => Self::Gaussian,
-            LawOption::Uniform => Self::Uniform,
-        }
-    }
-}
-
-/// What is between the layers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ActivationOption {
-    /// the positive part
-    Relu,
-    /// nothing
-    Linear,
-}
-
-impl From<ActivationOption> for Activation {
-    fn from(option: ActivationOption) -> Self {
-        match option {
-            ActivationOption::Relu => Self::Relu,
-            ActivationOption::Linear => Self::Linear,
-        }
-    }
-}
 
 /// Where inputs come from.
 #[derive(Args)]
@@ -123,11 +45,11 @@ pub struct SamplingOptions {
     #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = count)]
     pub masks: usize,
     /// Masks of sampled networks; the theory is about Bernoulli masks
-    #[arg(long, value_enum, default_value_t = MaskOption::Bernoulli)]
-    pub mask: MaskOption,
+    #[arg(long, value_enum, default_value_t = MaskFamily::Bernoulli)]
+    pub mask: MaskFamily,
     /// Weights of sampled networks; the theory is about Gaussian weights, and is scaled to the variance of others
-    #[arg(long, value_enum, default_value_t = LawOption::Gaussian)]
-    pub law: LawOption,
+    #[arg(long, value_enum, default_value_t = WeightDistribution::Gaussian)]
+    pub law: WeightDistribution,
     /// Kernel that sampled ones are compared to: analytic, or dense:N for one drawn dense network of width N
     #[arg(long, default_value = "analytic", value_name = "KERNEL")]
     pub reference: Reference,

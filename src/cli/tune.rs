@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sparsewidth::Result;
+use sparsewidth::data::Normalisation;
 use sparsewidth::data::{DataSource, Dataset};
 use sparsewidth::files::OutputFolder;
 use sparsewidth::numeric::parse::{count, listed_count, number};
@@ -12,7 +13,7 @@ use sparsewidth::report::write_records;
 use sparsewidth::study::{EvaluationSet, TrainingStudySpec, TuneReport, TuneSpec};
 
 use super::Common;
-use super::options::{ImagesOption, NormalisationOption};
+use super::options::ImagesOption;
 use super::output::{json_lines, print, study_folder};
 use super::redraw::{FromOption, read_report, redrawn_folder, write_page};
 use super::train::{BudgetOptions, TrainingOptions};
@@ -39,8 +40,8 @@ pub struct TuneArgs {
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = count)]
     runs: usize,
     /// Normalisation, by the statistics of the training samples
-    #[arg(long, value_enum, default_value_t = NormalisationOption::Pixel)]
-    normalisation: NormalisationOption,
+    #[arg(long, value_enum, default_value_t = Normalisation::Pixel)]
+    normalisation: Normalisation,
     #[command(flatten)]
     from: FromOption,
     /// Folder for rates.toml, picture and records, and for the journal by which an interrupted search goes on

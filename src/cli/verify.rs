@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use clap::Args;
 use sparsewidth::data::{Dataset, Normalisation};
 use sparsewidth::files::OutputFolder;
+use sparsewidth::network::MaskFamily;
 use sparsewidth::numeric::parse::{count, listed_count, number, share};
 use sparsewidth::report::{VERIFY_PICTURES, verification_page};
 use sparsewidth::study::{VerifyReport, VerifySpec};
 use sparsewidth::{Error, Result};
 
 use super::Common;
-use super::options::{MaskOption, NormalisationOption};
 use super::output::{json_lines, print};
 use super::redraw::{FromOption, read_report, redrawn_folder};
 use super::values::{path, source};
@@ -25,7 +25,7 @@ pub struct VerifyArgs {
     data: Option<Dataset>,
     /// Their normalisation [default: pixel for MNIST, none for other data]
     #[arg(long, value_enum, value_name = "NAME", requires = "data")]
-    normalisation: Option<NormalisationOption>,
+    normalisation: Option<Normalisation>,
     /// Expected weights per row, d p; dense rows are always among them
     #[arg(long, value_delimiter = ',', default_values_t = [4.0, 16.0, 100.0], value_name = "LIST", value_parser = number)]
     weights_per_row: Vec<f64>,
@@ -36,8 +36,8 @@ pub struct VerifyArgs {
     #[arg(long, default_value_t = 16, value_name = "N", value_parser = count)]
     pairs: usize,
     /// Masks of networks and theory; for those of a fixed count the theory samples masks, beyond 20 entries, which takes minutes
-    #[arg(long, value_enum, default_value_t = MaskOption::Bernoulli)]
-    mask: MaskOption,
+    #[arg(long, value_enum, default_value_t = MaskFamily::Bernoulli)]
+    mask: MaskFamily,
     /// Initialisations per cell, at least 1,000; where a mean over them is too skewed for a test it is left out
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = count)]
     initialisations: usize,
@@ -72,7 +72,7 @@ pub fn run(args: VerifyArgs, common: &Common) -> Result<()> {
         weights_per_row: args.weights_per_row,
         widths: args.widths,
         pairs: args.pairs,
-        mask: args.mask.into(),
+        mask: args.mask,
         initialisations: args.initialisations,
         tolerance: args.tolerance,
         ..VerifySpec::usual(common.seed)

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use sparsewidth::data::CLASSES;
+use sparsewidth::data::Normalisation;
 use sparsewidth::network::Connectivity;
 use sparsewidth::numeric::parse::{count, listed_count};
 use sparsewidth::report::{SUMMARY, WIDEN_PICTURES, widen_page};
@@ -16,7 +17,7 @@ use sparsewidth::study::{TuneReport, read_records};
 use sparsewidth::{Error, Result};
 
 use super::Common;
-use super::options::{ImagesOption, NormalisationOption, default_widths};
+use super::options::{ImagesOption, default_widths};
 use super::output::study_folder;
 use super::redraw::{FromOption, read_report, redrawn_folder};
 use super::train::{TrainingOptions, say_origin};
@@ -32,8 +33,8 @@ pub struct WidenArgs {
     #[command(flatten)]
     data: ImagesOption,
     /// The ways to compare
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = WideningScheme::ALL, value_name = "LIST")]
-    ways: Vec<WideningScheme>,
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = WAYS, value_name = "LIST")]
+    ways: Vec<Family>,
     /// Hidden widths of sparse networks; a bottleneck takes the nearest that the budget and a whole number of narrow units allow
     /// [default: 8,32,128,216,328,512, or where the budget does not fit these, others that it fits]
     #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = listed_count)]
@@ -63,8 +64,8 @@ pub struct WidenArgs {
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = count)]
     runs: usize,
     /// Normalisation, of training and of kernels
-    #[arg(long, value_enum, default_value_t = NormalisationOption::Pixel)]
-    normalisation: NormalisationOption,
+    #[arg(long, value_enum, default_value_t = Normalisation::Pixel)]
+    normalisation: Normalisation,
     /// Random pairs of inputs for the kernel distance; where the data has no more pairs, each of these once
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = count)]
     pairs: usize,
@@ -79,32 +80,8 @@ pub struct WidenArgs {
     out: PathBuf,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum WideningScheme {
-    /// the connectivity falls
-    Sparse,
-    /// the same with two hidden layers, as deep as the non-linear bottleneck
-    DeepSparse,
-    /// the first matrix is a product of two, whose rank falls
-    LinearBottleneck,
-    /// two hidden layers, of which the first narrows as the second widens
-    NonlinearBottleneck,
-}
-
-impl WideningScheme {
-    const ALL: [Self; 4] = [Self::Sparse, Self::DeepSparse, Self::LinearBottleneck, Self::NonlinearBottleneck];
-}
-
-impl From<WideningScheme> for Family {
-    fn from(way: WideningScheme) -> Self {
-        match way {
-            WideningScheme::Sparse => Self::Sparse,
-            WideningScheme::DeepSparse => Self::DeepSparse,
-            WideningScheme::LinearBottleneck => Self::LinearBottleneck,
-            WideningScheme::NonlinearBottleneck => Self::NonlinearBottleneck,
-        }
-    }
-}
+/// The ways that are compared where none are named.
+const WAYS: [Family; 4] = [Family::Sparse, Family::DeepSparse, Family::LinearBottleneck, Family::NonlinearBottleneck];
 
 pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
     if let Some(from) = args.from.folder(common)? {
@@ -115,11 +92,7 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
         common.print_records(&records)?;
         return common.present(&widen_page(&records, &at_end), Some(&out));
     }
-    if !args
-        .ways
-        .iter()
-        .any(|way| matches!(way, WideningScheme::LinearBottleneck | WideningScheme::NonlinearBottleneck))
-    {
+    if !args.ways.iter().any(|way| matches!(way, Family::LinearBottleneck | Family::NonlinearBottleneck)) {
         common.refuse("bottlenecks", "none of these ways has a bottleneck")?;
     }
     let (dimension, images) = args.data.sizes()?;
@@ -129,7 +102,7 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
     let widths = if args.widths.is_empty() { usual() } else { args.widths };
     let mut networks = Vec::new();
     for way in &args.ways {
-        networks.extend(widened_networks((*way).into(), weights, dimension, &widths, &args.bottlenecks)?);
+        networks.extend(widened_networks(*way, weights, dimension, &widths, &args.bottlenecks)?);
     }
     // Where every weight exists, two ways can come to one network.
     let mut kernels: Vec<NetworkSpec> = Vec::new();
@@ -140,7 +113,7 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
     }
     let spec = |networks, runs| args.training.spec(networks, runs, args.normalisation);
     let distance = DistanceSpec {
-        normalisations: vec![args.normalisation.into()],
+        normalisations: vec![args.normalisation],
         methods: vec![DistanceMethod::Sampled, DistanceMethod::Theorem1],
         pairs: args.pairs,
         initialisations: args.initialisations,

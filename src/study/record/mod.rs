@@ -236,7 +236,7 @@ pub struct DistanceRecord {
 impl DistanceRecord {
     /// Whether its pairs are a random sample of those of the data: not all of them, nor none.
     pub fn samples_pairs(&self) -> bool {
-        let takes_all = matches!(self.method, DistanceMethod::SampledAll | DistanceMethod::MomentsAll);
+        let takes_all = matches!(self.method, DistanceMethod::SampledAll | DistanceMethod::ExpansionAll);
         self.pairs > 0 && !takes_all && self.pairs_of_data != Some(self.pairs)
     }
 
