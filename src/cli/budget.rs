@@ -16,23 +16,23 @@ use super::values::{architecture, path};
 
 #[derive(Args)]
 pub struct BudgetArgs {
-    /// The network: mlp:784-216-10 (inputs, hidden widths, outputs), resnet18:W[,CLASSES] for images of 32 pixels,
+    /// Network: mlp:784-216-10 (inputs, hidden widths, outputs), resnet18:W[,CLASSES] for images of 32 pixels,
     /// resnet18-imagenet:W[,CLASSES], W the outputs of its first convolution, or a .toml file of shapes
     #[arg(long, value_name = "NETWORK", value_parser = architecture())]
     arch: LayerShapes,
-    /// The weights to keep, biases and batch normalisation not counted
+    /// Number of weights to keep, without biases and batch normalisation
     #[arg(long, value_name = "N", value_parser = whole)]
     weights: u64,
-    /// largest-first (the paper's), proportional, last-dense, last:SHARE (what the last layer keeps, the others by largest-first), or erk
+    /// Rule: largest-first (the paper's), proportional, last-dense, last:SHARE (what the last layer keeps, the others by largest-first), or erk
     #[arg(long, default_value = "largest-first", value_name = "RULE")]
     rule: Rule,
-    /// Draw masks as well, as masks.npz: a boolean array per layer, of its name and shape
+    /// Draw masks as well, and write them as masks.npz: a boolean array per layer, with its name and shape
     #[arg(long, requires = "out")]
     masks: bool,
-    /// Over what their positions are uniform
+    /// Sparsity pattern of the masks
     #[arg(long, value_enum, default_value_t = Pattern::Unstructured, requires = "masks")]
     positions: Pattern,
-    /// Folder for the picture and the masks
+    /// Write the picture and the masks to this folder
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: Option<PathBuf>,
 }

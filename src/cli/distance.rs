@@ -25,14 +25,14 @@ pub struct DistanceArgs {
     /// Normalisations of the inputs, by their own statistics [default: pixel for MNIST, none for other data]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "LIST")]
     normalisation: Vec<Normalisation>,
-    /// Hidden widths, at a weight budget [default: 8,32,128,216,328,512,635, or where the budget does not fit these, others that it fits]
+    /// Hidden widths, at a weight budget [default: 8,32,128,216,328,512,635, or others if the budget does not fit these]
     #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = listed_count)]
     widths: Vec<usize>,
-    /// The weight budget: (d + outputs) times the base width 8 [default]
+    /// Total number of weights [default: (d + outputs) times the base width 8]
     #[arg(long, value_name = "N", value_parser = count)]
     weights: Option<usize>,
-    /// Outputs of the dense last layer, whose weights the budget pays for; 0 for the first layer alone [default: 10 for MNIST, 0
-    /// for other data]
+    /// Number of outputs of the dense last layer, whose weights count; 0 for the first layer alone [default: 10 for MNIST, 0 for
+    /// other data]
     #[arg(long, value_name = "N", value_parser = count)]
     outputs: Option<usize>,
     /// Networks as WIDTH:CONNECTIVITY, instead of widths at a budget
@@ -46,7 +46,7 @@ pub struct DistanceArgs {
     sampling: SamplingOptions,
     #[command(flatten)]
     from: FromOption,
-    /// Folder for records and pictures, and for the journal by which an interrupted study goes on
+    /// Write records and pictures to this folder, with the journal from which an interrupted study resumes
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: Option<PathBuf>,
 }

@@ -30,42 +30,42 @@ pub struct HeatmapArgs {
     /// Hidden widths, and so overall connectivities [default: those of 5,10,20,40,80,160,320,640 that the budget fits]
     #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = listed_count)]
     widths: Vec<usize>,
-    /// Connectivities of the last layer; the first layer keeps the rest of the budget
+    /// Connectivities (densities) of the last layer; the first layer gets the rest of the budget
     #[arg(long, value_delimiter = ',', default_values_t = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1], value_name = "LIST", value_parser = listed_share)]
     last: Vec<f64>,
-    /// Activations, one picture each
+    /// Activation functions, one picture each
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Activation::Relu, Activation::Linear], value_name = "LIST")]
     activations: Vec<Activation>,
-    /// The weight budget, biases not counted [default: (d + 10) times 5, the paper's]
+    /// Total number of weights, without biases [default: (d + 10) times 5, the paper's]
     #[arg(long, value_name = "N", value_parser = count)]
     weights: Option<usize>,
-    /// Training samples, a random subset where there are more [default: all]
+    /// Number of training samples, a random subset if there are more [default: all]
     #[arg(long, value_name = "N", value_parser = count)]
     samples: Option<usize>,
-    /// Passes over the training samples
+    /// Number of epochs, passes over the training samples
     #[arg(long, default_value_t = 300, value_name = "N", value_parser = count)]
     epochs: usize,
-    /// Samples per step
+    /// Batch size, samples per step
     #[arg(long, aliases = ["batch-size"], default_value_t = 100, value_name = "N", value_parser = count)]
     batch: usize,
     /// Learning rate of all networks
     #[arg(long, aliases = ["lr", "rate"], default_value_t = 0.1, value_name = "RATE", value_parser = number)]
     learning_rate: f64,
-    /// Runs per cell
+    /// Number of runs per cell
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = count)]
     runs: usize,
-    /// Normalisation, by the statistics of the training samples
+    /// Normalisation of the inputs, by the statistics of the training samples
     #[arg(long, value_enum, default_value_t = Normalisation::Global)]
     normalisation: Normalisation,
-    /// Masks
+    /// Mask family
     #[arg(long, value_enum, default_value_t = MaskFamily::ExactCount)]
     mask: MaskFamily,
-    /// Initial weights
+    /// Distribution of the initial weights
     #[arg(long, value_enum, default_value_t = WeightDistribution::Uniform)]
     law: WeightDistribution,
     #[command(flatten)]
     from: FromOption,
-    /// Folder for pictures and records, and for the journal by which an interrupted run goes on
+    /// Write pictures and records to this folder, with the journal from which an interrupted run resumes
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], default_value = "heatmap", value_name = "DIR", value_parser = path())]
     out: PathBuf,
 }

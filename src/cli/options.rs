@@ -15,8 +15,8 @@ use super::values::source;
 /// Where inputs come from.
 #[derive(Args)]
 pub struct DataOption {
-    /// `mnist` (embedded: 2,048 training and 10,000 test images), a folder with the four MNIST files (plain or .gz), a .npy
-    /// file of shape (N, d), or gaussian:D[,N]
+    /// Data set: `mnist` (embedded: 2,048 training and 10,000 test images), a folder with the four MNIST files (plain or .gz), a
+    /// .npy file of shape (N, d), or gaussian:D[,N]
     #[arg(long, default_value = "mnist", value_name = "SOURCE", value_parser = source())]
     pub data: Dataset,
 }
@@ -24,7 +24,7 @@ pub struct DataOption {
 /// Where images with labels come from.
 #[derive(Args)]
 pub struct ImagesOption {
-    /// `mnist` (embedded: 2,048 training and 10,000 test images), or a folder with the four MNIST files (plain or .gz)
+    /// Data set: `mnist` (embedded: 2,048 training and 10,000 test images), or a folder with the four MNIST files (plain or .gz)
     #[arg(long, default_value = "mnist", value_name = "SOURCE", value_parser = source())]
     pub data: Dataset,
 }
@@ -32,25 +32,25 @@ pub struct ImagesOption {
 /// How kernels are sampled and averaged.
 #[derive(Args)]
 pub struct SamplingOptions {
-    /// Random pairs of inputs; where the data has no more pairs, each of these once
+    /// Number of random pairs of inputs; where the data has no more pairs, each is taken once
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = count)]
     pub pairs: usize,
-    /// Initialisations of each sampled network; more where that draws fewer than 20,000 weights in all (not over all pairs)
+    /// Number of initialisations of each sampled network; more if that draws fewer than 20,000 weights in all (not over all pairs)
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = count)]
     pub initialisations: usize,
-    /// Relative error to which Theorem 1's masked moments are computed, pair by pair
+    /// Relative error of Theorem 1's masked moments, pair by pair
     #[arg(long, default_value_t = 1e-4, value_name = "ERROR", value_parser = share)]
     pub tolerance: f64,
-    /// Masks per pair, where that error is out of reach and masks are sampled instead
+    /// Number of masks per pair, where that error is out of reach and masks are sampled instead
     #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = count)]
     pub masks: usize,
-    /// Masks of sampled networks; the theory is about Bernoulli masks
+    /// Mask family of sampled networks; the theory is about Bernoulli masks
     #[arg(long, value_enum, default_value_t = MaskFamily::Bernoulli)]
     pub mask: MaskFamily,
-    /// Weights of sampled networks; the theory is about Gaussian weights, and is scaled to the variance of others
+    /// Distribution of the weights of sampled networks; the theory is about Gaussian weights, and is scaled to the variance of others
     #[arg(long, value_enum, default_value_t = WeightDistribution::Gaussian)]
     pub law: WeightDistribution,
-    /// Kernel that sampled ones are compared to: analytic, or dense:N for one drawn dense network of width N
+    /// Reference for sampled kernels: analytic, or dense:N for one sampled dense network of width N
     #[arg(long, default_value = "analytic", value_name = "KERNEL")]
     pub reference: Reference,
 }

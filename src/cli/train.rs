@@ -33,26 +33,26 @@ pub struct TrainArgs {
     widths: Vec<usize>,
     #[command(flatten)]
     budget: BudgetOptions,
-    /// Learning rate [default: the authors' for the paper's widths at their budget]
+    /// Learning rate [default: the paper's authors' for the paper's widths at their budget]
     #[arg(long, aliases = ["lr", "rate"], value_name = "RATE", conflicts_with = "rates", value_parser = number)]
     learning_rate: Option<f64>,
-    /// Learning rates from a file, the rates.toml of `sparsewidth tune`
+    /// Read learning rates from this file, the rates.toml of `sparsewidth tune`
     #[arg(long, value_name = "FILE", value_parser = path())]
     rates: Option<PathBuf>,
     #[command(flatten)]
     training: TrainingOptions,
-    /// Runs per network, each with its own initialisation and order of samples
+    /// Number of runs per network, each with its own initialisation and order of samples
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = count)]
     runs: usize,
-    /// Normalisation, by the statistics of the training samples
+    /// Normalisation of the inputs, by the statistics of the training samples
     #[arg(long, value_enum, default_value_t = Normalisation::Pixel)]
     normalisation: Normalisation,
-    /// Keep the weights of each run after its last epoch, in the folder `weights` of the output folder
+    /// Save the weights of each run after its last epoch, in the folder `weights` of the output folder
     #[arg(long, requires = "out")]
     keep_weights: bool,
     #[command(flatten)]
     from: FromOption,
-    /// Folder for records and pictures, and for the journal by which an interrupted study goes on
+    /// Write records and pictures to this folder, with the journal from which an interrupted study resumes
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: Option<PathBuf>,
 }
@@ -60,19 +60,19 @@ pub struct TrainArgs {
 /// Which weights networks have.
 #[derive(Args)]
 pub struct BudgetOptions {
-    /// The weight budget, of which the last layer is paid first [default: (d + 10) times 8, the paper's]
+    /// Total number of weights; those of the last layer are counted first [default: (d + 10) times 8, the paper's]
     #[arg(long, value_name = "N", conflicts_with_all = ["connectivity", "dense"], value_parser = count)]
     weights: Option<usize>,
-    /// Connectivity of the first layer, instead of a budget
+    /// Connectivity (density) of the first layer, instead of a weight budget
     #[arg(long, value_name = "P", conflicts_with = "dense", value_parser = share)]
     connectivity: Option<f64>,
-    /// Dense networks
+    /// Train dense networks
     #[arg(long)]
     dense: bool,
-    /// Connectivity of the last layer
+    /// Connectivity (density) of the last layer
     #[arg(long, default_value_t = 1.0, value_name = "Q", conflicts_with = "dense", value_parser = share)]
     last_connectivity: f64,
-    /// What is between the layers
+    /// Activation function of the hidden layer
     #[arg(long, value_enum, default_value_t = Activation::Relu)]
     activation: Activation,
 }
@@ -126,25 +126,25 @@ impl BudgetOptions {
 /// How networks are trained.
 #[derive(Args)]
 pub struct TrainingOptions {
-    /// Training samples, a random subset where there are more
+    /// Number of training samples, a random subset if there are more
     #[arg(long, default_value_t = SUBSET_SIZE, value_name = "N", value_parser = count)]
     samples: usize,
-    /// Passes over the training samples
+    /// Number of epochs, passes over the training samples
     #[arg(long, default_value_t = 300, value_name = "N", value_parser = count)]
     epochs: usize,
-    /// Samples per step
+    /// Batch size, samples per step
     #[arg(long, aliases = ["batch-size"], default_value_t = 256, value_name = "N", value_parser = count)]
     batch: usize,
-    /// Masks of trained networks
+    /// Mask family of trained networks
     #[arg(long, value_enum, default_value_t = MaskFamily::ExactCount)]
     training_mask: MaskFamily,
-    /// Initial weights of trained networks
+    /// Distribution of the initial weights of trained networks
     #[arg(long, value_enum, default_value_t = WeightDistribution::Uniform)]
     training_law: WeightDistribution,
-    /// Which variable training updates: w, or W = w / sqrt(fan-in)
+    /// Variable that gradient descent updates: w, or W = w / sqrt(fan-in)
     #[arg(long, value_enum, default_value_t = Parametrisation::NeuralTangent)]
     parametrisation: Parametrisation,
-    /// Give every layer biases, which no budget counts
+    /// Give every layer biases, which are not counted as weights
     #[arg(long)]
     biases: bool,
 }

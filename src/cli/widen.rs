@@ -32,50 +32,50 @@ const WIDTHS: [usize; 6] = [8, 32, 128, 216, 328, 512];
 pub struct WidenArgs {
     #[command(flatten)]
     data: ImagesOption,
-    /// The ways to compare
+    /// Ways to widen that are compared
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = WAYS, value_name = "LIST")]
     ways: Vec<Family>,
     /// Hidden widths of sparse networks; a bottleneck takes the nearest that the budget and a whole number of narrow units allow
-    /// [default: 8,32,128,216,328,512, or where the budget does not fit these, others that it fits]
+    /// [default: 8,32,128,216,328,512, or others if the budget does not fit these]
     #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = listed_count)]
     widths: Vec<usize>,
-    /// Widths of the narrow layer of bottlenecks, instead of those that lead nearest to --widths; the budget decides the wide one's
+    /// Widths of the narrow layer of bottlenecks, instead of those that come nearest to --widths; the budget sets the wide layer's
     #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = listed_count)]
     bottlenecks: Vec<usize>,
-    /// The weight budget, of which the last layer is paid first; the two factors of a linear bottleneck of rank r count r^2 less than they
-    /// hold, as one matrix of that rank [default: (d + 10) times 8, the paper's]
+    /// Total number of weights; the last layer is dense and counted first; the two factors of a linear bottleneck of rank r count r^2 less
+    /// than they hold, as one matrix of that rank [default: (d + 10) times 8, the paper's]
     #[arg(long, value_name = "N", value_parser = count)]
     weights: Option<usize>,
-    /// Learning rates from a file, the rates.toml of an earlier search [default: they are searched first]
+    /// Read learning rates from this file, the rates.toml of an earlier search [default: search for them first]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["lowest", "highest", "validation", "tuning_runs"], value_parser = path())]
     rates: Option<PathBuf>,
-    /// Search the learning rates, and do no more; --rates with the rates.toml of this goes on, in another folder. A comparison is divided
-    /// into shards in these two steps
+    /// Only run the learning-rate search. Continue with --rates rates.toml --out OTHER; a comparison is split into shards in these two
+    /// steps
     #[arg(long, conflicts_with = "rates")]
     search_only: bool,
     #[command(flatten)]
     search: SearchOptions,
-    /// Runs per rate, at the few rates of the last stage of the search
+    /// Number of runs per rate, at the few rates of the last stage of the search
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = count)]
     tuning_runs: usize,
     #[command(flatten)]
     training: TrainingOptions,
-    /// Runs per network, each with its own initialisation and order of samples
+    /// Number of runs per network, each with its own initialisation and order of samples
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = count)]
     runs: usize,
-    /// Normalisation, of training and of kernels
+    /// Normalisation for training and kernels
     #[arg(long, value_enum, default_value_t = Normalisation::Pixel)]
     normalisation: Normalisation,
-    /// Random pairs of inputs for the kernel distance; where the data has no more pairs, each of these once
+    /// Number of random pairs of inputs for the kernel distance; where the data has no more pairs, each is taken once
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = count)]
     pairs: usize,
-    /// Initialisations of each sampled network; more where that draws fewer than 20,000 weights in all
+    /// Number of initialisations of each sampled network; more if that draws fewer than 20,000 weights in all
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = count)]
     initialisations: usize,
     #[command(flatten)]
     from: FromOption,
-    /// Folder for pictures, records and summary, for the search in its folder `tune`, and for the journals by which an interrupted
-    /// comparison goes on
+    /// Write pictures, records and summary to this folder, the search to its folder `tune`, with the journals from which an interrupted
+    /// comparison resumes
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], default_value = "widen", value_name = "DIR", value_parser = path())]
     out: PathBuf,
 }

@@ -10,15 +10,15 @@ use super::{Connectivity, LayerSpec, MaskFamily, WeightDistribution};
 use crate::error::{Error, Result};
 use crate::numeric::names::by_name;
 
-/// What is between two layers of a perceptron.
+/// The activation function that follows a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Activation {
-    /// `[x]_+`.
+    /// ReLU, `[x]_+ = max(x, 0)`.
     Relu,
-    /// Nothing: the two layers are one matrix, a product.
+    /// Identity: a linear layer, which makes one matrix of itself and the next, a product.
     Linear,
 }
 

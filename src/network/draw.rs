@@ -48,7 +48,7 @@ impl MaskFamily {
 #[strum(serialize_all = "snake_case")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum WeightDistribution {
-    /// `N(0, sigma^2)`: the theory's law.
+    /// `N(0, sigma^2)`: the theory's weights.
     #[strum(message = "Gaussian")]
     Gaussian,
     /// Uniform on `(-sigma, sigma)`, of variance `sigma^2 / 3`: the default of the authors' experiments.

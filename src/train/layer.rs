@@ -55,7 +55,7 @@ impl Weights {
 #[strum(serialize_all = "snake_case")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Parametrisation {
-    /// `w` in `output = w input / sqrt(fan-in)`: of the neural tangent kernel, the authors' for the figure.
+    /// `w` in `output = w input / sqrt(fan-in)`: the parametrisation of the neural tangent kernel, and the authors' for the figure.
     #[strum(message = "neural tangent")]
     NeuralTangent,
     /// `W = w / sqrt(fan-in)` itself, as in most libraries.

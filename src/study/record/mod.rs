@@ -123,7 +123,7 @@ impl Record {
     }
 }
 
-/// The distance `E[(Theta - Theta_inf)^2]` at one width by one method, over pairs of inputs.
+/// The distance `E[(nngp - nngp_inf)^2]` at one width by one method, over pairs of inputs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DistanceRecord {
     /// The format of the record, [`SCHEMA`].

@@ -47,13 +47,13 @@ impl Check {
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Quantity {
-    /// `E[Theta] = K~_1 / d`.
+    /// `E[nngp] = K~_1 / d`.
     #[strum(message = "mean")]
     Mean,
-    /// `Var[Theta] = (K~_2 - K~_1^2) / (d^2 n)`.
+    /// `Var[nngp] = (K~_2 - K~_1^2) / (d^2 n)`.
     #[strum(message = "variance")]
     Variance,
-    /// `E[(Theta - Theta_inf)^2]`.
+    /// `E[(nngp - nngp_inf)^2]`.
     #[strum(message = "distance")]
     Distance,
 }
