@@ -9,16 +9,16 @@
 //! # The theory on one page
 //!
 //! The network is `f(x) = (n d)^(-1/2) v^T [u x]_+`: inputs `x` in `R^d`, hidden width `n`, no biases, `[a]_+ = max(a, 0)`. Each
-//! entry of `u` exists with probability `p`, the connectivity, and is then drawn from `N(0, 1/p)`; `u_i` is row `i`. Its kernel and
-//! the kernel of the dense network of infinite width are
+//! entry of `u` exists with probability `p`, the connectivity or density, and is then drawn from `N(0, 1/p)`; `u_i` is row `i`. Its NNGP kernel, that of its last
+//! layer (the paper's `Theta`), and the same of the dense network of infinite width are
 //!
-//! `Theta(x, y) = 1/(n d) sum_i [u_i.x]_+ [u_i.y]_+`  and  `Theta_inf(x, y) = K_1(x, y) / d`,
+//! `nngp(x, y) = 1/(n d) sum_i [u_i.x]_+ [u_i.y]_+`  and  `nngp_inf(x, y) = K_1(x, y) / d`,
 //!
 //! with the arc-cosine moments `K_l(x, y) = E_{w ~ N(0, I)} [ (w.x)^l (w.y)^l H(w.x) H(w.y) ]`, `H` the step function. Averaged over
 //! masks `s`, with `x_s` the input with the entries where `s = 0` set to zero, they become
 //! `K~_l(x, y) = p^(-l) sum_s p^|s| (1-p)^(d-|s|) K_l(x_s, y_s)`, and Theorem 1 of the paper is exact:
 //!
-//! `E[(Theta - Theta_inf)^2] = (K~_1 - K_1)^2 / d^2  +  (K~_2 - K~_1^2) / (d^2 n)`, that is bias^2 + variance / n.
+//! `E[(nngp - nngp_inf)^2] = (K~_1 - K_1)^2 / d^2  +  (K~_2 - K~_1^2) / (d^2 n)`, that is bias^2 + variance / n.
 //!
 //! At a fixed number of weights, widening divides the variance by a larger `n` but, through the smaller `p`, raises `K~_2` and
 //! the bias: the distance falls, and rises again when few weights are left for each hidden unit.
@@ -42,23 +42,24 @@
 //!
 //! # An example
 //!
-//! The distance of one pair, exactly and by the moment expansion:
+//! The distances of many pairs, and of one pair by two methods:
 //!
 //! ```
-//! use ndarray::Array1;
-//! use sparsewidth::network::Connectivity;
-//! use sparsewidth::kernel::gram::Pair;
-//! use sparsewidth::kernel::masked::{Enumerate, Expansion, RowMoments};
+//! use sparsewidth::kernel::masked::{Enumerate, Expansion};
 //! use sparsewidth::kernel::nngp::theorem_1;
+//! use sparsewidth::{Connectivity, PreparedInputs, RowMoments, Theorem1, Width};
 //!
-//! let x = Array1::from_shape_fn(12, |j| (j as f64).sin());
-//! let y = Array1::from_shape_fn(12, |j| (j as f64).cos());
-//! let pair = Pair::new(x.view(), y.view())?;
-//! let p = Connectivity::new(0.5)?;
+//! let x = ndarray::Array2::from_shape_fn((20, 12), |(i, j)| ((i + 3 * j) as f64).sin());
+//! let inputs = PreparedInputs::from_rows(x.view())?;
+//! let (p, width) = (Connectivity::new(0.5)?, Width::new(100)?);
+//! let pairs = inputs.random_pairs(50, 0)?;
+//! let distances = Theorem1::new(p).distances(&inputs, &pairs, width)?;
+//! assert_eq!(distances.len(), 50);
 //!
-//! let (exact, _) = theorem_1(&Enumerate::default().moments(&pair, p)?, 12, 100);
-//! let (close, _) = theorem_1(&Expansion.moments(&pair, p)?, 12, 100);
-//! assert!((close.total() / exact.total() - 1.0).abs() < 0.02);
+//! let pair = &inputs.pairs(&pairs)?[0];
+//! let exact = theorem_1(&Enumerate::default().moments(pair, p)?, inputs.dimension(), width);
+//! let close = theorem_1(&Expansion.moments(pair, p)?, inputs.dimension(), width);
+//! assert!(exact.total() == distances[0].total() && (close.total() / exact.total() - 1.0).abs() < 0.1);
 //! # Ok::<(), sparsewidth::Error>(())
 //! ```
 //!

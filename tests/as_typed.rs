@@ -10,7 +10,7 @@ use program::{command, done, little_mnist, refused, sparsewidth};
 use serde_json::Value;
 
 /// A distance that takes no time.
-const QUICK: [&str; 6] = ["distance", "--data", "gaussian:5,20", "--methods", "moments", "--json"];
+const QUICK: [&str; 6] = ["distance", "--data", "gaussian:5,20", "--methods", "expansion", "--json"];
 
 fn widths(arguments: &[&str]) -> Vec<u64> {
     let text = done(&[&QUICK[..], arguments].concat());
@@ -383,7 +383,7 @@ fn options_that_would_do_nothing_are_refused_and_not_shown() {
     for (method, option, taken) in [
         ("enumerate", "--masks", false),
         ("enumerate", "--seed", false),
-        ("moments", "--tolerance", false),
+        ("expansion", "--tolerance", false),
         ("sampling", "--tolerance", false),
         ("sampling", "--masks", true),
         ("quadrature", "--tolerance", true),
@@ -405,7 +405,7 @@ fn options_that_would_do_nothing_are_refused_and_not_shown() {
     };
     distance("theorem1", "--initialisations");
     distance("sampled", "--masks");
-    distance("moments_all", "--pairs");
+    distance("expansion_all", "--pairs");
     distance("paper", "--pairs");
     done(&["data", "--data", "gaussian:5,20", "--threads", "1"]);
     refused(&["distance", "--methods", "theorem1", "--mask", "exact-count"], &["--mask", "leave it out"]);

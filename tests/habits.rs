@@ -45,7 +45,7 @@ fn files_of_others_and_of_other_studies_are_not_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).display().to_string();
     let quick = ["--pairs", "10", "--seed", "1"];
-    let distance = ["distance", "--data", "gaussian:5,20", "--networks", "4:0.5,8:0.5", "--methods", "moments"];
+    let distance = ["distance", "--data", "gaussian:5,20", "--networks", "4:0.5,8:0.5", "--methods", "expansion"];
     let train = ["train", "--widths", "8,32", "--runs", "1", "--epochs", "1", "--samples", "50"];
     let studies: [(&[&str], &str); 5] = [
         (&[&distance[..], &quick].concat(), "distance-none-mean.png"),
@@ -131,13 +131,13 @@ fn the_same_study_spelt_otherwise_goes_on() {
             ["distance", "--data", data, "--methods", methods, "--networks", networks, "--pairs", "20", "--out", out];
         run(&all.map(str::to_string).each_ref().map(String::as_str))
     };
-    let first = study("m", "sampled,sampled_all,moments_all,theorem1", "4:0.5,16:0.25", "out");
+    let first = study("m", "sampled,sampled_all,expansion_all,theorem1", "4:0.5,16:0.25", "out");
     assert_eq!(count(&first), 8);
     for data in ["./m", &at("m"), "m/../m"] {
-        assert_eq!(count(&study(data, "theorem1,moments_all,sampled_all,sampled", "16:0.25,4:0.5", "out")), 8);
+        assert_eq!(count(&study(data, "theorem1,expansion_all,sampled_all,sampled", "16:0.25,4:0.5", "out")), 8);
     }
     // A width more, and a method: what is there is used, and the whole is as if it had been asked for at once.
-    let more = ["theorem1,moments_all,paper,sampled_all,sampled", "16:0.25,4:0.5,8:0.5"];
+    let more = ["theorem1,expansion_all,paper,sampled_all,sampled", "16:0.25,4:0.5,8:0.5"];
     assert_eq!(count(&study("m", more[0], more[1], "out")), 8 + 4 + 3);
     study("m", more[0], more[1], "whole");
     let of = |name: &str| read(folder.path(), &format!("{name}/records.jsonl"));
@@ -259,7 +259,7 @@ fn networks_with_nothing_left_are_named() {
 
     let kernels =
         ["distance", "--data", &data, "--networks", "8:0.02,8:0.5", "--mask", "constant-fan-in", "--pairs", "20"];
-    let kernels = [&kernels[..], &["--methods", "sampled,theorem1_masks"]].concat();
+    let kernels = [&kernels[..], &["--methods", "sampled,theorem1_fixed_count"]].concat();
     assert!(standard_error(&kernels).contains("width 8, connectivity 0.02: layer 1 has no weight"));
     let text = done(&kernels);
     assert!(text.contains("(no weight)") && text.contains("whose kernel is 0: 8:0.02 (layer 1)"), "{text}");

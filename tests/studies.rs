@@ -195,7 +195,7 @@ fn kernel_prints_an_object_a_pair() {
     let paper = kernel(&["--method", "paper", "--width", "10"]);
     assert!(paper[0]["masked_k1"].is_null() && number(&paper[0], "bias_squared") == 0.0);
     assert!(number(&paper[1], "bias_squared") > 0.0);
-    let moments = kernel(&["--method", "moments"]);
+    let moments = kernel(&["--method", "expansion"]);
     assert!(moments[2]["masked_k1_error"].is_null() && moments[2]["error_kind"].is_null());
 }
 
@@ -215,7 +215,7 @@ fn distance_and_train_print_their_records() {
         "--quiet",
     ]);
     let methods: Vec<&str> = records.iter().map(|record| record["method"].as_str().unwrap()).collect();
-    assert_eq!(methods, ["sampled", "sampled", "theorem1", "theorem1", "moments", "moments", "paper", "paper"]);
+    assert_eq!(methods, ["sampled", "sampled", "theorem1", "theorem1", "expansion", "expansion", "paper", "paper"]);
     for record in &records {
         for key in
             ["version", "checksum", "normalisation", "dimension", "width", "connectivity", "seed", "mean", "median"]
@@ -237,7 +237,7 @@ fn more_pairs_than_there_are_are_each_taken_once() {
         json_lines(&[&["distance", "--pairs", pairs, "--methods", methods], &settings[..]].concat())
     };
     let number = |record: &Value, key: &str| record[key].as_f64().unwrap_or_else(|| panic!("{key} in {record}"));
-    let all = records("1000", "theorem1,moments,moments_all");
+    let all = records("1000", "theorem1,expansion,expansion_all");
     for record in &all {
         assert_eq!((&record["pairs"], &record["pairs_of_data"]), (&Value::from(36), &Value::from(36)), "{record}");
         // Few: exact, not from a histogram.
@@ -255,14 +255,14 @@ fn more_pairs_than_there_are_are_each_taken_once() {
             assert!((one / other - 1.0).abs() < 1e-11, "{key}: {one:e}, {other:e}");
         }
     }
-    assert_eq!(all, records("36", "theorem1,moments,moments_all"));
+    assert_eq!(all, records("36", "theorem1,expansion,expansion_all"));
     // A random sample says both: how well its own mean is known, and that over all pairs.
     let some = records("35", "theorem1");
     assert!(number(&some[0], "mean_error_pairs") > 1e-3 * number(&some[0], "mean"));
     assert!(number(&some[0], "mean_error_samples") < 1e-3 * number(&some[0], "mean"));
     let table = |pairs: &str| {
         let settings =
-            ["--data", "gaussian:12,9", "--networks", "8:0.5", "--methods", "theorem1,moments_all", "--pairs", pairs];
+            ["--data", "gaussian:12,9", "--networks", "8:0.5", "--methods", "theorem1,expansion_all", "--pairs", pairs];
         String::from_utf8(run(&[&["distance"], &settings[..]].concat())).unwrap()
     };
     let of_some = table("35");
@@ -274,7 +274,7 @@ fn more_pairs_than_there_are_are_each_taken_once() {
         "{of_all}"
     );
     // Many come from a histogram, whose resolution is said.
-    let many = ["distance", "--data", "gaussian:4,400", "--networks", "8:0.5", "--methods", "moments_all"];
+    let many = ["distance", "--data", "gaussian:4,400", "--networks", "8:0.5", "--methods", "expansion_all"];
     let record = &json_lines(&[&many[..], &["--json", "--quiet"]].concat())[0];
     assert_eq!(number(record, "quantile_resolution"), 1.0 / 512.0);
     let text = String::from_utf8(run(&many)).unwrap();

@@ -147,14 +147,14 @@ fn the_moment_expansion_holds_where_many_entries_share_the_norm() {
         spec.pairs = 2000;
         spec.tolerance = 1e-3;
         spec.networks.retain(|network| [32, 128, 216, 328].contains(&network.width()));
-        spec.methods = vec![DistanceMethod::Theorem1, DistanceMethod::Moments];
+        spec.methods = vec![DistanceMethod::Theorem1, DistanceMethod::Expansion];
     });
     for (width, tolerance) in [(32, 0.005), (128, 0.01), (216, 0.02), (328, 0.04)] {
         let mean = |normalisation, method| find(&records, normalisation, width, method).mean;
-        let global = mean(Normalisation::Global, DistanceMethod::Moments)
+        let global = mean(Normalisation::Global, DistanceMethod::Expansion)
             / mean(Normalisation::Global, DistanceMethod::Theorem1);
-        let pixel =
-            mean(Normalisation::Pixel, DistanceMethod::Moments) / mean(Normalisation::Pixel, DistanceMethod::Theorem1);
+        let pixel = mean(Normalisation::Pixel, DistanceMethod::Expansion)
+            / mean(Normalisation::Pixel, DistanceMethod::Theorem1);
         println!("width {width}: global {global:.4}, pixel {pixel:.2}");
         assert!((global - 1.0).abs() < tolerance, "width {width}: {global}");
         assert!(if width == 32 { (pixel - 1.0).abs() < 0.05 } else { pixel > 2.0 }, "width {width}: {pixel}");
@@ -170,7 +170,7 @@ fn equation_4_overstates_the_bias_for_gaussian_inputs() {
     let mut spec = DistanceSpec::paper(networks);
     spec.normalisations = vec![Normalisation::None];
     spec.pairs = 200;
-    spec.methods = vec![DistanceMethod::Moments, DistanceMethod::Paper];
+    spec.methods = vec![DistanceMethod::Expansion, DistanceMethod::Paper];
     let data = "gaussian:784,400".parse().unwrap();
     let study = StudySpec { data, seed: 0, distance: Some(spec), training: None };
     let records = study.run(None, &Device::CPU, &|_| {}).unwrap();

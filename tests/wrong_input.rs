@@ -240,9 +240,9 @@ fn numbers() {
     refused(&["distance", "--networks", "8"], &["networks = 8", "WIDTH:CONNECTIVITY"]);
     refused(&["distance", "--networks", "8:2"], &["connectivity = 2"]);
     refused(&["distance", "--networks", "0:1"], &["width = 0"]);
-    refused(&["distance", "--networks", "8:1", "--methods", "paper_even"], &["paper_even", "--weights"]);
+    refused(&["distance", "--networks", "8:1", "--methods", "paper_fixed_np"], &["paper_fixed_np", "--weights"]);
     refused(&["distance", "--networks", "8:1", "--weights", "100"], &["--networks", "--weights"]);
-    refused(&["distance", "--methods", "theorem1_masks"], &["theorem1_masks", "Bernoulli", "--mask"]);
+    refused(&["distance", "--methods", "theorem1_fixed_count"], &["theorem1_fixed_count", "Bernoulli", "--mask"]);
     refused(&["distance", "--methods", "magic"], &["magic", "theorem1"]);
     let all = ["distance", "--data", "gaussian:20,900", "--networks", "5000:0.5", "--methods", "sampled_all"];
     refused(
@@ -277,7 +277,7 @@ fn numbers() {
     refused(&["distance", "--normalisation", "unit"], &["unit", "pixel"]);
     refused(&["distance", "--seed", "x"], &["--seed"]);
     refused(&["distance", "--widths", "8,8"], &["networks = 8:1", "given twice"]);
-    refused(&["distance", "--methods", "paper,moments,paper"], &["methods = paper", "given twice"]);
+    refused(&["distance", "--methods", "paper,expansion,paper"], &["methods = paper", "given twice"]);
     refused(&["distance", "--normalisation", "pixel,pixel"], &["normalisation = pixel", "given twice"]);
     refused(&["train", "--widths", "8,8"], &["networks = sparse-8", "given twice"]);
     // Beyond what can be numbered or held: refused before any work.

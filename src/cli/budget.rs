@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 use sparsewidth::Result;
 use sparsewidth::network::budget::{LayerShapes, Pattern, Rule, masks_npz};
@@ -16,33 +16,25 @@ use super::values::{architecture, path};
 
 #[derive(Args)]
 pub struct BudgetArgs {
-    /// The network: mlp:784-216-10 (inputs, hidden widths, outputs), resnet18:W[,CLASSES] for images of 32 pixels,
+    /// Network: mlp:784-216-10 (inputs, hidden widths, outputs), resnet18:W[,CLASSES] for images of 32 pixels,
     /// resnet18-imagenet:W[,CLASSES], W the outputs of its first convolution, or a .toml file of shapes
     #[arg(long, value_name = "NETWORK", value_parser = architecture())]
     arch: LayerShapes,
-    /// The weights to keep, biases and batch normalisation not counted
+    /// Number of weights to keep, without biases and batch normalisation
     #[arg(long, value_name = "N", value_parser = whole)]
     weights: u64,
-    /// largest-first (the paper's), proportional, last-dense, last:SHARE (what the last layer keeps, the others by largest-first), or erk
+    /// Rule: largest-first (the paper's), proportional, last-dense, last:SHARE (what the last layer keeps, the others by largest-first), or erk
     #[arg(long, default_value = "largest-first", value_name = "RULE")]
     rule: Rule,
-    /// Draw masks as well, as masks.npz: a boolean array per layer, of its name and shape
+    /// Draw masks as well, and write them as masks.npz: a boolean array per layer, with its name and shape
     #[arg(long, requires = "out")]
     masks: bool,
-    /// Over what their positions are uniform
-    #[arg(long, value_enum, default_value_t = PositionsOption::Entries, requires = "masks")]
-    positions: PositionsOption,
-    /// Folder for the picture and the masks
+    /// Sparsity pattern of the masks
+    #[arg(long, value_enum, default_value_t = Pattern::Unstructured, requires = "masks")]
+    positions: Pattern,
+    /// Write the picture and the masks to this folder
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum PositionsOption {
-    /// all entries
-    Entries,
-    /// pairs of an input and an output, which keep or lose a whole kernel
-    Channels,
 }
 
 /// One layer, as a record.
@@ -57,10 +49,7 @@ struct Layer<'a> {
 }
 
 pub fn run(args: BudgetArgs, common: &Common) -> Result<()> {
-    let positions = match args.positions {
-        PositionsOption::Entries => Pattern::Unstructured,
-        PositionsOption::Channels => Pattern::KernelWise,
-    };
+    let positions = args.positions;
     if !args.masks {
         let why = "without --masks there is nothing to draw";
         ["seed", "threads"].iter().try_for_each(|option| common.refuse(option, why))?;

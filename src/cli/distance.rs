@@ -13,7 +13,7 @@ use sparsewidth::study::read_records;
 use sparsewidth::study::{DistanceMethod, DistanceSpec, NetworkSpec, StudySpec};
 
 use super::Common;
-use super::options::{DataOption, NormalisationOption, SamplingOptions, default_widths};
+use super::options::{DataOption, SamplingOptions, default_widths};
 use super::output::study_folder;
 use super::redraw::{FromOption, redrawn_folder};
 use super::values::path;
@@ -24,29 +24,29 @@ pub struct DistanceArgs {
     data: DataOption,
     /// Normalisations of the inputs, by their own statistics [default: pixel for MNIST, none for other data]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "LIST")]
-    normalisation: Vec<NormalisationOption>,
-    /// Hidden widths, at a weight budget [default: 8,32,128,216,328,512,635, or where the budget does not fit these, others that it fits]
+    normalisation: Vec<Normalisation>,
+    /// Hidden widths, at a weight budget [default: 8,32,128,216,328,512,635, or others if the budget does not fit these]
     #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = listed_count)]
     widths: Vec<usize>,
-    /// The weight budget: (d + outputs) times the base width 8 [default]
+    /// Total number of weights [default: (d + outputs) times the base width 8]
     #[arg(long, value_name = "N", value_parser = count)]
     weights: Option<usize>,
-    /// Outputs of the dense last layer, whose weights the budget pays for; 0 for the first layer alone [default: 10 for MNIST, 0
-    /// for other data]
+    /// Number of outputs of the dense last layer, whose weights count; 0 for the first layer alone [default: 10 for MNIST, 0 for
+    /// other data]
     #[arg(long, value_name = "N", value_parser = count)]
     outputs: Option<usize>,
     /// Networks as WIDTH:CONNECTIVITY, instead of widths at a budget
     #[arg(long, value_delimiter = ',', value_name = "LIST", conflicts_with_all = ["widths", "weights", "outputs"])]
     networks: Vec<NetworkSpec>,
-    /// Methods: sampled, theorem1, moments, paper, paper_even; over all pairs instead of random ones: sampled_all, moments_all; for
-    /// masks of a fixed count: theorem1_masks [default: the first five]
+    /// Methods: sampled, theorem1, expansion, paper, paper_fixed_np; over all pairs instead of random ones: sampled_all,
+    /// expansion_all; for masks of a fixed count: theorem1_fixed_count [default: the first five]
     #[arg(long, value_delimiter = ',', value_name = "LIST")]
     methods: Vec<DistanceMethod>,
     #[command(flatten)]
     sampling: SamplingOptions,
     #[command(flatten)]
     from: FromOption,
-    /// Folder for records and pictures, and for the journal by which an interrupted study goes on
+    /// Write records and pictures to this folder, with the journal from which an interrupted study resumes
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: Option<PathBuf>,
 }
@@ -71,7 +71,7 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
         args.networks
     };
     let mut spec = distance_spec(networks, &args.sampling);
-    spec.normalisations = args.normalisation.into_iter().map(Normalisation::from).collect();
+    spec.normalisations = args.normalisation.into_iter().collect();
     if spec.normalisations.is_empty() {
         spec.normalisations.push(data.usual_normalisation());
     }
@@ -92,9 +92,9 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
 /// Refuses options that were given and that none of the methods heeds.
 fn refuse_idle(spec: &DistanceSpec, common: &Common) -> Result<()> {
     let some = |methods: &[DistanceMethod]| spec.methods.iter().any(|method| methods.contains(method));
-    use DistanceMethod::{Moments, Sampled, SampledAll, Theorem1, Theorem1FixedCount};
+    use DistanceMethod::{Expansion, Sampled, SampledAll, Theorem1, Theorem1FixedCount};
     let heeded: [(&str, &str, &[DistanceMethod]); 6] = [
-        ("pairs", "these methods take all pairs, or none", &[Sampled, Theorem1, Theorem1FixedCount, Moments]),
+        ("pairs", "these methods take all pairs, or none", &[Sampled, Theorem1, Theorem1FixedCount, Expansion]),
         ("initialisations", "no network is sampled", &[Sampled, SampledAll]),
         ("reference", "no network is sampled", &[Sampled, SampledAll]),
         ("mask", "no network is sampled, nor is its theory asked for", &[Sampled, SampledAll, Theorem1FixedCount]),
@@ -106,13 +106,13 @@ fn refuse_idle(spec: &DistanceSpec, common: &Common) -> Result<()> {
 
 /// The spec that the shared options describe, with all methods.
 pub fn distance_spec(networks: Vec<NetworkSpec>, options: &SamplingOptions) -> DistanceSpec {
-    let mask = options.mask.into();
+    let mask = options.mask;
     DistanceSpec {
         pairs: options.pairs,
         initialisations: options.initialisations,
         tolerance: options.tolerance,
         masks: options.masks,
-        law: options.law.into(),
+        law: options.law,
         reference: options.reference,
         ..DistanceSpec::paper(networks.into_iter().map(|network| network.with_mask(mask)).collect())
     }

@@ -14,7 +14,7 @@ use super::values::path;
 
 #[derive(Args)]
 pub struct EvaluateArgs {
-    /// The file of weights, a .safetensors of `train --keep-weights`
+    /// File of weights, a .safetensors that `train --keep-weights` wrote
     #[arg(value_name = "FILE", value_parser = path())]
     weights: PathBuf,
     #[command(flatten)]

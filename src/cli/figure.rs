@@ -17,7 +17,7 @@ use sparsewidth::{Error, Result};
 
 use super::Common;
 use super::distance::distance_spec;
-use super::options::{ImagesOption, NormalisationOption, SamplingOptions, default_widths};
+use super::options::{ImagesOption, SamplingOptions, default_widths};
 use super::output::study_folder;
 use super::redraw::{FromOption, redrawn_folder};
 use super::train::{TrainingOptions, say_origin};
@@ -31,27 +31,27 @@ const QUICK_RUNS: usize = 5;
 
 #[derive(Args)]
 pub struct FigureArgs {
-    /// How much of the paper's protocol to do
+    /// Part of the paper's protocol to run
     #[arg(long, value_enum, default_value_t = Protocol::Quick)]
     protocol: Protocol,
-    /// Hidden widths [default: 8,32,128,216,328,512,635, or where the budget does not fit these, others that it fits]
+    /// Hidden widths [default: 8,32,128,216,328,512,635, or others if the budget does not fit these]
     #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = listed_count)]
     widths: Vec<usize>,
     #[command(flatten)]
     from: FromOption,
-    /// Folder for pictures, records and summary, and for the journal by which an interrupted run goes on [default: figure, or
-    /// the folder of --from]
+    /// Write pictures, records and summary to this folder, with the journal from which an interrupted run resumes [default:
+    /// figure, or the folder of --from]
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: Option<PathBuf>,
     #[command(flatten)]
     data: ImagesOption,
-    /// Normalisation for training; distances are taken under pixel and global whichever it is
-    #[arg(long, value_enum, default_value_t = NormalisationOption::Pixel)]
-    normalisation: NormalisationOption,
-    /// Runs per network [default: 5, or 10 in the paper's protocol]
+    /// Normalisation for training; distances are computed under both pixel and global
+    #[arg(long, value_enum, default_value_t = Normalisation::Pixel)]
+    normalisation: Normalisation,
+    /// Number of runs per network [default: 5, or 10 in the paper's protocol]
     #[arg(long, value_name = "N", value_parser = count)]
     seeds: Option<usize>,
-    /// Learning rates from a file, the rates.toml of `sparsewidth tune` [default: the authors']
+    /// Read learning rates from this file, the rates.toml of `sparsewidth tune` [default: the paper's authors']
     #[arg(long, value_name = "FILE", value_parser = path())]
     rates: Option<PathBuf>,
     #[command(flatten)]
@@ -62,9 +62,9 @@ pub struct FigureArgs {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Protocol {
-    /// the sparse family and its dense base network, 5 runs each
+    /// The sparse family and its dense base network, 5 runs each
     Quick,
-    /// the dense family as well, 10 runs each
+    /// The dense family as well, 10 runs each
     Paper,
 }
 
@@ -92,7 +92,7 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     let widths = if args.widths.is_empty() { usual() } else { args.widths };
     let networks = NetworkSpec::at_budget(weights, dimension, CLASSES, &widths)?;
     let mut distance = distance_spec(networks.clone(), &args.sampling);
-    let first = Normalisation::from(args.normalisation);
+    let first = args.normalisation;
     distance.normalisations = vec![first];
     distance
         .normalisations

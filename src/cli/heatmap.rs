@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use sparsewidth::Result;
 use sparsewidth::data::CLASSES;
+use sparsewidth::data::Normalisation;
 use sparsewidth::network::Activation;
 use sparsewidth::network::Connectivity;
+use sparsewidth::network::MaskFamily;
+use sparsewidth::network::WeightDistribution;
 use sparsewidth::network::budget::first_layer_connectivity_beside;
 use sparsewidth::numeric::parse::{count, listed_count, listed_share, number};
 use sparsewidth::report::{HEAT_MAP_PICTURES, heat_map_page};
@@ -15,7 +18,7 @@ use sparsewidth::study::read_records;
 use sparsewidth::study::{MOST_SAMPLES, StudySpec, TrainingStudySpec};
 
 use super::Common;
-use super::options::{ActivationOption, ImagesOption, LawOption, MaskOption, NormalisationOption};
+use super::options::ImagesOption;
 use super::output::study_folder;
 use super::redraw::{FromOption, redrawn_folder};
 use super::values::path;
@@ -27,42 +30,42 @@ pub struct HeatmapArgs {
     /// Hidden widths, and so overall connectivities [default: those of 5,10,20,40,80,160,320,640 that the budget fits]
     #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = listed_count)]
     widths: Vec<usize>,
-    /// Connectivities of the last layer; the first layer keeps the rest of the budget
+    /// Connectivities (densities) of the last layer; the first layer gets the rest of the budget
     #[arg(long, value_delimiter = ',', default_values_t = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1], value_name = "LIST", value_parser = listed_share)]
     last: Vec<f64>,
-    /// Activations, one picture each
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [ActivationOption::Relu, ActivationOption::Linear], value_name = "LIST")]
-    activations: Vec<ActivationOption>,
-    /// The weight budget, biases not counted [default: (d + 10) times 5, the paper's]
+    /// Activation functions, one picture each
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Activation::Relu, Activation::Linear], value_name = "LIST")]
+    activations: Vec<Activation>,
+    /// Total number of weights, without biases [default: (d + 10) times 5, the paper's]
     #[arg(long, value_name = "N", value_parser = count)]
     weights: Option<usize>,
-    /// Training samples, a random subset where there are more [default: all]
+    /// Number of training samples, a random subset if there are more [default: all]
     #[arg(long, value_name = "N", value_parser = count)]
     samples: Option<usize>,
-    /// Passes over the training samples
+    /// Number of epochs, passes over the training samples
     #[arg(long, default_value_t = 300, value_name = "N", value_parser = count)]
     epochs: usize,
-    /// Samples per step
+    /// Batch size, samples per step
     #[arg(long, aliases = ["batch-size"], default_value_t = 100, value_name = "N", value_parser = count)]
     batch: usize,
     /// Learning rate of all networks
     #[arg(long, aliases = ["lr", "rate"], default_value_t = 0.1, value_name = "RATE", value_parser = number)]
     learning_rate: f64,
-    /// Runs per cell
+    /// Number of runs per cell
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = count)]
     runs: usize,
-    /// Normalisation, by the statistics of the training samples
-    #[arg(long, value_enum, default_value_t = NormalisationOption::Global)]
-    normalisation: NormalisationOption,
-    /// Masks
-    #[arg(long, value_enum, default_value_t = MaskOption::ExactCount)]
-    mask: MaskOption,
-    /// Initial weights
-    #[arg(long, value_enum, default_value_t = LawOption::Uniform)]
-    law: LawOption,
+    /// Normalisation of the inputs, by the statistics of the training samples
+    #[arg(long, value_enum, default_value_t = Normalisation::Global)]
+    normalisation: Normalisation,
+    /// Mask family
+    #[arg(long, value_enum, default_value_t = MaskFamily::ExactCount)]
+    mask: MaskFamily,
+    /// Distribution of the initial weights
+    #[arg(long, value_enum, default_value_t = WeightDistribution::Uniform)]
+    law: WeightDistribution,
     #[command(flatten)]
     from: FromOption,
-    /// Folder for pictures and records, and for the journal by which an interrupted run goes on
+    /// Write pictures and records to this folder, with the journal from which an interrupted run resumes
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], default_value = "heatmap", value_name = "DIR", value_parser = path())]
     out: PathBuf,
 }
@@ -99,15 +102,15 @@ pub fn run(args: HeatmapArgs, common: &Common) -> Result<()> {
     let last = args.last.iter().map(|q| Connectivity::new(*q)).collect::<Result<Vec<_>>>()?;
     let widths = if args.widths.is_empty() { HEAT_MAP_WIDTHS.to_vec() } else { args.widths };
     let widths = fitting(widths, weights, dimension, &last, common);
-    let activations: Vec<Activation> = args.activations.iter().map(|option| (*option).into()).collect();
+    let activations: Vec<Activation> = args.activations.to_vec();
     let networks = heat_map_networks(weights, dimension, &widths, &last, &activations, args.learning_rate)?;
-    let networks = networks.iter().map(|network| network.with_mask(args.mask.into())).collect();
+    let networks = networks.iter().map(|network| network.with_mask(args.mask)).collect();
     let training = TrainingStudySpec {
-        normalisation: args.normalisation.into(),
+        normalisation: args.normalisation,
         samples: args.samples.unwrap_or(MOST_SAMPLES),
         epochs: args.epochs,
         batch: args.batch,
-        law: args.law.into(),
+        law: args.law,
         ..TrainingStudySpec::heat_map(networks, args.runs)
     };
     let study = StudySpec { data, seed: common.seed, distance: None, training: Some(training) };

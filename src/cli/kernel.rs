@@ -23,41 +23,42 @@ use super::values::path;
 /// Prints one JSON object per pair, each on its own line.
 #[derive(Args)]
 pub struct KernelArgs {
-    /// A .npy file: a vector (d,), or a matrix (N, d) whose rows are the first of each pair
+    /// .npy file with a vector (d,), or a matrix (N, d) whose rows are the first input of each pair
     #[arg(long, value_name = "FILE", value_parser = path())]
     x: PathBuf,
-    /// The same for the second of each pair
+    /// The same for the second input of each pair
     #[arg(long, value_name = "FILE", value_parser = path())]
     y: PathBuf,
-    /// Share p of weights that exist, in (0, 1]
+    /// Connectivity (density) p in (0, 1]: the share of weights that exist
     #[arg(long, value_name = "P", value_parser = share)]
     connectivity: f64,
-    /// Hidden width n; adds bias_squared, variance (of one unit) and distance = bias_squared + variance / n
+    /// Hidden width n: adds bias_squared, variance (of one unit) and distance = bias_squared + variance / n
     #[arg(long, value_name = "N", value_parser = count)]
     width: Option<usize>,
-    /// How to find the masked moments
+    /// Method for the masked moments
     #[arg(long, value_enum, default_value_t = MethodOption::Auto)]
     method: MethodOption,
-    /// Relative error that the quadrature is to reach; its bound says whether it did
+    /// Relative error for the quadrature to reach; its error estimate says whether it did
     #[arg(long, default_value_t = 1e-6, value_name = "ERROR", value_parser = share)]
     tolerance: f64,
-    /// Masks per pair, where masks are sampled
+    /// Number of masks per pair, where masks are sampled
     #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = count)]
     masks: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum MethodOption {
-    /// closed form, else the sum over masks (up to 2^20 terms), else the quadrature, or sampled masks where they are better
+    /// Closed form, else the sum over masks (up to 2^20 terms), else the quadrature, or sampled masks where they are better
     Auto,
-    /// the sum over masks, up to 2^34 terms
+    /// Sum over all masks, up to 2^34 terms
     Enumerate,
-    /// the double integral, with an error bound, at any dimension
+    /// Double integral at any dimension, with an error estimate
     Quadrature,
-    /// sampled masks, with a standard error
+    /// Sampled masks, with a standard error
     Sampling,
-    /// the moment expansion, which does not know its error
-    Moments,
+    /// Second-order expansion in the mask fluctuations, without an error estimate
+    #[value(alias = "moments")]
+    Expansion,
     /// Eq. (4) of the paper, or its diagonal form where x = y: a distance only, so it needs --width
     Paper,
 }
@@ -134,7 +135,7 @@ pub fn run(args: KernelArgs, common: &Common) -> Result<()> {
         MethodOption::Enumerate => Method::Enumerate(&enumerate),
         MethodOption::Quadrature => Method::Rows(Box::new(quadrature)),
         MethodOption::Sampling => Method::Rows(Box::new(sampling)),
-        MethodOption::Moments => Method::Rows(Box::new(Expansion)),
+        MethodOption::Expansion => Method::Rows(Box::new(Expansion)),
         MethodOption::Paper => Method::Paper,
     };
     let record = |index: usize| kernel_record(&args, (&x, &y), index, connectivity, (&method, width));

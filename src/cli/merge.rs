@@ -17,8 +17,8 @@ pub struct MergeArgs {
     /// Output folders of the shards of one study
     #[arg(required = true, value_name = "DIR", value_parser = path())]
     folders: Vec<PathBuf>,
-    /// Folder for the joined journal and, where every task is done, the records; the study's command with this folder then draws, or
-    /// does what is missing
+    /// Write the joined journal, and the records if every task is done, to this folder; rerun the study's command with it to draw the
+    /// pictures or to run what is missing
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: PathBuf,
 }
@@ -48,6 +48,6 @@ pub fn run(args: MergeArgs, common: &Common) -> Result<()> {
         None => format!("{out}: {} records\n", merged.done),
     };
     common.say(&text)?;
-    common.note(&format!("The command of the study, with --out {out}, goes on from there and draws."));
+    common.note(&format!("Now rerun the command of the study with --out {out}: it resumes from there and draws."));
     Ok(())
 }

@@ -27,7 +27,6 @@ use std::collections::HashMap;
 
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-
 use sparsewidth::data::{DataSource, Dataset};
 use sparsewidth::numeric::parse::{count, megabytes, whole};
 use sparsewidth::sampled::Device;
@@ -40,7 +39,7 @@ pub use error::{exit_code, message};
 ///
 /// Given the same number of weights, is a wider, sparser network better? `sparsewidth figure` draws the answer on MNIST.
 #[derive(Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version, max_term_width = 100, help_expected = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -53,31 +52,31 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Draw kernel distance and test error against width, on MNIST: the main job.
+    /// Reproduce the main figure: kernel distance and test error against width.
     Figure(figure::FigureArgs),
-    /// Compute K_l, the masked K~_l and the distance for given pairs of vectors.
+    /// Compute arc-cosine moments K_l, masked moments K~_l and the kernel distance for given pairs of vectors.
     Kernel(kernel::KernelArgs),
-    /// Compute the distance against width by several methods, side by side.
+    /// Compute the kernel distance against width by several methods, side by side.
     Distance(distance::DistanceArgs),
     /// Find the width and connectivity that minimise the distance at a weight budget.
     Optimum(optimum::OptimumArgs),
     /// Train sparse or dense perceptrons and report their test accuracy.
     Train(train::TrainArgs),
-    /// Search the learning rate of each network, on validation samples.
+    /// Search for the best learning rate of each network, on validation samples.
     Tune(tune::TuneArgs),
     /// Draw test accuracy over the connectivities of the network and of its last layer, the paper's heat map.
     Heatmap(heatmap::HeatmapArgs),
-    /// Compare the ways to widen at a fixed budget: sparsity, linear and non-linear bottlenecks.
+    /// Compare ways to widen at a fixed weight budget: sparsity, linear and non-linear bottlenecks.
     Widen(widen::WidenArgs),
-    /// Join what the shards of a study have found.
+    /// Join the results of the shards of a study.
     Merge(merge::MergeArgs),
-    /// Evaluate a network that `train --keep-weights` kept.
+    /// Evaluate a network that `train --keep-weights` saved.
     Evaluate(evaluate::EvaluateArgs),
-    /// Verify Theorem 1 against sampled networks; the exit code is 1 if they reject it.
+    /// Verify Theorem 1 against sampled networks; exits with 1 if they reject it.
     Verify(verify::VerifyArgs),
     /// Divide a weight budget over the layers of a network, and draw masks.
     Budget(budget::BudgetArgs),
-    /// List a data set: counts, ranges, checksums.
+    /// Describe a data set: counts, ranges, checksums.
     Data(data::DataArgs),
     /// Print completions for a shell.
     Completions(shell::CompletionsArgs),
@@ -119,28 +118,26 @@ const ALL_PAIRS: &str = "Kernels over all pairs";
 /// What every command takes.
 #[derive(Args)]
 struct Common {
-    /// Seed of everything random: the same seed gives the same records, bit for bit on one kind of processor
+    /// Seed for everything random; the same seed gives the same records, bit for bit on one kind of processor
     #[arg(long, global = true, default_value_t = 0, value_name = "N", value_parser = whole)]
     seed: u64,
-    /// Threads to use, four per core at most [default: RAYON_NUM_THREADS where it is set, otherwise one for each core that the program
-    /// may use, by its affinity and the CPU quota of its control group]; results do not depend on it
+    /// Number of threads, at most four per core; results do not depend on it [default: RAYON_NUM_THREADS if set, otherwise one per core
+    /// that the program may use, by its affinity and the CPU quota of its control group]
     #[arg(long, global = true, value_name = "N", value_parser = count)]
     threads: Option<usize>,
-    /// Device for sampled kernels over all pairs: NVIDIA GPUs where there are any (auto), or one of the two for sure; all else is
-    /// computed on the CPU
+    /// Device for sampled kernels over all pairs: auto (a GPU if there is one), cpu or cuda; all else runs on the CPU
     #[arg(long, global = true, help_heading = ALL_PAIRS, value_enum, default_value_t = DeviceOption::Auto)]
     device: DeviceOption,
-    /// Megabytes that sampled kernels over all pairs may take on the CPU beside the inputs; results do not depend on it
+    /// Memory in megabytes for sampled kernels over all pairs on the CPU, without the inputs; results do not depend on it
     #[arg(long, global = true, help_heading = ALL_PAIRS, default_value_t = 1024, value_name = "MB", value_parser = megabytes)]
     memory: u32,
-    /// Do a share of a study's tasks, the I-th of N, and keep the journal for `sparsewidth merge`: figure, distance, train, tune, heatmap,
-    /// widen
+    /// Run part I of N of a study (figure, distance, train, tune, heatmap, widen) and keep its journal for `sparsewidth merge`
     #[arg(long, global = true, help_heading = "Many machines", value_name = "I/N")]
     shard: Option<Shard>,
-    /// Print the records as JSON lines on standard output, and everything else on standard error
+    /// Print records as JSON lines on standard output, everything else on standard error
     #[arg(long, global = true)]
     json: bool,
-    /// Say nothing but results and errors
+    /// Print only results and errors
     #[arg(long, global = true)]
     quiet: bool,
     /// The options that were given, by their ids, as they were written.

@@ -13,7 +13,7 @@ use sparsewidth::study::OptimumSpec;
 use sparsewidth::study::paper::PAPER_BASE_WIDTH;
 
 use super::Common;
-use super::options::{DataOption, NormalisationOption};
+use super::options::DataOption;
 use super::output::{json_lines, print};
 use super::redraw::{FromOption, read_report, redrawn_folder};
 use super::values::path;
@@ -24,26 +24,26 @@ pub struct OptimumArgs {
     data: DataOption,
     /// Normalisation of the inputs, by their own statistics [default: pixel for MNIST, none for other data]
     #[arg(long, value_enum, value_name = "NAME")]
-    normalisation: Option<NormalisationOption>,
-    /// The weight budget: (d + outputs) times the base width 8 [default]
+    normalisation: Option<Normalisation>,
+    /// Total number of weights [default: (d + outputs) times the base width 8]
     #[arg(long, value_name = "N", value_parser = count)]
     weights: Option<usize>,
-    /// Outputs of the dense last layer, whose weights the budget pays for; 0 for the first layer alone [default: 10 for MNIST, 0
-    /// for other data]
+    /// Number of outputs of the dense last layer, whose weights count; 0 for the first layer alone [default: 10 for MNIST, 0 for
+    /// other data]
     #[arg(long, value_name = "N", value_parser = count)]
     outputs: Option<usize>,
-    /// Random pairs of inputs; where the data has no more pairs, each of these once
+    /// Number of random pairs of inputs; where the data has no more pairs, each is taken once
     #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = count)]
     pairs: usize,
     /// Minimise the median over pairs instead of the mean, which few pairs can dominate
     #[arg(long)]
     median: bool,
-    /// Relative error to which Theorem 1's masked moments are computed, pair by pair
+    /// Relative error of Theorem 1's masked moments, pair by pair
     #[arg(long, default_value_t = 1e-3, value_name = "ERROR", value_parser = share)]
     tolerance: f64,
     #[command(flatten)]
     from: FromOption,
-    /// Folder for optimum.json and the picture
+    /// Write optimum.json and the picture to this folder
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: Option<PathBuf>,
 }

@@ -69,7 +69,9 @@ impl Common {
     /// A progress bar on standard error: lines where that is no terminal, hidden where nothing should be said.
     pub fn bar(&self, length: u64) -> ProgressBar {
         let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(length) };
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} %  {elapsed} gone, {eta} left  {msg}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{bar:30} {percent:>3} %  {elapsed} elapsed, {eta} remaining  {msg}")
+        {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(500));

@@ -17,7 +17,7 @@ const SOURCE: &str = concat!("sparsewidth ", env!("CARGO_PKG_VERSION"));
 
 #[derive(Args)]
 pub struct CompletionsArgs {
-    /// The shell
+    /// Shell to write completions for
     shell: Shell,
 }
 
@@ -29,7 +29,7 @@ pub fn completions(args: &CompletionsArgs) -> Result<()> {
 
 #[derive(Args)]
 pub struct ManArgs {
-    /// Folder for a page per command, sparsewidth.1, sparsewidth-figure.1, ... [default: the first page, on standard output]
+    /// Write a page per command to this folder, sparsewidth.1, sparsewidth-figure.1, ... [default: the first page, on standard output]
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: Option<PathBuf>,
 }

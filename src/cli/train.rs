@@ -2,8 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use sparsewidth::data::Normalisation;
 use sparsewidth::data::{CLASSES, Dataset, SUBSET_SIZE};
+use sparsewidth::network::Activation;
+use sparsewidth::network::MaskFamily;
+use sparsewidth::network::WeightDistribution;
 use sparsewidth::network::budget::first_layer_connectivity_beside;
 use sparsewidth::network::{Connectivity, Layer};
 use sparsewidth::numeric::parse::{count, listed_count, number, share};
@@ -15,7 +19,7 @@ use sparsewidth::train::Parametrisation;
 use sparsewidth::{Error, Result};
 
 use super::Common;
-use super::options::{ActivationOption, ImagesOption, LawOption, MaskOption, NormalisationOption, default_widths};
+use super::options::{ImagesOption, default_widths};
 use super::output::study_folder;
 use super::redraw::{FromOption, redrawn_folder};
 use super::values::path;
@@ -29,26 +33,26 @@ pub struct TrainArgs {
     widths: Vec<usize>,
     #[command(flatten)]
     budget: BudgetOptions,
-    /// Learning rate [default: the authors' for the paper's widths at their budget]
+    /// Learning rate [default: the paper's authors' for the paper's widths at their budget]
     #[arg(long, aliases = ["lr", "rate"], value_name = "RATE", conflicts_with = "rates", value_parser = number)]
     learning_rate: Option<f64>,
-    /// Learning rates from a file, the rates.toml of `sparsewidth tune`
+    /// Read learning rates from this file, the rates.toml of `sparsewidth tune`
     #[arg(long, value_name = "FILE", value_parser = path())]
     rates: Option<PathBuf>,
     #[command(flatten)]
     training: TrainingOptions,
-    /// Runs per network, each with its own initialisation and order of samples
+    /// Number of runs per network, each with its own initialisation and order of samples
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = count)]
     runs: usize,
-    /// Normalisation, by the statistics of the training samples
-    #[arg(long, value_enum, default_value_t = NormalisationOption::Pixel)]
-    normalisation: NormalisationOption,
-    /// Keep the weights of each run after its last epoch, in the folder `weights` of the output folder
+    /// Normalisation of the inputs, by the statistics of the training samples
+    #[arg(long, value_enum, default_value_t = Normalisation::Pixel)]
+    normalisation: Normalisation,
+    /// Save the weights of each run after its last epoch, in the folder `weights` of the output folder
     #[arg(long, requires = "out")]
     keep_weights: bool,
     #[command(flatten)]
     from: FromOption,
-    /// Folder for records and pictures, and for the journal by which an interrupted study goes on
+    /// Write records and pictures to this folder, with the journal from which an interrupted study resumes
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: Option<PathBuf>,
 }
@@ -56,21 +60,21 @@ pub struct TrainArgs {
 /// Which weights networks have.
 #[derive(Args)]
 pub struct BudgetOptions {
-    /// The weight budget, of which the last layer is paid first [default: (d + 10) times 8, the paper's]
+    /// Total number of weights; those of the last layer are counted first [default: (d + 10) times 8, the paper's]
     #[arg(long, value_name = "N", conflicts_with_all = ["connectivity", "dense"], value_parser = count)]
     weights: Option<usize>,
-    /// Connectivity of the first layer, instead of a budget
+    /// Connectivity (density) of the first layer, instead of a weight budget
     #[arg(long, value_name = "P", conflicts_with = "dense", value_parser = share)]
     connectivity: Option<f64>,
-    /// Dense networks
+    /// Train dense networks
     #[arg(long)]
     dense: bool,
-    /// Connectivity of the last layer
+    /// Connectivity (density) of the last layer
     #[arg(long, default_value_t = 1.0, value_name = "Q", conflicts_with = "dense", value_parser = share)]
     last_connectivity: f64,
-    /// What is between the layers
-    #[arg(long, value_enum, default_value_t = ActivationOption::Relu)]
-    activation: ActivationOption,
+    /// Activation function of the hidden layer
+    #[arg(long, value_enum, default_value_t = Activation::Relu)]
+    activation: Activation,
 }
 
 impl BudgetOptions {
@@ -90,7 +94,7 @@ impl BudgetOptions {
                 None => first_layer_connectivity_beside(weights, dimension, CLASSES, *width, last_connectivity)?,
             };
             let family = if self.dense { Family::Dense } else { Family::Sparse };
-            let hidden = Layer::new(*width, connectivity, self.activation.into())?;
+            let hidden = Layer::new(*width, connectivity, self.activation)?;
             let network = TrainedNetwork::of_hidden(family, vec![hidden], last_connectivity, 0.0)?;
             Ok(network.with_rate(rate(&network)?))
         };
@@ -115,32 +119,32 @@ impl BudgetOptions {
     fn is_paper(&self, dimension: usize) -> bool {
         let budget = self.weights.is_none_or(|weights| weights == (dimension + CLASSES) * PAPER_BASE_WIDTH);
         let paper = self.dense || (self.connectivity.is_none() && budget && self.last_connectivity == 1.0);
-        paper && dimension == PAPER_DIMENSION && self.activation == ActivationOption::Relu
+        paper && dimension == PAPER_DIMENSION && self.activation == Activation::Relu
     }
 }
 
 /// How networks are trained.
 #[derive(Args)]
 pub struct TrainingOptions {
-    /// Training samples, a random subset where there are more
+    /// Number of training samples, a random subset if there are more
     #[arg(long, default_value_t = SUBSET_SIZE, value_name = "N", value_parser = count)]
     samples: usize,
-    /// Passes over the training samples
+    /// Number of epochs, passes over the training samples
     #[arg(long, default_value_t = 300, value_name = "N", value_parser = count)]
     epochs: usize,
-    /// Samples per step
+    /// Batch size, samples per step
     #[arg(long, aliases = ["batch-size"], default_value_t = 256, value_name = "N", value_parser = count)]
     batch: usize,
-    /// Masks of trained networks
-    #[arg(long, value_enum, default_value_t = MaskOption::ExactCount)]
-    training_mask: MaskOption,
-    /// Initial weights of trained networks
-    #[arg(long, value_enum, default_value_t = LawOption::Uniform)]
-    training_law: LawOption,
-    /// Which variable training updates: w, or W = w / sqrt(fan-in)
-    #[arg(long, value_enum, default_value_t = ParametrisationOption::NeuralTangent)]
-    parametrisation: ParametrisationOption,
-    /// Give every layer biases, which no budget counts
+    /// Mask family of trained networks
+    #[arg(long, value_enum, default_value_t = MaskFamily::ExactCount)]
+    training_mask: MaskFamily,
+    /// Distribution of the initial weights of trained networks
+    #[arg(long, value_enum, default_value_t = WeightDistribution::Uniform)]
+    training_law: WeightDistribution,
+    /// Variable that gradient descent updates: w, or W = w / sqrt(fan-in)
+    #[arg(long, value_enum, default_value_t = Parametrisation::NeuralTangent)]
+    parametrisation: Parametrisation,
+    /// Give every layer biases, which are not counted as weights
     #[arg(long)]
     biases: bool,
 }
@@ -156,50 +160,27 @@ impl TrainingOptions {
 
     /// Whether the authors' learning rates have a meaning for these networks.
     pub fn is_paper(&self) -> bool {
-        self.parametrisation == ParametrisationOption::NeuralTangent && !self.biases
+        self.parametrisation == Parametrisation::NeuralTangent && !self.biases
     }
 
     /// The rate of a network trained so.
     pub fn rate(&self, rates: &LearningRates, network: &TrainedNetwork) -> Result<f64> {
-        rates.of(network, self.parametrisation.into(), self.biases)
-    }
-}
-
-/// Which variable gradient descent updates.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ParametrisationOption {
-    /// w in output = w input / sqrt(fan-in)
-    NeuralTangent,
-    /// W = w / sqrt(fan-in), as in most libraries
-    Standard,
-}
-
-impl From<ParametrisationOption> for Parametrisation {
-    fn from(option: ParametrisationOption) -> Self {
-        match option {
-            ParametrisationOption::NeuralTangent => Self::NeuralTangent,
-            ParametrisationOption::Standard => Self::Standard,
-        }
+        rates.of(network, self.parametrisation, self.biases)
     }
 }
 
 impl TrainingOptions {
     /// The spec that the options describe.
-    pub fn spec(
-        &self,
-        networks: Vec<TrainedNetwork>,
-        runs: usize,
-        normalisation: NormalisationOption,
-    ) -> TrainingStudySpec {
-        let mask = self.training_mask.into();
+    pub fn spec(&self, networks: Vec<TrainedNetwork>, runs: usize, normalisation: Normalisation) -> TrainingStudySpec {
+        let mask = self.training_mask;
         let networks = networks.iter().map(|network| network.with_mask(mask)).collect();
         TrainingStudySpec {
-            normalisation: normalisation.into(),
+            normalisation,
             samples: self.samples,
             epochs: self.epochs,
             batch: self.batch,
-            law: self.training_law.into(),
-            parametrisation: self.parametrisation.into(),
+            law: self.training_law,
+            parametrisation: self.parametrisation,
             biases: self.biases,
             ..TrainingStudySpec::paper(networks, runs)
         }
@@ -207,8 +188,8 @@ impl TrainingOptions {
 }
 
 /// Says where learning rates were found, where that is not where they are used.
-pub fn say_origin(rates: Option<&LearningRates>, data: &Dataset, normalisation: NormalisationOption, common: &Common) {
-    if let Some(remark) = rates.and_then(|rates| rates.remark(data, normalisation.into())) {
+pub fn say_origin(rates: Option<&LearningRates>, data: &Dataset, normalisation: Normalisation, common: &Common) {
+    if let Some(remark) = rates.and_then(|rates| rates.remark(data, normalisation)) {
         common.note(&remark);
     }
 }

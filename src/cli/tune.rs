@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sparsewidth::Result;
+use sparsewidth::data::Normalisation;
 use sparsewidth::data::{DataSource, Dataset};
 use sparsewidth::files::OutputFolder;
 use sparsewidth::numeric::parse::{count, listed_count, number};
@@ -12,7 +13,7 @@ use sparsewidth::report::write_records;
 use sparsewidth::study::{EvaluationSet, TrainingStudySpec, TuneReport, TuneSpec};
 
 use super::Common;
-use super::options::{ImagesOption, NormalisationOption};
+use super::options::ImagesOption;
 use super::output::{json_lines, print, study_folder};
 use super::redraw::{FromOption, read_report, redrawn_folder, write_page};
 use super::train::{BudgetOptions, TrainingOptions};
@@ -26,7 +27,7 @@ const EMBEDDED_VALIDATION: usize = 512;
 pub struct TuneArgs {
     #[command(flatten)]
     data: ImagesOption,
-    /// Hidden widths [default: 8,32,128,216,328,512,635, or where the budget does not fit these, others that it fits]
+    /// Hidden widths [default: 8,32,128,216,328,512,635, or others if the budget does not fit these]
     #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = listed_count)]
     widths: Vec<usize>,
     #[command(flatten)]
@@ -35,15 +36,15 @@ pub struct TuneArgs {
     search: SearchOptions,
     #[command(flatten)]
     training: TrainingOptions,
-    /// Runs per rate, at the few rates of the last stage
+    /// Number of runs per rate, at the few rates of the last stage
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = count)]
     runs: usize,
-    /// Normalisation, by the statistics of the training samples
-    #[arg(long, value_enum, default_value_t = NormalisationOption::Pixel)]
-    normalisation: NormalisationOption,
+    /// Normalisation of the inputs, by the statistics of the training samples
+    #[arg(long, value_enum, default_value_t = Normalisation::Pixel)]
+    normalisation: Normalisation,
     #[command(flatten)]
     from: FromOption,
-    /// Folder for rates.toml, picture and records, and for the journal by which an interrupted search goes on
+    /// Write rates.toml, picture and records to this folder, with the journal from which an interrupted search resumes
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], default_value = "tune", value_name = "DIR", value_parser = path())]
     out: PathBuf,
 }
@@ -51,14 +52,14 @@ pub struct TuneArgs {
 /// Where rates are searched, and by which samples.
 #[derive(Args)]
 pub struct SearchOptions {
-    /// Lowest rate; the others follow in factors of two, and half way between them around the best
+    /// Lowest learning rate; the others follow in factors of two, and half way between them around the best
     #[arg(long, default_value_t = 0.25, value_name = "RATE", value_parser = number)]
     lowest: f64,
-    /// Highest rate
+    /// Highest learning rate
     #[arg(long, default_value_t = 4096.0, value_name = "RATE", value_parser = number)]
     highest: f64,
-    /// Validation samples: training samples outside of the subset that is trained on, or, where those are too few, held out of it
-    /// [default: 10000, of the embedded images 512, or of fewer images all that are not trained on, a quarter of the others at least]
+    /// Number of validation samples, taken from unused training samples if there are enough, otherwise held out [default: 10000; 512 of
+    /// the embedded images; of fewer images all unused ones, or a quarter of the others]
     #[arg(long, value_name = "N", value_parser = count)]
     validation: Option<usize>,
 }

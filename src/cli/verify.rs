@@ -6,47 +6,47 @@ use std::path::PathBuf;
 use clap::Args;
 use sparsewidth::data::{Dataset, Normalisation};
 use sparsewidth::files::OutputFolder;
+use sparsewidth::network::MaskFamily;
 use sparsewidth::numeric::parse::{count, listed_count, number, share};
 use sparsewidth::report::{VERIFY_PICTURES, verification_page};
 use sparsewidth::study::{VerifyReport, VerifySpec};
 use sparsewidth::{Error, Result};
 
 use super::Common;
-use super::options::{MaskOption, NormalisationOption};
 use super::output::{json_lines, print};
 use super::redraw::{FromOption, read_report, redrawn_folder};
 use super::values::{path, source};
 
 #[derive(Args)]
 pub struct VerifyArgs {
-    /// Inputs to verify on, instead of Gaussian ones of dimension 12, 100 and 784 and MNIST in both normalisations: `mnist`, a
+    /// Data set to verify on, instead of Gaussian inputs of dimension 12, 100 and 784 and MNIST in both normalisations: `mnist`, a
     /// folder with the four MNIST files, a .npy file of shape (N, d), or gaussian:D[,N]
     #[arg(long, value_name = "SOURCE", value_parser = source())]
     data: Option<Dataset>,
-    /// Their normalisation [default: pixel for MNIST, none for other data]
+    /// Normalisation of --data [default: pixel for MNIST, none for other data]
     #[arg(long, value_enum, value_name = "NAME", requires = "data")]
-    normalisation: Option<NormalisationOption>,
-    /// Expected weights per row, d p; dense rows are always among them
+    normalisation: Option<Normalisation>,
+    /// Expected weights per row, d p; dense rows are always included
     #[arg(long, value_delimiter = ',', default_values_t = [4.0, 16.0, 100.0], value_name = "LIST", value_parser = number)]
     weights_per_row: Vec<f64>,
     /// Hidden widths
     #[arg(long, value_delimiter = ',', default_values_t = [8, 64], value_name = "LIST", value_parser = listed_count)]
     widths: Vec<usize>,
-    /// Random pairs of inputs per cell; where the data has no more pairs, each of these once
+    /// Number of random pairs of inputs per cell; where the data has no more pairs, each is taken once
     #[arg(long, default_value_t = 16, value_name = "N", value_parser = count)]
     pairs: usize,
-    /// Masks of networks and theory; for those of a fixed count the theory samples masks, beyond 20 entries, which takes minutes
-    #[arg(long, value_enum, default_value_t = MaskOption::Bernoulli)]
-    mask: MaskOption,
-    /// Initialisations per cell, at least 1,000; where a mean over them is too skewed for a test it is left out
+    /// Mask family of networks and theory; for fixed counts the theory samples masks beyond 20 entries, which takes minutes
+    #[arg(long, value_enum, default_value_t = MaskFamily::Bernoulli)]
+    mask: MaskFamily,
+    /// Number of initialisations per cell, at least 1,000; a mean over them that is too skewed is not tested
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = count)]
     initialisations: usize,
-    /// Relative error to which the exact masked moments are computed
+    /// Relative error of the exact masked moments
     #[arg(long, default_value_t = 1e-6, value_name = "ERROR", value_parser = share)]
     tolerance: f64,
     #[command(flatten)]
     from: FromOption,
-    /// Folder for verify.json, verify.md and the pictures
+    /// Write verify.json, verify.md and the pictures to this folder
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: Option<PathBuf>,
 }
@@ -72,7 +72,7 @@ pub fn run(args: VerifyArgs, common: &Common) -> Result<()> {
         weights_per_row: args.weights_per_row,
         widths: args.widths,
         pairs: args.pairs,
-        mask: args.mask.into(),
+        mask: args.mask,
         initialisations: args.initialisations,
         tolerance: args.tolerance,
         ..VerifySpec::usual(common.seed)

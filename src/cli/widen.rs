@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use sparsewidth::data::CLASSES;
+use sparsewidth::data::Normalisation;
 use sparsewidth::network::Connectivity;
 use sparsewidth::numeric::parse::{count, listed_count};
 use sparsewidth::report::{SUMMARY, WIDEN_PICTURES, widen_page};
@@ -16,7 +17,7 @@ use sparsewidth::study::{TuneReport, read_records};
 use sparsewidth::{Error, Result};
 
 use super::Common;
-use super::options::{ImagesOption, NormalisationOption, default_widths};
+use super::options::{ImagesOption, default_widths};
 use super::output::study_folder;
 use super::redraw::{FromOption, read_report, redrawn_folder};
 use super::train::{TrainingOptions, say_origin};
@@ -31,80 +32,56 @@ const WIDTHS: [usize; 6] = [8, 32, 128, 216, 328, 512];
 pub struct WidenArgs {
     #[command(flatten)]
     data: ImagesOption,
-    /// The ways to compare
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = WideningScheme::ALL, value_name = "LIST")]
-    ways: Vec<WideningScheme>,
+    /// Ways to widen that are compared
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = WAYS, value_name = "LIST")]
+    ways: Vec<Family>,
     /// Hidden widths of sparse networks; a bottleneck takes the nearest that the budget and a whole number of narrow units allow
-    /// [default: 8,32,128,216,328,512, or where the budget does not fit these, others that it fits]
+    /// [default: 8,32,128,216,328,512, or others if the budget does not fit these]
     #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = listed_count)]
     widths: Vec<usize>,
-    /// Widths of the narrow layer of bottlenecks, instead of those that lead nearest to --widths; the budget decides the wide one's
+    /// Widths of the narrow layer of bottlenecks, instead of those that come nearest to --widths; the budget sets the wide layer's
     #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = listed_count)]
     bottlenecks: Vec<usize>,
-    /// The weight budget, of which the last layer is paid first; the two factors of a linear bottleneck of rank r count r^2 less than they
-    /// hold, as one matrix of that rank [default: (d + 10) times 8, the paper's]
+    /// Total number of weights; the last layer is dense and counted first; the two factors of a linear bottleneck of rank r count r^2 less
+    /// than they hold, as one matrix of that rank [default: (d + 10) times 8, the paper's]
     #[arg(long, value_name = "N", value_parser = count)]
     weights: Option<usize>,
-    /// Learning rates from a file, the rates.toml of an earlier search [default: they are searched first]
+    /// Read learning rates from this file, the rates.toml of an earlier search [default: search for them first]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["lowest", "highest", "validation", "tuning_runs"], value_parser = path())]
     rates: Option<PathBuf>,
-    /// Search the learning rates, and do no more; --rates with the rates.toml of this goes on, in another folder. A comparison is divided
-    /// into shards in these two steps
+    /// Only run the learning-rate search. Continue with --rates rates.toml --out OTHER; a comparison is split into shards in these two
+    /// steps
     #[arg(long, conflicts_with = "rates")]
     search_only: bool,
     #[command(flatten)]
     search: SearchOptions,
-    /// Runs per rate, at the few rates of the last stage of the search
+    /// Number of runs per rate, at the few rates of the last stage of the search
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = count)]
     tuning_runs: usize,
     #[command(flatten)]
     training: TrainingOptions,
-    /// Runs per network, each with its own initialisation and order of samples
+    /// Number of runs per network, each with its own initialisation and order of samples
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = count)]
     runs: usize,
-    /// Normalisation, of training and of kernels
-    #[arg(long, value_enum, default_value_t = NormalisationOption::Pixel)]
-    normalisation: NormalisationOption,
-    /// Random pairs of inputs for the kernel distance; where the data has no more pairs, each of these once
+    /// Normalisation for training and kernels
+    #[arg(long, value_enum, default_value_t = Normalisation::Pixel)]
+    normalisation: Normalisation,
+    /// Number of random pairs of inputs for the kernel distance; where the data has no more pairs, each is taken once
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = count)]
     pairs: usize,
-    /// Initialisations of each sampled network; more where that draws fewer than 20,000 weights in all
+    /// Number of initialisations of each sampled network; more if that draws fewer than 20,000 weights in all
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = count)]
     initialisations: usize,
     #[command(flatten)]
     from: FromOption,
-    /// Folder for pictures, records and summary, for the search in its folder `tune`, and for the journals by which an interrupted
-    /// comparison goes on
+    /// Write pictures, records and summary to this folder, the search to its folder `tune`, with the journals from which an interrupted
+    /// comparison resumes
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], default_value = "widen", value_name = "DIR", value_parser = path())]
     out: PathBuf,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum WideningScheme {
-    /// the connectivity falls
-    Sparse,
-    /// the same with two hidden layers, as deep as the non-linear bottleneck
-    DeepSparse,
-    /// the first matrix is a product of two, whose rank falls
-    LinearBottleneck,
-    /// two hidden layers, of which the first narrows as the second widens
-    NonlinearBottleneck,
-}
-
-impl WideningScheme {
-    const ALL: [Self; 4] = [Self::Sparse, Self::DeepSparse, Self::LinearBottleneck, Self::NonlinearBottleneck];
-}
-
-impl From<WideningScheme> for Family {
-    fn from(way: WideningScheme) -> Self {
-        match way {
-            WideningScheme::Sparse => Self::Sparse,
-            WideningScheme::DeepSparse => Self::DeepSparse,
-            WideningScheme::LinearBottleneck => Self::LinearBottleneck,
-            WideningScheme::NonlinearBottleneck => Self::NonlinearBottleneck,
-        }
-    }
-}
+/// The ways that are compared where none are named.
+const WAYS: [Family; 4] = [Family::Sparse, Family::DeepSparse, Family::LinearBottleneck, Family::NonlinearBottleneck];
 
 pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
     if let Some(from) = args.from.folder(common)? {
@@ -115,11 +92,7 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
         common.print_records(&records)?;
         return common.present(&widen_page(&records, &at_end), Some(&out));
     }
-    if !args
-        .ways
-        .iter()
-        .any(|way| matches!(way, WideningScheme::LinearBottleneck | WideningScheme::NonlinearBottleneck))
-    {
+    if !args.ways.iter().any(|way| matches!(way, Family::LinearBottleneck | Family::NonlinearBottleneck)) {
         common.refuse("bottlenecks", "none of these ways has a bottleneck")?;
     }
     let (dimension, images) = args.data.sizes()?;
@@ -129,7 +102,7 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
     let widths = if args.widths.is_empty() { usual() } else { args.widths };
     let mut networks = Vec::new();
     for way in &args.ways {
-        networks.extend(widened_networks((*way).into(), weights, dimension, &widths, &args.bottlenecks)?);
+        networks.extend(widened_networks(*way, weights, dimension, &widths, &args.bottlenecks)?);
     }
     // Where every weight exists, two ways can come to one network.
     let mut kernels: Vec<NetworkSpec> = Vec::new();
@@ -140,7 +113,7 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
     }
     let spec = |networks, runs| args.training.spec(networks, runs, args.normalisation);
     let distance = DistanceSpec {
-        normalisations: vec![args.normalisation.into()],
+        normalisations: vec![args.normalisation],
         methods: vec![DistanceMethod::Sampled, DistanceMethod::Theorem1],
         pairs: args.pairs,
         initialisations: args.initialisations,

@@ -2,41 +2,41 @@
 
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 use serde::{Deserialize, Serialize};
+use strum::{EnumMessage, IntoStaticStr, VariantArray};
 
 use super::Values;
 use crate::error::{Error, Result};
 
 /// How inputs are shifted and scaled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumMessage, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Normalisation {
     /// `(x - mean) / stdev` for each pixel, with the statistics of a set; 0 where a pixel never varies. The paper's way.
     /// It has heavy tails: a pixel that is almost always blank takes values up to 100.
+    #[strum(message = "pixel normalisation")]
     Pixel,
     /// One shift and one scale for all entries: `(x/255 - 0.1307) / 0.3081` for MNIST, its published mean and standard deviation; for any
     /// other set its own, over all entries.
+    #[strum(message = "global normalisation")]
     Global,
     /// As they are.
+    #[strum(message = "no normalisation")]
     None,
 }
 
 impl Normalisation {
     /// The name, as the command line and records spell it.
+    #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Pixel => "pixel",
-            Self::Global => "global",
-            Self::None => "none",
-        }
+        self.into()
     }
 
     /// What it is, for titles and tables.
+    #[must_use]
     pub fn title(self) -> &'static str {
-        match self {
-            Self::Pixel => "pixel normalisation",
-            Self::Global => "global normalisation",
-            Self::None => "no normalisation",
-        }
+        self.get_message().expect("every variant has a title")
     }
 }
 

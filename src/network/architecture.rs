@@ -4,27 +4,29 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 use super::{Connectivity, LayerSpec, MaskFamily, WeightDistribution};
 use crate::error::{Error, Result};
+use crate::numeric::names::by_name;
 
-/// What is between two layers of a perceptron.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The activation function that follows a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Activation {
-    /// `[x]_+`.
+    /// ReLU, `[x]_+ = max(x, 0)`.
     Relu,
-    /// Nothing: the two layers are one matrix, a product.
+    /// Identity: a linear layer, which makes one matrix of itself and the next, a product.
     Linear,
 }
 
 impl Activation {
     /// The name, as the command line and records spell it.
+    #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Relu => "relu",
-            Self::Linear => "linear",
-        }
+        self.into()
     }
 }
 
@@ -105,14 +107,8 @@ impl FromStr for Layer {
         let (rest, mask) = text.split_once('/').unwrap_or((text, MaskFamily::Bernoulli.name()));
         let (activation, rest) = rest.split_once(':').ok_or_else(|| wrong("expected ACTIVATION:WIDTH"))?;
         let (width, connectivity) = rest.split_once('@').unwrap_or((rest, "1"));
-        let mask = [MaskFamily::Bernoulli, MaskFamily::ExactCount, MaskFamily::ConstantFanIn]
-            .into_iter()
-            .find(|family| family.name() == mask)
-            .ok_or_else(|| wrong("unknown mask family; expected bernoulli, exact_count or constant_fan_in"))?;
-        let activation = [Activation::Relu, Activation::Linear]
-            .into_iter()
-            .find(|known| known.name() == activation)
-            .ok_or_else(|| wrong("unknown activation; expected relu or linear"))?;
+        let mask: MaskFamily = by_name("layer", "mask family", mask, &[])?;
+        let activation: Activation = by_name("layer", "activation", activation, &[])?;
         let width = width.parse().map_err(|_| wrong("its width is not a whole number"))?;
         let connectivity: f64 = connectivity.parse().map_err(|_| wrong("its connectivity is not a number"))?;
         Ok(Self::new(width, Connectivity::new(connectivity)?, activation)?.with_mask(mask))

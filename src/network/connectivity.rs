@@ -36,7 +36,7 @@ impl Connectivity {
         self.0
     }
 
-    /// `q = (1 - p) / p`: the variance of `s_j / p`, with `s_j` an entry of the mask; the moment expansion is in powers of it.
+    /// `q = (1 - p) / p`: the variance of `s_j / p`, with `s_j` an entry of the mask; the second-order expansion is in powers of it.
     pub fn excess(self) -> f64 {
         (1.0 - self.0) / self.0
     }

@@ -6,49 +6,53 @@ use std::ops::Range;
 use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use strum::{EnumMessage, IntoStaticStr, VariantArray};
 
 use crate::network::Connectivity;
 use crate::numeric::random::{Purpose, domain, key, keys, philox};
 
 /// Which weights of a layer exist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumMessage, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum MaskFamily {
     /// Each weight independently with probability `p`: the theory's masks.
+    #[strum(message = "Bernoulli")]
     Bernoulli,
     /// Exactly `round(p rows columns)` weights, uniform over the layer: the masks of the authors' experiments.
+    #[strum(message = "exact-count")]
     ExactCount,
     /// Exactly `round(p columns)` weights in each row, uniform over the row: constant fan-in.
+    #[strum(message = "constant-fan-in")]
     ConstantFanIn,
 }
 
 impl MaskFamily {
     /// The name, as the command line and records spell it.
+    #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Bernoulli => "bernoulli",
-            Self::ExactCount => "exact_count",
-            Self::ConstantFanIn => "constant_fan_in",
-        }
+        self.into()
     }
 
     /// What it is, for titles and tables.
+    #[must_use]
     pub fn title(self) -> &'static str {
-        match self {
-            Self::Bernoulli => "Bernoulli",
-            Self::ExactCount => "exact-count",
-            Self::ConstantFanIn => "constant-fan-in",
-        }
+        self.get_message().expect("every variant has a title")
     }
 }
 
 /// The law of the weights that exist, at `sigma = 1/sqrt(p)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumMessage, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum WeightDistribution {
-    /// `N(0, sigma^2)`: the theory's law.
+    /// `N(0, sigma^2)`: the theory's weights.
+    #[strum(message = "Gaussian")]
     Gaussian,
     /// Uniform on `(-sigma, sigma)`, of variance `sigma^2 / 3`: the default of the authors' experiments.
+    #[strum(message = "uniform")]
     Uniform,
 }
 
@@ -62,19 +66,15 @@ impl WeightDistribution {
     }
 
     /// The name, as the command line and records spell it.
+    #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Gaussian => "gaussian",
-            Self::Uniform => "uniform",
-        }
+        self.into()
     }
 
     /// What it is, for titles and tables.
+    #[must_use]
     pub fn title(self) -> &'static str {
-        match self {
-            Self::Gaussian => "Gaussian",
-            Self::Uniform => "uniform",
-        }
+        self.get_message().expect("every variant has a title")
     }
 }
 

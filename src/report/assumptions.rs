@@ -50,7 +50,7 @@ pub fn assumptions(records: &[Record], normalisation: Normalisation) -> String {
         );
     }
     let mut empty: Vec<String> = Vec::new();
-    for method in DistanceMethod::ALL {
+    for &method in DistanceMethod::ALL {
         for record in distances(records, normalisation, method) {
             let Some(layers) = &record.empty_layers else { continue };
             let name = format!("{}:{} (layer {layers})", record.width, record.connectivity.get());

@@ -291,7 +291,7 @@ pub fn parts_chart(records: &[Record], normalisation: Normalisation) -> Option<C
         return None;
     }
     let (mut series, mut x_ticks) = (Vec::new(), Vec::new());
-    for method in DistanceMethod::ALL.into_iter().filter(|method| !method.draws_networks()) {
+    for method in DistanceMethod::ALL.iter().copied().filter(|method| !method.draws_networks()) {
         let found = distances(records, normalisation, method);
         for (part, line) in [("bias²", Line::Solid), ("variance / n", Line::Dashed)] {
             let point = |record: &&DistanceRecord| {
@@ -314,7 +314,7 @@ pub fn parts_chart(records: &[Record], normalisation: Normalisation) -> Option<C
     let has_parts = |method: &DistanceMethod| {
         distances(records, normalisation, *method).iter().any(|record| record.bias_squared.is_some())
     };
-    let drawn = DistanceMethod::ALL.into_iter().filter(|method| method.draws_networks() && has_parts(method));
+    let drawn = DistanceMethod::ALL.iter().copied().filter(|method| method.draws_networks() && has_parts(method));
     let drawn: Vec<&str> = drawn.map(DistanceMethod::title).collect();
     let note = match drawn.as_slice() {
         [] => String::new(),
@@ -338,10 +338,10 @@ fn style_of(method: DistanceMethod) -> usize {
     match method {
         DistanceMethod::Sampled => 0,
         DistanceMethod::Theorem1 => 1,
-        DistanceMethod::Moments => 2,
+        DistanceMethod::Expansion => 2,
         DistanceMethod::Paper => 3,
         DistanceMethod::PaperFixedNp => 4,
-        DistanceMethod::MomentsAll => 6,
+        DistanceMethod::ExpansionAll => 6,
         DistanceMethod::SampledAll => 7,
         // A paler Theorem 1.
         DistanceMethod::Theorem1FixedCount => 9,
@@ -357,7 +357,7 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
     let mut series = Vec::new();
     let mut x_ticks = Vec::new();
     let mut sampled = None;
-    for method in DistanceMethod::ALL {
+    for &method in DistanceMethod::ALL {
         let style = style_of(method);
         let found = distances(records, normalisation, method);
         if found.is_empty() {

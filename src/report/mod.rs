@@ -47,12 +47,14 @@ pub use verify::{
 pub use widen::{widen_chart, widen_distance_chart, widen_summary};
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 /// The file of a page.
 pub const SUMMARY: &str = "summary.md";
 
 /// Which statistic over pairs a picture shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Statistic {
     /// The mean, which the theory is about, and which a few heavy-tailed pairs can rule.
     Mean,
@@ -62,10 +64,8 @@ pub enum Statistic {
 
 impl Statistic {
     /// The name, for titles and file names.
+    #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Mean => "mean",
-            Self::Median => "median",
-        }
+        self.into()
     }
 }

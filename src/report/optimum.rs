@@ -17,7 +17,7 @@ pub fn optimum_table(report: &OptimumReport) -> Table {
         "exact distance there",
         "over the least",
     ]);
-    for method in OptimumMethod::ALL {
+    for &method in OptimumMethod::ALL {
         let Some(optimum) = report.optima.iter().find(|optimum| optimum.method == method) else {
             let mut row = vec!["-".into(); 8];
             row[0] = format!("{}: none, it is not positive everywhere", method.title());
@@ -117,7 +117,7 @@ pub fn optimum_chart(report: &OptimumReport) -> Chart {
         right_label: String::new(),
         series: vec![
             series(OptimumMethod::Theorem1, 1, Line::Solid, &|point| point.theorem1),
-            series(OptimumMethod::Moments, 2, Line::Solid, &|point| point.moments),
+            series(OptimumMethod::Expansion, 2, Line::Solid, &|point| point.expansion),
             series(OptimumMethod::Paper, 3, Line::Dashed, &|point| point.paper),
         ],
     }

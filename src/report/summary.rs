@@ -73,7 +73,11 @@ fn by_network<'a>(
 }
 
 fn methods_of(records: &[Record], normalisation: Normalisation) -> Vec<DistanceMethod> {
-    DistanceMethod::ALL.into_iter().filter(|method| !distances(records, normalisation, *method).is_empty()).collect()
+    DistanceMethod::ALL
+        .iter()
+        .copied()
+        .filter(|method| !distances(records, normalisation, *method).is_empty())
+        .collect()
 }
 
 /// Distances under one normalisation: a row per method, a column per width; the mean or median over pairs, as [`distance_words`] explains.
@@ -252,7 +256,7 @@ pub fn training_table(records: &[Record]) -> Table {
         "diverged",
     ]);
     let networks = trained_networks(records);
-    for family in Family::ALL {
+    for &family in Family::ALL {
         let mut of_family: Vec<_> = networks.iter().filter(|runs| runs[0].family == family).collect();
         of_family.sort_by_key(|runs| runs[0].width);
         for runs in of_family {
@@ -459,7 +463,7 @@ pub fn correlation_table(records: &[Record], seed: u64) -> Option<Table> {
         normalisations.iter().any(|normalisation| !distances(records, *normalisation, *method).is_empty())
     };
     let mut correlations = RankCorrelations::new(seed);
-    for method in DistanceMethod::ALL.into_iter().filter(recorded) {
+    for method in DistanceMethod::ALL.iter().copied().filter(recorded) {
         let mut cell = |(normalisation, statistic): &(Normalisation, Statistic)| {
             let points: Vec<(f64, f64)> = distances(records, *normalisation, method)
                 .iter()
@@ -522,7 +526,7 @@ mod tests {
     #[test]
     fn every_method_stands_below_its_own_networks() {
         let all = [
-            records(&["8:0.5", "8:0.2", "4:0.5"], DistanceMethod::Moments),
+            records(&["8:0.5", "8:0.2", "4:0.5"], DistanceMethod::Expansion),
             records(&["8:0.2"], DistanceMethod::Theorem1),
         ]
         .concat();
@@ -533,7 +537,7 @@ mod tests {
                 line.split('|').map(|cell| cell.trim().to_string()).collect()
             };
             assert_eq!(cells("method")[2..5], ["n = 4, p = 0.5", "n = 8, p = 0.5", "n = 8, p = 0.2"]);
-            let (theorem, moments) = (cells("Theorem 1"), cells("moment expansion"));
+            let (theorem, moments) = (cells("Theorem 1"), cells("second-order expansion"));
             assert_eq!(theorem[2..4], ["-", "-"]);
             assert!(moments[2..5].iter().chain([&theorem[4]]).all(|cell| cell.contains('e')), "{table}");
         }
@@ -565,10 +569,10 @@ mod tests {
             let inputs = DistanceInputs::new(&inputs, Normalisation::None, &spec, seed, &Device::CPU, false).unwrap();
             inputs.record(&data, seed, &spec, &network, method, &|_| {}).unwrap()
         };
-        let all = record(10_000, 0, DistanceMethod::Moments);
+        let all = record(10_000, 0, DistanceMethod::Expansion);
         assert_eq!((all.pairs, error_over_all_pairs(&all)), (1_770, Some(0.0)));
         let covers = |seed: &u64| {
-            let some = record(100, *seed, DistanceMethod::Moments);
+            let some = record(100, *seed, DistanceMethod::Expansion);
             (some.mean - all.mean).abs() <= error_over_all_pairs(&some).unwrap()
         };
         let covered = (0..400).filter(covers).count();

@@ -17,7 +17,7 @@ fn name(data: &Dataset, normalisation: Normalisation) -> String {
 /// initialisations is too skewed for a test.
 pub fn verify_table(report: &VerifyReport) -> Table {
     let mut heads = vec!["data".to_string(), "d p".into(), "n".into()];
-    for quantity in Quantity::ALL {
+    for &quantity in Quantity::ALL {
         heads.extend([quantity.title().to_string(), "sampled".into(), "z".into()]);
     }
     let mut table = Table::new(&heads.iter().map(String::as_str).collect::<Vec<_>>());
@@ -108,7 +108,7 @@ fn series_of(report: &VerifyReport, x: impl Fn(&Cell) -> f64, y: impl Fn(&Cell, 
         let point = |cell: &Cell| ChartPoint { x: x(cell), y: y(cell, place), interval: None };
         report.cells.iter().filter(|cell| cell.checks[place].is_tested()).map(point).collect()
     };
-    Quantity::ALL.into_iter().enumerate().map(|(place, q)| points(place, q.title().into(), of(place))).collect()
+    Quantity::ALL.iter().enumerate().map(|(place, q)| points(place, q.title().into(), of(place))).collect()
 }
 
 /// The z scores of every cell against its number of weights per row.
@@ -117,7 +117,7 @@ pub fn verify_scores_chart(report: &VerifyReport) -> Chart {
     let mut x_ticks: Vec<f64> = report.cells.iter().map(row).collect();
     x_ticks.sort_by(f64::total_cmp);
     x_ticks.dedup();
-    let untested = Quantity::ALL.into_iter().enumerate().filter_map(|(place, quantity)| {
+    let untested = Quantity::ALL.iter().enumerate().filter_map(|(place, quantity)| {
         let count = report.cells.iter().filter(|cell| !cell.checks[place].is_tested()).count();
         (count > 0).then(|| format!("{} of {}", quantity.title(), counted(count, "cell")))
     });
@@ -145,7 +145,8 @@ pub fn verify_values_chart(report: &VerifyReport) -> Chart {
     let all = report.cells.iter().flat_map(|cell| cell.checks.map(|check| check.theory));
     let (least, most) = all.fold((f64::INFINITY, 0.0f64), |(least, most), value| (least.min(value), most.max(value)));
     let mut series: Vec<ChartSeries> = Quantity::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .enumerate()
         .map(|(place, quantity)| {
             let point = |cell: &Cell| {

@@ -7,7 +7,7 @@ use crate::network::{Architecture, Layer, WeightDistribution};
 use crate::numeric::statistics::mean;
 use crate::sampled::{PairedInputs, sampled_kernels};
 
-/// Squared distances and moments of `Theta` over several initialisations, for each pair.
+/// Squared distances and moments of `nngp` over several initialisations, for each pair.
 ///
 /// ```
 /// use ndarray::array;
@@ -15,30 +15,30 @@ use crate::sampled::{PairedInputs, sampled_kernels};
 /// use sparsewidth::kernel::masked::{Enumerate, RowMoments};
 /// use sparsewidth::network::{Architecture, WeightDistribution};
 /// use sparsewidth::sampled::{PairedInputs, SampledDistances};
-/// use sparsewidth::kernel::nngp::{infinite_width_kernel, theorem_1};
+/// use sparsewidth::kernel::nngp::{Dimension, Width, infinite_width_kernel, theorem_1};
 ///
 /// // 2,000 networks of width 50 at connectivity 1/2, and one pair of inputs.
 /// let inputs = array![[1.0, 2.0, 0.5, -1.0], [0.3, -1.0, 2.0, 0.4]];
 /// let pair = Pair::new(inputs.row(0), inputs.row(1))?;
 /// let p = Connectivity::new(0.5)?;
 /// let network = Architecture::one_hidden_layer(50, p)?;
-/// let reference = vec![infinite_width_kernel(arc_cosine(pair.gram()).k1, 4)];
+/// let reference = vec![infinite_width_kernel(arc_cosine(pair.gram()).k1, Dimension::of(&pair))];
 /// let inputs = PairedInputs::new(inputs.view(), &[(0, 1)])?;
 /// let drawn = SampledDistances::draw(&inputs, &network, WeightDistribution::Gaussian, 0, 2_000, reference)?;
 ///
-/// let (exact, _) = theorem_1(&Enumerate::default().moments(&pair, p)?, 4, 50);
+/// let exact = theorem_1(&Enumerate::default().moments(&pair, p)?, Dimension::of(&pair), Width::new(50)?);
 /// assert!((drawn.by_pair()[0] / exact.total() - 1.0).abs() < 0.2);
 /// # Ok::<(), sparsewidth::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct SampledDistances {
-    /// One value per pair, that `Theta` is compared to.
+    /// One value per pair, that `nngp` is compared to.
     reference: Vec<f64>,
     width: usize,
     by_initialisation: Vec<f64>,
     /// Sums of squared distances, per pair.
     squares: Vec<f64>,
-    /// Mean of `Theta` and sum of its squared deviations, per pair.
+    /// Mean of `nngp` and sum of its squared deviations, per pair.
     moments: Vec<(f64, f64)>,
 }
 
@@ -112,14 +112,14 @@ impl SampledDistances {
         self.by_initialisation.push(sum / kernels.len() as f64);
     }
 
-    /// `(Theta - reference)^2`, averaged over the initialisations, for each pair. Unbiased for the mean squared distance
+    /// `(nngp - reference)^2`, averaged over the initialisations, for each pair. Unbiased for the mean squared distance
     /// to that reference; a reference that is itself sampled adds its own variance.
     pub fn by_pair(&self) -> Vec<f64> {
         let count = self.by_initialisation.len() as f64;
         self.squares.iter().map(|sum| sum / count).collect()
     }
 
-    /// `(Theta - reference)^2`, averaged over the pairs, for each initialisation.
+    /// `(nngp - reference)^2`, averaged over the pairs, for each initialisation.
     pub fn by_initialisation(&self) -> &[f64] {
         &self.by_initialisation
     }

@@ -1,4 +1,4 @@
-//! `Theta` of drawn networks, for given pairs of inputs.
+//! `nngp` of drawn networks, for given pairs of inputs.
 
 use std::borrow::Cow;
 
@@ -154,7 +154,7 @@ impl PairedInputs {
     }
 }
 
-/// `Theta(x, y) = 1/(n d) sum_i [u_i.x]_+ [u_i.y]_+` of one drawn first layer `u`, for each pair.
+/// `nngp(x, y) = 1/(n d) sum_i [u_i.x]_+ [u_i.y]_+` of one drawn first layer `u`, for each pair.
 ///
 /// Features in single precision, sums over hidden units in double; the same bits for any number of threads.
 ///

@@ -22,7 +22,7 @@ pub struct SampledNetwork {
     pub initialisations: usize,
 }
 
-/// `(Theta - Theta_inf)^2` of one network, one value per initialisation.
+/// `(nngp - nngp_inf)^2` of one network, one value per initialisation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AllPairsDistances {
     /// The mean over the `N (N - 1) / 2` pairs of different inputs.

@@ -22,8 +22,8 @@ pub(crate) fn of_distance(spec: &DistanceSpec, method: DistanceMethod, network: 
         DistanceMethod::SampledAll => 5e7 * (network.width() as f64 + 50.0) * spec.initialisations as f64 / 100.0,
         DistanceMethod::Theorem1FixedCount => pairs * spec.masks as f64 * entries,
         DistanceMethod::Theorem1 => pairs * d * 1e4 * (30.0 / entries).clamp(0.2, 3.0),
-        DistanceMethod::Moments => pairs * d * 10.0,
-        DistanceMethod::MomentsAll => 1e8 * d / spec.networks.len() as f64,
+        DistanceMethod::Expansion => pairs * d * 10.0,
+        DistanceMethod::ExpansionAll => 1e8 * d / spec.networks.len() as f64,
         DistanceMethod::Paper | DistanceMethod::PaperFixedNp => 1.0,
     })
 }

@@ -1,6 +1,7 @@
 //! The width and connectivity that minimise the distance at a weight budget.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumMessage, IntoStaticStr, VariantArray};
 
 use super::distance::mean_square;
 use crate::data::{Dataset, Normalisation, PreparedInputs};
@@ -35,32 +36,34 @@ pub struct OptimumSpec {
 }
 
 /// By which theory the distance is minimised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumMessage, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum OptimumMethod {
     /// Theorem 1.
+    #[strum(message = "Theorem 1")]
     Theorem1,
-    /// Theorem 1 with the moment expansion.
-    Moments,
+    /// Theorem 1 with the second-order expansion.
+    #[strum(message = "second-order expansion")]
+    #[serde(alias = "moments")]
+    Expansion,
     /// Eq. (4) of the paper at the network's own connectivity.
+    #[strum(message = "Eq. (4), own p")]
     Paper,
     /// The width `n p / p*` of the paper's `p* = sqrt(n p / 4 d)`, at `n p = weights / (d + outputs)`; the connectivity is that which the
     /// budget leaves at this width, lower than `p*` where there is a last layer.
+    #[strum(message = "width of p* = sqrt(n p / 4 d)")]
     PaperFormula,
 }
 
 impl OptimumMethod {
     /// All, in the order of tables.
-    pub const ALL: [Self; 4] = [Self::Theorem1, Self::Moments, Self::Paper, Self::PaperFormula];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// What it is, for tables.
+    #[must_use]
     pub fn title(self) -> &'static str {
-        match self {
-            Self::Theorem1 => "Theorem 1",
-            Self::Moments => "moment expansion",
-            Self::Paper => "Eq. (4), own p",
-            Self::PaperFormula => "width of p* = sqrt(n p / 4 d)",
-        }
+        self.get_message().expect("every variant has a title")
     }
 }
 
@@ -73,8 +76,9 @@ pub struct CurvePoint {
     pub connectivity: Connectivity,
     /// By Theorem 1, exactly.
     pub theorem1: f64,
-    /// By the moment expansion.
-    pub moments: f64,
+    /// By the second-order expansion.
+    #[serde(alias = "moments")]
+    pub expansion: f64,
     /// By Eq. (4).
     pub paper: f64,
 }
@@ -83,7 +87,7 @@ impl CurvePoint {
     pub(crate) fn by(&self, method: OptimumMethod) -> f64 {
         match method {
             OptimumMethod::Theorem1 => self.theorem1,
-            OptimumMethod::Moments => self.moments,
+            OptimumMethod::Expansion => self.expansion,
             OptimumMethod::Paper | OptimumMethod::PaperFormula => self.paper,
         }
     }
@@ -191,7 +195,7 @@ impl OptimumSpec {
         minimum(&curve, OptimumMethod::Theorem1).ok_or_else(vanish)?;
         // Until each minimum is alone between its neighbours: what one theory adds can be the minimum of another.
         loop {
-            let methods = [OptimumMethod::Theorem1, OptimumMethod::Moments, OptimumMethod::Paper];
+            let methods = [OptimumMethod::Theorem1, OptimumMethod::Expansion, OptimumMethod::Paper];
             let next = methods.into_iter().find_map(|method| {
                 let widths: Vec<usize> = curve.iter().map(|point| point.width).collect();
                 between(&widths, minimum(&curve, method)?)
@@ -209,7 +213,8 @@ impl OptimumSpec {
 
         let best = minimum(&curve, OptimumMethod::Theorem1).map(|place| curve[place].theorem1).ok_or_else(vanish)?;
         let optima = OptimumMethod::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .filter_map(|method| {
                 let place = match method {
                     OptimumMethod::PaperFormula => curve.iter().position(|point| point.width == formula)?,
@@ -270,7 +275,7 @@ impl Search<'_> {
             width,
             connectivity,
             theorem1: distance(&self.method)?,
-            moments: distance(&Expansion)?,
+            expansion: distance(&Expansion)?,
             paper: paper::off_diagonal(self.dimension, units, connectivity).total(),
         })
     }
@@ -400,11 +405,11 @@ mod tests {
     #[test]
     fn a_curve_below_zero_has_no_minimum() {
         let connectivity = Connectivity::new(0.5).unwrap();
-        let point = |width, moments| CurvePoint { width, connectivity, theorem1: 1.0, moments, paper: 1.0 };
+        let point = |width, expansion| CurvePoint { width, connectivity, theorem1: 1.0, expansion, paper: 1.0 };
         let curve = [point(1, 2.0), point(2, 1.0), point(3, -0.5)];
-        assert_eq!(minimum(&curve, OptimumMethod::Moments), None);
-        assert_eq!(minimum(&curve[..2], OptimumMethod::Moments), Some(1));
-        assert_eq!(minimum(&[], OptimumMethod::Moments), None);
+        assert_eq!(minimum(&curve, OptimumMethod::Expansion), None);
+        assert_eq!(minimum(&curve[..2], OptimumMethod::Expansion), Some(1));
+        assert_eq!(minimum(&[], OptimumMethod::Expansion), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use ndarray::{Array2, aview1};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
+use strum::{EnumMessage, IntoStaticStr, VariantArray};
 
 use super::blocks::{Input, Row, matrix, matrix_mut};
 use super::rows::{
@@ -49,30 +50,30 @@ impl Weights {
 
 /// Which variable gradient descent updates. Networks begin alike in both: weights `W` of standard deviation `1/sqrt(fan-in p)`, times
 /// that of their law.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumMessage, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Parametrisation {
-    /// `w` in `output = w input / sqrt(fan-in)`: of the neural tangent kernel, the authors' for the figure.
+    /// `w` in `output = w input / sqrt(fan-in)`: the parametrisation of the neural tangent kernel, and the authors' for the figure.
+    #[strum(message = "neural tangent")]
     NeuralTangent,
     /// `W = w / sqrt(fan-in)` itself, as in most libraries.
+    #[strum(message = "standard")]
     Standard,
 }
 
 impl Parametrisation {
     /// The name, as records spell it.
+    #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::NeuralTangent => "neural_tangent",
-            Self::Standard => "standard",
-        }
+        self.into()
     }
 
     /// What it is, for titles and tables.
+    #[must_use]
     pub fn title(self) -> &'static str {
-        match self {
-            Self::NeuralTangent => "neural tangent",
-            Self::Standard => "standard",
-        }
+        self.get_message().expect("every variant has a title")
     }
 }
 

@@ -1,13 +1,13 @@
 //! Theorem 1 for a linear bottleneck: the matrix of the hidden layer is a product of two, of rank at most `r`.
 //!
 //! The hidden units are `h = V U x / sqrt(r)`, with `U` of shape `(r, d)`, `V` of shape `(n, r)` and every entry `N(0, 1)`; the
-//! kernel is `Theta(x, y) = 1/(n d) sum_i [h_i(x)]_+ [h_i(y)]_+`, as in [`theorem`](crate::kernel::nngp). Given row `v_i` of `V`, `h_i(x)` is
+//! kernel is `nngp(x, y) = 1/(n d) sum_i [h_i(x)]_+ [h_i(y)]_+`, as in [`theorem`](crate::kernel::nngp). Given row `v_i` of `V`, `h_i(x)` is
 //! `|v_i| / sqrt(r)` times `g.x` for one Gaussian vector `g`, so that with `E |v|^2 = r` and `E |v|^4 = r (r + 2)`
 //!
 //! - `K~_1 = K_1`: a linear bottleneck has no bias, whatever its rank;
 //! - `K~_2 = (1 + 2/r) K_2`.
 //!
-//! But all units share `U`, and no width removes what that costs: `Var Theta = (K~_2 - K~_1^2 + (n - 1) Cov) / (n d^2)` with
+//! But all units share `U`, and no width removes what that costs: `Var nngp = (K~_2 - K~_1^2 + (n - 1) Cov) / (n d^2)` with
 //! `Cov = Var_U K_1(W)`, where `W = (U x, U y)^T (U x, U y) / r` is the Gram matrix that is left, a Wishart matrix of `r` degrees of
 //! freedom. With `t` the angle between `x` and `y`, `s` that between `U x` and `U y`, and `K_1 = |x||y| J(t)`,
 //!

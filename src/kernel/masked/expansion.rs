@@ -1,4 +1,4 @@
-//! The moment expansion: masked moments of any inputs in `O(d)`.
+//! The second-order expansion: masked moments of any inputs in `O(d)`.
 
 use std::f64::consts::PI;
 

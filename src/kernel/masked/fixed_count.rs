@@ -26,7 +26,7 @@ const MOST_ENTRIES: usize = 20;
 ///
 /// Rows of a constant fan-in are independent. Those of an exact count are not: what one row has more, the others have less, so that
 ///
-/// `Var Theta = (K~_2 - K~_1^2 + (n - 1) Cov) / (n d^2)`,
+/// `Var nngp = (K~_2 - K~_1^2 + (n - 1) Cov) / (n d^2)`,
 ///
 /// with `Cov` the covariance of `sigma^2 kappa_1(|s|)` between two rows, negative where `kappa_1` grows with the size.
 ///
@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn rows_of_an_exact_count_covary_as_over_all_layers() {
-        // Every way to keep 5 of 3 x 4 entries, p = 0.43: the mean of Theta and of its square, given the masks.
+        // Every way to keep 5 of 3 x 4 entries, p = 0.43: the mean of nngp and of its square, given the masks.
         let (x, y) = inputs(4);
         let (x, y) = (x * array![1.0, 1.0, 1.0, 0.0], y * array![1.0, 1.0, 1.0, 0.0]);
         let pair = Pair::new(x.view(), y.view()).unwrap();
@@ -320,7 +320,7 @@ mod tests {
             let first: f64 = of_rows.iter().map(|kernel| kernel.k1 / p).sum();
             let second: f64 = of_rows.iter().map(|kernel| kernel.k2 / (p * p)).sum();
             let alone: f64 = of_rows.iter().map(|kernel| (kernel.k1 / p).powi(2)).sum();
-            // E Theta^2: products of different rows, whose weights are independent, and second moments of each.
+            // E nngp^2: products of different rows, whose weights are independent, and second moments of each.
             let square = (first * first - alone + second) / 9.0;
             squares += square - 2.0 * limit * first / 3.0 + limit * limit;
             count += 1.0;

@@ -15,11 +15,13 @@ const MOST_ENTRIES: u64 = 1 << 31;
 
 /// Over what the positions of the weights that a layer keeps are uniform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Pattern {
-    /// Over all its entries.
+    /// Individual weights.
+    #[cfg_attr(feature = "cli", value(alias = "entries"))]
     Unstructured,
-    /// Over its pairs of an input and an output, which keep or lose their whole kernel: of a convolution, so many as the kept weights
-    /// fill.
+    /// Whole kernels: pairs of an input and an output channel, which keep or lose all their weights, as many as the kept weights fill.
+    #[cfg_attr(feature = "cli", value(alias = "channels"))]
     KernelWise,
 }
 

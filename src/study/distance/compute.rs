@@ -213,8 +213,8 @@ impl DistanceInputs {
                 let width = Width::new(network.width())?;
                 self.theorem_1(spec, network, &*for_masks(network.architecture.mask(), width, quadrature, sampling))?
             }
-            DistanceMethod::Moments => self.theorem_1(spec, network, &Expansion)?,
-            DistanceMethod::MomentsAll => self.all_pairs(spec, network, progress)?,
+            DistanceMethod::Expansion => self.theorem_1(spec, network, &Expansion)?,
+            DistanceMethod::ExpansionAll => self.all_pairs(spec, network, progress)?,
             DistanceMethod::Paper => self.paper(spec, Width::new(network.width())?, network.connectivity()),
             DistanceMethod::PaperFixedNp => {
                 let even = network.np_connectivity.unwrap_or(network.connectivity());
@@ -233,7 +233,7 @@ impl DistanceInputs {
             DistanceMethod::Paper
             | DistanceMethod::PaperFixedNp
             | DistanceMethod::SampledAll
-            | DistanceMethod::MomentsAll => None,
+            | DistanceMethod::ExpansionAll => None,
             _ => Some(mean(&self.limits(spec, network)?.iter().map(|kernel| kernel * kernel).collect::<Vec<_>>())),
         };
         Ok(DistanceRecord {
@@ -442,7 +442,7 @@ impl DistanceInputs {
         })
     }
 
-    /// The moment expansion over all pairs of different inputs; for all networks of the study at once, whichever asks first.
+    /// The second-order expansion over all pairs of different inputs; for all networks of the study at once, whichever asks first.
     fn all_pairs(
         &self,
         spec: &DistanceSpec,

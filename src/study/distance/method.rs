@@ -4,51 +4,55 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumMessage, IntoStaticStr, VariantArray};
 
 use super::NetworkSpec;
 use crate::error::{Error, Result};
 use crate::network::Activation;
+use crate::numeric::names::by_name;
 use crate::numeric::parse;
 use crate::study::spec::MAX_WIDTH;
 
 /// How a distance is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumMessage, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum DistanceMethod {
     /// Kernels of drawn networks.
+    #[strum(message = "sampled networks")]
     Sampled,
     /// The same over all pairs of the inputs, not a random few.
+    #[strum(message = "sampled, all pairs")]
     SampledAll,
     /// Theorem 1, its masked moments by the best method at hand ([`Auto`](crate::kernel::masked::Auto)).
+    #[strum(message = "Theorem 1")]
     Theorem1,
     /// The same for the masks of the drawn networks, where these have a fixed count ([`FixedCount`](crate::kernel::masked::FixedCount)).
-    #[serde(rename = "theorem1_masks")]
+    #[serde(alias = "theorem1_masks")]
+    #[strum(message = "Theorem 1, fixed counts")]
     Theorem1FixedCount,
-    /// Theorem 1 with the moment expansion.
-    Moments,
+    /// Theorem 1 with the second-order expansion.
+    #[strum(message = "second-order expansion")]
+    #[serde(alias = "moments")]
+    Expansion,
     /// The same over all pairs of the inputs, not a random few.
-    MomentsAll,
+    #[strum(message = "expansion, all pairs")]
+    #[serde(alias = "moments_all")]
+    ExpansionAll,
     /// Eq. (4) of the paper at the network's own connectivity.
+    #[strum(message = "Eq. (4), own p")]
     Paper,
     /// Eq. (4) at the even connectivity of the budget, as the paper's own figure takes it.
-    #[serde(rename = "paper_even")]
+    #[serde(alias = "paper_even")]
+    #[strum(message = "Eq. (4), fixed n p")]
     PaperFixedNp,
 }
 
 impl DistanceMethod {
     /// All methods, in the order of tables and legends.
-    pub const ALL: [Self; 8] = [
-        Self::Sampled,
-        Self::SampledAll,
-        Self::Theorem1,
-        Self::Theorem1FixedCount,
-        Self::Moments,
-        Self::MomentsAll,
-        Self::Paper,
-        Self::PaperFixedNp,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
     /// Those that a study takes by default: all but those over all pairs and for other masks.
-    pub const USUAL: [Self; 5] = [Self::Sampled, Self::Theorem1, Self::Moments, Self::Paper, Self::PaperFixedNp];
+    pub const USUAL: [Self; 5] = [Self::Sampled, Self::Theorem1, Self::Expansion, Self::Paper, Self::PaperFixedNp];
 
     /// Whether networks are drawn.
     pub fn draws_networks(self) -> bool {
@@ -70,44 +74,30 @@ impl DistanceMethod {
     }
 
     /// The name, as the command line and records spell it.
+    #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Sampled => "sampled",
-            Self::SampledAll => "sampled_all",
-            Self::Theorem1 => "theorem1",
-            Self::Theorem1FixedCount => "theorem1_masks",
-            Self::Moments => "moments",
-            Self::MomentsAll => "moments_all",
-            Self::Paper => "paper",
-            Self::PaperFixedNp => "paper_even",
-        }
+        self.into()
     }
 
     /// What it is, for legends and tables.
+    #[must_use]
     pub fn title(self) -> &'static str {
-        match self {
-            Self::Sampled => "sampled networks",
-            Self::SampledAll => "sampled, all pairs",
-            Self::Theorem1 => "Theorem 1",
-            Self::Theorem1FixedCount => "Theorem 1, these masks",
-            Self::Moments => "moment expansion",
-            Self::MomentsAll => "moments, all pairs",
-            Self::Paper => "Eq. (4), own p",
-            Self::PaperFixedNp => "Eq. (4), fixed n p",
-        }
+        self.get_message().expect("every variant has a title")
     }
 }
 
 impl FromStr for DistanceMethod {
     type Err = Error;
 
-    /// Reads a name, in any case, with or without `-` and `_`.
+    /// Reads a name, in any case, with or without `-` and `_`; also those of earlier versions.
     fn from_str(text: &str) -> Result<Self> {
-        let plain = |name: &str| name.trim().to_lowercase().replace(['-', '_'], "");
-        Self::ALL.into_iter().find(|method| plain(method.name()) == plain(text)).ok_or_else(|| {
-            let names: Vec<&str> = Self::ALL.iter().map(|method| method.name()).collect();
-            Error::value("methods", text, "is no such method", format!("use some of {}", names.join(",")))
-        })
+        let older = [
+            ("moments", Self::Expansion),
+            ("moments_all", Self::ExpansionAll),
+            ("paper_even", Self::PaperFixedNp),
+            ("theorem1_masks", Self::Theorem1FixedCount),
+        ];
+        by_name("methods", "method", text, &older)
     }
 }
 

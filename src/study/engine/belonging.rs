@@ -21,7 +21,8 @@ impl Record {
     pub(super) fn is_of(&self, task: &str) -> bool {
         match self {
             Self::Distance(record) if record.method == DistanceMethod::PaperFixedNp => {
-                let before = format!("distance/{}/paper_even/{}:", record.normalisation.name(), record.width);
+                let before =
+                    format!("distance/{}/{}/{}:", record.normalisation.name(), record.method.name(), record.width);
                 task.starts_with(&before)
             }
             Self::Distance(_) => task == self.task(),

@@ -123,7 +123,7 @@ impl Record {
     }
 }
 
-/// The distance `E[(Theta - Theta_inf)^2]` at one width by one method, over pairs of inputs.
+/// The distance `E[(nngp - nngp_inf)^2]` at one width by one method, over pairs of inputs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DistanceRecord {
     /// The format of the record, [`SCHEMA`].
@@ -236,7 +236,7 @@ pub struct DistanceRecord {
 impl DistanceRecord {
     /// Whether its pairs are a random sample of those of the data: not all of them, nor none.
     pub fn samples_pairs(&self) -> bool {
-        let takes_all = matches!(self.method, DistanceMethod::SampledAll | DistanceMethod::MomentsAll);
+        let takes_all = matches!(self.method, DistanceMethod::SampledAll | DistanceMethod::ExpansionAll);
         self.pairs > 0 && !takes_all && self.pairs_of_data != Some(self.pairs)
     }
 

@@ -1,6 +1,7 @@
 //! What networks a study is to train, and how.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumMessage, IntoStaticStr, VariantArray};
 
 use crate::data::{CLASSES, Normalisation};
 use crate::error::{Error, Result};
@@ -10,46 +11,43 @@ use crate::study::spec::{at_most, check_counts, check_distinct, check_layers};
 use crate::train::{Parametrisation, check_learning_rate};
 
 /// The ways to widen a network that are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumMessage, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Family {
     /// The number of weights stays, the connectivity falls.
+    #[strum(message = "sparse")]
     Sparse,
     /// Every weight exists, their number grows.
+    #[strum(message = "dense")]
+    #[cfg_attr(feature = "cli", value(skip))]
     Dense,
     /// As sparse, with two hidden layers of one width.
+    #[strum(message = "sparse, two hidden layers")]
     DeepSparse,
     /// Every weight exists, their number stays, the rank of the first matrix falls: a product of two.
+    #[strum(message = "linear bottleneck")]
     LinearBottleneck,
     /// The same with a ReLU in between: two hidden layers, of which the first narrows as the second widens.
+    #[strum(message = "non-linear bottleneck")]
     NonlinearBottleneck,
 }
 
 impl Family {
     /// All families, in the order of tables.
-    pub const ALL: [Self; 5] =
-        [Self::Sparse, Self::Dense, Self::DeepSparse, Self::LinearBottleneck, Self::NonlinearBottleneck];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The name, as the command line and records spell it.
+    #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Sparse => "sparse",
-            Self::Dense => "dense",
-            Self::DeepSparse => "deep_sparse",
-            Self::LinearBottleneck => "linear_bottleneck",
-            Self::NonlinearBottleneck => "nonlinear_bottleneck",
-        }
+        self.into()
     }
 
     /// What it is, for legends and tables.
+    #[must_use]
     pub fn title(self) -> &'static str {
-        match self {
-            Self::Sparse => "sparse",
-            Self::Dense => "dense",
-            Self::DeepSparse => "sparse, two hidden layers",
-            Self::LinearBottleneck => "linear bottleneck",
-            Self::NonlinearBottleneck => "non-linear bottleneck",
-        }
+        self.get_message().expect("every variant has a title")
     }
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use statrs::distribution::{ChiSquared, ContinuousCDF, Normal};
 use statrs::stats_tests::NaNPolicy;
 use statrs::stats_tests::ks_test::{KSOneSampleAlternativeMethod, ks_onesample};
+use strum::{EnumMessage, IntoStaticStr, VariantArray};
 
 use super::Cell;
 use crate::error::{Error, Result};
@@ -42,28 +43,29 @@ impl Check {
 }
 
 /// What is checked in each cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumMessage, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Quantity {
-    /// `E[Theta] = K~_1 / d`.
+    /// `E[nngp] = K~_1 / d`.
+    #[strum(message = "mean")]
     Mean,
-    /// `Var[Theta] = (K~_2 - K~_1^2) / (d^2 n)`.
+    /// `Var[nngp] = (K~_2 - K~_1^2) / (d^2 n)`.
+    #[strum(message = "variance")]
     Variance,
-    /// `E[(Theta - Theta_inf)^2]`.
+    /// `E[(nngp - nngp_inf)^2]`.
+    #[strum(message = "distance")]
     Distance,
 }
 
 impl Quantity {
     /// All, in the order of [`Cell::checks`].
-    pub const ALL: [Self; 3] = [Self::Mean, Self::Variance, Self::Distance];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// Its name, for tables and legends.
+    #[must_use]
     pub fn title(self) -> &'static str {
-        match self {
-            Self::Mean => "mean",
-            Self::Variance => "variance",
-            Self::Distance => "distance",
-        }
+        self.get_message().expect("every variant has a title")
     }
 }
 
@@ -95,7 +97,8 @@ impl Tests {
     pub fn of(cells: &[Cell], factor: f64) -> Result<Vec<Self>> {
         let failure = |error: &dyn std::fmt::Display| Error::failure("testing the z scores", error);
         Quantity::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .enumerate()
         .map(|(place, quantity)| {
             let checks = || cells.iter().map(|cell| cell.checks[place]);

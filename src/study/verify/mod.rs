@@ -364,7 +364,7 @@ impl VerifySpec {
     }
 }
 
-/// Theorem 1 for one pair: mean and variance of `Theta`, and the distance.
+/// Theorem 1 for one pair: mean and variance of `nngp`, and the distance.
 struct Prediction {
     values: [f64; 3],
     /// Their relative errors.

@@ -40,7 +40,7 @@ use crate::numeric::estimate::Estimate;
 ///   once its mask is drawn: 1 on average over masks, for every `f`;
 /// - the integral is a finite part (Hadamard) at its poles. Polynomials in `h` of degree `l` have no part in it;
 /// - `T_l` is the average over masks of the Taylor polynomial of order `l` of `K_l` at the Gram triple `(A, B, C)`: it is `K_1`
-///   for `l = 1`, and the moment expansion ([`Expansion`](super::Expansion)) for `l = 2`. So `K~_1 - K_1`, the bias, is the integral alone,
+///   for `l = 1`, and the second-order expansion ([`Expansion`](super::Expansion)) for `l = 2`. So `K~_1 - K_1`, the bias, is the integral alone,
 ///   with nothing cancelled.
 ///
 /// # How it is computed
