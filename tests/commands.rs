@@ -136,7 +136,7 @@ fn distances_beyond_double_precision_are_refused() {
     let file = folder.path().join("huge.npy");
     (arr2(&[X, Y]) * 5e69).write_npy(std::fs::File::create(&file).unwrap()).unwrap();
     let data = file.to_str().unwrap();
-    for method in ["theorem1", "moments"] {
+    for method in ["theorem1", "expansion"] {
         let distance = ["distance", "--data", data, "--methods", method, "--networks"];
         assert!(sparsewidth(&[&distance[..], &["4:0.5"]].concat()).status.success(), "{method}");
         refused(&[&distance[..], &["4:1e-30"]].concat(), &["huge.npy", "double precision", "rescale"]);
@@ -174,6 +174,7 @@ fn eq_4_stands_beside_theorem_1_where_dimensions_suffice() {
 }
 
 #[test]
+#[ignore = "slow: seven cells, five of them of 784 inputs"]
 fn the_usual_verification_goes_over_five_kinds_of_inputs() {
     // Few pairs and initialisations, one width: a false alarm in a million seeds, and this one is fixed.
     let quick = ["verify", "--widths", "8", "--pairs", "2", "--initialisations", "1000", "--weights-per-row", "100"];
@@ -203,17 +204,18 @@ fn the_usual_verification_goes_over_five_kinds_of_inputs() {
 
 #[test]
 fn the_optimum_of_the_median_is_that_of_medians() {
-    let data = ["--data", "gaussian:24,20", "--pairs", "30", "--seed", "2"];
+    // Few enough entries for the sum over masks.
+    let data = ["--data", "gaussian:10,20", "--pairs", "30", "--seed", "2"];
     let optimum = |more: &[&str]| {
-        let weights = ["--weights", "192", "--outputs", "0", "--tolerance", "1e-6"];
+        let weights = ["--weights", "80", "--outputs", "0", "--tolerance", "1e-6"];
         objects(&[&["optimum"], &data[..], &weights, more].concat()).remove(0)
     };
     for (report, key) in [(optimum(&[]), "mean"), (optimum(&["--median"]), "median")] {
-        for point in report["curve"].as_array().unwrap().iter().step_by(5) {
+        for point in report["curve"].as_array().unwrap().iter().step_by(8) {
             let network = format!("{}:{}", point["width"], point["connectivity"]);
-            let methods = ["--networks", &network, "--methods", "theorem1,moments,paper", "--tolerance", "1e-6"];
+            let methods = ["--networks", &network, "--methods", "theorem1,expansion,paper", "--tolerance", "1e-6"];
             let records = objects(&[&["distance"], &data[..], &methods].concat());
-            for (name, record) in ["theorem1", "moments", "paper"].iter().zip(&records) {
+            for (name, record) in ["theorem1", "expansion", "paper"].iter().zip(&records) {
                 let (found, expected) = (number(point, name), number(record, key));
                 // Both to the tolerance asked for.
                 assert!((found / expected - 1.0).abs() < 1e-5, "{key} by {name} of {network}: {found:e} {expected:e}");
@@ -238,11 +240,13 @@ fn the_papers_protocol_draws_the_dense_family_too() {
     let picture = String::from_utf8(read(folder.path(), "accuracy.svg")).unwrap();
     assert!(picture.contains("dense") && picture.contains("sparse"), "{picture}");
     let summary = String::from_utf8(read(folder.path(), "summary.md")).unwrap();
+    let lines = String::from_utf8(read(folder.path(), "records.jsonl")).unwrap();
+    assert!(lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).eq(records.iter().cloned()));
     assert!(summary.contains("dense 32") && !summary.contains("the dense family beyond"), "{summary}");
 }
 
 #[test]
-fn every_study_prints_its_records_as_json() {
+fn searches_comparisons_and_merges_print_json() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).display().to_string();
     let file = |place: &str| std::fs::read_to_string(folder.path().join(place)).unwrap();
@@ -250,13 +254,10 @@ fn every_study_prints_its_records_as_json() {
     let search = ["--runs", "1", "--lowest", "16", "--highest", "32", "--validation", "100"];
     assert_eq!(done(&[&["tune", "--out", &at("tune")], &small[..], &search].concat()), file("tune/tune.json"));
     let rates = at("tune/rates.toml");
-    let (of_widen, of_figure) = (at("widen"), at("figure"));
+    let of_widen = at("widen");
     let widen = ["widen", "--ways", "sparse", "--rates", &rates, "--runs", "1", "--pairs", "10"];
     let widen = [&widen[..], &["--initialisations", "2", "--out", &of_widen], &small].concat();
     assert_eq!(done(&widen), file("widen/records.jsonl"));
-    let figure = ["figure", "--seeds", "1", "--pairs", "10", "--initialisations", "2", "--tolerance", "0.1"];
-    let figure = [&figure[..], &["--out", &of_figure], &small].concat();
-    assert_eq!(done(&figure), file("figure/records.jsonl"));
     for shard in ["1/2", "2/2"] {
         let train = ["train", "--runs", "1", "--out", &at(&shard[..1]), "--shard", shard];
         done(&[&train[..], &small].concat());

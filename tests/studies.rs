@@ -57,7 +57,7 @@ fn optimum_and_verify_write_what_they_print() {
     let of = |point: &Value, key: &str| point[key].as_f64().unwrap_or_else(|| panic!("{key} in {point}"));
     let curve = report["curve"].as_array().unwrap();
     let least = |key: &str| curve.iter().map(|point| of(point, key)).fold(f64::INFINITY, f64::min);
-    for (optimum, key) in optima.iter().zip(["theorem1", "moments", "paper"]) {
+    for (optimum, key) in optima.iter().zip(["theorem1", "expansion", "paper"]) {
         assert_eq!(of(&optimum["at"], key), least(key), "{optimum}");
         assert_eq!(of(optimum, "exact_over_least"), of(&optimum["at"], "theorem1") / least("theorem1"), "{optimum}");
     }

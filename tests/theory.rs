@@ -13,15 +13,11 @@ use sparsewidth::study::paper::PAPER_WIDTHS;
 use sparsewidth::study::{DistanceMethod, DistanceRecord, DistanceSpec, NetworkSpec, Record, StudySpec};
 
 fn distances(change: impl Fn(&mut DistanceSpec)) -> Vec<DistanceRecord> {
-    distances_of(1, change)
-}
-
-fn distances_of(seed: u64, change: impl Fn(&mut DistanceSpec)) -> Vec<DistanceRecord> {
     let networks = NetworkSpec::at_budget(6352, 784, 10, &PAPER_WIDTHS).unwrap();
     let mut spec = DistanceSpec::paper(networks);
     spec.normalisations = vec![Normalisation::Pixel, Normalisation::Global];
     change(&mut spec);
-    let study = StudySpec { data: DataSource::Embedded.into(), seed, distance: Some(spec), training: None };
+    let study = StudySpec { data: DataSource::Embedded.into(), seed: 1, distance: Some(spec), training: None };
     study.run(None, &Device::CPU, &|_| {}).unwrap().iter().filter_map(Record::distance).cloned().collect()
 }
 
@@ -185,15 +181,17 @@ fn a_dense_reference_network_adds_its_own_variance() {
     // The paper's way: the reference kernel is that of one dense network of width N. Over its draws it adds the variance of a unit over N,
     // so that of width 8 doubles the distance of dense networks of width 8.
     let at = |seed: u64, reference: &str| {
-        let change = |spec: &mut DistanceSpec| {
-            spec.normalisations = vec![Normalisation::Global];
-            spec.networks.truncate(1);
-            spec.pairs = 50;
-            spec.initialisations = 50;
-            spec.methods = vec![DistanceMethod::Sampled];
-            spec.reference = reference.parse().unwrap();
+        let spec = DistanceSpec {
+            normalisations: vec![Normalisation::None],
+            pairs: 50,
+            initialisations: 50,
+            methods: vec![DistanceMethod::Sampled],
+            reference: reference.parse().unwrap(),
+            ..DistanceSpec::paper(vec!["8:1".parse().unwrap()])
         };
-        distances_of(seed, change)[0].mean
+        let data = "gaussian:50,100".parse().unwrap();
+        let study = StudySpec { data, seed, distance: Some(spec), training: None };
+        study.run(None, &Device::CPU, &|_| {}).unwrap()[0].distance().unwrap().mean
     };
     let narrow: Vec<f64> = (0..60).map(|seed| at(seed, "dense:8") / at(seed, "analytic")).collect();
     let error = standard_error(&narrow).unwrap();
