@@ -4,7 +4,7 @@ use clap::Args;
 use ndarray::{Array2, ArrayView2};
 use serde::Serialize;
 use sparsewidth::Result;
-use sparsewidth::data::{CLASSES, DataSource, Dataset, Labelled};
+use sparsewidth::data::{CLASSES, Dataset, Labelled};
 use sparsewidth::report::Table;
 
 use super::Common;
@@ -58,15 +58,15 @@ impl Listing {
 
 pub fn run(args: DataArgs, common: &Common) -> Result<()> {
     let source = args.data.data;
-    if !matches!(source.source(), DataSource::Gaussian { .. }) {
+    if !source.source().is_drawn() {
         common.refuse("seed", "nothing of this data is random")?;
     }
-    let listings = match source.source() {
-        DataSource::Embedded | DataSource::Folder(_) => {
+    let listings = match source.has_labels() {
+        true => {
             let mnist = source.labelled()?;
             vec![Listing::labelled(&source, "training", &mnist.train), Listing::labelled(&source, "test", &mnist.test)]
         }
-        DataSource::Npy(_) | DataSource::Gaussian { .. } => {
+        false => {
             let inputs = source.inputs(common.seed)?;
             vec![Listing::new(&source, "inputs", inputs.values.view(), &inputs.checksum)]
         }

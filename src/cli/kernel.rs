@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use ndarray::Array2;
 use rayon::prelude::*;
 use serde::Serialize;
 use sparsewidth::data::read_npy;
 use sparsewidth::kernel::arc_cosine::arc_cosine;
 use sparsewidth::kernel::gram::Pair;
-use sparsewidth::kernel::masked::{Auto, Enumerate, Expansion, MaskedMoments, Quadrature, RowMoments, Sampling};
+use sparsewidth::kernel::masked::{Auto, Enumerate, MaskedMoments, Method, Quadrature, RowMoments, Sampling};
 use sparsewidth::kernel::nngp::{Dimension, Distance, Width, theorem_1};
 use sparsewidth::network::Connectivity;
 use sparsewidth::numeric::estimate::ErrorType;
@@ -36,7 +37,7 @@ pub struct KernelArgs {
     #[arg(long, value_name = "N", value_parser = count)]
     width: Option<usize>,
     /// Method for the masked moments
-    #[arg(long, value_enum, default_value_t = MethodOption::Auto)]
+    #[arg(long, value_name = "METHOD", default_value = "auto", value_parser = MethodOption::parser())]
     method: MethodOption,
     /// Relative error for the quadrature to reach; its error estimate says whether it did
     #[arg(long, default_value_t = 1e-6, value_name = "ERROR", value_parser = share)]
@@ -46,21 +47,34 @@ pub struct KernelArgs {
     masks: usize,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum MethodOption {
-    /// Closed form, else the sum over masks (up to 2^20 terms), else the quadrature, or sampled masks where they are better
     Auto,
-    /// Sum over all masks, up to 2^34 terms
-    Enumerate,
-    /// Double integral at any dimension, with an error estimate
-    Quadrature,
-    /// Sampled masks, with a standard error
-    Sampling,
-    /// Second-order expansion in the mask fluctuations, without an error estimate
-    #[value(alias = "moments")]
-    Expansion,
-    /// Eq. (4) of the paper, or its diagonal form where x = y: a distance only, so it needs --width
+    Of(Method),
     Paper,
+}
+
+impl MethodOption {
+    /// Reads `auto`, `paper`, or the name of a method that takes any pair.
+    fn parser() -> impl TypedValueParser<Value = Self> {
+        let auto = "Closed form, else the sum over masks (up to 2^20 terms), else the quadrature, or sampled masks where they are \
+                    better";
+        let paper = "Eq. (4) of the paper, or its diagonal form where x = y: a distance only, so it needs --width";
+        let methods = Method::ALL.iter().filter(|method| **method != Method::ClosedForm).map(|method| {
+            let value = PossibleValue::new(method.name()).help(method.summary());
+            if *method == Method::Expansion { value.alias("moments") } else { value }
+        });
+        let values = [PossibleValue::new("auto").help(auto)].into_iter().chain(methods);
+        PossibleValuesParser::new(values.chain([PossibleValue::new("paper").help(paper)])).map(|name| {
+            let named = |method: &&Method| method.name() == name;
+            match name.as_str() {
+                "auto" => Self::Auto,
+                "paper" => Self::Paper,
+                "moments" => Self::Of(Method::Expansion),
+                _ => Self::Of(*Method::ALL.iter().find(named).expect("the parser lists these names")),
+            }
+        })
+    }
 }
 
 #[derive(Serialize)]
@@ -109,11 +123,11 @@ pub fn run(args: KernelArgs, common: &Common) -> Result<()> {
         let problem = "Eq. (4) gives a distance only, which depends on the width";
         return Err(Error::value("--method", "paper", problem, "add --width"));
     }
-    if !matches!(args.method, MethodOption::Auto | MethodOption::Sampling) {
+    if !matches!(args.method, MethodOption::Auto | MethodOption::Of(Method::Sampling)) {
         let why = "this method samples no masks";
         ["masks", "seed"].iter().try_for_each(|option| common.refuse(option, why))?;
     }
-    if !matches!(args.method, MethodOption::Auto | MethodOption::Quadrature) {
+    if !matches!(args.method, MethodOption::Auto | MethodOption::Of(Method::Quadrature)) {
         common.refuse("tolerance", "this method has no error to reach")?;
     }
     let sampling = Sampling::new(args.masks, common.seed)?;
@@ -124,19 +138,19 @@ pub fn run(args: KernelArgs, common: &Common) -> Result<()> {
         return Err(Error::file(&args.y, problem, "give as many rows of the same length in both"));
     }
     let bar = common.bar(0);
-    if args.method == MethodOption::Enumerate && !connectivity.is_dense() {
+    if args.method == MethodOption::Of(Method::Enumerate) && !connectivity.is_dense() {
         let terms = |index: usize| Pair::new(x.row(index), y.row(index)).map_or(0.0, |pair| Enumerate::terms(&pair));
         bar.set_length((0..x.nrows()).map(terms).sum::<f64>() as u64);
     }
     let enumerate = |pair: &Pair| Enumerate::default().with_progress(pair, connectivity, &|terms| bar.inc(terms));
     let width = args.width.map(Width::new).transpose()?;
-    let method: Method = match args.method {
-        MethodOption::Auto => Method::Rows(Box::new(Auto { quadrature, sampling })),
-        MethodOption::Enumerate => Method::Enumerate(&enumerate),
-        MethodOption::Quadrature => Method::Rows(Box::new(quadrature)),
-        MethodOption::Sampling => Method::Rows(Box::new(sampling)),
-        MethodOption::Expansion => Method::Rows(Box::new(Expansion)),
-        MethodOption::Paper => Method::Paper,
+    let method: Way = match args.method {
+        MethodOption::Auto => Way::Rows(Box::new(Auto { quadrature, sampling })),
+        MethodOption::Of(Method::Enumerate) => Way::Enumerate(&enumerate),
+        MethodOption::Of(method) => {
+            Way::Rows(method.for_any_pair(quadrature, sampling).expect("the parser lists methods for any pair"))
+        }
+        MethodOption::Paper => Way::Paper,
     };
     let record = |index: usize| kernel_record(&args, (&x, &y), index, connectivity, (&method, width));
     let records: Vec<KernelRecord> = (0..x.nrows()).into_par_iter().map(record).collect::<Result<_>>()?;
@@ -150,7 +164,8 @@ pub fn run(args: KernelArgs, common: &Common) -> Result<()> {
 }
 
 /// How masked moments, or distances alone, are found.
-enum Method<'a> {
+/// How the moments or the distance of a pair are found.
+enum Way<'a> {
     /// The sum over masks, with its progress shown.
     Enumerate(&'a (dyn Fn(&Pair) -> Result<MaskedMoments> + Sync)),
     Rows(Box<dyn RowMoments>),
@@ -162,7 +177,7 @@ fn kernel_record(
     (x, y): (&Array2<f64>, &Array2<f64>),
     index: usize,
     connectivity: Connectivity,
-    (method, width): (&Method, Option<Width>),
+    (method, width): (&Way, Option<Width>),
 ) -> Result<KernelRecord> {
     let pair = Pair::new(x.row(index), y.row(index))?;
     let kernel = arc_cosine(pair.gram());
@@ -182,9 +197,9 @@ fn kernel_record(
         distance: None,
     };
     let moments = match method {
-        Method::Enumerate(enumerate) => enumerate(&pair)?,
-        Method::Rows(method) => method.of_pair(&pair, connectivity, index as u32)?,
-        Method::Paper => {
+        Way::Enumerate(enumerate) => enumerate(&pair)?,
+        Way::Rows(method) => method.of_pair(&pair, connectivity, index as u32)?,
+        Way::Paper => {
             let form = if pair.x() == pair.y() { paper::diagonal } else { paper::off_diagonal };
             let distance = width.map(|width| form(Dimension::of(&pair), width, connectivity));
             record.distance = distance.as_ref().map(DistanceFields::new);

@@ -46,7 +46,7 @@ impl Dataset {
     /// Whether it is images with labels, which networks can be trained on.
     #[must_use]
     pub fn has_labels(&self) -> bool {
-        matches!(self.source, DataSource::Embedded | DataSource::Folder(_))
+        self.source.has_labels()
     }
 
     /// The number of classes of its labels; 0 where it has none.
@@ -81,9 +81,8 @@ impl Dataset {
     /// Where the source cannot be read.
     pub fn inputs(&self, seed: u64) -> Result<Arc<Inputs>> {
         let mut inputs = lock(&self.opened.inputs);
-        let is_drawn = matches!(self.source, DataSource::Gaussian { .. });
         if let Some((drawn_with, known)) = &*inputs
-            && (!is_drawn || *drawn_with == seed)
+            && (!self.source.is_drawn() || *drawn_with == seed)
         {
             return Ok(Arc::clone(known));
         }
@@ -100,10 +99,12 @@ impl Dataset {
     /// # Errors
     /// Where the source cannot be read.
     pub fn dimension(&self) -> Result<usize> {
-        match &self.source {
-            DataSource::Gaussian { dimension, .. } => Ok(*dimension),
-            DataSource::Npy(_) => Ok(self.inputs(0)?.values.ncols()),
-            DataSource::Embedded | DataSource::Folder(_) => Ok(self.labelled()?.test.images.ncols()),
+        if self.has_labels() {
+            return Ok(self.labelled()?.test.images.ncols());
+        }
+        match self.source.drawn_dimension() {
+            Some(dimension) => Ok(dimension),
+            None => Ok(self.inputs(0)?.values.ncols()),
         }
     }
 }

@@ -81,6 +81,27 @@ impl DataSource {
         }
     }
 
+    /// Whether it is images with labels, which networks can be trained on.
+    #[must_use]
+    pub fn has_labels(&self) -> bool {
+        matches!(self, Self::Embedded | Self::Folder(_))
+    }
+
+    /// The dimension `d` of inputs that are drawn with a seed; none of those that are read.
+    #[must_use]
+    pub fn drawn_dimension(&self) -> Option<usize> {
+        match self {
+            Self::Gaussian { dimension, .. } => Some(*dimension),
+            _ => None,
+        }
+    }
+
+    /// Whether the inputs are drawn with a seed.
+    #[must_use]
+    pub fn is_drawn(&self) -> bool {
+        self.drawn_dimension().is_some()
+    }
+
     /// The labelled sets, for training.
     ///
     /// # Errors

@@ -9,38 +9,8 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumMessage, IntoStaticStr, VariantArray};
 
 use crate::network::Connectivity;
+use crate::network::mask_family::{MaskEnd, MaskFamily};
 use crate::numeric::random::{Purpose, domain, key, keys, philox};
-
-/// Which weights of a layer exist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumMessage, VariantArray)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum MaskFamily {
-    /// Each weight independently with probability `p`: the theory's masks.
-    #[strum(message = "Bernoulli")]
-    Bernoulli,
-    /// Exactly `round(p rows columns)` weights, uniform over the layer: the masks of the authors' experiments.
-    #[strum(message = "exact-count")]
-    ExactCount,
-    /// Exactly `round(p columns)` weights in each row, uniform over the row: constant fan-in.
-    #[strum(message = "constant-fan-in")]
-    ConstantFanIn,
-}
-
-impl MaskFamily {
-    /// The name, as the command line and records spell it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        self.into()
-    }
-
-    /// What it is, for titles and tables.
-    #[must_use]
-    pub fn title(self) -> &'static str {
-        self.get_message().expect("every variant has a title")
-    }
-}
 
 /// The law of the weights that exist, at `sigma = 1/sqrt(p)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumMessage, VariantArray)]
@@ -97,21 +67,12 @@ impl LayerSpec {
     /// `sigma = 1/sqrt(p)`, the scale of the weights that exist; with a constant fan-in, `p` is the share that a row keeps, in which
     /// rounding counts.
     pub fn sigma(&self) -> f64 {
-        match self.mask {
-            MaskFamily::ConstantFanIn => (self.columns as f64 / self.fan_in().max(1) as f64).sqrt(),
-            MaskFamily::Bernoulli | MaskFamily::ExactCount => 1.0 / self.connectivity.get().sqrt(),
-        }
+        self.mask.sigma(self)
     }
 
     /// The number of weights that exist, where the masks have a fixed count; none where each draw has its own.
     pub fn fixed_count(&self) -> Option<usize> {
-        match self.mask {
-            MaskFamily::Bernoulli => None,
-            MaskFamily::ExactCount => {
-                Some((self.connectivity.get() * (self.rows as f64 * self.columns as f64)).round() as usize)
-            }
-            MaskFamily::ConstantFanIn => Some(self.fan_in() * self.rows),
-        }
+        self.mask.fixed_count(self)
     }
 
     /// `round(p columns)`, the weights of each row of a constant fan-in.
@@ -212,22 +173,16 @@ impl SparseRows {
 pub struct DrawnLayer {
     law: LayerSpec,
     id: LayerId,
-    /// The key and the place (`row columns + column`) before which, in that order, entries exist.
-    end: (u64, u64),
+    /// Before it entries exist, in every row; none where each row has an end of its own.
+    end: Option<MaskEnd>,
 }
 
 impl DrawnLayer {
     /// Decides the masks; `O(rows columns)` time for an exact count, else none.
     pub fn new(law: LayerSpec, id: LayerId) -> Self {
-        // No place is that far.
-        let mut drawn = Self { law, id, end: (u64::MAX, u64::MAX) };
+        let mut drawn = Self { law, id, end: Some(MaskEnd::NEVER) };
         if !law.connectivity.is_dense() {
-            drawn.end = match law.mask {
-                MaskFamily::Bernoulli => (threshold(law.connectivity.get()), 0),
-                MaskFamily::ExactCount => drawn.exact_count(),
-                // Row by row, as rows are drawn.
-                MaskFamily::ConstantFanIn => drawn.end,
-            };
+            drawn.end = law.mask.end_of_layer(&drawn);
         }
         drawn
     }
@@ -242,7 +197,8 @@ impl DrawnLayer {
     #[cfg(any(feature = "cuda", all(test, feature = "host-kernels")))]
     pub(crate) fn on_device(&self) -> (u64, [u32; 2], (u64, u64)) {
         let [_, third, fourth] = self.counter(0);
-        (self.id.seed, [third, fourth], self.end)
+        let end = self.end.expect("a device draws layers of one end: rows with ends of their own are refused before");
+        (self.id.seed, [third, fourth], (end.key, end.place))
     }
 
     /// The counter's words but for the column.
@@ -251,48 +207,10 @@ impl DrawnLayer {
     }
 
     /// The keys of a row's entries.
-    fn keys(&self, row: usize) -> Vec<u64> {
+    pub(super) fn keys(&self, row: usize) -> Vec<u64> {
         let mut row_keys = vec![0; self.law.columns];
         keys(key(self.id.seed), self.counter(row), &mut row_keys);
         row_keys
-    }
-
-    /// The end that keeps the `round(p rows columns)` smallest keys, ties decided by their places: an order statistic of the
-    /// keys, found among those below a cut that leaves six standard deviations of room.
-    fn exact_count(&self) -> (u64, u64) {
-        let entries = self.law.rows as f64 * self.law.columns as f64;
-        let count = (self.law.connectivity.get() * entries).round();
-        if count == 0.0 {
-            return (0, 0);
-        }
-        let mut room = 6.0 * count.sqrt() + 20.0;
-        loop {
-            let cut = threshold(((count + room) / entries).min(1.0));
-            let mut keys: Vec<(u64, u64)> = (0..self.law.rows)
-                .into_par_iter()
-                .flat_map_iter(|row| {
-                    let place = move |column: usize| (row * self.law.columns + column) as u64;
-                    let keys = self.keys(row).into_iter().enumerate();
-                    keys.filter_map(move |(column, key)| (key <= cut).then_some((key, place(column))))
-                })
-                .collect();
-            if keys.len() as f64 >= count {
-                let (_, last, _) = keys.select_nth_unstable(count as usize - 1);
-                return (last.0, last.1 + 1);
-            }
-            room *= 2.0;
-        }
-    }
-
-    /// The end that keeps the smallest keys of a row, whose places begin at `first`, for a constant fan-in.
-    fn end_of_row(&self, keys: &[u64], first: u64) -> (u64, u64) {
-        let count = self.law.fan_in().min(keys.len());
-        if count == 0 {
-            return (0, 0);
-        }
-        let mut placed: Vec<(u64, u64)> = keys.iter().copied().zip(first..).collect();
-        let (_, last, _) = placed.select_nth_unstable(count - 1);
-        (last.0, last.1 + 1)
     }
 
     /// Draws a range of rows.
@@ -303,12 +221,9 @@ impl DrawnLayer {
             let [second, third, fourth] = self.counter(row);
             let keys = self.keys(row);
             let place = |column: usize| (row * self.law.columns + column) as u64;
-            let end = match self.law.mask {
-                MaskFamily::ConstantFanIn if !self.law.connectivity.is_dense() => self.end_of_row(&keys, place(0)),
-                _ => self.end,
-            };
+            let end = self.end.unwrap_or_else(|| MaskEnd::of_smallest(&keys, place(0), self.law.fan_in()));
             for (column, entry) in keys.into_iter().enumerate() {
-                if (entry, place(column)) < end {
+                if end.is_after(entry, place(column)) {
                     let block = philox(key(self.id.seed), [column as u32, second, third, fourth]);
                     drawn.columns.push(column as u32);
                     drawn.values.push((sigma * value(self.law.law, block)) as f32);
@@ -335,11 +250,6 @@ impl DrawnLayer {
         }
         whole
     }
-}
-
-/// `p 2^64`, saturating.
-fn threshold(p: f64) -> u64 {
-    (p * 18_446_744_073_709_551_616.0) as u64
 }
 
 /// A weight of unit `sigma` from the last two words of its block: by Box-Muller, or affine.

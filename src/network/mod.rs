@@ -4,7 +4,9 @@ mod architecture;
 pub mod budget;
 mod connectivity;
 mod draw;
+mod mask_family;
 
 pub use architecture::{Activation, Architecture, Layer};
 pub use connectivity::Connectivity;
-pub use draw::{DrawnLayer, LayerId, LayerSpec, MaskFamily, SparseRows, WeightDistribution};
+pub use draw::{DrawnLayer, LayerId, LayerSpec, SparseRows, WeightDistribution};
+pub use mask_family::MaskFamily;

@@ -6,7 +6,7 @@ use super::Statistic;
 use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 use super::table::counted;
 use crate::data::Normalisation;
-use crate::network::{Activation, MaskFamily};
+use crate::network::Activation;
 use crate::numeric::statistics::{confidence_95, mean, t_quantile_95};
 use crate::study::{DistanceMethod, DistanceRecord, Family, Record, TrainingRecord};
 
@@ -154,11 +154,7 @@ pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
     let mut series = Vec::new();
     if !sparse.is_empty() {
         series.push(ChartSeries {
-            label: match run.mask {
-                MaskFamily::ExactCount => "sparse, fixed number of weights".into(),
-                MaskFamily::Bernoulli => "sparse, fixed number of weights on average".into(),
-                MaskFamily::ConstantFanIn => "sparse, fixed number of weights but for rounding".into(),
-            },
+            label: format!("sparse, {}", run.mask.weights_of_a_budget()),
             style: 1,
             line: Line::Solid,
             marked: true,

@@ -12,7 +12,7 @@ use super::sweep::{Backend, Draw, Sums};
 use super::tiles::{TILE, TiledInputs};
 use crate::error::{Error, Result};
 use crate::kernel::arc_cosine::unit_angles;
-use crate::network::{DrawnLayer, LayerSpec, MaskFamily};
+use crate::network::{DrawnLayer, LayerSpec};
 use crate::numeric::linalg::{product, triangular_product};
 use crate::numeric::simd::lane_sum;
 
@@ -131,8 +131,8 @@ fn weight_bytes(law: &LayerSpec, threads: usize) -> usize {
     // Six standard deviations above the mean; places and values, by row and then joined.
     let expected = law.connectivity.get() * entries(law.rows.min(CHUNK));
     let weights = 2.0 * size_of::<(u32, f32)>() as f64 * (expected + 6.0 * expected.sqrt() + 20.0);
-    // To find the mask of an exact count, keys and places of all that could be in it.
-    let exact = law.mask == MaskFamily::ExactCount && !law.connectivity.is_dense();
+    // Where rows are coupled, as by an exact count, keys and places of all weights that could exist.
+    let exact = !law.mask.has_independent_rows() && !law.connectivity.is_dense();
     let keys =
         if exact { 3.0 * size_of::<(u64, u64)>() as f64 * law.connectivity.get() * entries(law.rows) } else { 0.0 };
     let dense =

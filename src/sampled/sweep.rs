@@ -9,8 +9,6 @@ use super::device::Device;
 use super::layout::{Layout, TilePair};
 use super::tiles::TiledInputs;
 use crate::error::{Error, Result};
-#[cfg(feature = "cuda")]
-use crate::network::MaskFamily;
 use crate::network::{LayerId, LayerSpec};
 
 /// A network of a sweep, and how many of it are drawn: initialisations `0, 1, ...` of the seed.
@@ -128,9 +126,9 @@ impl<'a> Sweep<'a> {
         }
         #[cfg(feature = "cuda")]
         if let Device::Cuda(_) = device
-            && networks.iter().any(|network| network.law.mask == MaskFamily::ConstantFanIn)
+            && networks.iter().any(|network| !network.law.mask.is_drawn_on_gpus())
         {
-            let problem = "rows of a constant fan-in are drawn on the CPU only";
+            let problem = "masks of this family are drawn on the CPU only";
             return Err(Error::value("device", "cuda", problem, "give other masks, or compute on the CPU")
                 .about(crate::error::Setting::Device));
         }

@@ -14,7 +14,7 @@ use super::training::{PreparedTraining, TrainedNetwork, WEIGHTS, weights_name, w
 use crate::data::{Inputs, Normalisation};
 use crate::error::{Error, Result, Setting};
 use crate::files::{OutputFolder, make_folder, remove_unfinished};
-use crate::network::{Architecture, Connectivity, MaskFamily};
+use crate::network::{Architecture, Connectivity};
 use crate::sampled::Device;
 
 /// One unit of a study's work: it makes one record.
@@ -62,9 +62,8 @@ pub(super) fn tasks_of(spec: &StudySpec) -> Vec<String> {
 impl StudySpec {
     /// Whether anything of the study is computed on a [`Device`] of choice.
     pub fn uses_device(&self) -> bool {
-        // Rows of a constant fan-in are drawn on the CPU only.
         let uses = |spec: &DistanceSpec| {
-            let on_device = |network: &NetworkSpec| network.architecture.mask() != MaskFamily::ConstantFanIn;
+            let on_device = |network: &NetworkSpec| network.architecture.mask().is_drawn_on_gpus();
             spec.methods.contains(&DistanceMethod::SampledAll) && spec.networks.iter().any(on_device)
         };
         self.distance.as_ref().is_some_and(uses)

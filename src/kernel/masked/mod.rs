@@ -29,6 +29,7 @@ use std::fmt;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use strum::{EnumMessage, IntoStaticStr, VariantArray};
 
 pub use bottleneck::LinearBottleneck;
 pub use closed_form::closed_form;
@@ -120,32 +121,62 @@ pub fn for_masks(family: MaskFamily, width: Width, quadrature: Quadrature, sampl
     }
 }
 
-/// The methods by name, as records and the command line spell them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The methods by name, as records and the command line spell them: the registration of a method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumMessage, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+#[non_exhaustive]
 pub enum Method {
     /// `p = 1` or parallel inputs, see [`closed_form`].
+    #[strum(message = "Closed form, where p = 1 or inputs are parallel")]
     ClosedForm,
     /// The sum over masks, see [`Enumerate`].
+    #[strum(message = "Sum over all masks, up to 2^34 terms")]
     Enumerate,
     /// The double integral, see [`Quadrature`].
+    #[strum(message = "Double integral at any dimension, with an error estimate")]
     Quadrature,
     /// Masks sampled, see [`Sampling`].
+    #[strum(message = "Sampled masks, with a standard error")]
     Sampling,
     /// The second-order expansion, see [`Expansion`].
     #[serde(alias = "moments")]
+    #[strum(message = "Second-order expansion in the mask fluctuations, without an error estimate")]
     Expansion,
+}
+
+impl Method {
+    /// All methods.
+    pub const ALL: &'static [Self] = Self::VARIANTS;
+
+    /// The name, as records and the command line spell it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// What it is, in a line.
+    #[must_use]
+    pub fn summary(self) -> &'static str {
+        self.get_message().expect("every variant says what it is")
+    }
+
+    /// The method itself, for any pair at any connectivity; none of the closed form, which few pairs have.
+    #[must_use]
+    pub fn for_any_pair(self, quadrature: Quadrature, sampling: Sampling) -> Option<Box<dyn RowMoments>> {
+        Some(match self {
+            Self::ClosedForm => return None,
+            Self::Enumerate => Box::new(Enumerate::default()),
+            Self::Quadrature => Box::new(quadrature),
+            Self::Sampling => Box::new(sampling),
+            Self::Expansion => Box::new(Expansion),
+        })
+    }
 }
 
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ClosedForm => "closed_form",
-            Self::Enumerate => "enumerate",
-            Self::Quadrature => "quadrature",
-            Self::Sampling => "sampling",
-            Self::Expansion => "expansion",
-        })
+        f.write_str(self.name())
     }
 }
 

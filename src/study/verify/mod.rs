@@ -197,7 +197,7 @@ impl VerifySpec {
             for (index, row) in rows.iter().enumerate() {
                 let connectivity = Connectivity::new((row / d as f64).min(1.0))?;
                 // Of independent rows, the same at all widths.
-                let independent = self.mask != MaskFamily::ExactCount;
+                let independent = self.mask.has_independent_rows();
                 let of_rows = match independent {
                     true => self.moments(&pairs, connectivity, Width::new(1)?)?,
                     false => Vec::new(),
