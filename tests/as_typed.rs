@@ -185,7 +185,7 @@ fn files_that_are_something_else_are_named() {
         refused(&["data", "--data", &data], &[&["train-images-idx3-ubyte.gz"], words].concat());
     }
     std::fs::remove_file(folder.path().join(format!("{first}.gz"))).unwrap();
-    refused(&["data", "--data", &data], &["no such file", "which has t10k-images-idx3-ubyte"]);
+    refused(&["data", "--data", &data], &["does not exist", "which has t10k-images-idx3-ubyte"]);
     let kaggle = write("m/train-images.idx3-ubyte", &images);
     refused(&["data", "--data", &data], &[&format!("mv {kaggle} {data}/train-images-idx3-ubyte")]);
     refused(&["data", "--data", &kaggle], &["no folder", &format!("the folder that it is in, {data}")]);

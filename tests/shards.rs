@@ -102,7 +102,7 @@ fn what_does_not_belong_together_is_not_joined() {
         refused(&arguments.iter().map(String::as_str).collect::<Vec<_>>(), words);
         assert!(out == "one" || !Path::new(&at(out)).exists(), "{out} was made");
     };
-    refuse("out", &["one", "other"], &["other/journal.jsonl", "its seed is 5, this one's is 0", "shards of one study"]);
+    refuse("out", &["one", "other"], &["other/journal.jsonl", "seed = 5, expected 0", "shards of one study"]);
     refuse("out", &["one", "nowhere"], &["nowhere/journal.jsonl", "cannot be read"]);
     refuse("one", &["one", "two"], &["one/journal.jsonl", "exists already", "--out"]);
     std::fs::create_dir(at("void")).unwrap();

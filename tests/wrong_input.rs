@@ -86,8 +86,8 @@ fn the_little_data_set_itself_is_sound() {
 fn data_folders() {
     let files = Files::new();
     let cases: [(&str, &str, Change, &[&str]); 10] = [
-        ("missing", KINDS[0], |_| None, &["no such file"]),
-        ("no labels", KINDS[3], |_| None, &["no such file"]),
+        ("missing", KINDS[0], |_| None, &["does not exist"]),
+        ("no labels", KINDS[3], |_| None, &["does not exist"]),
         (
             "cut",
             KINDS[2],
@@ -410,7 +410,7 @@ fn folders_and_journals() {
 
     let out = files.path("study");
     assert!(sparsewidth(&[&quick[..], &["--out", &out, "--seed", "1"]].concat()).status.success());
-    with_out(&out, "2", &["another study", "its seed is 1, this one's is 2", "--out"]);
+    with_out(&out, "2", &["another study", "it was written with seed = 1, expected 2", "--out"]);
     let journal = format!("{out}/journal.jsonl");
     let sound = std::fs::read_to_string(&journal).unwrap();
     std::fs::write(&journal, sound.replace("record", "recrod")).unwrap();

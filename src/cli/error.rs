@@ -58,8 +58,8 @@ mod tests {
         let expected =
             format!("{}: is a file, not a folder; give another output folder (--out)", file.path().display());
         assert_eq!(message(&error), expected);
-        let error = Error::value("weights_per_row", "a_b", "is no number", "give one");
-        assert_eq!(message(&error), "weights-per-row = a_b: is no number; give one");
+        let error = Error::value("weights_per_row", "a_b", "is not a number", "give one");
+        assert_eq!(message(&error), "weights-per-row = a_b: is not a number; give one");
         // Somebody's layer.
         let error = Error::value("conv_1", "[0]", "has no weights", "leave it out");
         assert_eq!(message(&error), error.to_string());

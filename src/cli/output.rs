@@ -154,7 +154,7 @@ impl Common {
     pub fn shard(&self, folder: Option<&Path>) -> Result<Shard> {
         match (self.shard, folder) {
             (Some(shard), None) if !shard.is_whole() => {
-                let problem = "there is no folder to keep the share in";
+                let problem = "a part needs a folder to keep its journal in";
                 Err(Error::value("--shard", shard, problem, "give one with --out"))
             }
             (shard, _) => Ok(shard.unwrap_or(Shard::WHOLE)),

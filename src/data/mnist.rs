@@ -138,7 +138,9 @@ fn find(folder: &Path, name: &str) -> Result<PathBuf> {
         .iter()
         .map(|name| folder.join(name))
         .find(|path| path.is_file())
-        .ok_or_else(|| Error::file(&folder.join(name), "no such file, nor with .gz", instead(folder, name)))
+        .ok_or_else(|| {
+            Error::file(&folder.join(name), "this file does not exist, with or without .gz", instead(folder, name))
+        })
 }
 
 /// What to do about a folder that is none.
@@ -150,7 +152,7 @@ fn no_folder(folder: &Path) -> Error {
     }
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let problem = "is no folder, and no .npy file";
+    let problem = "is neither a folder nor a .npy file";
     if name.contains("idx3") || name.contains("idx1") {
         return Error::file(folder, problem, format!("give the folder that it is in, {}", parent.display()));
     }

@@ -62,7 +62,7 @@ impl GlobalScale {
         let mean = values.sum() / count;
         let deviation = (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt();
         if values.iter().all(|value| *value == values[[0, 0]]) {
-            return wrong("all entries are equal, so that there is no scale", "use no normalisation, or other inputs");
+            return wrong("all entries are equal, so they have no scale", "use no normalisation, or other inputs");
         }
         if !(deviation.is_normal() && mean.is_finite()) {
             return wrong("the variance is not representable in double precision", "rescale the inputs");

@@ -115,7 +115,7 @@ fn split(bytes: &[u8]) -> std::result::Result<(&str, &[u8]), &'static str> {
         return Err("its header is longer than 10000 bytes");
     }
     let (header, data) = rest.split_at_checked(length).ok_or(cut)?;
-    Ok((std::str::from_utf8(header).map_err(|_| "its header is no text")?, data))
+    Ok((std::str::from_utf8(header).map_err(|_| "invalid .npy header: it is not text")?, data))
 }
 
 /// What a header says.
@@ -131,7 +131,7 @@ struct Header<'a> {
 impl<'a> Header<'a> {
     /// Reads `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }`, the entries in any order.
     fn parse(text: &'a str) -> std::result::Result<Self, &'static str> {
-        let wrong = "its header is no dictionary of descr, fortran_order and shape";
+        let wrong = "invalid .npy header: expected a dictionary of descr, fortran_order and shape";
         let text = text.trim().strip_prefix('{').and_then(|text| text.strip_suffix('}')).ok_or(wrong)?;
         let (mut descriptor, mut fortran, mut shape) = (None, None, None);
         let mut rest = text.trim_start();
@@ -154,7 +154,9 @@ impl<'a> Header<'a> {
                 "shape" => {
                     let (value, after) = up_to(value, ')').ok_or(wrong)?;
                     rest = after;
-                    shape.replace(sizes(value).ok_or("the shape in its header is no tuple of sizes")?).is_some()
+                    shape
+                        .replace(sizes(value).ok_or("invalid .npy header: the shape is not a tuple of sizes")?)
+                        .is_some()
                 }
                 _ => return Err(wrong),
             };

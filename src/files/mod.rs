@@ -33,7 +33,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = unfinished(folder).map_err(|error| unwritable(folder, error))?;
     file.write_all(bytes).map_err(|error| failure(&error))?;
-    // So that a journal that tells of this file does not survive it.
+    // fsync before the journal entry that refers to this file.
     file.as_file().sync_all().map_err(|error| failure(&error))?;
     file.persist(path).map_err(|error| failure(&error))?;
     Ok(())
@@ -103,7 +103,7 @@ pub(crate) fn read_whole(path: &Path) -> std::io::Result<Vec<u8>> {
     } else {
         file.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > MOST_BYTES {
-            return Err(IoError::other("it is no plain file, and has more than 1 GiB"));
+            return Err(IoError::other("it is not a regular file, and has more than 1 GiB"));
         }
     }
     Ok(bytes)
@@ -150,7 +150,7 @@ pub fn read_text(path: &Path, remedy: &str) -> Result<String> {
     if let Some(kind) = Kind::of(&bytes).filter(|kind| !kind.is_text()) {
         return Err(kind.refusal(path, Wanted::Text, remedy));
     }
-    let text = String::from_utf8(bytes).map_err(|_| Error::file(path, "is no text in UTF-8", remedy))?;
+    let text = String::from_utf8(bytes).map_err(|_| Error::file(path, "is not UTF-8 text", remedy))?;
     Ok(text.strip_prefix('\u{feff}').map(String::from).unwrap_or(text))
 }
 

@@ -34,7 +34,7 @@ impl NotANumber {
 /// What separates groups of three digits, beside the comma and the point.
 const SEPARATORS: [char; 7] = ['_', '\'', '’', ' ', '\u{a0}', '\u{2009}', '\u{202f}'];
 
-const NO_NUMBER: &str = "is no number";
+const NO_NUMBER: &str = "is not a number";
 
 /// Powers of ten that letters stand for.
 const MULTIPLES: [(char, i64); 3] = [('k', 3), ('K', 3), ('M', 6)];
@@ -43,7 +43,7 @@ const MULTIPLES: [(char, i64); 3] = [('k', 3), ('K', 3), ('M', 6)];
 /// thousands only where it cannot separate the entries of a list, as before `000`.
 ///
 /// # Errors
-/// Where the text is no whole number from 0 on, could be two different ones, or is beyond 64 bits.
+/// Where the text is not a whole number from 0 on, could be two different ones, or is beyond 64 bits.
 pub fn whole(text: &str) -> Result<u64, NotANumber> {
     const EXAMPLE: &str = "write a whole number, for instance 1000";
     let text = text.trim();
@@ -133,7 +133,7 @@ pub fn share(text: &str) -> Result<f64, NotANumber> {
 pub fn listed_share(text: &str) -> Result<f64, NotANumber> {
     match share(text)? {
         0.0 => Err(NotANumber::new(
-            "is no share above 0; commas separate the entries of a list",
+            "is not a share above 0; commas separate the entries of a list",
             "write fractions with a point, for instance 0.5",
         )),
         share => Ok(share),
@@ -151,7 +151,7 @@ pub fn megabytes(text: &str) -> Result<u32, NotANumber> {
     let (digits, unit) = unit.unwrap_or((&lower, 1));
     let all = whole(digits)?.checked_mul(unit).and_then(|all| u32::try_from(all).ok()).ok_or_else(too_large)?;
     if all == 0 {
-        return Err(NotANumber::new("is no memory", "write the megabytes, at least 1"));
+        return Err(NotANumber::new("is not an amount of memory", "write the megabytes, at least 1"));
     }
     Ok(all)
 }
@@ -203,7 +203,7 @@ fn parse_whole(text: &str) -> Result<u64, NotANumber> {
     let exponent = exponent.saturating_add(power).saturating_add(zeros - after.len() as i64);
     if exponent < 0 {
         let below_1 = -exponent >= significant.len() as i64;
-        let problem = if below_1 { "is a share, not a count" } else { "is no whole number" };
+        let problem = if below_1 { "is a share, not a count" } else { "is not a whole number" };
         return Err(NotANumber::new(problem, "write a whole number, for instance 1000"));
     }
     let all = u32::try_from(exponent).ok().and_then(|exponent| 10u64.checked_pow(exponent));
@@ -214,7 +214,7 @@ fn parse_whole(text: &str) -> Result<u64, NotANumber> {
 /// A number with a decimal point or comma.
 fn decimal(text: &str) -> Result<f64, NotANumber> {
     let text = text.trim().replace('−', "-");
-    let none = || NotANumber::new("is no number", "write one with a decimal point, for instance 0.1");
+    let none = || NotANumber::new("is not a number", "write one with a decimal point, for instance 0.1");
     if text.is_empty() {
         return Err(NotANumber::new("is empty", "write a number, for instance 0.1"));
     }

@@ -3,7 +3,7 @@
 use multiversion::multiversion;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-/// The arithmetic mean; NaN of nothing.
+/// The arithmetic mean; NaN for an empty slice.
 pub fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
@@ -59,7 +59,7 @@ pub fn difference_of_means_95(first: &[f64], second: &[f64]) -> (f64, Option<f64
     (difference, reach)
 }
 
-/// The quantile at `level` in `[0, 1]` of sorted values, linear between neighbours (R's type 7); NaN of nothing.
+/// The quantile at `level` in `[0, 1]` of sorted values, linear between neighbours (R's type 7); NaN for an empty slice.
 pub fn quantile(sorted: &[f64], level: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
     let place = level.clamp(0.0, 1.0) * last as f64;
@@ -198,7 +198,7 @@ impl LogHistogram {
     }
 
     /// The quantile at `level` in `[0, 1]`: as of [`quantile`] while it is exact, otherwise the middle of the bin of the nearest order
-    /// statistic; NaN of nothing.
+    /// statistic; NaN for an empty slice.
     pub fn quantile(&self, level: f64) -> f64 {
         let Some(last) = self.count.checked_sub(1) else { return f64::NAN };
         if self.is_exact() {

@@ -8,14 +8,14 @@ use crate::study::{CurvePoint, OptimumMethod, OptimumReport};
 /// A row a theory: where its distance is least, how wide the minimum is, and what following it costs.
 pub fn optimum_table(report: &OptimumReport) -> Table {
     let mut table = Table::new(&[
-        "minimum under",
+        "method",
         "width",
         "connectivity",
         "weights per row",
-        "its distance",
+        "predicted distance",
         "within 5 %",
-        "exact distance there",
-        "over the least",
+        "exact distance",
+        "ratio to the optimum",
     ]);
     for &method in OptimumMethod::ALL {
         let Some(optimum) = report.optima.iter().find(|optimum| optimum.method == method) else {

@@ -32,7 +32,7 @@ pub fn tune_table(report: &TuneReport) -> Table {
             tuned.best.runs.to_string(),
             rates.len().to_string(),
             match (tuned.best.diverged, tuned.best.runs) {
-                (0, _) if tuned.at_end => "at an end of the range: widen it".into(),
+                (0, _) if tuned.at_end => "best rate lies on the edge of the search range; extend it".into(),
                 (0, _) => String::new(),
                 (diverged, runs) if diverged == runs => "no rate: every run diverged, search lower ones".into(),
                 (diverged, runs) => format!("{diverged} of {runs} runs diverged"),

@@ -114,7 +114,7 @@ impl StudySpec {
         checksums.extend(training.iter().flat_map(PreparedTraining::checksums));
         let keeps_weights = self.training.as_ref().is_some_and(|spec| spec.keep_weights);
         if keeps_weights && folder.is_none() {
-            let problem = "there is no folder to keep weights in";
+            let problem = "weights need a folder to be kept in";
             return Err(
                 Error::value("keep_weights", true, problem, "give an output folder").about(Setting::OutputFolder)
             );

@@ -70,7 +70,12 @@ pub fn widened_networks(
         }
     };
     if networks.is_empty() {
-        return Err(Error::value("widths", 0, "there is none", "give at least one width or bottleneck"));
+        return Err(Error::value(
+            "widths",
+            0,
+            "no way to widen was asked for",
+            "give at least one width or bottleneck",
+        ));
     }
     let width = |network: &TrainedNetwork| network.hidden().width();
     let twice = (networks.iter().enumerate()).find_map(|(index, second)| {

@@ -61,7 +61,7 @@ pub(super) fn matrix_mut(rows: &mut [Row]) -> ArrayViewMut2<'_, f32> {
 pub struct Samples {
     features: usize,
     values: Values<Array2<f32>, Array2<u8>>,
-    /// What every value of a feature has in it that is not in `values`; empty where that is nothing.
+    /// Constant offset per feature, added to `values`; empty where there is none.
     offsets: Vec<f32>,
 }
 
@@ -293,7 +293,7 @@ impl Blocks {
         self.features
     }
 
-    /// What every value of a feature has in it that its rows have not; empty where that is nothing.
+    /// Constant offset per feature, added to what its rows give; empty where there is none.
     pub(super) fn offsets(&self) -> &[f32] {
         &self.offsets
     }
@@ -370,7 +370,7 @@ impl Batch {
         self.features
     }
 
-    /// What every value of a feature has in it that its rows have not; empty where that is nothing.
+    /// Constant offset per feature, added to what its rows give; empty where there is none.
     pub(super) fn offsets(&self) -> &[f32] {
         &self.offsets
     }

@@ -97,7 +97,7 @@ impl Checkpoint {
 
     /// The network of a file's bytes, or what is wrong with them.
     fn parse(bytes: &[u8]) -> std::result::Result<Self, String> {
-        let unreadable = |error| format!("is no whole safetensors file ({error})");
+        let unreadable = |error| format!("is not a complete safetensors file ({error})");
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(unreadable)?;
         let tensors = SafeTensors::deserialize(bytes).map_err(unreadable)?;
         let Some(description) = header.metadata().as_ref().and_then(|entries| entries.get(DESCRIPTION)) else {

@@ -29,12 +29,7 @@ impl FromStr for Rule {
     /// Reads `largest-first`, `proportional`, `last-dense`, `last:SHARE` or `erk`, in any case.
     fn from_str(text: &str) -> Result<Self> {
         let wrong = || {
-            Error::value(
-                "rule",
-                text,
-                "is no such rule",
-                "use largest-first, proportional, last-dense, last:0.5 or erk",
-            )
+            Error::value("rule", text, "is not a rule", "use largest-first, proportional, last-dense, last:0.5 or erk")
         };
         let name = text.trim().to_lowercase().replace('_', "-");
         match name.as_str() {
@@ -85,12 +80,17 @@ impl Rule {
         let sizes: Vec<u64> = layers.iter().map(LayerShape::weights).collect();
         let all = sizes.iter().fold(0u64, |all, size| all.saturating_add(*size));
         if layers.is_empty() {
-            return Err(Error::value("layers", 0, "there is none to divide a budget over", "give at least one"));
+            return Err(Error::value(
+                "layers",
+                0,
+                "the architecture has no layer to divide the budget over",
+                "give at least one",
+            ));
         }
         if let Self::LastLayer(share) = self
             && !(0.0..=1.0).contains(share)
         {
-            return Err(Error::value("last", share, "is no share of a layer", "give a number from 0 to 1"));
+            return Err(Error::value("last", share, "is not a share of a layer", "give a number from 0 to 1"));
         }
         let feasible = |low: u64, high: u64| {
             if (low..=high).contains(&budget) {

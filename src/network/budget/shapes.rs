@@ -137,7 +137,7 @@ impl LayerShapes {
     /// Reads a TOML file of shapes: tables `[[layer]]` with `name` and `shape`, outputs first.
     ///
     /// # Errors
-    /// Where it cannot be read, or is no list of shapes.
+    /// Where it cannot be read, or is not a list of shapes.
     pub fn from_toml(path: &Path) -> Result<Self> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
@@ -147,10 +147,10 @@ impl LayerShapes {
         let text = read_text(path, CHECK)?;
         let remedy = "write tables [[layer]] with name = \"...\" and shape = [outputs, inputs]";
         let shapes: Shapes = toml::from_str(&text).map_err(|error| {
-            Error::file(path, format!("is no list of shapes: {}", error.to_string().trim_end()), remedy)
+            Error::file(path, format!("is not a list of shapes: {}", error.to_string().trim_end()), remedy)
         })?;
         let whole = Self { name: path.display().to_string(), layers: shapes.layer, beside: None };
-        whole.checked().map_err(|error| Error::file(path, format!("is no list of shapes ({error})"), remedy))
+        whole.checked().map_err(|error| Error::file(path, format!("is not a list of shapes ({error})"), remedy))
     }
 
     /// The number of weights that can be taken.
@@ -177,7 +177,7 @@ impl LayerShapes {
                 return Err(Error::value("name", name, problem, "give another name"));
             }
             if self.layers[..index].iter().any(|other| other.name == layer.name) {
-                return Err(Error::value("name", &layer.name, "is given twice", "give each layer a name of its own"));
+                return Err(Error::value("name", &layer.name, "is given twice", "give each layer a different name"));
             }
             let weights = layer.shape.iter().try_fold(1u64, |all, size| all.checked_mul(*size as u64));
             all = weights
@@ -205,11 +205,11 @@ impl FromStr for LayerShapes {
         let wrong = || {
             let remedy =
                 "use mlp:784-216-10, resnet18:64, resnet18:64,100, resnet18-imagenet:64 or a .toml file of shapes";
-            Error::value("arch", text, "is no architecture", remedy)
+            Error::value("arch", text, "is not a known architecture", remedy)
         };
         let number = |part: &str| {
             parse::count(part).map_err(|error| {
-                let problem = format!("is no architecture: {:?} {}", part.trim(), error.problem);
+                let problem = format!("is not a list of layers: {:?} {}", part.trim(), error.problem);
                 Error::value("arch", text, problem, format!("{}, or use mlp:784-216-10 or resnet18:64", error.remedy))
             })
         };

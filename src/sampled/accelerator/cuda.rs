@@ -65,7 +65,10 @@ impl Cuda {
         // SAFETY: writes one number; needs no device.
         let told = unsafe { driver::cuDriverGetVersion(&raw mut version) }.result();
         if let Err(error) = told {
-            return Err(unavailable(format!("the NVIDIA driver does not tell its version: {error}"), "mend it"));
+            return Err(unavailable(
+                format!("the NVIDIA driver did not report its version: {error}"),
+                "reinstall it, or compute on the CPU",
+            ));
         }
         if version < OLDEST_DRIVER {
             let problem = format!("the NVIDIA driver is for CUDA {}.{}", version / 1000, version % 1000 / 10);
@@ -80,7 +83,12 @@ impl Cuda {
                     "make one visible (CUDA_VISIBLE_DEVICES)",
                 ));
             }
-            Err(error) => return Err(unavailable(format!("the NVIDIA driver does not start: {error}"), "mend it")),
+            Err(error) => {
+                return Err(unavailable(
+                    format!("the NVIDIA driver does not start: {error}"),
+                    "reinstall it, or compute on the CPU",
+                ));
+            }
         };
         // An old or busy card beside others is left out.
         let (opened, refused): (Vec<_>, Vec<_>) = (0..count).map(Self::open).partition(Result::is_ok);
@@ -96,7 +104,8 @@ impl Cuda {
     }
 
     fn open(ordinal: usize) -> Result<Self> {
-        let opening = |error| unavailable(format!("device {ordinal} cannot be used: {error}"), "free or mend it");
+        let opening =
+            |error| unavailable(format!("device {ordinal} cannot be used: {error}"), "free it, or compute on the CPU");
         let context = CudaContext::new(ordinal).map_err(opening)?;
         let (major, minor) = context.compute_capability().map_err(opening)?;
         let load = |ptx: Ptx| -> Result<Vec<CudaFunction>, DriverError> {
@@ -113,7 +122,7 @@ impl Cuda {
                 let ptx = compile(capability)?;
                 let functions = load(Ptx::from_src(ptx.clone())).map_err(|error| {
                     let problem = format!("the driver does not take what NVRTC compiled: {error}");
-                    unavailable(problem, "update the driver, or install an NVRTC that is no newer")
+                    unavailable(problem, "update the driver, or install an NVRTC of at most the driver's version")
                 })?;
                 // A cache that cannot be written costs a second, no more.
                 let _ = cached.as_deref().map(|file| keep(file, &ptx));

@@ -121,10 +121,10 @@ impl FromStr for Reference {
             None if name == "analytic" => Ok(Self::Analytic),
             Some(Ok(width)) if (1..=MAX_WIDTH).contains(&width) => Ok(Self::Dense(width)),
             Some(Err(error)) => {
-                let problem = format!("is no reference kernel: its width {}", error.problem);
+                let problem = format!("is not a reference kernel: its width {}", error.problem);
                 Err(Error::value("reference", text, problem, "use analytic, or dense:10000"))
             }
-            _ => Err(Error::value("reference", text, "is no reference kernel", "use analytic, or dense:10000")),
+            _ => Err(Error::value("reference", text, "is not a reference kernel", "use analytic, or dense:10000")),
         }
     }
 }

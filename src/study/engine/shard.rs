@@ -52,7 +52,7 @@ impl FromStr for Shard {
             _ => Err(Error::value(
                 "shard",
                 text,
-                "is no share",
+                "is not a part I/N",
                 "write for instance 3/8: the third of eight, from 1/8 on",
             )),
         }
@@ -105,7 +105,7 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<MergeReport> {
                 Some(place) if joined.entries[*place].1 == record => {}
                 Some(_) => {
                     let problem = format!("has another record of {task} than a folder before it");
-                    let remedy = "run that task again in one of them: delete its line there";
+                    let remedy = "delete the line of that task from one of the journals, and run that part again";
                     return Err(Error::file(&folder.join(JOURNAL), problem, remedy));
                 }
             }

@@ -151,7 +151,7 @@ impl LearningRates {
             return Err(wrong("is text in JSON, no file of learning rates".into()));
         }
         let read: Self = toml::from_str(&text)
-            .map_err(|error| wrong(format!("is no file of learning rates: {}", error.to_string().trim_end())))?;
+            .map_err(|error| wrong(format!("is not a file of learning rates: {}", error.to_string().trim_end())))?;
         for (index, rate) in read.rate.iter().enumerate() {
             check_learning_rate(rate.learning_rate)
                 .map_err(|error| wrong(format!("is wrong at network {}: {error}", rate.architecture)))?;

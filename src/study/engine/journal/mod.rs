@@ -65,7 +65,7 @@ impl Journal {
         let blank = bytes[..whole].iter().all(|byte| *byte == b'\n');
         if blank && !begun.starts_with(&bytes) {
             // Neither empty nor the beginning of our header: somebody else's file.
-            return Err(corrupt(&path, 1, &"it is no header"));
+            return Err(corrupt(&path, 1, &"the first line is not a journal header"));
         }
         let (headers, done) = read(&path, &bytes[..whole], &header)?;
         let others = headers.iter().filter_map(|found| found.processor.as_ref()).find(|found| **found != processor());
@@ -224,7 +224,7 @@ mod tests {
         assert!(message(folder.path(), 1).contains("another program"));
         drop(held);
         assert_eq!(message(folder.path(), 1), "");
-        assert!(message(folder.path(), 2).contains("its seed is 1, this one's is 2"));
+        assert!(message(folder.path(), 2).contains("it was written with seed = 1, expected 2"));
         let other_data = Journal::open(folder.path(), &spec(1), "def").err().unwrap().to_string();
         assert!(other_data.contains("data checksum"), "{other_data}");
     }

@@ -214,7 +214,7 @@ pub(super) fn read(path: &Path, bytes: &[u8], expected: &Header) -> Result<(Vec<
 
 fn difference(found: &Header, expected: &Header) -> Option<String> {
     let differs = |name: &str, found: &dyn std::fmt::Display, expected: &dyn std::fmt::Display| {
-        Some(format!("its {name} is {}, this one's is {}", shortened(found), shortened(expected)))
+        Some(format!("it was written with {name} = {}, expected {}", shortened(found), shortened(expected)))
     };
     if found.sparsewidth_journal != expected.sparsewidth_journal {
         differs("format", &found.sparsewidth_journal, &expected.sparsewidth_journal)
@@ -278,12 +278,12 @@ mod tests {
         };
         assert_eq!(
             message(json!({"widths": [1, 2]}), json!({"widths": [1]})),
-            "its widths is [1,2], this one's is [1]"
+            "it was written with widths = [1,2], expected [1]"
         );
         let longer = message(networks(&[1, 2, 3]), networks(&[1, 2]));
-        assert_eq!(longer, "its number of training.layers is 3, this one's is 2");
+        assert_eq!(longer, "it was written with number of training.layers = 3, expected 2");
         let other = message(networks(&[1, 2]), networks(&[1, 4]));
-        assert_eq!(other, "its training.layers[1].width is 2, this one's is 4");
+        assert_eq!(other, "it was written with training.layers[1].width = 2, expected 4");
         let long = message(json!({"law": "a".repeat(5000)}), json!({"law": "b"}));
         assert!(long.len() < 200 && long.contains("..."), "{long}");
     }
