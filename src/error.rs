@@ -127,36 +127,43 @@ impl Error {
     }
 
     /// Whose doing it is.
+    #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
     /// The name of the argument, the file or folder, or what was attempted.
+    #[must_use]
     pub fn subject(&self) -> &str {
         &self.0.subject
     }
 
     /// The file or folder, where it is about one.
+    #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.0.path.as_deref()
     }
 
     /// The value that was given for an argument.
+    #[must_use]
     pub fn found(&self) -> Option<&str> {
         self.0.found.as_deref()
     }
 
     /// What is wrong, or what was expected.
+    #[must_use]
     pub fn problem(&self) -> &str {
         &self.0.problem
     }
 
     /// What to do; none of a failure.
+    #[must_use]
     pub fn remedy(&self) -> Option<&str> {
         self.0.remedy.as_deref()
     }
 
     /// The setting that the remedy speaks of, where there is one.
+    #[must_use]
     pub fn setting(&self) -> Option<Setting> {
         self.0.setting
     }

@@ -105,6 +105,8 @@ impl Common {
                 }
                 bar.set_message(task.to_string());
             }
+            // What a bar has no place for.
+            _ => {}
         }
     }
 

@@ -141,7 +141,7 @@ pub struct TrainingOptions {
     /// Distribution of the initial weights of trained networks
     #[arg(long, value_enum, default_value_t = WeightDistribution::Uniform)]
     training_law: WeightDistribution,
-    /// Variable that gradient descent updates: w, or W = w / sqrt(fan-in)
+    /// Variable that gradient descent updates: w, or W = w / sqrt(inputs)
     #[arg(long, value_enum, default_value_t = Parametrisation::NeuralTangent)]
     parametrisation: Parametrisation,
     /// Give every layer biases, which are not counted as weights

@@ -8,6 +8,7 @@ use crate::error::Result;
 
 /// What the entries of a set are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Values {
     /// Pixels of MNIST, 0 to 255.
     Mnist,

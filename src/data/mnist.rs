@@ -231,17 +231,20 @@ impl Labelled {
     }
 
     /// Whether they are MNIST's, told by the checksum, or other images.
+    #[must_use]
     pub fn kind(&self) -> Values {
         let mut known = [SUBSET_CHECKSUM, TEST_CHECKSUM, WHOLE_TRAINING_SET].into_iter();
         if known.any(|checksum| checksum == self.checksum) { Values::Mnist } else { Values::Bytes }
     }
 
     /// The number of samples.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
     /// Whether there is no sample; never so for a set that was read.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
@@ -250,6 +253,7 @@ impl Labelled {
     ///
     /// The embedded training images are `subset(SUBSET_SIZE, SUBSET_SEED)` of the full 60,000. The checksum stays that of
     /// the files.
+    #[must_use]
     pub fn subset(&self, count: usize, seed: u64) -> Self {
         self.select(&subset(self.len(), count.min(self.len()), seed))
     }

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[non_exhaustive]
 pub enum Normalisation {
     /// `(x - mean) / stdev` for each pixel, with the statistics of a set; 0 where a pixel never varies. The paper's way.
     /// It has heavy tails: a pixel that is almost always blank takes values up to 100.
@@ -131,6 +132,7 @@ impl Normaliser {
     }
 
     /// The mean and standard deviation of a [`Normalisation::Global`].
+    #[must_use]
     pub fn global_scale(&self) -> Option<GlobalScale> {
         self.global
     }
@@ -141,6 +143,7 @@ impl Normaliser {
     }
 
     /// The number of entries `d` of the inputs that it maps.
+    #[must_use]
     pub fn dimension(&self) -> usize {
         self.shift.len()
     }

@@ -96,6 +96,7 @@ impl PreparedInputs {
 }
 
 /// The number of pairs of different rows among `samples`; none beyond what can be counted.
+#[must_use]
 pub fn pair_count(samples: usize) -> Option<usize> {
     // One of the two is even.
     let (first, second) = (samples, samples.saturating_sub(1));

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 /// Where inputs come from, also by name, as `gaussian:12,100`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
+#[non_exhaustive]
 pub enum DataSource {
     /// `mnist`: the embedded MNIST images.
     Embedded,
@@ -74,6 +75,7 @@ impl From<DataSource> for String {
 
 impl DataSource {
     /// A `.npy` file, or a folder: by its name alone. Where that is no UTF-8, records show it with replacement characters.
+    #[must_use]
     pub fn of_path(path: &Path) -> Self {
         match path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy")) {
             true => Self::Npy(path.into()),

@@ -116,6 +116,7 @@ pub(crate) fn read_whole(path: &Path) -> std::io::Result<Vec<u8>> {
 /// assert_eq!(in_shell("data/x.gz"), "data/x.gz");
 /// assert_eq!(in_shell("it's here"), r"'it'\''s here'");
 /// ```
+#[must_use]
 pub fn in_shell(word: &str) -> String {
     let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_./:,=+@%".contains(character);
     if !word.is_empty() && word.chars().all(is_plain) {

@@ -47,6 +47,7 @@ impl OutputFolder {
     }
 
     /// The folder.
+    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -35,16 +35,19 @@ pub struct Distribution {
 
 impl Distribution {
     /// The mean; NaN over no pairs.
+    #[must_use]
     pub fn mean(&self) -> f64 {
         self.sum / self.histogram.count() as f64
     }
 
     /// The quantile at `level`: exact of few pairs, otherwise with the relative error that [`Distribution::resolution`] gives.
+    #[must_use]
     pub fn quantile(&self, level: f64) -> f64 {
         self.histogram.quantile(level)
     }
 
     /// The largest relative error of a quantile; none where they are exact.
+    #[must_use]
     pub fn resolution(&self) -> Option<f64> {
         (!self.histogram.is_exact()).then_some(LogHistogram::RESOLUTION)
     }
@@ -64,6 +67,7 @@ pub struct Mean {
 
 impl Mean {
     /// The mean; NaN over no pairs.
+    #[must_use]
     pub fn mean(&self) -> f64 {
         self.sum / self.count as f64
     }
@@ -87,6 +91,7 @@ pub struct PairDistances {
 
 impl PairDistances {
     /// The number of pairs.
+    #[must_use]
     pub fn pairs(&self) -> u64 {
         self.distance.histogram.count()
     }

@@ -1,7 +1,7 @@
 //! The arc-cosine moments `K_1` and `K_2`: kernels of a dense, infinitely wide ReLU layer.
 //!
-//! `K_l(x, y) = E_{w ~ N(0, I)} [ (w.x)^l (w.y)^l H(w.x) H(w.y) ]`, with `H` the step function (Cho & Saul, "Kernel
-//! methods for deep learning", 2009). With `r = |x| |y|`, `cos t = x.y / r` and `phi = pi - t`:
+//! `K_l(x, y) = E_{w ~ N(0, I)} [ (w.x)^l (w.y)^l H(w.x) H(w.y) ]`, with `H` the step function. The arc-cosine kernels of Cho & Saul
+//! ("Kernel methods for deep learning", 2009, Eq. 1) have a factor 2 before the expectation: `k_l = 2 K_l`. With `r = |x| |y|`, `cos t = x.y / r` and `phi = pi - t`:
 //!
 //! - `K_1 = (r   / 2 pi) (sin t + phi cos t)`
 //! - `K_2 = (r^2 / 2 pi) (3 sin t cos t + phi (1 + 2 cos^2 t))`
@@ -40,6 +40,7 @@ const SERIES_BELOW: f64 = 0.25;
 /// assert!((kernel.k2 - 0.25).abs() < 1e-15);
 /// ```
 #[inline]
+#[must_use]
 pub fn arc_cosine(gram: Gram) -> ArcCosine {
     let scale = gram.scale();
     if scale == 0.0 {

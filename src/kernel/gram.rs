@@ -170,11 +170,13 @@ pub struct Gram {
 
 impl Gram {
     /// `|x| |y| = sqrt(A) sqrt(B)`: the scale of the kernels (the product of roots does not overflow where `A B` would).
+    #[must_use]
     pub fn scale(&self) -> f64 {
         self.a.sqrt() * self.b.sqrt()
     }
 
     /// `cos t = C / sqrt(A B)`, clamped to `[-1, 1]`; 0 where an input is zero.
+    #[must_use]
     pub fn cosine(&self) -> f64 {
         let scale = self.scale();
         if scale > 0.0 { (self.c / scale).clamp(-1.0, 1.0) } else { 0.0 }

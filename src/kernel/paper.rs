@@ -81,8 +81,8 @@ mod tests {
         // p* drops terms of relative order sqrt(p), so the true minimum lies within that of it.
         let np = 8.0;
         let distance = |p: f64| {
-            let excess = 1.0 / p.sqrt() - 1.0;
-            (excess * excess / 4.0 + 784.0 * p / np * (1.0 - 1.0 / (PI * PI))) / (4.0 * 784.0)
+            let shift = 1.0 / p.sqrt() - 1.0;
+            (shift * shift / 4.0 + 784.0 * p / np * (1.0 - 1.0 / (PI * PI))) / (4.0 * 784.0)
         };
         let best = (1..100_000).map(|i| i as f64 * 1e-5).min_by(|a, b| distance(*a).total_cmp(&distance(*b))).unwrap();
         let published = optimal_connectivity(dimension(784), np);

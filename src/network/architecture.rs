@@ -15,6 +15,7 @@ use crate::numeric::names::by_name;
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[non_exhaustive]
 pub enum Activation {
     /// ReLU, `[x]_+ = max(x, 0)`.
     Relu,

@@ -17,6 +17,7 @@ use crate::numeric::random::{Purpose, domain, key, keys, philox};
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[non_exhaustive]
 pub enum WeightDistribution {
     /// `N(0, sigma^2)`: the theory's weights.
     #[strum(message = "Gaussian")]
@@ -28,6 +29,7 @@ pub enum WeightDistribution {
 
 impl WeightDistribution {
     /// The variance `v` in units of `sigma^2`. The infinite-width kernel of a law is `v K_1 / d`.
+    #[must_use]
     pub fn variance(self) -> f64 {
         match self {
             Self::Gaussian => 1.0,
@@ -66,17 +68,20 @@ pub struct LayerSpec {
 impl LayerSpec {
     /// `sigma = 1/sqrt(p)`, the scale of the weights that exist; with a constant fan-in, `p` is the share that a row keeps, in which
     /// rounding counts.
+    #[must_use]
     pub fn sigma(&self) -> f64 {
         self.mask.sigma(self)
     }
 
     /// The number of weights that exist, where the masks have a fixed count; none where each draw has its own.
+    #[must_use]
     pub fn fixed_count(&self) -> Option<usize> {
         self.mask.fixed_count(self)
     }
 
     /// `round(p columns)`, the weights of each row of a constant fan-in.
-    pub fn fan_in(&self) -> usize {
+    #[must_use]
+    pub fn kept_per_row(&self) -> usize {
         (self.connectivity.get() * self.columns as f64).round() as usize
     }
 }
@@ -105,16 +110,19 @@ pub struct SparseRows {
 
 impl SparseRows {
     /// The number of weights that exist.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.columns.len()
     }
 
     /// Whether no weight exists.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.columns.is_empty()
     }
 
     /// The number of rows; none of [`SparseRows::default`].
+    #[must_use]
     pub fn rows(&self) -> usize {
         self.offsets.len().saturating_sub(1)
     }
@@ -129,6 +137,7 @@ impl SparseRows {
     ///
     /// # Panics
     /// As indexing does, where a weight lies beyond these columns.
+    #[must_use]
     pub fn to_dense(&self, columns: usize) -> Array2<f32> {
         let mut dense = Array2::zeros((self.rows(), columns));
         for (i, mut row) in dense.rows_mut().into_iter().enumerate() {
@@ -143,6 +152,7 @@ impl SparseRows {
     /// # Panics
     /// As indexing does, where there is no such row.
     #[inline]
+    #[must_use]
     pub fn row(&self, i: usize) -> (&[u32], &[f32]) {
         let range = self.offsets[i]..self.offsets[i + 1];
         (&self.columns[range.clone()], &self.values[range])
@@ -179,6 +189,7 @@ pub struct DrawnLayer {
 
 impl DrawnLayer {
     /// Decides the masks; `O(rows columns)` time for an exact count, else none.
+    #[must_use]
     pub fn new(law: LayerSpec, id: LayerId) -> Self {
         let mut drawn = Self { law, id, end: Some(MaskEnd::NEVER) };
         if !law.connectivity.is_dense() {
@@ -188,6 +199,7 @@ impl DrawnLayer {
     }
 
     /// The law of the layer.
+    #[must_use]
     pub fn law(&self) -> &LayerSpec {
         &self.law
     }
@@ -214,6 +226,7 @@ impl DrawnLayer {
     }
 
     /// Draws a range of rows.
+    #[must_use]
     pub fn rows(&self, rows: Range<usize>) -> SparseRows {
         let sigma = self.law.sigma();
         let mut drawn = SparseRows { offsets: vec![0], ..SparseRows::default() };
@@ -221,7 +234,7 @@ impl DrawnLayer {
             let [second, third, fourth] = self.counter(row);
             let keys = self.keys(row);
             let place = |column: usize| (row * self.law.columns + column) as u64;
-            let end = self.end.unwrap_or_else(|| MaskEnd::of_smallest(&keys, place(0), self.law.fan_in()));
+            let end = self.end.unwrap_or_else(|| MaskEnd::of_smallest(&keys, place(0), self.law.kept_per_row()));
             for (column, entry) in keys.into_iter().enumerate() {
                 if end.is_after(entry, place(column)) {
                     let block = philox(key(self.id.seed), [column as u32, second, third, fourth]);
@@ -235,11 +248,13 @@ impl DrawnLayer {
     }
 
     /// Draws the whole layer.
+    #[must_use]
     pub fn all_rows(&self) -> SparseRows {
         self.rows_in_parallel(0..self.law.rows)
     }
 
     /// [`DrawnLayer::rows`], on all threads.
+    #[must_use]
     pub fn rows_in_parallel(&self, rows: Range<usize>) -> SparseRows {
         let parts: Vec<SparseRows> = rows.into_par_iter().map(|row| self.rows(row..row + 1)).collect();
         let mut whole = SparseRows { offsets: vec![0], ..SparseRows::default() };

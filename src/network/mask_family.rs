@@ -12,6 +12,7 @@ use crate::network::draw::{DrawnLayer, LayerSpec};
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[non_exhaustive]
 pub enum MaskFamily {
     /// Each weight independently with probability `p`: the theory's masks.
     #[strum(message = "Bernoulli", detailed_message = "fixed number of weights on average")]
@@ -58,7 +59,7 @@ impl MaskFamily {
     /// `sigma = 1/sqrt(p)`; with a constant fan-in `p` is the share that a row keeps, in which rounding counts.
     pub(super) fn sigma(self, layer: &LayerSpec) -> f64 {
         match self {
-            Self::ConstantFanIn => (layer.columns as f64 / layer.fan_in().max(1) as f64).sqrt(),
+            Self::ConstantFanIn => (layer.columns as f64 / layer.kept_per_row().max(1) as f64).sqrt(),
             Self::Bernoulli | Self::ExactCount => 1.0 / layer.connectivity.get().sqrt(),
         }
     }
@@ -70,12 +71,12 @@ impl MaskFamily {
             Self::ExactCount => {
                 Some((layer.connectivity.get() * (layer.rows as f64 * layer.columns as f64)).round() as usize)
             }
-            Self::ConstantFanIn => Some(layer.fan_in() * layer.rows),
+            Self::ConstantFanIn => Some(layer.kept_per_row() * layer.rows),
         }
     }
 
     /// The end before which the entries of a layer that is not dense exist; none where each row has an end of its own, that of its
-    /// [`LayerSpec::fan_in`] smallest keys. A lower connectivity must keep a subset of the weights.
+    /// [`LayerSpec::kept_per_row`] smallest keys. A lower connectivity must keep a subset of the weights.
     pub(super) fn end_of_layer(self, layer: &DrawnLayer) -> Option<MaskEnd> {
         match self {
             Self::Bernoulli => Some(MaskEnd { key: threshold(layer.law().connectivity.get()), place: 0 }),

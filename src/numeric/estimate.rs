@@ -6,6 +6,7 @@ use super::statistics::root_sum_of_squares;
 
 /// What is known of the part of an error that further draws do not change.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Systematic {
     /// The true value lies within this distance, by proof.
     Bound(f64),

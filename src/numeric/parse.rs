@@ -26,6 +26,7 @@ impl NotANumber {
     }
 
     /// The [`Error`] of an argument of this name and value.
+    #[must_use]
     pub fn of(self, name: &str, value: &str) -> Error {
         Error::value(name, value, self.problem, self.remedy)
     }

@@ -40,6 +40,7 @@ pub enum Purpose {
 /// assert_eq!(philox([0, 0], [0; 4]), [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]);
 /// ```
 #[inline]
+#[must_use]
 pub fn philox(key: [u32; 2], mut counter: [u32; 4]) -> [u32; 4] {
     for round in 0..ROUNDS {
         counter = philox_round(round_key(key, round), counter);
@@ -71,12 +72,14 @@ fn philox_round(key: [u32; 2], counter: [u32; 4]) -> [u32; 4] {
 
 /// The two words of a seed.
 #[inline]
+#[must_use]
 pub fn key(seed: u64) -> [u32; 2] {
     [seed as u32, (seed >> 32) as u32]
 }
 
 /// The fourth counter word: a purpose, and a number within it (a layer, say; below 2^24).
 #[inline]
+#[must_use]
 pub fn domain(purpose: Purpose, number: u32) -> u32 {
     (purpose as u32) << 24 | (number & 0x00FF_FFFF)
 }
@@ -94,6 +97,7 @@ pub struct Stream {
 
 impl Stream {
     /// The stream of a purpose with two numbers of the caller's (a pair and a chunk, a run and an epoch).
+    #[must_use]
     pub fn new(seed: u64, purpose: Purpose, first: u32, second: u32) -> Self {
         Self { key: key(seed), counter: [0, first, second, domain(purpose, 0)], block: [0; 4], used: 4 }
     }
@@ -134,6 +138,7 @@ impl TryRng for Stream {
 /// The `count` of `0..n` that have the smallest Philox keys, in increasing order: a uniformly random subset.
 ///
 /// `count` is at most `n`.
+#[must_use]
 pub fn subset(n: usize, count: usize, seed: u64) -> Vec<usize> {
     let mut keyed: Vec<(u64, usize)> = (0..n)
         .map(|i| {
@@ -180,6 +185,7 @@ pub(crate) fn keys(key: [u32; 2], [second, third, fourth]: [u32; 3], keys: &mut 
 
 /// The first two words of a block as one 64-bit number, uniform over its range.
 #[inline(always)]
+#[must_use]
 pub fn key_of(block: [u32; 4]) -> u64 {
     u64::from(block[0]) << 32 | u64::from(block[1])
 }

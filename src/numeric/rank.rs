@@ -46,6 +46,7 @@ pub struct RankLaw {
 
 impl RankLaw {
     /// The law for so many points; none for fewer than three, which tell nothing.
+    #[must_use]
     pub fn new(points: usize, seed: u64) -> Option<Self> {
         if points < 3 {
             return None;
@@ -76,6 +77,7 @@ impl RankLaw {
     }
 
     /// The 95 % confidence interval of the population's rank correlation where that of the points is `observed`.
+    #[must_use]
     pub fn interval(&self, observed: f64) -> (f64, f64) {
         let points = self.points as f64;
         let cubic = points * (points * points - 1.0);

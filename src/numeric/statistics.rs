@@ -4,11 +4,13 @@ use multiversion::multiversion;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// The arithmetic mean; NaN for an empty slice.
+#[must_use]
 pub fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
 /// The standard error of the mean of independent values, `s / sqrt(N)`; none of fewer than two.
+#[must_use]
 pub fn standard_error(values: &[f64]) -> Option<f64> {
     let count = values.len() as f64;
     if values.len() < 2 {
@@ -29,11 +31,13 @@ pub fn root_sum_of_squares(values: impl Iterator<Item = f64> + Clone) -> f64 {
 }
 
 /// Half the width of the 95 % confidence interval of the mean, by Student's t; none of fewer than two values.
+#[must_use]
 pub fn confidence_95(values: &[f64]) -> Option<f64> {
     Some(standard_error(values)? * t_quantile_95(values.len() - 1)?)
 }
 
 /// The factor from a standard error with `degrees` degrees of freedom to half a 95 % confidence interval; none at 0.
+#[must_use]
 pub fn t_quantile_95(degrees: usize) -> Option<f64> {
     // Beyond, the quantile is that of the normal law to 3e-7 of it, and its inversion slow.
     let degrees = degrees.min(10_000_000);
@@ -60,6 +64,7 @@ pub fn difference_of_means_95(first: &[f64], second: &[f64]) -> (f64, Option<f64
 }
 
 /// The quantile at `level` in `[0, 1]` of sorted values, linear between neighbours (R's type 7); NaN for an empty slice.
+#[must_use]
 pub fn quantile(sorted: &[f64], level: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
     let place = level.clamp(0.0, 1.0) * last as f64;
@@ -70,6 +75,7 @@ pub fn quantile(sorted: &[f64], level: f64) -> f64 {
 
 /// The 95 % confidence interval of the median of a population, from sorted independent values of it: the order statistics
 /// `N/2 -+ 0.98 sqrt(N)`, whatever the distribution (normal approximation of the binomial law).
+#[must_use]
 pub fn median_interval_95(sorted: &[f64]) -> (f64, f64) {
     let count = sorted.len() as f64;
     let reach = if sorted.is_empty() { 0.0 } else { 0.98 / count.sqrt() };
@@ -127,6 +133,7 @@ impl LogHistogram {
     }
 
     /// Whether it holds its values as they are.
+    #[must_use]
     pub fn is_exact(&self) -> bool {
         self.count <= Self::EXACT as u64
     }
@@ -193,12 +200,14 @@ impl LogHistogram {
     }
 
     /// How many values it holds.
+    #[must_use]
     pub fn count(&self) -> u64 {
         self.count
     }
 
     /// The quantile at `level` in `[0, 1]`: as of [`quantile`] while it is exact, otherwise the middle of the bin of the nearest order
     /// statistic; NaN for an empty slice.
+    #[must_use]
     pub fn quantile(&self, level: f64) -> f64 {
         let Some(last) = self.count.checked_sub(1) else { return f64::NAN };
         if self.is_exact() {
@@ -245,6 +254,7 @@ fn bins_of(values: &[f64], bins: &mut [u32]) -> (u64, u32, u32) {
 /// assert_eq!(spearman(&[1.0, 2.0, 3.0], &[10.0, 100.0, 1000.0]), Some(1.0));
 /// assert_eq!(spearman(&[1.0, 1.0], &[1.0, 2.0]), None);
 /// ```
+#[must_use]
 pub fn spearman(first: &[f64], second: &[f64]) -> Option<f64> {
     if first.len() != second.len() {
         return None;

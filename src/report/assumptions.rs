@@ -12,6 +12,7 @@ const NEAR: f64 = 1.1;
 
 /// What the distances under a normalisation assume, a paragraph each: the scale of a global normalisation, the `|x|^2` of Eq. (4), and the law
 /// of the weights; and which networks have a layer without a weight. Empty where nothing is to be said.
+#[must_use]
 pub fn assumptions(records: &[Record], normalisation: Normalisation) -> String {
     let mut text = String::new();
     let found = || records.iter().filter_map(Record::distance).filter(|record| record.normalisation == normalisation);
@@ -122,6 +123,7 @@ pub(super) fn is_of_another_scale(mean_square: f64) -> bool {
 }
 
 /// The same beside the minima at a budget; and how far Eq. (4) is from the exact distance where it has its minimum.
+#[must_use]
 pub fn optimum_assumptions(report: &OptimumReport) -> String {
     let mut text = String::new();
     if let Some(scale) = report.global_mean.zip(report.global_deviation) {

@@ -38,6 +38,7 @@ pub fn budget_table(network: &LayerShapes, kept: &[u64]) -> Table {
 
 /// The layers that keep no weight, in words, and that no input reaches an output where that follows: in a perceptron, whose layers come one
 /// after the other. None where every layer keeps some.
+#[must_use]
 pub fn empty_layers(network: &LayerShapes, kept: &[u64]) -> Option<String> {
     let empty = network.layers.iter().zip(kept).filter(|(_, kept)| **kept == 0);
     let names: Vec<&str> = empty.map(|(layer, _)| layer.name.as_str()).collect();
@@ -55,6 +56,7 @@ pub struct BudgetChart {
 }
 
 /// The picture of a divided budget.
+#[must_use]
 pub fn budget_chart(network: &LayerShapes, rule: &str, kept: &[u64]) -> BudgetChart {
     let layers = network.layers.iter().zip(kept).map(|(layer, kept)| (layer.name.clone(), layer.weights(), *kept));
     let title = format!("{network}: {} of {} weights, {rule}", kept.iter().sum::<u64>(), network.weights());

@@ -215,6 +215,7 @@ pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
 /// Loss against epoch, on the test samples and, dashed, on the training samples: means over the runs of each network of the sparse
 /// family (of the dense one where there is none) that lasted so long; none without curves. Runs that diverged are left out, which a note
 /// says, unless every run did.
+#[must_use]
 pub fn curves_chart(records: &[Record]) -> Option<Chart> {
     let networks = trained_networks(records);
     let family =

@@ -93,6 +93,7 @@ fn budget(run: &TrainingRecord) -> usize {
 
 impl HeatMap {
     /// The largest number, with its row and column, the first of equal ones.
+    #[must_use]
     pub fn best(&self) -> Option<(usize, usize, f64)> {
         let mut best: Option<(usize, usize, f64)> = None;
         for (i, row) in self.cells.iter().enumerate() {

@@ -54,6 +54,7 @@ fn named(title: &str, at_end: bool) -> String {
 }
 
 /// What is to be said of theories whose least distance is at the end of the search; nothing where there are none.
+#[must_use]
 pub fn optimum_note(report: &OptimumReport) -> Option<String> {
     let widest = report.curve.last()?;
     let (width, row) = (widest.width, widest.connectivity.get() * report.dimension as f64);
@@ -76,6 +77,7 @@ pub fn optimum_note(report: &OptimumReport) -> Option<String> {
 }
 
 /// The distance against width under each theory.
+#[must_use]
 pub fn optimum_chart(report: &OptimumReport) -> Chart {
     let ends = |method| report.optima.iter().any(|optimum| optimum.method == method && optimum.at_end);
     let series = |method: OptimumMethod, style: usize, line: Line, value: &dyn Fn(&CurvePoint) -> f64| ChartSeries {

@@ -103,6 +103,7 @@ fn normalisations(records: &[Record]) -> Vec<Normalisation> {
 }
 
 /// The pictures of [`distance_page`], under some normalisations.
+#[must_use]
 pub fn distance_pictures(normalisations: &[Normalisation]) -> Vec<String> {
     let of = |normalisation: &Normalisation| {
         ["mean", "median", "parts"].map(|picture| format!("distance-{}-{picture}", normalisation.name()))
@@ -111,6 +112,7 @@ pub fn distance_pictures(normalisations: &[Normalisation]) -> Vec<String> {
 }
 
 /// Distances against width: tables of means and medians, and of the two parts.
+#[must_use]
 pub fn distance_page(records: &[Record]) -> Page {
     let mut page = Page::default();
     for normalisation in normalisations(records) {
@@ -147,6 +149,7 @@ pub fn distance_page(records: &[Record]) -> Page {
 pub const TRAINING_PICTURES: [&str; 2] = ["accuracy", "curves"];
 
 /// Trained networks: a table, accuracy against width and learning curves.
+#[must_use]
 pub fn training_page(records: &[Record]) -> Page {
     let mut page = Page::of(training_table(records).to_string());
     page.chart("accuracy", accuracy_chart(records));
@@ -224,6 +227,7 @@ pub fn heat_map_page(records: &[Record]) -> Result<Page> {
 pub const WIDEN_PICTURES: [&str; 2] = ["widen", "widen-distance"];
 
 /// The ways to widen at a fixed budget. `at_end`: networks whose best learning rate lay at an end of the range searched.
+#[must_use]
 pub fn widen_page(records: &[Record], at_end: &[String]) -> Page {
     let mut page = Page::of(widen_summary(records, seed(records)));
     page.chart("widen", widen_chart(records));
@@ -250,6 +254,7 @@ pub fn tune_page(report: &TuneReport) -> Page {
 }
 
 /// The connectivity and width of the least distance.
+#[must_use]
 pub fn optimum_page(report: &OptimumReport) -> Page {
     let mut page = Page::of(optimum_table(report).to_string());
     let said = optimum_assumptions(report);
@@ -265,6 +270,7 @@ pub fn optimum_page(report: &OptimumReport) -> Page {
 pub const VERIFY_PICTURES: [&str; 3] = ["verify-z", "verify-values", "verify-paper"];
 
 /// Theorem 1 against sampled networks.
+#[must_use]
 pub fn verification_page(report: &VerifyReport) -> Page {
     let mut page = Page::of(verify_page(report));
     page.chart("verify-z", Some(verify_scores_chart(report)));

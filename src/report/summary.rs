@@ -85,6 +85,7 @@ fn methods_of(records: &[Record], normalisation: Normalisation) -> Vec<DistanceM
 /// A mean has its error on the pairs that were taken, or a question mark where the draws do not tell it; and where those are a random
 /// sample, a second row with its error as a mean over all pairs of the data. A median has the resolution of its histogram, if it comes from
 /// one.
+#[must_use]
 pub fn distance_table(records: &[Record], normalisation: Normalisation, statistic: Statistic) -> Table {
     let mut methods = methods_of(records, normalisation);
     methods.retain(|method| {
@@ -146,6 +147,7 @@ pub(super) fn error_over_all_pairs(record: &DistanceRecord) -> Option<f64> {
 }
 
 /// What the numbers of [`distance_table`] mean: over which pairs, and what is behind each ±.
+#[must_use]
 pub fn distance_words(records: &[Record], normalisation: Normalisation, statistic: Statistic) -> String {
     let of_it = || records.iter().filter_map(Record::distance).filter(|record| record.normalisation == normalisation);
     let one_by_one = of_it().find(|record| record.pairs > 0 && record.mean_error_pairs.is_some());
@@ -191,6 +193,7 @@ fn capital(statistic: Statistic) -> &'static str {
 }
 
 /// Bias^2 and variance / n under one normalisation, means over pairs with their errors where those are known: two rows a method.
+#[must_use]
 pub fn parts_table(records: &[Record], normalisation: Normalisation) -> Table {
     let mut methods = methods_of(records, normalisation);
     methods
@@ -218,6 +221,7 @@ pub fn parts_table(records: &[Record], normalisation: Normalisation) -> Table {
 }
 
 /// The mean distance over the pairs of an input with itself, with its standard error, where networks are drawn over all pairs.
+#[must_use]
 pub fn diagonal_table(records: &[Record], normalisation: Normalisation) -> Table {
     let mut methods = methods_of(records, normalisation);
     methods.retain(|method| *method == DistanceMethod::SampledAll);
@@ -244,6 +248,7 @@ fn table_by_network(first: &str, records: &[Record], networks: &[&DistanceRecord
 
 /// Training runs: a row per network, accuracies as means over the runs that have one (not those that diverged before it) with half their
 /// 95 % intervals.
+#[must_use]
 pub fn training_table(records: &[Record]) -> Table {
     let mut table = Table::new(&[
         "network",

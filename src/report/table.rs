@@ -10,11 +10,13 @@ pub struct Table {
 
 impl Table {
     /// A table with the given column heads.
+    #[must_use]
     pub fn new(heads: &[&str]) -> Self {
         Self { rows: vec![heads.iter().map(|head| head.to_string()).collect()] }
     }
 
     /// Whether it has no row.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.len() < 2
     }

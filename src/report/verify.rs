@@ -38,6 +38,7 @@ pub fn verify_table(report: &VerifyReport) -> Table {
 }
 
 /// The p-values of the z scores, of the theorem and of one made wrong.
+#[must_use]
 pub fn verify_tests(report: &VerifyReport) -> Table {
     let mut table = Table::new(&["theorem", "quantity", "chi-square p", "Kolmogorov-Smirnov p"]);
     let wrong = format!("wrong by {:.0} %", 100.0 * (VerifyReport::POWER_FACTOR - 1.0));
@@ -60,6 +61,7 @@ pub fn verify_tests(report: &VerifyReport) -> Table {
 }
 
 /// Eq. (4) beside Theorem 1 over the weights per row, at `n p = 8`.
+#[must_use]
 pub fn paper_table(report: &VerifyReport) -> Table {
     let mut table = Table::new(&[
         "data",
@@ -140,6 +142,7 @@ pub fn verify_scores_chart(report: &VerifyReport) -> Chart {
 }
 
 /// Estimates against exact values, on logarithmic axes, with the line on which they would be equal.
+#[must_use]
 pub fn verify_values_chart(report: &VerifyReport) -> Chart {
     let exact = |cell: &Cell, place: usize| cell.checks[place].theory;
     let all = report.cells.iter().flat_map(|cell| cell.checks.map(|check| check.theory));
@@ -227,6 +230,7 @@ pub fn paper_chart(report: &VerifyReport) -> Chart {
 }
 
 /// The page: the verdict, its tests, every cell, and Eq. (4) beside Theorem 1.
+#[must_use]
 pub fn verify_page(report: &VerifyReport) -> String {
     let rejected = VerifyReport::rejected(&report.tests);
     let by =

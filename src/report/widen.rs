@@ -99,6 +99,7 @@ pub fn widen_distance_chart(records: &[Record]) -> Option<Chart> {
 
 /// The comparison in Markdown: what was done; what each way gains over the dense base network at best, beside what the paper found on
 /// ResNet-18; every network; and whether the kernel distance orders them as their test errors do.
+#[must_use]
 pub fn widen_summary(records: &[Record], seed: u64) -> String {
     let mut text = String::from("# Ways to widen at a fixed number of weights\n\n");
     provenance(records, &mut text);

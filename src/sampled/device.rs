@@ -6,6 +6,7 @@ use crate::error::{Error, Setting};
 
 /// A device, ready for use.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Device {
     /// The processor, on all threads of the pool.
     Cpu {

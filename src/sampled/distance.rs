@@ -114,12 +114,14 @@ impl SampledDistances {
 
     /// `(nngp - reference)^2`, averaged over the initialisations, for each pair. Unbiased for the mean squared distance
     /// to that reference; a reference that is itself sampled adds its own variance.
+    #[must_use]
     pub fn by_pair(&self) -> Vec<f64> {
         let count = self.by_initialisation.len() as f64;
         self.squares.iter().map(|sum| sum / count).collect()
     }
 
     /// `(nngp - reference)^2`, averaged over the pairs, for each initialisation.
+    #[must_use]
     pub fn by_initialisation(&self) -> &[f64] {
         &self.by_initialisation
     }
@@ -127,6 +129,7 @@ impl SampledDistances {
     /// Theorem 1's two terms as estimated from the drawn kernels, averaged over the pairs: the squared bias, less the
     /// variance of the mean that it is the square of, and the variance of one hidden unit (`n` times that of `Theta`). None
     /// of fewer than two initialisations.
+    #[must_use]
     pub fn bias_and_variance(&self) -> Option<(f64, f64)> {
         let count = self.by_initialisation.len() as f64;
         if count < 2.0 {

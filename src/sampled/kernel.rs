@@ -63,6 +63,7 @@ impl PairedInputs {
     }
 
     /// The input dimension `d`.
+    #[must_use]
     pub fn dimension(&self) -> usize {
         self.features.nrows()
     }
@@ -122,11 +123,13 @@ impl PairedInputs {
     }
 
     /// The number of different inputs in pairs.
+    #[must_use]
     pub fn samples(&self) -> usize {
         self.features.ncols()
     }
 
     /// The number of pairs.
+    #[must_use]
     pub fn pairs(&self) -> usize {
         self.pairs.len()
     }

@@ -159,6 +159,7 @@ impl SamplingLaw {
     }
 
     /// The 95 % confidence interval of the mean distance over these pairs; none where the draws do not tell it.
+    #[must_use]
     pub fn mean_interval(&self, mean: f64) -> Option<(f64, f64)> {
         interval(mean, &self.means)
     }
@@ -168,6 +169,7 @@ impl SamplingLaw {
     /// The median of noisy distances lies low: their law is skewed. The other noise is that of the choice of pairs, which
     /// `of_pairs`, the interval by [`median_interval_95`](crate::numeric::statistics::median_interval_95), tells; on a logarithmic scale the squares of
     /// both reaches add. None where the draws do not tell it.
+    #[must_use]
     pub fn median(&self, median: f64, of_pairs: (f64, f64)) -> Option<(f64, (f64, f64))> {
         let (low, high) = interval(median, &self.medians)?;
         let corrected = median / mean(&self.medians);

@@ -149,6 +149,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// What the sweep takes at most in the memory of its device, in bytes; on the CPU, beside the inputs.
+    #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
     }

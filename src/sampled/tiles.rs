@@ -61,6 +61,7 @@ impl TiledInputs {
     }
 
     /// The number of inputs `N`.
+    #[must_use]
     pub fn samples(&self) -> usize {
         self.norms.len()
     }

@@ -39,6 +39,7 @@ pub struct OptimumSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumMessage, VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
+#[non_exhaustive]
 pub enum OptimumMethod {
     /// Theorem 1.
     #[strum(message = "Theorem 1")]

@@ -38,6 +38,7 @@ pub const PAPER_BASE_WIDTH: usize = 8;
 /// // Images of 4 x 4 pixels at 8 (16 + 10) weights.
 /// assert_eq!(usual_widths(&PAPER_WIDTHS, 208, 16, 10, Connectivity::DENSE), [8, 11, 14, 16, 17, 19, 20]);
 /// ```
+#[must_use]
 pub fn usual_widths(
     usual: &[usize],
     weights: usize,
@@ -88,6 +89,7 @@ pub fn paper_learning_rate(width: usize, dense: bool) -> Result<f64> {
 
 impl DistanceSpec {
     /// The paper's protocol for the given networks: 10^4 pairs, 10 initialisations; the theory's masks and weights.
+    #[must_use]
     pub fn paper(networks: Vec<NetworkSpec>) -> Self {
         Self {
             normalisations: vec![Normalisation::Pixel],
@@ -105,6 +107,7 @@ impl DistanceSpec {
 
 impl TrainingStudySpec {
     /// The paper's protocol for the given networks: 2,048 samples, 300 epochs, batch 256, exact counts, uniform weights, no biases.
+    #[must_use]
     pub fn paper(networks: Vec<TrainedNetwork>, runs: usize) -> Self {
         Self {
             normalisation: Normalisation::Pixel,
@@ -123,6 +126,7 @@ impl TrainingStudySpec {
     }
 
     /// The paper's protocol for its heat map: all training samples, batch 100, biases, the standard parametrisation.
+    #[must_use]
     pub fn heat_map(networks: Vec<TrainedNetwork>, runs: usize) -> Self {
         Self {
             normalisation: Normalisation::Global,

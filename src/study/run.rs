@@ -61,6 +61,7 @@ pub(super) fn tasks_of(spec: &StudySpec) -> Vec<String> {
 
 impl StudySpec {
     /// Whether anything of the study is computed on a [`Device`] of choice.
+    #[must_use]
     pub fn uses_device(&self) -> bool {
         let uses = |spec: &DistanceSpec| {
             let on_device = |network: &NetworkSpec| network.architecture.mask().is_drawn_on_gpus();

@@ -96,11 +96,13 @@ impl TuneReport {
     }
 
     /// The names of the networks whose best rate lies at an end of the range.
+    #[must_use]
     pub fn at_end(&self) -> Vec<String> {
         self.tuned.iter().filter(|tuned| tuned.at_end).map(|tuned| tuned.best.network.name()).collect()
     }
 
     /// The best rates, of networks that have one.
+    #[must_use]
     pub fn rates(&self) -> LearningRates {
         let rate = |tuned: &SelectedRate| {
             let TrainedNetwork { family, architecture, learning_rate } = tuned.best.network.clone();

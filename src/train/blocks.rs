@@ -75,6 +75,7 @@ enum Values<S, B> {
 
 impl Samples {
     /// Takes values of shape `(samples, features)`.
+    #[must_use]
     pub fn new(values: Array2<f32>) -> Self {
         let values = values.as_standard_layout().into_owned();
         Self { features: values.ncols(), values: Values::Single(values), offsets: Vec::new() }
@@ -94,6 +95,7 @@ impl Samples {
     }
 
     /// The number of samples.
+    #[must_use]
     pub fn len(&self) -> usize {
         match &self.values {
             Values::Single(values) => values.nrows(),
@@ -102,11 +104,13 @@ impl Samples {
     }
 
     /// Whether there is none.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// The number of features.
+    #[must_use]
     pub fn features(&self) -> usize {
         self.features
     }
@@ -284,11 +288,13 @@ impl Blocks {
     }
 
     /// The number of samples.
+    #[must_use]
     pub fn samples(&self) -> usize {
         self.samples
     }
 
     /// The number of features.
+    #[must_use]
     pub fn features(&self) -> usize {
         self.features
     }
@@ -361,11 +367,13 @@ impl Batch {
     }
 
     /// The number of samples.
+    #[must_use]
     pub fn samples(&self) -> usize {
         self.samples
     }
 
     /// The number of features.
+    #[must_use]
     pub fn features(&self) -> usize {
         self.features
     }

@@ -145,7 +145,7 @@ impl Checkpoint {
                 Array2::from_shape_vec(shape, mask.data().iter().map(|byte| *byte != 0).collect()).map_err(matrix)?;
             let layer = LinearLayer::from_parts(&values, &exists, biases, description.parametrisation);
             if scale != [layer.factor()] {
-                return Err(format!("has {} that is not 1/sqrt(fan-in)", name("scale")));
+                return Err(format!("has {} that is not 1/sqrt(inputs)", name("scale")));
             }
             layers.push(layer);
         }

@@ -48,17 +48,18 @@ impl Weights {
     }
 }
 
-/// Which variable gradient descent updates. Networks begin alike in both: weights `W` of standard deviation `1/sqrt(fan-in p)`, times
-/// that of their law.
+/// Which variable gradient descent updates. Networks begin alike in both: weights `W` of standard deviation `1/sqrt(m p)`, with `m` the inputs
+/// of their layer, times that of their distribution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumMessage, VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[non_exhaustive]
 pub enum Parametrisation {
-    /// `w` in `output = w input / sqrt(fan-in)`: the parametrisation of the neural tangent kernel, and the authors' for the figure.
+    /// `w` in `output = w input / sqrt(m)`: the parametrisation of the neural tangent kernel, and the authors' for the figure.
     #[strum(message = "neural tangent")]
     NeuralTangent,
-    /// `W = w / sqrt(fan-in)` itself, as in most libraries.
+    /// `W = w / sqrt(m)` itself, as in most libraries.
     #[strum(message = "standard")]
     Standard,
 }
@@ -77,7 +78,7 @@ impl Parametrisation {
     }
 }
 
-/// A linear layer: `output = w input / sqrt(fan-in) + bias`, with `w` of shape `(outputs, inputs)` and the fan-in the number of
+/// A linear layer: `output = w input / sqrt(m) + bias`, with `w` of shape `(outputs, inputs)` and `m` the number of
 /// inputs. Weights that do not exist are not stored, or stay 0.
 #[derive(Clone, Debug)]
 pub struct LinearLayer {
@@ -93,7 +94,8 @@ pub struct LinearLayer {
 
 impl LinearLayer {
     /// Draws a layer; a dense one (`p = 1`) is stored as a matrix. Biases, where there are to be any, are uniform on
-    /// `(-1/sqrt(fan-in), 1/sqrt(fan-in))`, as in PyTorch; they are updated as they are in either parametrisation.
+    /// `(-1/sqrt(m), 1/sqrt(m))`, as in PyTorch; they are updated as they are in either parametrisation.
+    #[must_use]
     pub fn draw(law: LayerSpec, id: LayerId, parametrisation: Parametrisation, biased: bool) -> Self {
         let drawn = DrawnLayer::new(law, id).all_rows();
         let (weights, mask) = Weights::new(drawn, (law.rows, law.columns));
@@ -123,17 +125,20 @@ impl LinearLayer {
         Self { weights, mask, biases, parametrisation, inputs, outputs }
     }
 
-    /// The number of inputs, the fan-in of the parametrisation, whichever weights exist.
+    /// The number of inputs, the `m` of the parametrisation, whichever weights exist.
+    #[must_use]
     pub fn inputs(&self) -> usize {
         self.inputs
     }
 
     /// The number of outputs.
+    #[must_use]
     pub fn outputs(&self) -> usize {
         self.outputs
     }
 
     /// The number of weights that exist.
+    #[must_use]
     pub fn weights(&self) -> usize {
         match (&self.weights, &self.mask) {
             (Weights::Sparse(weights), _) => weights.len(),
@@ -156,16 +161,19 @@ impl LinearLayer {
     }
 
     /// Which variable its steps update.
+    #[must_use]
     pub fn parametrisation(&self) -> Parametrisation {
         self.parametrisation
     }
 
     /// The biases, one per output, or none.
+    #[must_use]
     pub fn biases(&self) -> &[f32] {
         &self.biases
     }
 
     /// The weights `w` as a matrix of shape `(outputs, inputs)`, 0 where none exists.
+    #[must_use]
     pub fn to_dense(&self) -> Array2<f32> {
         match &self.weights {
             Weights::Dense(weights) => weights.clone(),
@@ -177,6 +185,7 @@ impl LinearLayer {
     }
 
     /// Which weights exist, shape `(outputs, inputs)`.
+    #[must_use]
     pub fn mask(&self) -> Array2<bool> {
         match (&self.weights, &self.mask) {
             (Weights::Sparse(weights), _) => {
@@ -188,12 +197,12 @@ impl LinearLayer {
         }
     }
 
-    /// `1/sqrt(fan-in)`.
+    /// `1/sqrt(m)`.
     pub(super) fn factor(&self) -> f32 {
         (1.0 / (self.inputs as f64).sqrt()) as f32
     }
 
-    /// What each output begins with, times `sqrt(fan-in)`: its bias, and what the offsets of the inputs come to; empty where that is
+    /// What each output begins with, times `sqrt(m)`: its bias, and what the offsets of the inputs come to; empty where that is
     /// nothing.
     pub(super) fn starts(&self, offsets: &[f32]) -> Vec<f32> {
         if offsets.is_empty() {
@@ -211,7 +220,7 @@ impl LinearLayer {
         (0..self.outputs).map(|i| start(i) + self.biases.get(i).map_or(0.0, |bias| bias / self.factor())).collect()
     }
 
-    /// `output = (w input + starts) / sqrt(fan-in)` for a block, one row per input, one row per output; of it the positive part, if it
+    /// `output = (w input + starts) / sqrt(m)` for a block, one row per input, one row per output; followed by ReLU, if it
     /// is to be `rectified`.
     pub(super) fn forward(&self, input: Input, starts: &[f32], output: &mut [Row], rectified: bool) -> Result<()> {
         let (factor, least) = (self.factor(), if rectified { 0.0 } else { f32::NEG_INFINITY });
@@ -226,7 +235,7 @@ impl LinearLayer {
         Ok(())
     }
 
-    /// `input_gradient = w^T output_gradient / sqrt(fan-in)` for a block.
+    /// `input_gradient = w^T output_gradient / sqrt(m)` for a block.
     pub(super) fn backward(&self, output_gradient: &[Row], input_gradient: &mut [Row]) -> Result<()> {
         let factor = self.factor();
         match &self.weights {
@@ -240,7 +249,7 @@ impl LinearLayer {
     }
 
     /// One step of gradient descent on the weights that exist and the biases, summed over `blocks` of inputs, without their offsets, and
-    /// of the gradient by the outputs: `w -= rate output_gradient input^T / sqrt(fan-in)`, or `sqrt(fan-in)` instead, so that `W` takes
+    /// of the gradient by the outputs: `w -= rate output_gradient input^T / sqrt(m)`, or `sqrt(m)` instead, so that `W` takes
     /// a step of the rate.
     pub(super) fn descend(&mut self, rate: f32, blocks: &[(Input, &[Row])], offsets: &[f32]) -> Result<()> {
         let step = match self.parametrisation {

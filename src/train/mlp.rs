@@ -61,11 +61,13 @@ impl Mlp {
     }
 
     /// What follows each layer but the last.
+    #[must_use]
     pub fn between(&self) -> &[Activation] {
         &self.between
     }
 
     /// The layers, from the inputs on.
+    #[must_use]
     pub fn layers(&self) -> &[LinearLayer] {
         &self.layers
     }
@@ -76,6 +78,7 @@ impl Mlp {
     }
 
     /// Whether no path of weights that exist joins an input to an output: the outputs are then the same for all inputs.
+    #[must_use]
     pub fn is_dead(&self) -> bool {
         let mut reached = vec![true; self.layers[0].inputs()];
         for layer in &self.layers {
@@ -266,7 +269,7 @@ mod tests {
     use crate::train::Samples;
     use ndarray::{Array1, Axis};
 
-    /// A network in f64 on dense matrices `W = w / sqrt(fan-in)` and biases, written from the definition.
+    /// A network in f64 on dense matrices `W = w / sqrt(m)` and biases, written from the definition.
     struct Reference {
         layers: Vec<(Array2<f64>, Array1<f64>)>,
         between: Vec<Activation>,

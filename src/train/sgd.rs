@@ -37,16 +37,19 @@ impl TrainingData {
     }
 
     /// The number of training samples.
+    #[must_use]
     pub fn samples(&self) -> usize {
         self.samples.len()
     }
 
     /// The number of test samples.
+    #[must_use]
     pub fn test_samples(&self) -> usize {
         self.test.samples()
     }
 
     /// The number of features.
+    #[must_use]
     pub fn features(&self) -> usize {
         self.samples.features()
     }
@@ -120,6 +123,7 @@ fn finite<'a, D: Deserializer<'a>>(source: D) -> std::result::Result<Vec<f32>, D
 
 impl Curve {
     /// Whether there is no epoch.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.training_loss.is_empty()
     }

@@ -65,6 +65,7 @@ pub struct MaskedMoments {
 
 impl MaskedMoments {
     /// Whether `K~_1` and `K~_2` are known to be right to `tolerance`, relative to each.
+    #[must_use]
     pub fn within(&self, tolerance: f64) -> bool {
         self.relative_error().is_some_and(|error| error <= tolerance)
     }
@@ -113,6 +114,7 @@ pub trait RowMoments: Sync {
 
 /// The best method for the masks of a family over `width` rows, which is where a mask family has its theory: [`Auto`] for Bernoulli
 /// masks, [`FixedCount`] for those of a fixed count.
+#[must_use]
 pub fn for_masks(family: MaskFamily, width: Width, quadrature: Quadrature, sampling: Sampling) -> Box<dyn RowMoments> {
     match family {
         MaskFamily::Bernoulli => Box::new(Auto { quadrature, sampling }),

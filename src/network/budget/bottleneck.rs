@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 /// assert_eq!(product_weights(8, 784, 8), 8 * 784);
 /// assert_eq!(product_weights(53, 784, 7), 7 * (784 + 53) - 49);
 /// ```
+#[must_use]
 pub fn product_weights(rows: usize, columns: usize, rank: usize) -> usize {
     let rank = rank.min(rows).min(columns);
     rank.saturating_mul((rows - rank).saturating_add(columns))

@@ -16,6 +16,7 @@ const MOST_ENTRIES: u64 = 1 << 31;
 /// Over what the positions of the weights that a layer keeps are uniform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[non_exhaustive]
 pub enum Pattern {
     /// Individual weights.
     #[cfg_attr(feature = "cli", value(alias = "entries"))]
@@ -27,6 +28,7 @@ pub enum Pattern {
 
 impl Pattern {
     /// How many of `kept` weights a layer keeps: all, or whole kernels.
+    #[must_use]
     pub fn kept(self, layer: &LayerShape, kept: u64) -> u64 {
         match self {
             Self::Unstructured => kept,

@@ -9,6 +9,7 @@ use crate::numeric::parse;
 
 /// How a budget is divided over layers.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Rule {
     /// Weights are taken from the largest layer until it is as large as the next, then from both alike, and so on until the budget is
     /// met; what does not divide is taken from the first of them, a weight each. The paper's (its Appendix B).

@@ -34,21 +34,25 @@ impl LayerShape {
     }
 
     /// The number of weights; the largest number there is where they are more.
+    #[must_use]
     pub fn weights(&self) -> u64 {
         self.shape.iter().fold(1, |all, size| all.saturating_mul(*size as u64))
     }
 
     /// The number of outputs.
+    #[must_use]
     pub fn outputs(&self) -> usize {
         self.shape.first().copied().unwrap_or(0)
     }
 
     /// Weights per output: inputs times the kernel.
+    #[must_use]
     pub fn fan_in(&self) -> usize {
         self.shape.iter().skip(1).fold(1, |all, size| all.saturating_mul(*size))
     }
 
     /// Weights that join one input to one output: 1, or those of a convolution's kernel.
+    #[must_use]
     pub fn kernel(&self) -> usize {
         self.shape.iter().skip(2).fold(1, |all, size| all.saturating_mul(*size))
     }
@@ -67,6 +71,7 @@ pub struct LayerShapes {
 
 /// The first layer of a ResNet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Stem {
     /// For images of 32 pixels: a kernel of 3.
     Cifar,

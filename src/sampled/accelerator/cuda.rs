@@ -99,6 +99,7 @@ impl Cuda {
     }
 
     /// The name that its maker gave it.
+    #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -59,6 +59,7 @@ impl Kernel {
 
 /// What goes wrong on a device.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Warning {
     /// Its memory does not suffice for an allocation.
     Memory,

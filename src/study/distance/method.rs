@@ -17,6 +17,7 @@ use crate::study::spec::MAX_WIDTH;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumMessage, VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
+#[non_exhaustive]
 pub enum DistanceMethod {
     /// Kernels of drawn networks.
     #[strum(message = "sampled networks")]
@@ -55,12 +56,14 @@ impl DistanceMethod {
     pub const USUAL: [Self; 5] = [Self::Sampled, Self::Theorem1, Self::Expansion, Self::Paper, Self::PaperFixedNp];
 
     /// Whether networks are drawn.
+    #[must_use]
     pub fn draws_networks(self) -> bool {
         matches!(self, Self::Sampled | Self::SampledAll)
     }
 
     /// Whether it applies to a network. Behind a layer before the hidden one networks are sampled; there is theory as well
     /// ([`LinearBottleneck`](crate::kernel::masked::LinearBottleneck)) where that layer is linear and every weight exists.
+    #[must_use]
     pub fn serves(self, network: &NetworkSpec) -> bool {
         match (self, network.architecture.layers()) {
             (_, [_]) | (Self::Sampled, _) => true,
@@ -104,6 +107,7 @@ impl FromStr for DistanceMethod {
 /// What sampled kernels are compared to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
+#[non_exhaustive]
 pub enum Reference {
     /// The infinite-width kernel `v K_1 / d` in closed form.
     Analytic,

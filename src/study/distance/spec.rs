@@ -117,6 +117,7 @@ impl DistanceSpec {
 
     /// How often a network is drawn at input dimension `dimension`: [`DistanceSpec::initialisations`] times, or more until
     /// [`DistanceSpec::LEAST_WEIGHTS`].
+    #[must_use]
     pub fn draws(&self, network: &NetworkSpec, dimension: usize) -> usize {
         let weights = network.architecture.weights(dimension).max(1.0);
         self.initialisations.max((Self::LEAST_WEIGHTS / weights).ceil() as usize)

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 /// News of a running study, for a progress bar.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Progress<'a> {
     /// The study begins, with the cost of all its tasks in arbitrary units.
     Begin {

@@ -26,11 +26,13 @@ impl Shard {
     pub const WHOLE: Self = Self { number: 1, count: 1 };
 
     /// Whether the task of an index, from 0, belongs to it.
+    #[must_use]
     pub fn holds(self, index: usize) -> bool {
         index % self.count == self.number - 1
     }
 
     /// Whether that is every task.
+    #[must_use]
     pub fn is_whole(self) -> bool {
         self.count == 1
     }

@@ -25,6 +25,7 @@ pub const SCHEMA: u32 = 1;
 /// One result of a study.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Record {
     /// A mean squared distance.
     Distance(DistanceRecord),
@@ -67,6 +68,7 @@ impl Record {
     }
 
     /// The distance, where the record is one.
+    #[must_use]
     pub fn distance(&self) -> Option<&DistanceRecord> {
         match self {
             Self::Distance(record) => Some(record),
@@ -75,6 +77,7 @@ impl Record {
     }
 
     /// The training run, where the record is one.
+    #[must_use]
     pub fn training(&self) -> Option<&TrainingRecord> {
         match self {
             Self::Training(record) => Some(record),
@@ -235,6 +238,7 @@ pub struct DistanceRecord {
 
 impl DistanceRecord {
     /// Whether its pairs are a random sample of those of the data: not all of them, nor none.
+    #[must_use]
     pub fn samples_pairs(&self) -> bool {
         let takes_all = matches!(self.method, DistanceMethod::SampledAll | DistanceMethod::ExpansionAll);
         self.pairs > 0 && !takes_all && self.pairs_of_data != Some(self.pairs)
@@ -243,6 +247,7 @@ impl DistanceRecord {
     /// Whether the standard error over samples can be trusted. Networks of next to no weights have a distance of so long a
     /// tail that it is mostly found in draws not made: told by fewer than 1,000 weights expected in all draws, or a
     /// coefficient of variation between draws above 3.
+    #[must_use]
     pub fn has_reliable_error(&self) -> bool {
         let Some(error) = self.mean_error_samples else { return false };
         if !self.method.draws_networks() {
@@ -269,6 +274,7 @@ impl TrainingRecord {
     }
 
     /// The network that was trained.
+    #[must_use]
     pub fn network(&self) -> TrainedNetwork {
         let Self { family, ref architecture, learning_rate, .. } = *self;
         TrainedNetwork { family, architecture: architecture.clone(), learning_rate }

@@ -118,6 +118,7 @@ impl LearningRates {
     }
 
     /// Where they were found on other data, or under another normalisation, a sentence that says so.
+    #[must_use]
     pub fn remark(&self, data: &Dataset, normalisation: Normalisation) -> Option<String> {
         let other = self.data.as_ref().is_some_and(|found| found != data.source())
             || self.normalisation.is_some_and(|found| found != normalisation);

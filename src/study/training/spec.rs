@@ -15,6 +15,7 @@ use crate::train::{Parametrisation, check_learning_rate};
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[non_exhaustive]
 pub enum Family {
     /// The number of weights stays, the connectivity falls.
     #[strum(message = "sparse")]
@@ -107,6 +108,7 @@ impl TrainedNetwork {
     }
 
     /// The name under which journals and files know it, rate included.
+    #[must_use]
     pub fn name(&self) -> String {
         let (hidden, last) = (self.hidden(), self.architecture.last());
         let mut name = format!("{}-{}-p{}", self.family.name(), hidden.width(), hidden.connectivity().get());
@@ -138,6 +140,7 @@ fn check_hidden(architecture: &Architecture) -> Result<()> {
 /// On what trained networks are evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum EvaluationSet {
     /// The test set.
     Test,
@@ -150,6 +153,7 @@ impl EvaluationSet {
     /// Validation samples where no number is asked for, of `all` training samples of which `trained` are trained on: `usual` ones where
     /// the data has so many; else all that are not trained on; or where these are less than a quarter of those that are, a quarter of
     /// them.
+    #[must_use]
     pub fn usual_validation(usual: usize, all: usize, trained: usize) -> Self {
         let trained = trained.min(all);
         let (others, quarter) = (all - trained, trained / 4);

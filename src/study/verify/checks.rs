@@ -27,12 +27,14 @@ pub struct Check {
 
 impl Check {
     /// The deviation in standard errors, from a theory that is wrong by `factor` (1: as it is).
+    #[must_use]
     pub fn z(&self, factor: f64) -> f64 {
         (self.estimate - factor * self.theory) / self.standard_error
     }
 
     /// Whether the mean over initialisations is near enough to normal for its z score to be tested: its skewness is at most
     /// [`Check::MOST_SKEWNESS`].
+    #[must_use]
     pub fn is_tested(&self) -> bool {
         self.skewness.abs() <= Self::MOST_SKEWNESS
     }
@@ -46,6 +48,7 @@ impl Check {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumMessage, VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
+#[non_exhaustive]
 pub enum Quantity {
     /// `E[nngp] = K~_1 / d`.
     #[strum(message = "mean")]

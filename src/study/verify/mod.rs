@@ -103,6 +103,7 @@ impl VerifyReport {
     pub const FAMILY_WISE: f64 = 1e-6;
 
     /// The quantities that are rejected: of which a test has a p-value below [`VerifyReport::FAMILY_WISE`] over the number of tests.
+    #[must_use]
     pub fn rejected(tests: &[Tests]) -> Vec<Quantity> {
         let each = Self::FAMILY_WISE / (2 * tests.len()) as f64;
         // So does a p-value that is not a number.
@@ -133,6 +134,7 @@ const PAPER_PAIRS: usize = 200;
 impl VerifySpec {
     /// Gaussian inputs of dimension 12, 100 and 784 and MNIST in both normalisations, 4, 16, 100 and `d` weights per row, widths 8
     /// and 64, 16 pairs, Bernoulli masks, 10,000 initialisations.
+    #[must_use]
     pub fn usual(seed: u64) -> Self {
         let gaussian = |dimension| (DataSource::Gaussian { dimension, samples: 64 }.into(), Normalisation::None);
         let images = |normalisation| (DataSource::Embedded.into(), normalisation);

@@ -156,12 +156,14 @@ impl Quadrature {
     }
 
     /// The same with fewer directions at most: the next power of two, from 16 to [`Quadrature::MOST_DIRECTIONS`].
+    #[must_use]
     pub fn with_max_directions(self, directions: usize) -> Self {
         let directions = directions.clamp(FEWEST, Self::MOST_DIRECTIONS).next_power_of_two();
         Self { directions, ..self }
     }
 
     /// The relative error to reach.
+    #[must_use]
     pub fn tolerance(&self) -> f64 {
         self.tolerance
     }

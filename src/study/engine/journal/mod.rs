@@ -85,11 +85,13 @@ impl Journal {
     }
 
     /// What should be said before the study goes on: that the folder cannot be locked, or that another kind of processor began it.
+    #[must_use]
     pub fn remarks(&self) -> &[String] {
         &self.remarks
     }
 
     /// The record of a task that was finished before.
+    #[must_use]
     pub fn record(&self, task: &str) -> Option<&Record> {
         self.done.get(task)
     }
