@@ -145,7 +145,7 @@ pub(crate) fn unreadable(path: &Path, error: IoError, remedy: &str) -> Error {
 /// The text of such a file, without the byte-order mark that some editors put before it.
 ///
 /// # Errors
-/// As [`read_whole`], and where it is something else, or no UTF-8; what to do is then `remedy`, where nothing better is known.
+/// Where it cannot be read, is larger than a gigabyte, is something else, or not UTF-8; what to do is then `remedy`, where nothing better is known.
 pub fn read_text(path: &Path, remedy: &str) -> Result<String> {
     let bytes = read_whole(path).map_err(|error| unreadable(path, error, remedy))?;
     if let Some(kind) = Kind::of(&bytes).filter(|kind| !kind.is_text()) {
