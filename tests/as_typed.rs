@@ -64,7 +64,7 @@ fn numbers_and_lists_are_taken_as_they_are_typed() {
         (&["--widths", "1,000"], &["'000'", "without a comma", "1000"]),
         (&["--widths", "-8"], &["'-8'", "--widths", "below zero"]),
         (&["--widths", "8", "-1"], &["'-1'", "--widths"]),
-        (&["--widths", "8-16"], &["'8-16'", "no number", "8,16,32"]),
+        (&["--widths", "8-16"], &["'8-16'", "not a number", "8,16,32"]),
         (&["--networks", "8:0,5"], &["'8:0'", "--networks", "commas separate", "with a point"]),
         (&["--networks", "8:-0.5"], &["connectivity = -0.5"]),
         (&["--reference", "dense:0.5", "--methods", "sampled"], &["dense:0.5", "a share, not a count", "dense:10000"]),
@@ -188,7 +188,7 @@ fn files_that_are_something_else_are_named() {
     refused(&["data", "--data", &data], &["does not exist", "which has t10k-images-idx3-ubyte"]);
     let kaggle = write("m/train-images.idx3-ubyte", &images);
     refused(&["data", "--data", &data], &[&format!("mv {kaggle} {data}/train-images-idx3-ubyte")]);
-    refused(&["data", "--data", &kaggle], &["no folder", &format!("the folder that it is in, {data}")]);
+    refused(&["data", "--data", &kaggle], &["neither a folder", &format!("the folder that it is in, {data}")]);
     std::fs::create_dir_all(folder.path().join("torch/MNIST")).unwrap();
     std::fs::rename(&data, folder.path().join("torch/MNIST/raw")).unwrap();
     std::fs::rename(

@@ -153,7 +153,7 @@ fn the_same_study_spelt_otherwise_goes_on() {
     };
     refuse(
         &["distance", "--networks", "4:0.5", "--methods", "theorem1", "--pairs", "21"],
-        &["distance.pairs is 20", "is 21"],
+        &["distance.pairs = 20", "expected 21"],
     );
     images(&folder.path().join("m"), 0, 200);
     refuse(&["distance", "--networks", "4:0.5", "--methods", "theorem1", "--pairs", "20"], &["data checksum"]);

@@ -273,7 +273,7 @@ fn numbers() {
     refused(&["distance", "--data", "gaussian:many"], &["gaussian:many"]);
     refused(&["distance", "--data", "gaussian:5,1"], &["gaussian:5,1", "samples at least 2"]);
     refused(&["distance", "--data", ""], &["names no data", "gaussian:D"]);
-    refused(&["distance", "--data", "Cargo.toml"], &["Cargo.toml", "no folder, and no .npy file"]);
+    refused(&["distance", "--data", "Cargo.toml"], &["Cargo.toml", "neither a folder nor a .npy file"]);
     refused(&["distance", "--normalisation", "unit"], &["unit", "pixel"]);
     refused(&["distance", "--seed", "x"], &["--seed"]);
     refused(&["distance", "--widths", "8,8"], &["networks = 8:1", "given twice"]);
@@ -432,13 +432,13 @@ fn folders_and_journals() {
     assert_eq!(std::fs::read_to_string(&journal).unwrap(), "my own notes, without a newline");
 
     let text = files.bytes("rates.toml", b"[[rate]]\nwidth = 8\n");
-    refused(&["train", "--widths", "8", "--rates", &text], &["rates.toml", "no file of learning rates", "tune"]);
+    refused(&["train", "--widths", "8", "--rates", &text], &["rates.toml", "not a file of learning rates", "tune"]);
     refused(&["figure", "--rates", &files.path("no.toml")], &["no.toml", "cannot be read"]);
     let none = files.bytes("none.toml", b"rate = []\n");
     refused(&["figure", "--rates", &none], &["none.toml", "no rate of the sparse network relu:8 linear:10", "tune"]);
     refused(&["train", "--widths", "8", "--rates", &none, "--learning-rate", "1"], &["--rates", "--learning-rate"]);
     refused(&["evaluate", &files.path("no.safetensors")], &["no.safetensors", "cannot be read"]);
-    refused(&["evaluate", &text], &["rates.toml", "no whole safetensors file", "--keep-weights"]);
+    refused(&["evaluate", &text], &["rates.toml", "not a complete safetensors file", "--keep-weights"]);
     // Without an end.
     if Path::new("/dev/zero").exists() {
         refused(&["evaluate", "/dev/zero"], &["/dev/zero", "more than 1 GiB"]);

@@ -264,17 +264,17 @@ mod tests {
         for (shape, words) in [
             ("()", "0 dimensions"),
             ("(1, 1, 1)", "3 dimensions"),
-            ("(1)", "no tuple"),
-            ("(1, -1)", "no tuple"),
-            ("(1, 1", "no dictionary"),
-            ("(,)", "no tuple"),
-            ("(1, 18446744073709551616)", "no tuple"),
+            ("(1)", "not a tuple"),
+            ("(1, -1)", "not a tuple"),
+            ("(1, 1", "expected a dictionary"),
+            ("(,)", "not a tuple"),
+            ("(1, 18446744073709551616)", "not a tuple"),
             ("(0, 18446744073709551615)", "beyond any memory"),
             ("(4294967296, 4294967296)", "beyond any memory"),
             ("(1, 2)", "8 bytes follow its header, not the 16 of shape (1, 2)"),
             ("(1, 1), 'shape': (1, 1)", "twice"),
-            ("(1, 1), 'colour': 'red'", "no dictionary"),
-            ("(1, 1) 'descr': '<f8'", "no dictionary"),
+            ("(1, 1), 'colour': 'red'", "expected a dictionary"),
+            ("(1, 1) 'descr': '<f8'", "expected a dictionary"),
         ] {
             let message = refusal(&file(1, &header(shape), &[0; 8]));
             assert!(message.contains(words), "{shape}: {message}");
@@ -293,7 +293,7 @@ mod tests {
     fn nested_and_long_headers_are_refused_at_once() {
         // A parser of Python literals takes time exponential in the depth.
         for header in ["{".repeat(40), "(".repeat(9_000), format!("{{'descr': {}", "[".repeat(9_000))] {
-            assert!(refusal(&file(1, &header, &[])).contains("no dictionary"));
+            assert!(refusal(&file(1, &header, &[])).contains("expected a dictionary"));
         }
         assert!(refusal(&file(2, &"[".repeat(2_000_000), &[])).contains("longer than 10000 bytes"));
     }

@@ -280,11 +280,11 @@ mod tests {
         }
         for (text, problem, remedy) in [
             ("", "empty", "1000"),
-            ("ten", "no number", "1000"),
-            ("0x10", "no number", "1000"),
-            ("1e", "no number", "1000"),
-            ("e3", "no number", "1000"),
-            ("--1", "no number", "1000"),
+            ("ten", "not a number", "1000"),
+            ("0x10", "not a number", "1000"),
+            ("1e", "not a number", "1000"),
+            ("e3", "not a number", "1000"),
+            ("--1", "not a number", "1000"),
             ("-1", "below zero", "without a minus"),
             ("−1", "below zero", "without a minus"),
             ("0.1", "a share", "1000"),
@@ -292,16 +292,16 @@ mod tests {
             ("0.100", "a share", "1000"),
             ("10%", "a share", "1000"),
             ("1/2", "a share", "1000"),
-            ("1.5", "no whole number", "1000"),
+            ("1.5", "not a whole number", "1000"),
             ("10.000", "could be 10 or 10000", "without a point"),
             ("1.000.000", "points", "1000000"),
             ("6,352", "one number or a list", "write 6352"),
             ("8,16", "a list", "1000"),
             ("0,5", "a fraction with a comma", "1000"),
-            ("1__000", "no number", "1000"),
+            ("1__000", "not a number", "1000"),
             ("18446744073709551616", "too large", "smaller"),
             ("1e99999999999999999", "too large", "smaller"),
-            ("1e99999999999999999999999", "no number", "1000"),
+            ("1e99999999999999999999999", "not a number", "1000"),
         ] {
             let error = whole(text).expect_err(text);
             assert!(error.problem.contains(problem) && error.remedy.contains(remedy), "{text}: {error}");
@@ -345,11 +345,11 @@ mod tests {
         }
         for (text, words) in [
             ("", "empty"),
-            ("half", "no number"),
+            ("half", "not a number"),
             ("1,500", "could be 1500 or 1.500"),
-            ("1.000,5", "no number"),
-            ("1,2,3", "no number"),
-            ("1/2/3", "no number"),
+            ("1.000,5", "not a number"),
+            ("1,2,3", "not a number"),
+            ("1/2/3", "not a number"),
             ("%", "empty"),
         ] {
             let error = share(text).expect_err(text).to_string();

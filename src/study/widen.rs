@@ -183,7 +183,7 @@ mod tests {
         // One weight too few for another unit behind the wider one.
         assert!(message(Family::LinearBottleneck, 622_496, &[], &[783, 784]).contains("width = 784"));
         assert!(message(Family::Sparse, 6352, &[8, 8], &[]).contains("width = 8"));
-        assert!(message(Family::Sparse, 6352, &[], &[]).contains("none"));
+        assert!(message(Family::Sparse, 6352, &[], &[]).contains("no way to widen"));
         assert!(message(Family::LinearBottleneck, 6352, &[8], &[9]).contains("at least 7146"));
         assert!(message(Family::NonlinearBottleneck, 700, &[8], &[]).contains("at least 795"));
         assert!(message(Family::Dense, 6352, &[8], &[]).contains("budget"));

@@ -238,7 +238,7 @@ mod tests {
     fn damaged_files_are_refused() {
         let bytes = checkpoint().to_bytes().unwrap();
         for end in [0, 5, 100, bytes.len() - 1] {
-            assert!(Checkpoint::parse(&bytes[..end]).unwrap_err().contains("no whole safetensors"), "{end}");
+            assert!(Checkpoint::parse(&bytes[..end]).unwrap_err().contains("not a complete safetensors"), "{end}");
         }
         let changed = |from: &str, to: &str| {
             let header = bytes.len().min(4_000);

@@ -270,7 +270,7 @@ mod tests {
         assert!(message(Rule::Proportional, 0).contains("from 1 to 110"));
         assert!(message(Rule::LastLayer(1.0), 9).contains("from 10 to 110"));
         assert!(message(Rule::LastLayer(0.5), 106).contains("from 5 to 105"));
-        assert!(message(Rule::LastLayer(1e300), 5).contains("no share"));
+        assert!(message(Rule::LastLayer(1e300), 5).contains("not a share"));
         assert!(Rule::Proportional.divide(&[], 5).is_err());
         for text in ["largest-first", "proportional", "last-dense", "last:0.25", "erk"] {
             assert_eq!(text.parse::<Rule>().unwrap().to_string(), text);

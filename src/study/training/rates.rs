@@ -221,7 +221,7 @@ mod tests {
             ("260.5", "nan", "NaN"),
             ("relu:128@", "relu:x@", "its width is not a whole number"),
             ("architecture", "breadth", "breadth"),
-            ("[[rate]]", "[[rate", "no file of learning rates"),
+            ("[[rate]]", "[[rate", "not a file of learning rates"),
         ] {
             std::fs::write(&path, text.replace(from, to)).unwrap();
             let message = LearningRates::read(&path).unwrap_err().to_string();
