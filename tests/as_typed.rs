@@ -108,7 +108,7 @@ fn folders_and_data_are_found_as_they_are_named() {
     assert!(told(&["data", "--data=~somebody/m"]).contains("the shell has left as it is; write the whole path"));
     assert!(told(&["data", "--data", "MNIST"]).contains("10000"));
     assert!(told(&["data", "--data", "https://a.b/mnist"]).contains("is an address (https)"));
-    assert!(told(&["data", "--data", "fashion"]).contains("no name of built-in data"));
+    assert!(told(&["data", "--data", "fashion"]).contains("nor the name of built-in data"));
     assert!(told(&["distance", "--out", ""]).contains("names no file or folder"));
     // A folder called MNIST is what is meant by its name; one called mnist is told about.
     std::fs::rename(&data, home.path().join("MNIST")).unwrap();
@@ -380,6 +380,11 @@ fn options_that_would_do_nothing_are_refused_and_not_shown() {
     array![[1.0, 2.0]].write_npy(std::fs::File::create(&x).unwrap()).unwrap();
     let x = x.to_str().unwrap();
     let kernel = ["kernel", "--x", x, "--y", x, "--connectivity", "0.5", "--method"];
+    // Names of earlier versions.
+    assert_eq!(done(&[&kernel[..], &["MOMENTS"]].concat()), done(&[&kernel[..], &["expansion"]].concat()));
+    let study = ["distance", "--data", "gaussian:5,20", "--widths", "4", "--weights", "20", "--methods"];
+    let earlier = done(&[&study[..], &["moments,Moments-All,paper_even"]].concat());
+    assert_eq!(earlier, done(&[&study[..], &["expansion,expansion_all,paper_fixed_np"]].concat()));
     for (method, option, taken) in [
         ("enumerate", "--masks", false),
         ("enumerate", "--seed", false),

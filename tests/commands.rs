@@ -229,7 +229,7 @@ fn the_optimum_of_the_median_is_that_of_medians() {
 fn the_papers_protocol_draws_the_dense_family_too() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
-    let small = ["--widths", "8,32", "--seeds", "1", "--epochs", "1", "--samples", "100", "--pairs", "20"];
+    let small = ["--widths", "8,32", "--runs", "1", "--epochs", "1", "--samples", "100", "--pairs", "20"];
     let quick = ["--initialisations", "2", "--tolerance", "0.1", "--out", out];
     let records = objects(&[&["figure", "--protocol", "paper"], &small[..], &quick].concat());
     let trained: Vec<(&str, u64, u64)> = (records.iter().filter(|record| record["kind"] == "training"))

@@ -18,7 +18,7 @@ const STUDIES: [&[&str]; 3] = [
         "8,216,512",
         "--epochs",
         "4",
-        "--seeds",
+        "--runs",
         "3",
         "--pairs",
         "100",

@@ -39,7 +39,7 @@ fn shards_join_to_the_whole() {
     );
     let rest = [&widen[..], &["--rates", &file, "--runs", "2", "--pairs", "20", "--initialisations", "3"]].concat();
     let studies: [&[&str]; 7] = [
-        &["figure", "--widths", "8,216", "--seeds", "1", "--epochs", "2", "--samples", "200", "--pairs", "50"],
+        &["figure", "--widths", "8,216", "--runs", "1", "--epochs", "2", "--samples", "200", "--pairs", "50"],
         &["distance", "--data", "gaussian:30,60", "--methods", "sampled,sampled_all,expansion_all", "--pairs", "40"],
         &["train", "--widths", "8,32,128", "--epochs", "2", "--runs", "2", "--samples", "200", "--keep-weights"],
         &["heatmap", "--widths", "5,40", "--last", "1,0.5", "--epochs", "1", "--samples", "200"],

@@ -16,7 +16,7 @@ const SMALL: [&str; 17] = [
     "8,216,512",
     "--epochs",
     "3",
-    "--seeds",
+    "--runs",
     "2",
     "--pairs",
     "200",

@@ -150,7 +150,7 @@ fn data_folders() {
             assert!(!Path::new(&out).exists(), "{name}: {command} left a folder");
         }
     }
-    refused(&["data", "--data", &files.path("nowhere")], &["nowhere", "not a folder"]);
+    refused(&["data", "--data", &files.path("nowhere")], &["nowhere", "neither an existing folder"]);
     let sizes = mnist(&files, "sizes", KINDS[2], |mut b| {
         b[11] = 1;
         b.truncate(20);
@@ -399,7 +399,7 @@ fn numbers() {
 #[test]
 fn folders_and_journals() {
     let files = Files::new();
-    let file = files.bytes("file", b"not a folder");
+    let file = files.bytes("file", b"neither an existing folder");
     let inside = format!("{file}/out");
     let quick = ["distance", "--data", "gaussian:5,20", "--widths", "8", "--methods", "paper"];
     let with_out = |out: &str, seed: &str, words: &[&str]| {

@@ -49,8 +49,8 @@ pub struct FigureArgs {
     #[arg(long, value_enum, default_value_t = Normalisation::Pixel)]
     normalisation: Normalisation,
     /// Number of runs per network [default: 5, or 10 in the paper's protocol]
-    #[arg(long, value_name = "N", value_parser = count)]
-    seeds: Option<usize>,
+    #[arg(long, alias = "seeds", value_name = "N", value_parser = count)]
+    runs: Option<usize>,
     /// Read learning rates from this file, the rates.toml of `sparsewidth tune` [default: the paper's authors']
     #[arg(long, value_name = "FILE", value_parser = path())]
     rates: Option<PathBuf>,
@@ -101,7 +101,7 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
         distance.methods.insert(1, DistanceMethod::SampledAll);
     }
     let paper = args.protocol == Protocol::Paper;
-    let runs = args.seeds.unwrap_or(if paper { PAPER_RUNS } else { QUICK_RUNS });
+    let runs = args.runs.unwrap_or(if paper { PAPER_RUNS } else { QUICK_RUNS });
     let mut trained = figure_networks(&networks, paper)?;
     let rates = args.rates.as_deref().map(LearningRates::read).transpose()?;
     if rates.is_none() && !args.training.is_paper() {

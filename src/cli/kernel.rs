@@ -27,7 +27,7 @@ pub struct KernelArgs {
     /// .npy file with a vector (d,), or a matrix (N, d) whose rows are the first input of each pair
     #[arg(long, value_name = "FILE", value_parser = path())]
     x: PathBuf,
-    /// The same for the second input of each pair
+    /// .npy file of the same shape with the second input of each pair
     #[arg(long, value_name = "FILE", value_parser = path())]
     y: PathBuf,
     /// Connectivity (density) p in (0, 1]: the share of weights that exist
@@ -163,7 +163,6 @@ pub fn run(args: KernelArgs, common: &Common) -> Result<()> {
     print(&json_lines(&records)?)
 }
 
-/// How masked moments, or distances alone, are found.
 /// How the moments or the distance of a pair are found.
 enum Way<'a> {
     /// The sum over masks, with its progress shown.

@@ -27,7 +27,12 @@ impl Lines {
         (self.at, self.share) = (elapsed, share);
         let left = elapsed.mul_f64((1.0 - share) / share);
         let task = if task.is_empty() { String::new() } else { format!("  {task}") };
-        Some(format!("{:3.0} %  {} gone, about {} left{task}", 100.0 * share, in_words(elapsed), in_words(left)))
+        Some(format!(
+            "{:3.0} %  {} elapsed, about {} remaining{task}",
+            100.0 * share,
+            in_words(elapsed),
+            in_words(left)
+        ))
     }
 }
 
@@ -80,7 +85,7 @@ mod tests {
         assert_eq!(times(300), [60, 120, 180, 240]);
         assert_eq!(times(3000), (1..10).map(|tenth| 300 * tenth).collect::<Vec<_>>());
         let line = Lines::default().line(Duration::from_secs(7500), 0.25, "training/x/0").unwrap();
-        assert_eq!(line, " 25 %  2 h 5 min gone, about 6 h 15 min left  training/x/0");
+        assert_eq!(line, " 25 %  2 h 5 min elapsed, about 6 h 15 min remaining  training/x/0");
         assert_eq!(
             [59, 61, 90_000].map(|seconds| in_words(Duration::from_secs(seconds))),
             ["59 s", "1 min 1 s", "1 d 1 h"]

@@ -225,7 +225,7 @@ fn program() -> clap::Command {
     })
 }
 
-/// Reads the arguments of the program; what they ask for of clap itself, such as help, is done, and what it finds wrong is told.
+/// Reads the arguments of the program; what they ask for of clap itself, such as help, is done, and what it finds wrong is printed.
 ///
 /// # Errors
 /// Where an option could be one or another.

@@ -143,7 +143,7 @@ fn value(option: &Arg, values: &[&str]) -> String {
     let choices = option.get_possible_values();
     let chosen = |value: &str| {
         let plain = value.trim().to_lowercase().replace('_', "-");
-        match choices.iter().any(|choice| choice.get_name() == plain) {
+        match choices.iter().any(|choice| choice.get_name_and_aliases().any(|name| name == plain)) {
             true => plain,
             false => value.into(),
         }

@@ -147,7 +147,7 @@ fn find(folder: &Path, name: &str) -> Result<PathBuf> {
 fn no_folder(folder: &Path) -> Error {
     let remedy = "give the folder with the four MNIST files";
     if !folder.exists() {
-        let problem = "is not a folder that exists, and no name of built-in data";
+        let problem = "is neither an existing folder nor the name of built-in data";
         return Error::file(folder, problem, format!("{remedy}, mnist for what is built in, or gaussian:784"));
     }
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
