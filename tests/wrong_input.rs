@@ -399,7 +399,7 @@ fn numbers() {
 #[test]
 fn folders_and_journals() {
     let files = Files::new();
-    let file = files.bytes("file", b"neither an existing folder");
+    let file = files.bytes("file", b"not a folder");
     let inside = format!("{file}/out");
     let quick = ["distance", "--data", "gaussian:5,20", "--widths", "8", "--methods", "paper"];
     let with_out = |out: &str, seed: &str, words: &[&str]| {
