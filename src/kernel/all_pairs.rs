@@ -1,6 +1,6 @@
 //! The distance of every pair of two sets of inputs by the second-order expansion, as matrix products.
 //!
-//! What the expansion ([`Moments`](crate::kernel::masked::Moments)) takes of a pair are sums over entries of products of powers: `x.y`,
+//! What the expansion ([`Expansion`](crate::kernel::masked::Expansion)) takes of a pair are sums over entries of products of powers: `x.y`,
 //! `sum x^2 y^2`, `sum x^3 y`, `sum x y^3`, and `sum x^4`, `sum y^4` of each input. Over two sets the first four are matrix
 //! products of elementwise powers, made tile by tile, so that no `N x N` matrix is ever held: means are added up, and quantiles
 //! come from histograms where pairs are many ([`LogHistogram`]).
