@@ -55,7 +55,6 @@ pub const SUMMARY: &str = "summary.md";
 /// Which statistic over pairs a picture shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
-#[non_exhaustive]
 pub enum Statistic {
     /// The mean, which the theory is about, and which a few heavy-tailed pairs can rule.
     Mean,
