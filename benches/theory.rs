@@ -34,6 +34,7 @@ use sparsewidth::kernel::all_pairs::all_pairs;
 use sparsewidth::kernel::arc_cosine::arc_cosine;
 use sparsewidth::kernel::gram::{Gram, Pair};
 use sparsewidth::kernel::masked::{Enumerate, Expansion, Quadrature, RowMoments, Sampling};
+use sparsewidth::kernel::nngp::Width;
 use sparsewidth::network::Connectivity;
 use sparsewidth::numeric::linalg::product;
 
@@ -159,8 +160,9 @@ fn rows(dimension: usize) -> Array2<f64> {
     DataSource::Gaussian { dimension, samples: ROWS }.inputs(1).expect("Gaussian inputs need no file").values
 }
 
-fn networks(count: i32) -> Vec<(Connectivity, usize)> {
-    (1..=count).map(|n| (Connectivity::new(0.5f64.powi(n)).expect("in range"), 8 << n)).collect()
+fn networks(count: i32) -> Vec<(Connectivity, Width)> {
+    let network = |n| (Connectivity::new(0.5f64.powi(n)).expect("in range"), Width::new(8 << n).expect("positive"));
+    (1..=count).map(network).collect()
 }
 
 /// Pairs per second, by dimension and number of networks.

@@ -8,9 +8,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sparsewidth::kernel::arc_cosine::arc_cosine;
 use sparsewidth::kernel::gram::Pair;
-use sparsewidth::kernel::masked::LinearBottleneck;
 use sparsewidth::kernel::masked::{
-    Enumerate, Expansion, FixedCount, MaskedMoments, Method, Quadrature, RowMoments, Sampling,
+    Auto, Enumerate, Expansion, FixedCount, LinearBottleneck, MaskedMoments, Method, Quadrature, RowMoments, Sampling,
 };
 use sparsewidth::kernel::nngp::{Dimension, Width, theorem_1};
 use sparsewidth::network::Connectivity;
@@ -222,5 +221,150 @@ fn the_error_of_the_moment_expansion_falls_with_the_dimension() {
     let (few, many) = (relative_errors(4), relative_errors(16));
     for (few, many) in few.into_iter().zip(many) {
         assert!(many < 0.05 && many < few / 3.0, "{few:e} at d = 20, {many:e} at d = 80");
+    }
+}
+
+/// `x` with its first entry one unit in the last place larger: parallel to nothing exactly, so that no closed form takes the pair.
+fn nudged(x: &[f64]) -> Vec<f64> {
+    let mut nudged = x.to_vec();
+    nudged[0] *= 1.0 + f64::EPSILON;
+    nudged
+}
+
+/// Ten entries of several sizes, one of which is zero and two alike.
+const SOME: [f64; 10] = [1.0, -0.5, 2.0, 0.25, 0.0, -1.5, 0.75, 0.75, 0.1, -0.3];
+
+#[test]
+fn the_second_moment_of_an_input_with_itself_by_every_method() {
+    // K_2(x, x) = 3/2 |x|^4, so that K~_2(x, x) is 3/2 E (sum s_j x_j^2)^2 / p^2 = 3/2 (|x|^4 + (1-p)/p sum x_j^4).
+    let [square, fourth] = [2, 4].map(|power| SOME.iter().map(|entry| entry.powi(power)).sum::<f64>());
+    let sampling = Sampling::new(20_000, 3).unwrap();
+    let auto = Auto { quadrature: Quadrature::default(), sampling };
+    let methods: [(&str, Method, &dyn RowMoments); 5] = [
+        ("enumeration", Method::Enumerate, &Enumerate::default()),
+        ("quadrature", Method::Quadrature, &Quadrature::default()),
+        ("sampling", Method::Sampling, &sampling),
+        ("expansion", Method::Expansion, &Expansion),
+        ("auto", Method::Enumerate, &auto),
+    ];
+    let (other, connectivities) = (nudged(&SOME), [0.03, 0.2, 0.5, 0.9, 1.0]);
+    for (name, expected_method, method) in methods {
+        let mut before = f64::INFINITY;
+        for p in connectivities {
+            let expected = 1.5 * (square * square + (1.0 - p) / p * fourth);
+            for (y, exact) in [(&SOME[..], true), (&other[..], p == 1.0)] {
+                let found = method.moments(&pair(&SOME, y), Connectivity::new(p).unwrap()).unwrap();
+                assert_eq!(found.method, if exact { Method::ClosedForm } else { expected_method }, "{name}, p = {p}");
+                // Five standard errors where masks are sampled. The expansion is exact here, but for the nudge and rounding, a few
+                // units in the last place of sums of ten terms.
+                let reach = found.k2.error.at(5.0).unwrap_or(0.0) + 1e-14 * expected;
+                let off = (found.k2.value - expected).abs();
+                assert!(off <= reach, "{name}, p = {p}: {:e} is off by {off:e} of {reach:e}", found.k2.value);
+                // More weights, less of it: neighbours differ by far more than any error here.
+                assert!(found.k2.value < before, "{name}, p = {p}: {:e} after {before:e}", found.k2.value);
+            }
+            before = expected;
+        }
+    }
+}
+
+#[test]
+fn the_second_moment_of_an_input_with_itself_for_other_families() {
+    let [square, fourth] = [2, 4].map(|power| SOME.iter().map(|entry| entry.powi(power)).sum::<f64>());
+    let other = nudged(&SOME);
+    let (sampling, d) = (Sampling::new(100, 0).unwrap(), 10.0f64);
+    let check = |name: &str, method: &dyn RowMoments, p: f64, expected: f64| {
+        for y in [&SOME[..], &other] {
+            let found = method.moments(&pair(&SOME, y), Connectivity::new(p).unwrap()).unwrap().k2;
+            let bound = found.error.proven().expect("a bound") + 1e-14 * expected;
+            assert!((found.value - expected).abs() <= bound, "{name}, p = {p}: {found:?}, expected {expected:e}");
+        }
+    };
+    for p in [0.1f64, 0.3, 0.7] {
+        // `kept` of `entries`, uniformly: an entry is among them with probability kept / entries, a pair with that times
+        // (kept - 1) / (entries - 1).
+        let of_count = |entries: f64, kept: f64, variance: f64| {
+            let one = kept / entries;
+            let two = one * (kept - 1.0) / (entries - 1.0);
+            1.5 * variance * variance * (two * (square * square - fourth) + one * fourth)
+        };
+        let kept = (p * d).round();
+        check("constant fan-in", &FixedCount::per_row(sampling), p, of_count(d, kept, d / kept));
+        let width = Width::new(7).unwrap();
+        let kept = (p * 7.0 * d).round();
+        check("exact count", &FixedCount::per_layer(width, sampling), p, of_count(7.0 * d, kept, 1.0 / p));
+    }
+    for rank in [1, 2, 9] {
+        let expected = (1.0 + 2.0 / rank as f64) * 1.5 * square * square;
+        check("bottleneck", &LinearBottleneck::new(rank).unwrap(), 1.0, expected);
+    }
+}
+
+#[test]
+fn next_to_dense_masks_lack_one_entry() {
+    // To first order in e = 1 - p at most one entry is missing: K~_l = K_l + e [l K_l + sum_j (K_l without entry j - K_l)].
+    let y: Vec<f64> = (0..10).map(|j| (2.0 * f64::from(j) + 1.0).cos()).collect();
+    let gram = |without: Option<usize>| {
+        let kept = |values: &[f64]| -> Vec<f64> {
+            values.iter().enumerate().map(|(j, value)| if Some(j) == without { 0.0 } else { *value }).collect()
+        };
+        pair(&kept(&SOME), &kept(&y)).gram()
+    };
+    let dense = arc_cosine(gram(None));
+    let (mut slope_1, mut slope_2) = (dense.k1, 2.0 * dense.k2);
+    for kernel in (0..10).map(|j| arc_cosine(gram(Some(j)))) {
+        slope_1 += kernel.k1 - dense.k1;
+        slope_2 += kernel.k2 - dense.k2;
+    }
+    let at = |method: &dyn RowMoments, e: f64| {
+        let moments = method.moments(&pair(&SOME, &y), Connectivity::new(1.0 - e).unwrap()).unwrap();
+        [moments.shift.value, moments.k2.value - dense.k2]
+    };
+    let beyond = |e: f64| {
+        let exact = at(&Enumerate::default(), e);
+        [exact[0] - e * slope_1, exact[1] - e * slope_2]
+    };
+    let error = |e: f64| {
+        let (exact, expansion) = (at(&Enumerate::default(), e), at(&Expansion, e));
+        [expansion[0] - exact[0], expansion[1] - exact[1]]
+    };
+    let ratio = |a: [f64; 2], b: [f64; 2]| [a[0] / b[0], a[1] / b[1]];
+    // The exact moments leave an error of second order, which falls a hundredfold over a tenth; the expansion, to which a missing entry is
+    // a small fluctuation, one of first order, which falls tenfold. Next orders change both by parts of order e.
+    for (l, ratio) in ratio(beyond(1e-2), beyond(1e-3)).into_iter().enumerate() {
+        assert!((ratio / 100.0 - 1.0).abs() < 0.2, "exact, l = {}: {ratio}", l + 1);
+    }
+    for (l, ratio) in ratio(error(1e-2), error(1e-3)).into_iter().enumerate() {
+        assert!((ratio / 10.0 - 1.0).abs() < 0.2, "expansion, l = {}: {ratio}", l + 1);
+    }
+}
+
+#[test]
+fn auto_does_not_jump_where_it_changes_its_method() {
+    // 2^20 masks are summed, 2^21 are not. An entry of 1e-9 makes the difference; it changes K~_l by less than its share of the norms
+    // over the square root of the connectivity, and by rounding.
+    let [mut x, mut y] =
+        [0.3f64, 1.1].map(|shift| (0..20).map(|j| (1.7 * f64::from(j) + shift).sin()).collect::<Vec<_>>());
+    let auto = Auto { quadrature: Quadrature::default(), sampling: Sampling::new(100, 0).unwrap() };
+    for p in [0.1, 0.5, 0.95] {
+        let p = Connectivity::new(p).unwrap();
+        x.push(0.0);
+        y.push(0.0);
+        let sum = auto.moments(&pair(&x, &y), p).unwrap();
+        x[20] = 1e-9;
+        y[20] = -1e-9;
+        let integral = auto.moments(&pair(&x, &y), p).unwrap();
+        x.pop();
+        y.pop();
+        assert_eq!((sum.method, sum.terms, integral.method), (Method::Enumerate, 1 << 20, Method::Quadrature));
+        for (name, a, b, unit) in [
+            ("K~_1", sum.k1, integral.k1, sum.k1.value),
+            ("K~_2", sum.k2, integral.k2, sum.k2.value),
+            ("shift", sum.shift, integral.shift, sum.k1.value),
+        ] {
+            let reach = a.error.magnitude().unwrap() + b.error.magnitude().unwrap() + 1e-8 * unit;
+            let off = (a.value - b.value).abs();
+            assert!(off <= reach && reach <= 3e-6 * unit, "{name}, {p}: off by {off:e} of {reach:e}");
+        }
     }
 }

@@ -18,6 +18,7 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 use crate::kernel::arc_cosine::unit_angles;
 use crate::kernel::gram::check_inputs;
+use crate::kernel::nngp::Width;
 use crate::network::Connectivity;
 use crate::numeric::linalg::product;
 use crate::numeric::simd::lane_sum;
@@ -153,21 +154,20 @@ struct Tile<'a> {
 /// `progress` is called with the share that is done, from any thread.
 ///
 /// # Errors
-/// Where the shapes do not match, an input is not one that [`Pair::new`](crate::kernel::gram::Pair::new) takes, a width is zero, or there is no
-/// pair.
+/// Where the shapes do not match, an input is not one that [`Pair::new`](crate::kernel::gram::Pair::new) takes, or there is no pair.
 ///
 /// ```
 /// use ndarray::array;
-/// use sparsewidth::{kernel::all_pairs::all_pairs, network::Connectivity};
+/// use sparsewidth::{Connectivity, Width, kernel::all_pairs::all_pairs};
 /// let x = array![[1.0, 2.0, 3.0], [3.0, -1.0, 1.0], [0.5, 0.5, 2.0]];
-/// let found = all_pairs(x.view(), None, &[(Connectivity::new(0.5)?, 10)], &|_| {})?;
+/// let found = all_pairs(x.view(), None, &[(Connectivity::new(0.5)?, Width::new(10)?)], &|_| {})?;
 /// assert_eq!(found[0].pairs(), 3);
 /// # Ok::<(), sparsewidth::Error>(())
 /// ```
 pub fn all_pairs(
     x: ArrayView2<f64>,
     y: Option<ArrayView2<f64>>,
-    networks: &[(Connectivity, usize)],
+    networks: &[(Connectivity, Width)],
     progress: &(dyn Fn(f64) + Sync),
 ) -> Result<Vec<PairDistances>> {
     if let Some(y) = y
@@ -175,10 +175,6 @@ pub fn all_pairs(
     {
         let shapes = format!("shapes {:?} and {:?}", x.dim(), y.dim());
         return Err(Error::value("x, y", shapes, "have different dimensions", "give rows of equal length"));
-    }
-    if let Some((p, _)) = networks.iter().find(|(_, width)| *width == 0) {
-        let problem = format!("the network at connectivity {} has no hidden unit", p.get());
-        return Err(Error::value("width", 0, problem, "give a width of at least 1"));
     }
     let first = Set::new("x", x)?;
     let other = y.map(|y| Set::new("y", y)).transpose()?;
@@ -236,7 +232,7 @@ impl Work {
         left: &Tile,
         right: &Tile,
         diagonal: bool,
-        networks: &[(Connectivity, usize)],
+        networks: &[(Connectivity, Width)],
         sums: &mut [PairDistances],
     ) -> Result<()> {
         let shape = (left.norms.len(), right.norms.len());
@@ -273,7 +269,7 @@ impl Work {
             expansion(angles, [squares, cubes], (left.fourth[row], &right.fourth[start..]), &mut self.kernels);
             for ((connectivity, width), sums) in networks.iter().zip(sums.iter_mut()) {
                 let scales = (left.norms[row] / dimension, &right.norms[start..]);
-                let factors = (connectivity.excess(), *width as f64);
+                let factors = (connectivity.excess(), width.get() as f64);
                 let [total, bias_squared, variance] = distances(&self.kernels, scales, factors, &mut self.totals);
                 sums.distance.sum += total;
                 sums.distance.histogram.extend(&self.totals);
@@ -409,20 +405,21 @@ mod tests {
         // 450 inputs: three tiles, the last one not full.
         let inputs = DataSource::Gaussian { dimension: 50, samples: 450 }.inputs(3).unwrap().values;
         let (x, y) = (inputs.slice(s![..200, ..]).to_owned(), inputs.slice(s![200.., ..]).to_owned());
-        let networks = [(Connectivity::new(0.2).unwrap(), 40), (Connectivity::new(0.9).unwrap(), 7)];
+        let network = |p: f64, width: usize| (Connectivity::new(p).unwrap(), Width::new(width).unwrap());
+        let networks = [network(0.2, 40), network(0.9, 7)];
         let own: Vec<(usize, usize)> = (0..450).flat_map(|i| (i + 1..450).map(move |j| (i, j))).collect();
         let cross: Vec<(usize, usize)> = (0..200).flat_map(|i| (0..250).map(move |j| (i, j))).collect();
         let found = all_pairs(inputs.view(), None, &networks, &|_| {}).unwrap();
         let between = all_pairs(x.view(), Some(y.view()), &networks, &|_| {}).unwrap();
         for (index, (p, width)) in networks.into_iter().enumerate() {
-            compare(&found[index], &one_by_one(&inputs, &own, &inputs, p.get(), width));
-            compare(&between[index], &one_by_one(&x, &cross, &y, p.get(), width));
+            compare(&found[index], &one_by_one(&inputs, &own, &inputs, p.get(), width.get()));
+            compare(&between[index], &one_by_one(&x, &cross, &y, p.get(), width.get()));
         }
     }
 
     #[test]
     fn bad_sets_are_refused() {
-        let networks = [(Connectivity::new(0.5).unwrap(), 1)];
+        let networks = [(Connectivity::new(0.5).unwrap(), Width::new(1).unwrap())];
         let refused = |x: Array2<f64>, y: Option<Array2<f64>>| {
             all_pairs(x.view(), y.as_ref().map(|y| y.view()), &networks, &|_| {}).is_err()
         };
@@ -431,7 +428,6 @@ mod tests {
         assert!(refused(Array2::from_elem((2, 3), f64::NAN), None));
         assert!(refused(Array2::from_elem((2, 3), 1e-100), None));
         assert!(refused(Array2::ones((2, 0)), None));
-        assert!(all_pairs(Array2::ones((2, 3)).view(), None, &[(networks[0].0, 0)], &|_| {}).is_err());
     }
 
     #[test]
@@ -442,7 +438,8 @@ mod tests {
             let mut x = base.clone();
             let near = &base.row(0) * 3.0 + &base.row(1) * angle;
             x.row_mut(1).assign(&near);
-            let found = all_pairs(x.view(), None, &[(Connectivity::new(0.1).unwrap(), 1)], &|_| {}).unwrap();
+            let network = (Connectivity::new(0.1).unwrap(), Width::new(1).unwrap());
+            let found = all_pairs(x.view(), None, &[network], &|_| {}).unwrap();
             let [_, bias_squared, variance] = one_by_one(&x, &[(0, 1)], &x, 0.1, 1);
             let kernel = arc_cosine(Pair::new(x.row(0), x.row(1)).unwrap().gram()).k1 / 40.0;
             let apart = |found: &Mean, exact: f64| (found.mean() - exact).abs();

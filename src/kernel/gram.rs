@@ -108,21 +108,25 @@ impl<'a> Pair<'a> {
     }
 
     /// The first input, of length `d`.
+    #[must_use]
     pub fn x(&self) -> &[f64] {
         self.x.entries()
     }
 
     /// The second input, of length `d`.
+    #[must_use]
     pub fn y(&self) -> &[f64] {
         self.y.entries()
     }
 
     /// The input dimension `d`.
+    #[must_use]
     pub fn dimension(&self) -> usize {
         self.x().len()
     }
 
     /// The Gram triple of the pair.
+    #[must_use]
     pub fn gram(&self) -> Gram {
         self.gram
     }
@@ -147,6 +151,7 @@ impl<'a> Pair<'a> {
     }
 
     /// Whether the inputs are exact multiples of each other: parallel, antiparallel, or one of them zero.
+    #[must_use]
     pub fn is_parallel(&self) -> bool {
         let (x, y) = (self.x(), self.y());
         let Some(largest) = (0..x.len()).max_by(|&i, &j| x[i].abs().total_cmp(&x[j].abs())) else {

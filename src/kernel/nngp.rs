@@ -251,7 +251,7 @@ impl Theorem1 {
     /// unknown. For rows of independent masks: Bernoulli, or a constant fan-in.
     ///
     /// # Errors
-    /// Where the dimensions differ, or a setting is out of its range.
+    /// Where the dimensions differ, a setting is out of its range, or the matrix has more than 2^32 entries, which are numbered.
     pub fn kernel_matrix(&self, x: &PreparedInputs, y: Option<&PreparedInputs>) -> Result<(Array2<f64>, Option<f64>)> {
         let other = y.unwrap_or(x);
         if other.dimension() != x.dimension() {
@@ -259,6 +259,11 @@ impl Theorem1 {
             return Err(Error::value("dimension", found, "both sets must have the same", "give inputs that fit"));
         }
         let (rows, columns) = (x.samples(), other.samples());
+        // The number of an entry is that of its stream of random numbers.
+        if rows.checked_mul(columns).is_none_or(|entries| u32::try_from(entries).is_err()) {
+            let found = format!("{rows} and {columns} inputs");
+            return Err(Error::value("inputs", found, "a matrix has at most 2^32 entries", "compute it in blocks"));
+        }
         let method = self.method(Width(1))?;
         // A kernel is symmetric: of one set, each pair once.
         let of_row = |i: usize| -> Result<Vec<Estimate>> {

@@ -1,7 +1,7 @@
 //! Theorem 1 for a linear bottleneck: the matrix of the hidden layer is a product of two, of rank at most `r`.
 //!
 //! The hidden units are `h = V U x / sqrt(r)`, with `U` of shape `(r, d)`, `V` of shape `(n, r)` and every entry `N(0, 1)`; the
-//! kernel is `nngp(x, y) = 1/(n d) sum_i [h_i(x)]_+ [h_i(y)]_+`, as in [`theorem`](crate::kernel::nngp). Given row `v_i` of `V`, `h_i(x)` is
+//! kernel is `nngp(x, y) = 1/(n d) sum_i [h_i(x)]_+ [h_i(y)]_+`, as in [`nngp`](crate::kernel::nngp). Given row `v_i` of `V`, `h_i(x)` is
 //! `|v_i| / sqrt(r)` times `g.x` for one Gaussian vector `g`, so that with `E |v|^2 = r` and `E |v|^4 = r (r + 2)`
 //!
 //! - `K~_1 = K_1`: a linear bottleneck has no bias, whatever its rank;

@@ -12,6 +12,7 @@ use crate::numeric::estimate::Estimate;
 /// - `x`, `y` parallel: every mask keeps them so, `K~_1 = C / 2` and `K~_2 = (3/2) (C^2 + q sum_j x_j^2 y_j^2)`, with
 ///   `C = x.y`, `q = (1-p)/p`;
 /// - antiparallel, or one of them zero: both vanish.
+#[must_use]
 pub fn closed_form(pair: &Pair, connectivity: Connectivity) -> Option<MaskedMoments> {
     if connectivity.is_dense() {
         let kernel = arc_cosine(pair.gram());

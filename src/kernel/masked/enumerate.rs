@@ -31,6 +31,7 @@ impl Default for Enumerate {
 
 impl Enumerate {
     /// Whether the sum for this pair stays within [`Enumerate::max_terms`].
+    #[must_use]
     pub fn serves(&self, pair: &Pair) -> bool {
         pair.grouping().terms() <= self.max_terms as f64
     }
@@ -44,6 +45,7 @@ impl RowMoments for Enumerate {
 
 impl Enumerate {
     /// The terms of the sum for this pair; as a floating-point number, since they can be many.
+    #[must_use]
     pub fn terms(pair: &Pair) -> f64 {
         pair.grouping().terms()
     }

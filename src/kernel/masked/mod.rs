@@ -6,7 +6,7 @@
 //!
 //! | method | cost | error |
 //! |---|---|---|
-//! | [`closed_form`]: `p = 1`, or parallel inputs | `O(d)` | a bound (rounding) |
+//! | [`closed_form()`]: `p = 1`, or parallel inputs | `O(d)` | a bound (rounding) |
 //! | [`Enumerate`]: the sum itself | `2^d` masks, fewer where entries are zero or equal | a bound (rounding) |
 //! | [`Quadrature`]: a double integral | a few thousand nodes times `d` | an error estimate, to the tolerance asked for |
 //! | [`Sampling`]: masks drawn, kernel in closed form | masks times `d p` | a standard error |
@@ -108,7 +108,8 @@ pub trait RowMoments: Sync {
     /// As [`RowMoments::of_pair`].
     fn of_pairs(&self, pairs: &[Pair], connectivity: Connectivity) -> Result<Vec<MaskedMoments>> {
         let numbered = pairs.par_iter().enumerate().with_max_len(16);
-        numbered.map(|(index, pair)| self.of_pair(pair, connectivity, index as u32)).collect()
+        let number = |index| u32::try_from(index).expect("2^32 pairs do not fit in memory");
+        numbered.map(|(index, pair)| self.of_pair(pair, connectivity, number(index))).collect()
     }
 }
 
@@ -129,7 +130,7 @@ pub fn for_masks(family: MaskFamily, width: Width, quadrature: Quadrature, sampl
 #[strum(serialize_all = "snake_case")]
 #[non_exhaustive]
 pub enum Method {
-    /// `p = 1` or parallel inputs, see [`closed_form`].
+    /// `p = 1` or parallel inputs, see [`closed_form()`].
     #[strum(message = "Closed form, where p = 1 or inputs are parallel")]
     ClosedForm,
     /// The sum over masks, see [`Enumerate`].

@@ -178,7 +178,7 @@ fn half_sum(gram: &Gram) -> f64 {
     (0.25 * (gram.a + gram.b + 2.0 * gram.c)).max(0.0)
 }
 
-/// Welford of `q = sum_{j in s} z_j` over the uniformly random subsets `s` of a size, of `m` numbers `z_j`.
+/// Moments of `q = sum_{j in s} z_j` over the uniformly random subsets `s` of a size, of `m` numbers `z_j`.
 struct SubsetNorms {
     count: f64,
     /// The sums over ordered tuples of different indices that `q`, `q^2` and `q^4` are made of, by the number of indices: for `q^2`,
@@ -311,7 +311,7 @@ impl Stratum {
     fn sample(&self, entries: &[Gram], mean_size: f64, mut stream: Stream) -> Welford {
         let whole: f64 = self.weights.iter().sum();
         let mut order: Vec<u32> = (0..entries.len() as u32).collect();
-        let mut moments = Welford::default();
+        let mut sums = Welford::default();
         for _ in 0..self.masks {
             let size = self.first_size + choose(&self.weights, stream.random::<f64>() * whole);
             // A partial Fisher-Yates shuffle is uniform from whatever order the last mask left.
@@ -324,9 +324,9 @@ impl Stratum {
                 gram.b += entry.b;
                 gram.c += entry.c;
             }
-            moments.push(Sampled::new(arc_cosine(gram), size as f64 - mean_size), half_sum(&gram));
+            sums.push(Sampled::new(arc_cosine(gram), size as f64 - mean_size), half_sum(&gram));
         }
-        moments
+        sums
     }
 }
 
@@ -339,7 +339,7 @@ fn choose(weights: &[f64], mut target: f64) -> usize {
         }
     }
     // Rounding left the target at the end: the last size that has any weight.
-    weights.iter().rposition(|weight| *weight > 0.0).unwrap_or(0)
+    weights.iter().rposition(|weight| *weight > 0.0).expect("a stratum has sizes of positive weight")
 }
 
 /// A uniform number below `n < 2^32` by multiplication; its bias, below `n / 2^32`, is far under any standard error here.

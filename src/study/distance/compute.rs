@@ -452,8 +452,8 @@ impl DistanceInputs {
         let all = match self.all.get() {
             Some(all) => all,
             None => {
-                let networks: Vec<_> =
-                    spec.networks.iter().map(|other| (other.connectivity(), other.width())).collect();
+                let network = |other: &NetworkSpec| Ok((other.connectivity(), Width::new(other.width())?));
+                let networks: Vec<_> = spec.networks.iter().map(network).collect::<Result<_>>()?;
                 let found = all_pairs(self.values.values(), None, &networks, progress)?;
                 self.all.get_or_init(|| found)
             }
