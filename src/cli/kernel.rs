@@ -14,6 +14,7 @@ use sparsewidth::kernel::masked::{Auto, Enumerate, MaskedMoments, Method, Quadra
 use sparsewidth::kernel::nngp::{Dimension, Distance, Width, theorem_1};
 use sparsewidth::network::Connectivity;
 use sparsewidth::numeric::estimate::ErrorType;
+use sparsewidth::numeric::parallel::try_map;
 use sparsewidth::numeric::parse::{count, share};
 use sparsewidth::{Error, Result, kernel::paper};
 
@@ -153,7 +154,7 @@ pub fn run(args: KernelArgs, common: &Common) -> Result<()> {
         MethodOption::Paper => Way::Paper,
     };
     let record = |index: usize| kernel_record(&args, (&x, &y), index, connectivity, (&method, width));
-    let records: Vec<KernelRecord> = (0..x.nrows()).into_par_iter().map(record).collect::<Result<_>>()?;
+    let records = try_map((0..x.nrows()).into_par_iter(), record)?;
     bar.finish_and_clear();
     if args.method == MethodOption::Paper {
         let squares = x.iter().chain(&y).map(|value| value * value).sum::<f64>() / (x.len() + y.len()) as f64;

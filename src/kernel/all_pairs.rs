@@ -21,6 +21,7 @@ use crate::kernel::gram::check_inputs;
 use crate::kernel::nngp::Width;
 use crate::network::Connectivity;
 use crate::numeric::linalg::product;
+use crate::numeric::parallel::try_map;
 use crate::numeric::simd::lane_sum;
 use crate::numeric::statistics::LogHistogram;
 
@@ -190,22 +191,16 @@ pub fn all_pairs(
         .collect();
     let done = AtomicU64::new(0);
     // By rows of tiles, added in their order: the same bits for any number of threads.
-    let by_row: Vec<Vec<PairDistances>> = (0..rows)
-        .step_by(TILE)
-        .collect::<Vec<_>>()
-        .into_par_iter()
-        .with_max_len(1)
-        .map(|row| {
-            let mut sums = vec![PairDistances::default(); networks.len()];
-            let left = first.tile(row);
-            let mut work = Work::default();
-            for (_, column) in tiles.iter().filter(|(of, _)| *of == row) {
-                work.tile(&left, &second.tile(*column), other.is_none() && *column == row, networks, &mut sums)?;
-                progress((done.fetch_add(1, Ordering::Relaxed) + 1) as f64 / tiles.len() as f64);
-            }
-            Ok(sums)
-        })
-        .collect::<Result<_>>()?;
+    let by_row = try_map((0..rows).into_par_iter().step_by(TILE).with_max_len(1), |row| {
+        let mut sums = vec![PairDistances::default(); networks.len()];
+        let left = first.tile(row);
+        let mut work = Work::default();
+        for (_, column) in tiles.iter().filter(|(of, _)| *of == row) {
+            work.tile(&left, &second.tile(*column), other.is_none() && *column == row, networks, &mut sums)?;
+            progress((done.fetch_add(1, Ordering::Relaxed) + 1) as f64 / tiles.len() as f64);
+        }
+        Ok(sums)
+    })?;
     let mut total = vec![PairDistances::default(); networks.len()];
     for row in &by_row {
         total.iter_mut().zip(row).for_each(|(total, sums)| total.merge(sums));

@@ -22,6 +22,7 @@ use crate::kernel::gram::Pair;
 use crate::kernel::masked::{MaskedMoments, Quadrature, RowMoments, Sampling, for_masks};
 use crate::network::{Connectivity, MaskFamily};
 use crate::numeric::estimate::{Estimate, Uncertainty};
+use crate::numeric::parallel::try_map;
 
 /// A width `n`, the number of hidden units, at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -275,7 +276,7 @@ impl Theorem1 {
             };
             (first..columns).map(entry).collect()
         };
-        let found: Vec<Vec<Estimate>> = (0..rows).into_par_iter().map(of_row).collect::<Result<_>>()?;
+        let found: Vec<Vec<Estimate>> = try_map((0..rows).into_par_iter(), of_row)?;
         let d = x.dimension().get() as f64;
         let mut matrix = Array2::zeros((rows, columns));
         let mut error = Some(0.0f64);

@@ -4,6 +4,7 @@ pub(crate) mod counts;
 pub mod estimate;
 pub mod linalg;
 pub(crate) mod names;
+pub mod parallel;
 pub mod parse;
 pub mod random;
 pub mod rank;

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::kernel::arc_cosine::unit_angles;
 use crate::network::{DrawnLayer, LayerSpec};
 use crate::numeric::linalg::{product, triangular_product};
+use crate::numeric::parallel::try_map;
 use crate::numeric::simd::lane_sum;
 
 /// Hidden units whose features are made at once: wider layers are added up in such chunks.
@@ -59,7 +60,7 @@ impl<'a> Cpu<'a> {
         let law = *drawn.law();
         let mut weights = drawn.rows_in_parallel(chunk * CHUNK..((chunk + 1) * CHUNK).min(law.rows));
         weights.drop_empty_rows();
-        tiles.par_iter().map(|tile| hidden_features(&weights, law, &self.inputs.tiles[*tile])).collect()
+        try_map(tiles.par_iter(), |tile| hidden_features(&weights, law, &self.inputs.tiles[*tile]))
     }
 }
 

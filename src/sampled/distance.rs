@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::network::{Architecture, Layer, WeightDistribution};
+use crate::numeric::parallel::try_map;
 use crate::numeric::statistics::mean;
 use crate::sampled::{PairedInputs, sampled_kernels};
 
@@ -73,13 +74,10 @@ impl SampledDistances {
         let held = before.saturating_mul(inputs.samples());
         let together = (HELD_VALUES / held.max(1)).clamp(1, Self::TOGETHER);
         for start in (0..initialisations).step_by(together) {
-            let drawn: Vec<Vec<f64>> = (start..(start + together).min(initialisations))
-                .into_par_iter()
-                .map(|initialisation| {
-                    let (inputs, law, id) = inputs.before_last(network, distribution, seed, initialisation as u32)?;
-                    sampled_kernels(&inputs, law, id)
-                })
-                .collect::<Result<_>>()?;
+            let drawn = try_map((start..(start + together).min(initialisations)).into_par_iter(), |initialisation| {
+                let (inputs, law, id) = inputs.before_last(network, distribution, seed, initialisation as u32)?;
+                sampled_kernels(&inputs, law, id)
+            })?;
             drawn.iter().for_each(|kernels| distances.add(kernels));
         }
         Ok(distances)

@@ -10,6 +10,7 @@ use super::vector::add_pair_products;
 use crate::error::{Error, Result};
 use crate::kernel::gram::check_inputs;
 use crate::network::{Activation, Architecture, DrawnLayer, LayerId, LayerSpec, WeightDistribution};
+use crate::numeric::parallel::try_map;
 
 /// Hidden units that are drawn and summed together: the unit of work, and of the order of summation.
 const ROWS: usize = 64;
@@ -171,19 +172,16 @@ pub fn sampled_kernels(inputs: &PairedInputs, law: LayerSpec, id: LayerId) -> Re
     let together = (HELD_SUMS / inputs.pairs.len()).clamp(1, 64);
     // In rounds, so that memory does not grow with the width; the order of summation is that of the chunks.
     for round in (0..chunks).step_by(together) {
-        let partial: Vec<Vec<f64>> = (round..(round + together).min(chunks))
-            .into_par_iter()
-            .map(|chunk| {
-                let mut rows = drawn.rows(chunk * ROWS..((chunk + 1) * ROWS).min(law.rows));
-                rows.drop_empty_rows();
-                let mut sums = vec![0.0; inputs.pairs.len()];
-                for features in hidden_features(&rows, law, &inputs.features)?.rows() {
-                    let features = features.to_slice().expect("standard layout: features are made so");
-                    add_pair_products(features, &inputs.pairs, &mut sums);
-                }
-                Ok(sums)
-            })
-            .collect::<Result<_>>()?;
+        let partial = try_map((round..(round + together).min(chunks)).into_par_iter(), |chunk| {
+            let mut rows = drawn.rows(chunk * ROWS..((chunk + 1) * ROWS).min(law.rows));
+            rows.drop_empty_rows();
+            let mut sums = vec![0.0; inputs.pairs.len()];
+            for features in hidden_features(&rows, law, &inputs.features)?.rows() {
+                let features = features.to_slice().expect("standard layout: features are made so");
+                add_pair_products(features, &inputs.pairs, &mut sums);
+            }
+            Ok(sums)
+        })?;
         for part in partial {
             sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
         }

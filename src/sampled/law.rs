@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use super::kernel::{PairedInputs, batch_kernels};
 use crate::error::Result;
 use crate::network::{Architecture, WeightDistribution};
+use crate::numeric::parallel::try_map;
 use crate::numeric::random::{Purpose, Stream};
 use crate::numeric::statistics::{mean, quantile, sorted};
 
@@ -96,13 +97,10 @@ impl SamplingLaw {
         // Batches of equal size; a few rows of each network may be left over.
         let each = rows.div_ceil(batches).max(1);
         let batches = if is_deep { 1 } else { rows / each };
-        let drawn: Vec<Vec<Vec<f64>>> = (0..networks as u32)
-            .into_par_iter()
-            .map(|initialisation| {
-                let (inputs, law, id) = inputs.before_last(network, distribution, seed, initialisation)?;
-                batch_kernels(&inputs, law, id, batches, each)
-            })
-            .collect::<Result<_>>()?;
+        let drawn = try_map((0..networks as u32).into_par_iter(), |initialisation| {
+            let (inputs, law, id) = inputs.before_last(network, distribution, seed, initialisation)?;
+            batch_kernels(&inputs, law, id, batches, each)
+        })?;
         // Ratios do not depend on the unit, in which single precision suits distances of any scale.
         let unit = reference.iter().fold(f64::MIN_POSITIVE, |largest, kernel| largest.max(kernel.abs()));
         let difference = |kernel: &f64, reference: &f64| ((kernel - reference) / unit) as f32;

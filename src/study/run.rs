@@ -1,6 +1,7 @@
 //! Running a study of distances, trained networks, or both.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -10,11 +11,12 @@ use super::distance::{DistanceInputs, DistanceMethod, DistanceSpec, NetworkSpec}
 use super::engine::{Find, Progress, Shard, TaskLog};
 use super::record::Record;
 use super::spec::StudySpec;
-use super::training::{PreparedTraining, TrainedNetwork, WEIGHTS, weights_name, weights_path};
+use super::training::{PreparedTraining, TrainedNetwork, TrainingStudySpec, WEIGHTS, weights_name, weights_path};
 use crate::data::{Inputs, Normalisation};
 use crate::error::{Error, Result, Setting};
 use crate::files::{OutputFolder, make_folder, remove_unfinished};
 use crate::network::{Architecture, Connectivity};
+use crate::numeric::parallel::try_map;
 use crate::sampled::Device;
 
 /// One unit of a study's work: it makes one record.
@@ -52,6 +54,14 @@ pub(super) fn distance_task(
         .collect();
     let (width, p) = (network.last().width(), connectivity.get());
     format!("distance/{}/{}/{before}{width}:{p}", normalisation.name(), method.name())
+}
+
+/// The part of a study on distances, with its data.
+struct PreparedDistance<'a> {
+    spec: &'a DistanceSpec,
+    inputs: Arc<Inputs>,
+    /// The inputs in each normalisation of the study.
+    prepared: Vec<DistanceInputs>,
 }
 
 /// The names of a study's tasks, in their order.
@@ -99,20 +109,12 @@ impl StudySpec {
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Vec<Record>> {
         self.check()?;
-        let inputs = self.distance.as_ref().map(|_| self.data.inputs(self.seed)).transpose()?;
         // All that can be wrong with the data comes out here, before there is a journal.
-        let prepared = match (&self.distance, &inputs) {
-            (Some(spec), Some(inputs)) => {
-                let prepare = |normalisation: &Normalisation| {
-                    DistanceInputs::new(inputs, *normalisation, spec, self.seed, device, shard.is_whole())
-                };
-                spec.normalisations.iter().map(prepare).collect::<Result<Vec<_>>>()?
-            }
-            _ => Vec::new(),
-        };
-        let training = self.training.as_ref().map(|spec| PreparedTraining::new(&self.data, spec)).transpose()?;
-        let mut checksums: Vec<&str> = inputs.iter().map(|inputs| inputs.checksum.as_str()).collect();
-        checksums.extend(training.iter().flat_map(PreparedTraining::checksums));
+        let distance = self.distance.as_ref().map(|spec| self.prepare_distance(spec, device, shard)).transpose()?;
+        let prepare = |spec| PreparedTraining::new(&self.data, spec).map(|prepared| (spec, prepared));
+        let training = self.training.as_ref().map(prepare).transpose()?;
+        let mut checksums: Vec<&str> = distance.iter().map(|distance| distance.inputs.checksum.as_str()).collect();
+        checksums.extend(training.iter().flat_map(|(_, prepared)| prepared.checksums()));
         let keeps_weights = self.training.as_ref().is_some_and(|spec| spec.keep_weights);
         if keeps_weights && folder.is_none() {
             let problem = "weights need a folder to be kept in";
@@ -124,7 +126,7 @@ impl StudySpec {
         // Before there is a journal, by which what is there would be taken for the study's.
         let kept = weights.map(|folder| self.weights_folder(folder)).transpose()?;
         let ledger = TaskLog::new(folder, self, (&self.data, &checksums[..]), progress)?;
-        let remarks = self.remarks(inputs.as_deref(), &prepared, training.as_ref());
+        let remarks = remarks(distance.as_ref(), training.as_ref());
         remarks.iter().for_each(|text| progress(Progress::Remark { text }));
         if let Some(folder) = weights {
             make_folder(&folder.join(WEIGHTS))?;
@@ -132,14 +134,18 @@ impl StudySpec {
         }
 
         let tasks: Vec<Task> = (0..).zip(self.tasks()).filter_map(|(i, task)| shard.holds(i).then_some(task)).collect();
-        let memory = prepared.iter().filter_map(DistanceInputs::memory).max();
-        let dimension = inputs.as_ref().map_or(0, |inputs| inputs.values.ncols());
+        let memory = distance.iter().flat_map(|distance| &distance.prepared).filter_map(DistanceInputs::memory).max();
+        let distance = || distance.as_ref().expect("invariant: only a study of distances has tasks of distances");
+        let training = || training.as_ref().expect("invariant: only a study of training has tasks of training");
         let cost = |task: &Task| match task {
             Task::Distance { method, network, .. } => {
-                self.distance.as_ref().map_or(0, |spec| cost::of_distance(spec, *method, network, dimension))
+                let PreparedDistance { spec, inputs, .. } = distance();
+                cost::of_distance(spec, *method, network, inputs.values.ncols())
             }
-            Task::Training { network, .. } => (training.as_ref().zip(self.training.as_ref()))
-                .map_or(0, |(prepared, spec)| cost::of_operations(prepared.operations(network, spec.epochs) / 4.0)),
+            Task::Training { network, .. } => {
+                let (spec, prepared) = training();
+                cost::of_operations(prepared.operations(network, spec.epochs) / 4.0)
+            }
         };
         progress(Progress::Begin { cost: tasks.iter().map(cost).sum(), memory });
         let finish = |task: &Task, find: &Find| {
@@ -151,39 +157,39 @@ impl StudySpec {
             ledger.finish(&task.name(), cost(task), whole, find)
         };
 
-        let mut records = Vec::new();
-        if let Some(spec) = &self.distance {
-            // One after the other: each spreads over all threads by itself.
-            for task in &tasks {
-                if let Task::Distance { normalisation, method, network } = task
-                    && let Some(inputs) = prepared.iter().find(|inputs| inputs.normalisation() == *normalisation)
-                {
-                    let find = |within: &(dyn Fn(f64) + Sync)| {
-                        inputs.record(&self.data, self.seed, spec, network, *method, within).map(Record::Distance)
-                    };
-                    records.push(finish(task, &find)?);
-                }
-            }
-        }
-        if let (Some(training), Some(spec)) = (&training, &self.training) {
-            let trained: Vec<Record> = tasks
-                .par_iter()
-                .with_max_len(1)
-                .filter_map(|task| match task {
-                    Task::Training { network, run } => {
-                        let find = |_: &(dyn Fn(f64) + Sync)| {
-                            training
-                                .record(&self.data, self.seed, network, *run, spec.epochs, kept.as_ref())
-                                .map(Record::Training)
-                        };
-                        Some(finish(task, &find))
-                    }
-                    Task::Distance { .. } => None,
-                })
-                .collect::<Result<_>>()?;
-            records.extend(trained);
-        }
+        let run = |task: &Task| match task {
+            Task::Distance { normalisation, method, network } => finish(task, &|within| {
+                let PreparedDistance { spec, prepared, .. } = distance();
+                let inputs = prepared.iter().find(|inputs| inputs.normalisation() == *normalisation);
+                let inputs = inputs.expect("invariant: inputs are prepared in every normalisation of the study");
+                inputs.record(&self.data, self.seed, spec, network, *method, within).map(Record::Distance)
+            }),
+            Task::Training { network, run } => finish(task, &|_| {
+                let (spec, prepared) = training();
+                prepared.record(&self.data, self.seed, network, *run, spec.epochs, kept.as_ref()).map(Record::Training)
+            }),
+        };
+        let (of_distances, of_training): (Vec<&Task>, Vec<&Task>) =
+            tasks.iter().partition(|task| matches!(task, Task::Distance { .. }));
+        // One after the other: each spreads over all threads by itself.
+        let mut records: Vec<Record> = of_distances.into_iter().map(run).collect::<Result<_>>()?;
+        records.extend(try_map(of_training.into_par_iter().with_max_len(1), run)?);
         Ok(records)
+    }
+
+    /// Opens the data and normalises it in every way that the study asks for.
+    fn prepare_distance<'a>(
+        &self,
+        spec: &'a DistanceSpec,
+        device: &Device,
+        shard: Shard,
+    ) -> Result<PreparedDistance<'a>> {
+        let inputs = self.data.inputs(self.seed)?;
+        let prepare = |normalisation: &Normalisation| {
+            DistanceInputs::new(&inputs, *normalisation, spec, self.seed, device, shard.is_whole())
+        };
+        let prepared = spec.normalisations.iter().map(prepare).collect::<Result<_>>()?;
+        Ok(PreparedDistance { spec, inputs, prepared })
     }
 
     /// The folder for weights, where nothing foreign has the names of theirs.
@@ -194,33 +200,6 @@ impl StudySpec {
         };
         let names: Vec<String> = self.tasks().iter().filter_map(of_task).collect();
         OutputFolder::new(folder, WEIGHTS, &names)
-    }
-
-    /// What should be said before the work: inputs that are 0, layers left without a weight, and the scale of data that is not MNIST.
-    fn remarks(
-        &self,
-        inputs: Option<&Inputs>,
-        prepared: &[DistanceInputs],
-        training: Option<&PreparedTraining>,
-    ) -> Vec<String> {
-        let mut remarks: Vec<String> = prepared.iter().filter_map(DistanceInputs::remark).collect();
-        if let (Some(spec), Some(inputs)) = (&self.distance, inputs)
-            && spec
-                .methods
-                .iter()
-                .any(|method| method.draws_networks() || *method == DistanceMethod::Theorem1FixedCount)
-        {
-            let of = |network: &NetworkSpec| {
-                let (width, p) = (network.width(), network.connectivity().get());
-                let name = format!("Kernels of width {width}, connectivity {p}");
-                density::remark(&name, &Density::of(&network.architecture, inputs.values.ncols())?)
-            };
-            remarks.extend(spec.networks.iter().filter_map(of));
-        }
-        if let (Some(spec), Some(training)) = (&self.training, training) {
-            remarks.extend(training.remarks(spec));
-        }
-        remarks
     }
 
     pub(super) fn tasks(&self) -> Vec<Task> {
@@ -246,4 +225,29 @@ impl StudySpec {
         }
         tasks
     }
+}
+
+/// What should be said before the work: inputs that are 0, layers left without a weight, and the scale of data that is not MNIST.
+fn remarks(
+    distance: Option<&PreparedDistance>,
+    training: Option<&(&TrainingStudySpec, PreparedTraining)>,
+) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if let Some(PreparedDistance { spec, inputs, prepared }) = distance {
+        remarks.extend(prepared.iter().filter_map(DistanceInputs::remark));
+        let own_masks =
+            |method: &DistanceMethod| method.draws_networks() || *method == DistanceMethod::Theorem1FixedCount;
+        if spec.methods.iter().any(own_masks) {
+            let of = |network: &NetworkSpec| {
+                let (width, p) = (network.width(), network.connectivity().get());
+                let name = format!("Kernels of width {width}, connectivity {p}");
+                density::remark(&name, &Density::of(&network.architecture, inputs.values.ncols())?)
+            };
+            remarks.extend(spec.networks.iter().filter_map(of));
+        }
+    }
+    if let Some((spec, prepared)) = training {
+        remarks.extend(prepared.remarks(spec));
+    }
+    remarks
 }

@@ -11,6 +11,7 @@ use super::training::PreparedTraining;
 use super::{Record, TrainingRecord};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
+use crate::numeric::parallel::try_map;
 use crate::numeric::statistics::{mean, standard_error};
 use crate::study::training::{EvaluationSet, FIRST_TUNING_RUN, TrainedNetwork, TrainingStudySpec};
 use crate::study::training::{LearningRate, LearningRates};
@@ -177,15 +178,11 @@ impl TuneSpec {
             let tasks: Vec<(TrainedNetwork, u32)> = (candidates.iter().flatten())
                 .flat_map(|network| (0..runs).map(|run| (network.clone(), FIRST_TUNING_RUN + run)))
                 .collect();
-            let found: Vec<Record> = tasks
-                .par_iter()
-                .with_max_len(1)
-                .map(|(network, run)| {
-                    ledger.finish(&task_name(network, epochs, *run), cost(stage, network), true, &|_| {
-                        prepared.record(&self.data, self.seed, network, *run, epochs, None).map(Record::Training)
-                    })
+            let found = try_map(tasks.par_iter().with_max_len(1), |(network, run)| {
+                ledger.finish(&task_name(network, epochs, *run), cost(stage, network), true, &|_| {
+                    prepared.record(&self.data, self.seed, network, *run, epochs, None).map(Record::Training)
                 })
-                .collect::<Result<_>>()?;
+            })?;
             let mut of_rate = found.chunks(runs as usize);
             for networks in &mut candidates {
                 let mut tried: Vec<Trial> = networks

@@ -45,6 +45,7 @@ use crate::kernel::gram::Pair;
 use crate::kernel::nngp::Width;
 use crate::network::{Connectivity, MaskFamily};
 use crate::numeric::estimate::Estimate;
+use crate::numeric::parallel::try_map;
 
 /// The masked moments of one pair at one connectivity.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -109,7 +110,7 @@ pub trait RowMoments: Sync {
     fn of_pairs(&self, pairs: &[Pair], connectivity: Connectivity) -> Result<Vec<MaskedMoments>> {
         let numbered = pairs.par_iter().enumerate().with_max_len(16);
         let number = |index| u32::try_from(index).expect("2^32 pairs do not fit in memory");
-        numbered.map(|(index, pair)| self.of_pair(pair, connectivity, number(index))).collect()
+        try_map(numbered, |(index, pair)| self.of_pair(pair, connectivity, number(index)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The study of distances: a mean squared distance for each normalisation, method and network.
 
+mod by_method;
 mod compute;
 mod method;
 mod spec;

@@ -17,6 +17,7 @@ use crate::kernel::paper;
 use crate::network::Connectivity;
 use crate::network::{LayerId, LayerSpec, MaskFamily, WeightDistribution};
 use crate::numeric::estimate::Uncertainty;
+use crate::numeric::parallel::try_map;
 use crate::numeric::statistics::{mean, standard_error};
 use crate::sampled::{PairedInputs, sampled_kernels};
 use crate::study::spec::check_distinct;
@@ -327,20 +328,17 @@ impl VerifySpec {
             mask: self.mask,
             law: WeightDistribution::Gaussian,
         };
-        let ratios: Vec<[f64; 3]> = (0..self.initialisations as u32)
-            .into_par_iter()
-            .map(|initialisation| {
-                let kernels = sampled_kernels(inputs, law, LayerId { seed, initialisation, layer: 0 })?;
-                let mut sums = [0.0; 3];
-                for (kernel, prediction) in kernels.iter().zip(predictions) {
-                    let [mean, variance, distance] = prediction.values;
-                    sums[0] += kernel / mean;
-                    sums[1] += (kernel - mean).powi(2) / variance;
-                    sums[2] += (kernel - prediction.infinite_width).powi(2) / distance;
-                }
-                Ok(sums.map(|sum| sum / predictions.len() as f64))
-            })
-            .collect::<Result<_>>()?;
+        let ratios = try_map((0..self.initialisations as u32).into_par_iter(), |initialisation| {
+            let kernels = sampled_kernels(inputs, law, LayerId { seed, initialisation, layer: 0 })?;
+            let mut sums = [0.0; 3];
+            for (kernel, prediction) in kernels.iter().zip(predictions) {
+                let [mean, variance, distance] = prediction.values;
+                sums[0] += kernel / mean;
+                sums[1] += (kernel - mean).powi(2) / variance;
+                sums[2] += (kernel - prediction.infinite_width).powi(2) / distance;
+            }
+            Ok(sums.map(|sum| sum / predictions.len() as f64))
+        })?;
         let checks = [0, 1, 2].map(|quantity| {
             let ratios: Vec<f64> = ratios.iter().map(|ratios| ratios[quantity]).collect();
             let theory = mean(&predictions.iter().map(|prediction| prediction.values[quantity]).collect::<Vec<_>>());

@@ -1,0 +1,311 @@
+//! The distances of one network by each method, over the pairs of a study.
+
+use std::sync::PoisonError;
+
+use rayon::prelude::*;
+
+use super::compute::DistanceInputs;
+use super::{DistanceMethod, DistanceSpec, NetworkSpec, Reference};
+use crate::error::{Error, Result};
+use crate::kernel::all_pairs::all_pairs;
+use crate::kernel::arc_cosine::arc_cosine;
+use crate::kernel::gram::{Gram, Pair};
+use crate::kernel::masked::{Method, RowMoments};
+use crate::kernel::nngp::{Width, bias_error, infinite_width_kernel, theorem_1, variance_error};
+use crate::kernel::paper;
+use crate::network::{Activation, Connectivity, LayerId, LayerSpec};
+use crate::numeric::estimate::Uncertainty;
+use crate::numeric::statistics::{mean, median_interval_95, quantile, sorted, standard_error};
+use crate::sampled::{SampledDistances, SampledNetwork, SamplingLaw, Sweep, sampled_kernels};
+use crate::study::record::draws_tell_error;
+
+/// Hidden units, over all initialisations, after which drawn networks over all pairs are recorded before others follow: the limits,
+/// made anew, take as long as a thousand.
+const TOGETHER: usize = 20_000;
+
+/// The spread of the distance over pairs.
+#[derive(Default)]
+pub(super) struct Spread {
+    /// 0 for a formula that takes no inputs.
+    pub pairs: usize,
+    pub mean: f64,
+    /// Its standard error and the median's 95 % interval, as estimates over all pairs of the data.
+    pub mean_error: Option<f64>,
+    pub median_interval: Option<(f64, f64)>,
+    pub quartiles: Option<[f64; 3]>,
+    /// The largest relative error of the quartiles, where they come from a histogram.
+    pub resolution: Option<f64>,
+}
+
+impl Spread {
+    /// Of distances pair by pair, of some or all pairs of the data.
+    fn of_pairs(distances: &[f64], pairs_of_data: Option<usize>) -> Self {
+        let ordered = sorted(distances);
+        let quartiles = [0.25, 0.5, 0.75].map(|level| quantile(&ordered, level));
+        let takes_all = pairs_of_data == Some(distances.len());
+        Self {
+            pairs: distances.len(),
+            mean: mean(distances),
+            mean_error: if takes_all { Some(0.0) } else { standard_error(distances) },
+            median_interval: Some(if takes_all { (quartiles[1], quartiles[1]) } else { median_interval_95(&ordered) }),
+            quartiles: Some(quartiles),
+            resolution: None,
+        }
+    }
+}
+
+/// Distances over pairs, with what is known of their parts and of their error.
+#[derive(Default)]
+pub(super) struct Distances {
+    pub spread: Spread,
+    /// Bias^2 and variance, averaged over pairs.
+    pub parts: Option<(f64, f64)>,
+    pub part_errors: [Option<f64>; 2],
+    pub mean_error_samples: Option<f64>,
+    pub samples: usize,
+    /// The mean over pairs of an input with itself and its error, where those were taken.
+    pub diagonal: Option<(f64, Option<f64>)>,
+    /// The 95 % interval of the mean, and the median freed of its bias, where networks are drawn.
+    pub mean_interval: Option<(f64, f64)>,
+    pub median_corrected: Option<f64>,
+}
+
+impl DistanceInputs {
+    /// The infinite-width kernel of each pair, `v^L` times `K_1 / d` for `L` layers up to the hidden one: with `K_1` of the Gram triple
+    /// that the layers before it leave, of which a ReLU layer makes `(A/2, B/2, K_1)` and a linear one what it was.
+    pub(super) fn limits(&self, spec: &DistanceSpec, network: &NetworkSpec) -> Vec<f64> {
+        let layers = network.architecture.layers();
+        let v = spec.law.variance().powi(layers.len() as i32);
+        let rectified =
+            network.architecture.before_last().iter().filter(|layer| layer.activation() == Activation::Relu).count();
+        let limits: Vec<f64> = if rectified == 0 {
+            self.k1.clone()
+        } else {
+            let of_pair = |(i, j): &(usize, usize)| {
+                let mut gram = Pair::of_rows(&self.values, *i, &self.values, *j).gram();
+                for _ in 0..rectified {
+                    gram = Gram { a: 0.5 * gram.a, b: 0.5 * gram.b, c: arc_cosine(gram).k1 };
+                }
+                arc_cosine(gram).k1
+            };
+            self.pairs.par_iter().map(of_pair).collect()
+        };
+        limits.iter().map(|k1| v * infinite_width_kernel(*k1, self.values.dimension())).collect()
+    }
+
+    /// Drawn networks on the pairs.
+    pub(super) fn sampled(&self, spec: &DistanceSpec, network: &NetworkSpec, seed: u64) -> Result<Distances> {
+        let d = self.dimension();
+        let reference = match spec.reference {
+            Reference::Analytic => self.limits(spec, network),
+            Reference::Dense(width) => {
+                // The last initialisation number, which no study reaches: independent of all the networks compared.
+                let id = LayerId { seed, initialisation: u32::MAX, layer: 0 };
+                let mask = network.architecture.mask();
+                let dense =
+                    LayerSpec { rows: width, columns: d, connectivity: Connectivity::DENSE, mask, law: spec.law };
+                sampled_kernels(&self.sampled, dense, id)?
+            }
+        };
+        let (architecture, law) = (&network.architecture, spec.law);
+        let initialisations = spec.draws(network, d);
+        let drawn = SampledDistances::draw(&self.sampled, architecture, law, seed, initialisations, reference.clone())?;
+        let mut spread = Spread::of_pairs(&drawn.by_pair(), self.pairs_of_data());
+        let by_initialisation = drawn.by_initialisation();
+        let (mut mean_interval, mut median_corrected) = (None, None);
+        let of_pairs = spread.median_interval.take();
+        if tells_error(network, d, by_initialisation) {
+            let law = SamplingLaw::find(&self.sampled, architecture, law, seed, initialisations, &reference)?;
+            mean_interval = law.mean_interval(spread.mean);
+            let median = spread.quartiles.zip(of_pairs).and_then(|(quartiles, ends)| law.median(quartiles[1], ends));
+            median_corrected = median.map(|(corrected, _)| corrected);
+            spread.median_interval = median.map(|(_, interval)| interval);
+        }
+        Ok(Distances {
+            spread,
+            parts: drawn.bias_and_variance(),
+            mean_error_samples: standard_error(by_initialisation),
+            samples: initialisations,
+            mean_interval,
+            median_corrected,
+            ..Distances::default()
+        })
+    }
+
+    /// The pairs for theory, which find what they need whatever the network once.
+    fn theory(&self) -> Result<&[Pair<'static>]> {
+        if self.theory.get().is_none() {
+            // Where two threads find them, either will do.
+            let _ = self.theory.set(self.values.pairs(&self.pairs)?);
+        }
+        Ok(self.theory.get().expect("set above"))
+    }
+
+    /// Theorem 1, with the masked moments by a method.
+    pub(super) fn theorem_1(
+        &self,
+        spec: &DistanceSpec,
+        network: &NetworkSpec,
+        method: &dyn RowMoments,
+    ) -> Result<Distances> {
+        let (dimension, width) = (self.values.dimension(), Width::new(network.width())?);
+        let v2 = spec.law.variance().powi(2 * network.architecture.layers().len() as i32);
+        let d2 = (dimension.get() as f64).powi(2);
+        let found = method.of_pairs(self.theory()?, network.connectivity())?;
+        let distances: Vec<_> = found.par_iter().map(|moments| theorem_1(moments, dimension, width)).collect();
+        let error = |errors: Vec<Uncertainty>, unit: f64| Uncertainty::of_mean(&errors).map(|error| v2 * error / unit);
+        let by_pair: Vec<f64> = distances.iter().map(|distance| v2 * distance.total()).collect();
+        let parts: Vec<_> = distances.iter().map(|distance| (distance.bias_squared, distance.variance)).collect();
+        let (bias_squared, variance) = average(&parts);
+        let sampled = found.iter().any(|moments| moments.method == Method::Sampling);
+        Ok(Distances {
+            spread: Spread::of_pairs(&by_pair, self.pairs_of_data()),
+            parts: Some((v2 * bias_squared, v2 * variance)),
+            part_errors: [
+                error(found.iter().map(bias_error).collect(), d2),
+                error(found.iter().map(|moments| variance_error(moments, width)).collect(), d2),
+            ],
+            mean_error_samples: error(distances.iter().map(|distance| distance.error).collect(), 1.0),
+            samples: if sampled { spec.masks } else { 0 },
+            ..Distances::default()
+        })
+    }
+
+    /// Drawn networks over all pairs; together with those that follow in the study, whose limits are the same.
+    pub(super) fn sampled_all(
+        &self,
+        spec: &DistanceSpec,
+        network: &NetworkSpec,
+        seed: u64,
+        progress: &(dyn Fn(f64) + Sync),
+    ) -> Result<Distances> {
+        let Some((tiled, _)) = &self.tiled else {
+            let problem = "is not among the methods that this study was prepared for";
+            return Err(Error::value("methods", DistanceMethod::SampledAll.name(), problem, "add it"));
+        };
+        let place = place_of(spec, network)?;
+        let mut known = self.sampled_all.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = match known.remove(&place) {
+            Some(found) => found,
+            None => {
+                let networks = drawn_together(spec, place, self.dimension(), self.together);
+                let mut all = Sweep::new(&self.device, tiled, &networks, seed)?.run(progress)?.into_iter();
+                let found = all.next().expect("as many as networks were drawn together, this one first");
+                known.extend((place + 1..).zip(all));
+                found
+            }
+        };
+        let samples = self.values.samples();
+        let mean_interval = if tells_error(network, self.dimension(), &found.off_diagonal) {
+            // Of the same networks, on some of the random pairs: relative to the distance it differs little from that over all pairs.
+            let (architecture, reference) = (&network.architecture, self.limits(spec, network));
+            let draws = found.off_diagonal.len();
+            let law = SamplingLaw::find(&self.sampled, architecture, spec.law, seed, draws, &reference)?;
+            law.mean_interval(mean(&found.off_diagonal))
+        } else {
+            None
+        };
+        Ok(Distances {
+            spread: Spread { pairs: samples * (samples - 1) / 2, mean: mean(&found.off_diagonal), ..Spread::default() },
+            mean_error_samples: standard_error(&found.off_diagonal),
+            samples: found.off_diagonal.len(),
+            diagonal: Some((mean(&found.diagonal), standard_error(&found.diagonal))),
+            mean_interval,
+            ..Distances::default()
+        })
+    }
+
+    /// The second-order expansion over all pairs of different inputs; for all networks of the study at once, whichever asks first.
+    pub(super) fn all_pairs(
+        &self,
+        spec: &DistanceSpec,
+        network: &NetworkSpec,
+        progress: &(dyn Fn(f64) + Sync),
+    ) -> Result<Distances> {
+        let all = match self.all.get() {
+            Some(all) => all,
+            None => {
+                let network = |other: &NetworkSpec| Ok((other.connectivity(), Width::new(other.width())?));
+                let networks: Vec<_> = spec.networks.iter().map(network).collect::<Result<_>>()?;
+                let found = all_pairs(self.values.values(), None, &networks, progress)?;
+                self.all.get_or_init(|| found)
+            }
+        };
+        let found = all.get(place_of(spec, network)?).ok_or_else(|| foreign(network))?;
+        let v2 = spec.law.variance().powi(2);
+        Ok(Distances {
+            spread: Spread {
+                pairs: found.pairs() as usize,
+                mean: v2 * found.distance.mean(),
+                quartiles: Some([0.25, 0.5, 0.75].map(|level| v2 * found.distance.quantile(level))),
+                resolution: found.distance.resolution(),
+                ..Spread::default()
+            },
+            parts: Some((v2 * found.bias_squared.mean(), v2 * found.variance.mean())),
+            ..Distances::default()
+        })
+    }
+
+    /// Eq. (4) takes no inputs: one value stands for every pair.
+    pub(super) fn paper(
+        &self,
+        spec: &DistanceSpec,
+        network: &NetworkSpec,
+        connectivity: Connectivity,
+    ) -> Result<Distances> {
+        let v2 = spec.law.variance().powi(2);
+        let distance = paper::off_diagonal(self.values.dimension(), Width::new(network.width())?, connectivity);
+        Ok(Distances {
+            spread: Spread {
+                mean: v2 * distance.total(),
+                quartiles: Some([v2 * distance.total(); 3]),
+                ..Spread::default()
+            },
+            parts: Some((v2 * distance.bias_squared, v2 * distance.variance)),
+            ..Distances::default()
+        })
+    }
+}
+
+/// Whether the distances of drawn networks, one a network, tell how far their mean may be from the truth.
+fn tells_error(network: &NetworkSpec, dimension: usize, distances: &[f64]) -> bool {
+    standard_error(distances).is_some_and(|error| {
+        draws_tell_error(network.architecture.weights(dimension), distances.len(), mean(distances), error)
+    })
+}
+
+/// Networks of a study from a place on, as they are drawn over all pairs together, or the one at that place.
+pub(super) fn drawn_together(
+    spec: &DistanceSpec,
+    place: usize,
+    dimension: usize,
+    together: bool,
+) -> Vec<SampledNetwork> {
+    let initialisations = spec.initialisations;
+    let mut units = 0;
+    let fits = |network: &&NetworkSpec| {
+        let fits = units < if together { TOGETHER } else { 1 };
+        units += network.width() * initialisations;
+        fits
+    };
+    let sampled = |network: &NetworkSpec| {
+        // Over all pairs there are networks of one hidden layer only.
+        let law = network.architecture.layer_specs(dimension, spec.law)[0];
+        SampledNetwork { law, initialisations }
+    };
+    spec.networks[place..].iter().take_while(fits).map(sampled).collect()
+}
+
+/// The place of a network in its study.
+fn place_of(spec: &DistanceSpec, network: &NetworkSpec) -> Result<usize> {
+    spec.networks.iter().position(|other| other == network).ok_or_else(|| foreign(network))
+}
+
+fn foreign(network: &NetworkSpec) -> Error {
+    Error::value("networks", network.width(), "is not among those of the study", "give a network of the study")
+}
+
+fn average(parts: &[(f64, f64)]) -> (f64, f64) {
+    let count = parts.len() as f64;
+    (parts.iter().map(|part| part.0).sum::<f64>() / count, parts.iter().map(|part| part.1).sum::<f64>() / count)
+}
