@@ -1,0 +1,72 @@
+//! Work shared out among threads, with the same answer for any number of them.
+
+use crate::error::Result;
+use rayon::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What `of` makes of each item, in the order of the items, or the error of the first item that has one, whichever thread comes
+/// upon an error first. Items after a failed one are left out where they have not begun.
+///
+/// (Rayon's own `collect` into a `Result` keeps whichever error it meets first, which differs from run to run.)
+///
+/// # Errors
+/// Where `of` has one.
+///
+/// ```
+/// use rayon::prelude::*;
+/// use sparsewidth::{Error, numeric::parallel::try_map};
+///
+/// let root = |x: &f64| match *x < 0.0 {
+///     true => Err(Error::value("x", x, "has no real root", "give a number of 0 or more")),
+///     false => Ok(x.sqrt()),
+/// };
+/// assert_eq!(try_map([4.0, 9.0].par_iter(), root)?, [2.0, 3.0]);
+/// let failed = try_map([4.0, -1.0, -9.0].par_iter(), root).unwrap_err();
+/// assert_eq!(failed.to_string(), root(&-1.0).unwrap_err().to_string());
+/// # Ok::<(), Error>(())
+/// ```
+pub fn try_map<I, T: Send>(
+    items: impl IndexedParallelIterator<Item = I>,
+    of: impl Fn(I) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let first_failed = AtomicUsize::new(usize::MAX);
+    let found: Vec<Option<Result<T>>> = items
+        .enumerate()
+        .map(|(index, item)| {
+            (index < first_failed.load(Ordering::Relaxed)).then(|| {
+                of(item).inspect_err(|_| {
+                    first_failed.fetch_min(index, Ordering::Relaxed);
+                })
+            })
+        })
+        .collect();
+    // What is missing lies after an error.
+    found.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    #[test]
+    fn the_first_item_that_fails_is_named_by_any_number_of_threads() {
+        let of = |item: usize| match item {
+            // The later ones fail sooner.
+            7 | 11 | 900 => {
+                std::thread::sleep(std::time::Duration::from_micros(2000 - 2 * item as u64));
+                Err(Error::value("item", item, "fails", "give another"))
+            }
+            item => Ok(item),
+        };
+        for threads in [1, 2, 8] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            for _ in 0..20 {
+                let failed = pool.install(|| try_map((0..1000usize).into_par_iter(), of)).unwrap_err();
+                assert_eq!(failed.to_string(), of(7).unwrap_err().to_string());
+            }
+            let all = pool.install(|| try_map((100..200usize).into_par_iter(), of)).unwrap();
+            assert_eq!(all, (100..200).collect::<Vec<_>>());
+        }
+    }
+}
