@@ -33,7 +33,7 @@ struct Parts {
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// Whose doing an [`Error`] is.
+/// What kind of thing went wrong in an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -43,11 +43,12 @@ pub enum ErrorKind {
     File,
     /// A file or folder for output cannot be made or written.
     Output,
-    /// Something failed that is not the caller's doing: a disk that filled up, a picture that could not be drawn.
+    /// Something failed that the caller did not cause: a disk that filled up, a picture that could not be drawn.
     Failure,
 }
 
-/// A setting that a remedy speaks of. Programs have their own names for it: `sparsewidth` adds the option to the message.
+/// A setting that a remedy refers to. Programs have their own names for it: `sparsewidth` adds the option to the
+/// message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Setting {
@@ -59,7 +60,7 @@ pub enum Setting {
     MaskFamily,
     /// The budget of weights.
     Weights,
-    /// How well the theory is to be known.
+    /// The largest relative error that the theory may have.
     Tolerance,
     /// The learning rate of training.
     LearningRate,
@@ -68,8 +69,8 @@ pub enum Setting {
 }
 
 impl Error {
-    /// An error of kind [`Argument`](ErrorKind::Argument): the argument's name, the value that was given, what is wrong with it, what
-    /// to do. For programs too, so that what they refuse reads alike.
+    /// An error of kind [`Argument`](ErrorKind::Argument): the argument's name, the value that was given, what is wrong
+    /// with it, what to do. It is public so that programs can word their own errors alike.
     pub fn value(name: &str, value: impl ToString, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
         let found = Some(value.to_string());
         Self::new(ErrorKind::Argument, name.into(), problem.into()).with(|parts| {
@@ -116,7 +117,7 @@ impl Error {
         self
     }
 
-    /// Says which setting the remedy speaks of.
+    /// Says which setting the remedy refers to.
     pub(crate) fn about(self, setting: Setting) -> Self {
         self.with(|parts| parts.setting = Some(setting))
     }
@@ -126,7 +127,7 @@ impl Error {
         self.with(|parts| parts.source = Some(Box::new(source)))
     }
 
-    /// Whose doing it is.
+    /// What kind of thing went wrong.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -156,20 +157,20 @@ impl Error {
         &self.0.problem
     }
 
-    /// What to do; none of a failure.
+    /// What to do; none for a failure.
     #[must_use]
     pub fn remedy(&self) -> Option<&str> {
         self.0.remedy.as_deref()
     }
 
-    /// The setting that the remedy speaks of, where there is one.
+    /// The setting that the remedy refers to, where there is one.
     #[must_use]
     pub fn setting(&self) -> Option<Setting> {
         self.0.setting
     }
 }
 
-/// All of it in one line.
+/// The whole error in one line.
 impl Display for Error {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Parts { kind, subject, found, problem, remedy, .. } = &*self.0;

@@ -1,16 +1,18 @@
 //! Kernels of sparse, finite-width ReLU networks: exactly (sums over masks, and a double integral at any dimension), by closed
 //! forms, and by sampling; and the test errors of the networks themselves.
 //!
-//! Given the same number of weights, is a wider, sparser network better? Golubeva, Neyshabur and Gur-Ari ("Are wider nets
-//! better given the same number of parameters?", ICLR 2021, [arXiv 2010.14495](https://arxiv.org/abs/2010.14495)) found that
-//! it is, up to a point, and proposed a reason: what counts is how far, at initialisation, the network's Gaussian-process kernel
-//! is from that of an infinitely wide one. This crate computes that distance, and lets you check how far it goes with the test error.
+//! Given the same number of weights, is a wider, sparser network better? Golubeva, Neyshabur and Gur-Ari ("Are wider
+//! nets better given the same number of parameters?", ICLR 2021, [arXiv 2010.14495](https://arxiv.org/abs/2010.14495))
+//! found that it is, up to a point, and proposed a reason: what counts is how far, at initialisation, the network's
+//! Gaussian-process kernel is from that of an infinitely wide one. This crate computes that distance, and lets you
+//! check how closely it follows the test error.
 //!
 //! # The theory on one page
 //!
-//! The network is `f(x) = (n d)^(-1/2) v^T [u x]_+`: inputs `x` in `R^d`, hidden width `n`, no biases, `[a]_+ = max(a, 0)`. Each
-//! entry of `u` exists with probability `p`, the connectivity or density, and is then drawn from `N(0, 1/p)`; `u_i` is row `i`. Its NNGP kernel, that of its last
-//! layer (the paper's `Theta`), and the same of the dense network of infinite width are
+//! The network is `f(x) = (n d)^(-1/2) v^T [u x]_+`: inputs `x` in `R^d`, hidden width `n`, no biases,
+//! `[a]_+ = max(a, 0)`. Each entry of `u` exists with probability `p`, the connectivity or density, and is then drawn
+//! from `N(0, 1/p)`; `u_i` is row `i`. Its NNGP kernel, the kernel of its last layer (the paper's `Theta`), and that of
+//! the dense network of infinite width are
 //!
 //! `nngp(x, y) = 1/(n d) sum_i [u_i.x]_+ [u_i.y]_+`  and  `nngp_inf(x, y) = K_1(x, y) / d`,
 //!
@@ -25,14 +27,14 @@
 //!
 //! # Where it is in the code
 //!
-//! Data flows one way: inputs to Gram triples to masked moments to distances (theory), or to networks, drawn and trained; then to records,
-//! tables and pictures.
+//! Data flows one way: inputs to Gram triples to masked moments to distances (theory), or to networks, which are drawn
+//! and trained; then to records, tables and pictures.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`data`] | data sets (MNIST, `.npy`, Gaussian) and their normalisation |
 //! | [`kernel`] | the theory: Gram triples, arc-cosine moments, masked moments, Theorem 1 ([`kernel::nngp`]), Eq. (4) ([`kernel::paper`]) |
-//! | [`network`] | connectivity, masks and weights of sparse layers, and what a weight budget makes of them ([`network::budget`]) |
+//! | [`network`] | connectivity, masks and weights of sparse layers, and how a weight budget is divided ([`network::budget`]) |
 //! | [`sampled`] | kernels of networks as drawn, on CPUs and GPUs |
 //! | [`train`] | the sparse trainer |
 //! | [`study`] | specs in, records out, through a journal |

@@ -268,7 +268,7 @@ fn defaults_suit_the_data() {
         assert!(output.status.success(), "{arguments:?}: {notes}");
         (text, notes)
     };
-    let derived = "8,11,14,16,17,19,20, which 208 weights fit at 16 inputs";
+    let derived = "Widths: 8,11,14,16,17,19,20. The usual";
     let quick = ["--pairs", "20", "--initialisations", "2"];
     let (text, notes) = run(&[&["distance", "--data", &data, "--methods", "sampled"], &quick[..]].concat());
     assert!(text.contains("n = 20") && notes.contains(derived), "{text} {notes}");
@@ -305,10 +305,10 @@ fn defaults_suit_the_data() {
 
     let verify = ["verify", "--data", &data, "--widths", "8", "--initialisations", "1000", "--pairs", "2"];
     let (_, notes) = run(&verify);
-    assert!(notes.contains("100 weights per row, of 16 inputs"), "{notes}");
+    assert!(notes.contains("100 weights per row, more than the 16 inputs"), "{notes}");
 
     let (_, notes) = run(&["heatmap", "--data", &data, "--epochs", "1", "--out", &out("heatmap")]);
-    assert!(notes.contains("widths 160,320,640, which 130 weights do not fit"), "{notes}");
+    assert!(notes.contains("widths 160,320,640, which do not fit 130 weights"), "{notes}");
     let search = ["--tuning-runs", "1", "--lowest", "1", "--highest", "2", "--runs", "1", "--epochs", "2"];
     let (_, notes) = run(&[&["widen", "--data", &data, "--out", &out("widen")], &quick[..], &search].concat());
     assert!(notes.contains("8,11,14,16,17,19, which") && notes.contains("on 16 of the 64"), "{notes}");
@@ -372,6 +372,12 @@ fn options_that_would_do_nothing_are_refused_and_not_shown() {
                 assert!(help.contains(&long), "{command} takes {option}");
             }
         }
+    }
+    // Of the figure by itself, not by --from.
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    for option in [["--device", "cpu"], ["--memory", "5"]] {
+        refused(&[&["figure", "--reference", "dense:10", "--out", out], &option[..]].concat(), &[option[0]]);
     }
     // Before the command as well, and where only the other options say that it does nothing.
     refused(&["--seed", "1", "evaluate", "a.safetensors"], &["--seed", "random"]);

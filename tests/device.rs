@@ -95,7 +95,7 @@ fn obstacles_are_told_apart() {
         (&both, &[("DRIVER_DEVICES", "0")], "finds no device"),
         (&both, &[("DRIVER_VERSION", "11080")], "for CUDA 11.8"),
         (&both[..1], &[], "NVRTC (libnvrtc, of the CUDA toolkit)"),
-        (&both, &[("DRIVER_REFUSES", "1")], "does not take what NVRTC compiled"),
+        (&both, &[("DRIVER_REFUSES", "1")], "does not accept what NVRTC compiled"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let on =

@@ -40,7 +40,7 @@ fn start(arguments: &[&str]) -> Child {
 }
 
 #[test]
-#[ignore = "slow: thirty kills"]
+#[ignore = "slow: twelve kills"]
 fn killed_at_any_moment_a_study_ends_with_the_same_records() {
     let mut stream = Stream::new(7, Purpose::Subset, 0, 0);
     for study in STUDIES {

@@ -188,30 +188,24 @@ fn records_are_written_as_they_were_read() {
         let out = tempfile::tempdir().unwrap();
         let arguments = ["--from", from.to_str().unwrap(), "--out", out.path().to_str().unwrap(), "--json", "--quiet"];
         let again = done(&[&[command][..], &arguments].concat());
-        let numbers = |text: &str| -> Vec<Vec<f64>> {
-            let of = |line: &str| {
-                let mut found = Vec::new();
-                collect(&serde_json::from_str(line).unwrap(), &mut found);
-                found
-            };
-            text.lines().filter(|line| line.starts_with('{')).map(of).collect()
+        let records = |text: &str| -> Vec<Value> {
+            text.lines().filter(|line| line.starts_with('{')).map(|line| serde_json::from_str(line).unwrap()).collect()
         };
         let before = String::from_utf8(read(&from, "records.jsonl")).unwrap();
-        let (before, again) = (numbers(&before), numbers(&again));
-        assert!(!before.is_empty() && before == again, "{study}: numbers differ");
-    }
-}
-
-/// The numbers of a record, whatever the names of its fields, in ascending order; its schema apart.
-fn collect(value: &Value, found: &mut Vec<f64>) {
-    match value {
-        Value::Number(number) => found.push(number.as_f64().unwrap()),
-        Value::Array(values) => values.iter().for_each(|value| collect(value, found)),
-        Value::Object(fields) => {
-            fields.iter().filter(|(name, _)| *name != "schema").for_each(|(_, value)| collect(value, found));
-            found.sort_by(f64::total_cmp);
+        // Methods that have had other names.
+        let renamed = [
+            ("moments", "expansion"),
+            ("moments_all", "expansion_all"),
+            ("paper_even", "paper_fixed_np"),
+            ("theorem1_masks", "theorem1_fixed_count"),
+        ];
+        let (mut before, again) = (records(&before), records(&again));
+        for record in &mut before {
+            if let Some((_, new)) = renamed.iter().find(|(old, _)| record["method"] == *old) {
+                record["method"] = (*new).into();
+            }
         }
-        _ => {}
+        assert!(!before.is_empty() && before == again, "{study}: records differ");
     }
 }
 

@@ -266,11 +266,11 @@ fn more_pairs_than_there_are_are_each_taken_once() {
         String::from_utf8(run(&[&["distance"], &settings[..]].concat())).unwrap()
     };
     let of_some = table("35");
-    assert_eq!(of_some.matches("- as over all pairs").count(), 2, "{of_some}");
+    assert_eq!(of_some.matches("- as an estimate for all pairs").count(), 2, "{of_some}");
     assert!(of_some.contains("Mean over 35 random pairs of 36;"), "{of_some}");
     let of_all = table("36");
     assert!(
-        of_all.contains("Mean over all pairs of the data, 36;") && !of_all.contains("as over all pairs"),
+        of_all.contains("Mean over all pairs of the data, 36;") && !of_all.contains("estimate for all pairs"),
         "{of_all}"
     );
     // Many come from a histogram, whose resolution is said.

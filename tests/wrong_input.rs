@@ -301,7 +301,7 @@ fn numbers() {
 
     refused(&["train", "--widths", "0"], &["width = 0"]);
     refused(&["train", "--widths", "100"], &["width = 100", "--learning-rate"]);
-    refused(&["train", "--widths", "8", "--weights", "100"], &["--learning-rate", "own budget"]);
+    refused(&["train", "--widths", "8", "--weights", "100"], &["--learning-rate", "the paper's budget"]);
     refused(&["train", "--widths", "8", "--epochs", "0"], &["epochs = 0"]);
     refused(&["train", "--widths", "8", "--batch", "0"], &["batch = 0"]);
     refused(&["train", "--widths", "8", "--runs", "0"], &["runs = 0"]);
@@ -388,7 +388,7 @@ fn numbers() {
     budget("mlp:784-216-10", &["--weights", "2000", "--positions", "channels"], &["--masks"]);
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out").display().to_string();
-    budget("mlp:70000-70000-10", &["--weights", "1000", "--masks", "--out", &out], &["masks.npz", "bytes", "fewer"]);
+    budget("mlp:70000-70000-10", &["--weights", "1000", "--masks", "--out", &out], &["a byte per weight", "fewer"]);
     assert!(!Path::new(&out).exists());
     budget("nowhere.toml", &["--weights", "2000"], &["nowhere.toml", "cannot be read"]);
     budget("mlp:784-216-10", &[], &["--weights"]);

@@ -16,17 +16,19 @@ use super::values::{architecture, path};
 
 #[derive(Args)]
 pub struct BudgetArgs {
-    /// Network: mlp:784-216-10 (inputs, hidden widths, outputs), resnet18:W[,CLASSES] for images of 32 pixels,
-    /// resnet18-imagenet:W[,CLASSES], W the outputs of its first convolution, or a .toml file of shapes
+    /// Network: mlp:784-216-10 (inputs, hidden widths, outputs); resnet18:W[,CLASSES] for images of 32 pixels or
+    /// resnet18-imagenet:W[,CLASSES], where W is the number of outputs of the first convolution; or a .toml file of
+    /// shapes
     #[arg(long, value_name = "NETWORK", value_parser = architecture())]
     arch: LayerShapes,
-    /// Number of weights to keep, without biases and batch normalisation
+    /// Number of weights to keep, not counting biases and batch normalisation
     #[arg(long, value_name = "N", value_parser = whole)]
     weights: u64,
-    /// Rule: largest-first (the paper's), proportional, last-dense, last:SHARE (what the last layer keeps, the others by largest-first), or erk
+    /// Rule: largest-first (the paper's), proportional, last-dense, last:SHARE (the last layer keeps that share, the
+    /// others go by largest-first), or erk (Erdos-Renyi-kernel)
     #[arg(long, default_value = "largest-first", value_name = "RULE")]
     rule: Rule,
-    /// Draw masks as well, and write them as masks.npz: a boolean array per layer, with its name and shape
+    /// Draw masks as well, and write them to masks.npz: a boolean array per layer, of the layer's name and shape
     #[arg(long, requires = "out")]
     masks: bool,
     /// Sparsity pattern of the masks
@@ -89,7 +91,7 @@ pub fn run(args: BudgetArgs, common: &Common) -> Result<()> {
         common.note(&format!("{left} weights of the budget fill no whole kernel and are left out."));
     }
     if let Some(beside) = network.beside {
-        common.note(&format!("Beside these, {beside} biases and parameters of batch normalisation."));
+        common.note(&format!("Besides these, {beside} biases and parameters of batch normalisation."));
     }
     if let Some(folder) = &args.out {
         common.note(&format!(

@@ -59,7 +59,7 @@ impl Listing {
 pub fn run(args: DataArgs, common: &Common) -> Result<()> {
     let source = args.data.data;
     if !source.source().is_drawn() {
-        common.refuse("seed", "nothing of this data is random")?;
+        common.refuse("seed", "nothing in this data is random")?;
     }
     let listings = match source.has_labels() {
         true => {

@@ -25,14 +25,14 @@ pub struct DistanceArgs {
     /// Normalisations of the inputs, by their own statistics [default: pixel for MNIST, none for other data]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "LIST")]
     normalisation: Vec<Normalisation>,
-    /// Hidden widths, at a weight budget [default: 8,32,128,216,328,512,635, or others if the budget does not fit these]
+    /// Hidden widths, at a weight budget [default: 8,32,128,216,328,512,635, or others if these do not fit the budget]
     #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = listed_count)]
     widths: Vec<usize>,
     /// Total number of weights [default: (d + outputs) times the base width 8]
     #[arg(long, value_name = "N", value_parser = count)]
     weights: Option<usize>,
-    /// Number of outputs of the dense last layer, whose weights count; 0 for the first layer alone [default: 10 for MNIST, 0 for
-    /// other data]
+    /// Number of outputs of the dense last layer, whose weights are part of the budget; 0 for the first layer alone
+    /// [default: 10 for MNIST, 0 for other data]
     #[arg(long, value_name = "N", value_parser = count)]
     outputs: Option<usize>,
     /// Networks as WIDTH:CONNECTIVITY, instead of widths at a budget
@@ -94,12 +94,16 @@ fn refuse_idle(spec: &DistanceSpec, common: &Common) -> Result<()> {
     let some = |methods: &[DistanceMethod]| spec.methods.iter().any(|method| methods.contains(method));
     use DistanceMethod::{Expansion, Sampled, SampledAll, Theorem1, Theorem1FixedCount};
     let heeded: [(&str, &str, &[DistanceMethod]); 6] = [
-        ("pairs", "these methods take all pairs, or none", &[Sampled, Theorem1, Theorem1FixedCount, Expansion]),
-        ("initialisations", "no network is sampled", &[Sampled, SampledAll]),
-        ("reference", "no network is sampled", &[Sampled, SampledAll]),
-        ("mask", "no network is sampled, nor is its theory asked for", &[Sampled, SampledAll, Theorem1FixedCount]),
-        ("tolerance", "none of these methods has an error to reach", &[Theorem1]),
-        ("masks", "none of these methods samples masks", &[Theorem1, Theorem1FixedCount]),
+        ("pairs", "these methods take no random pairs", &[Sampled, Theorem1, Theorem1FixedCount, Expansion]),
+        ("initialisations", "no method here samples networks", &[Sampled, SampledAll]),
+        ("reference", "no method here samples networks", &[Sampled, SampledAll]),
+        (
+            "mask",
+            "no method here samples networks or uses fixed-count masks",
+            &[Sampled, SampledAll, Theorem1FixedCount],
+        ),
+        ("tolerance", "no method here has a tolerance to reach", &[Theorem1]),
+        ("masks", "no method here samples masks", &[Theorem1, Theorem1FixedCount]),
     ];
     heeded.iter().filter(|(.., methods)| !some(methods)).try_for_each(|(option, why, _)| common.refuse(option, why))
 }

@@ -14,7 +14,7 @@ use super::values::path;
 
 #[derive(Args)]
 pub struct EvaluateArgs {
-    /// File of weights, a .safetensors that `train --keep-weights` wrote
+    /// Weights to evaluate, a .safetensors file that `train --keep-weights` wrote
     #[arg(value_name = "FILE", value_parser = path())]
     weights: PathBuf,
     #[command(flatten)]
@@ -45,7 +45,7 @@ pub fn run(args: EvaluateArgs, common: &Common) -> Result<()> {
     let found = if finite {
         format!("accuracy {:.4}, loss {:.4}", found.accuracy, found.loss)
     } else {
-        "its loss is not finite, so it has no accuracy: the run diverged".into()
+        "the loss is not finite, so there is no accuracy: the run diverged".into()
     };
     common.say(&format!("{weights} weights, {} test samples: {found}\n", test.len()))
 }

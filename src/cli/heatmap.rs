@@ -20,14 +20,15 @@ use sparsewidth::study::{MOST_SAMPLES, StudySpec, TrainingStudySpec};
 use super::Common;
 use super::options::ImagesOption;
 use super::output::study_folder;
-use super::redraw::{FromOption, redrawn_folder};
+use super::redraw::{FromOption, redrawn_folder, refuse_searches};
 use super::values::path;
 
 #[derive(Args)]
 pub struct HeatmapArgs {
     #[command(flatten)]
     data: ImagesOption,
-    /// Hidden widths, and so overall connectivities [default: those of 5,10,20,40,80,160,320,640 that the budget fits]
+    /// Hidden widths; each sets an overall connectivity [default: those of 5,10,20,40,80,160,320,640 that fit the
+    /// budget]
     #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = listed_count)]
     widths: Vec<usize>,
     /// Connectivities (densities) of the last layer; the first layer gets the rest of the budget
@@ -36,7 +37,7 @@ pub struct HeatmapArgs {
     /// Activation functions, one picture each
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Activation::Relu, Activation::Linear], value_name = "LIST")]
     activations: Vec<Activation>,
-    /// Total number of weights, without biases [default: (d + 10) times 5, the paper's]
+    /// Total number of weights, not counting biases [default: (d + 10) times 5, the paper's]
     #[arg(long, value_name = "N", value_parser = count)]
     weights: Option<usize>,
     /// Number of training samples, a random subset if there are more [default: all]
@@ -70,7 +71,7 @@ pub struct HeatmapArgs {
     out: PathBuf,
 }
 
-/// The widths that the budget fits beside some last layer, if there is one; those left out are said.
+/// The widths that fit the budget beside some last layer, if there is one; a note names those left out.
 fn fitting(widths: Vec<usize>, weights: usize, dimension: usize, last: &[Connectivity], common: &Common) -> Vec<usize> {
     let fits = |width: &usize| {
         // A width of 0 is refused later.
@@ -84,7 +85,7 @@ fn fitting(widths: Vec<usize>, weights: usize, dimension: usize, last: &[Connect
     if !others.is_empty() {
         let others: Vec<String> = others.iter().map(usize::to_string).collect();
         let others = others.join(",");
-        common.note(&format!("Left out: widths {others}, which {weights} weights do not fit at {dimension} inputs."));
+        common.note(&format!("Left out: widths {others}, which do not fit {weights} weights at {dimension} inputs."));
     }
     fitting
 }
@@ -92,6 +93,7 @@ fn fitting(widths: Vec<usize>, weights: usize, dimension: usize, last: &[Connect
 pub fn run(args: HeatmapArgs, common: &Common) -> Result<()> {
     if let Some(from) = args.from.folder(common)? {
         let records = read_records(from)?;
+        refuse_searches(from, &records)?;
         let out = redrawn_folder(args.from.or(&args.out, common), "heatmap", &HEAT_MAP_PICTURES, &[])?;
         common.print_records(&records)?;
         return common.present(&heat_map_page(&records)?, Some(&out));

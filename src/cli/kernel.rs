@@ -40,7 +40,7 @@ pub struct KernelArgs {
     /// Method for the masked moments
     #[arg(long, value_name = "METHOD", default_value = "auto", value_parser = MethodOption::parser())]
     method: MethodOption,
-    /// Relative error for the quadrature to reach; its error estimate says whether it did
+    /// Relative error that the quadrature should reach; its error estimate says whether it did
     #[arg(long, default_value_t = 1e-6, value_name = "ERROR", value_parser = share)]
     tolerance: f64,
     /// Number of masks per pair, where masks are sampled
@@ -129,14 +129,14 @@ pub fn run(args: KernelArgs, common: &Common) -> Result<()> {
         ["masks", "seed"].iter().try_for_each(|option| common.refuse(option, why))?;
     }
     if !matches!(args.method, MethodOption::Auto | MethodOption::Of(Method::Quadrature)) {
-        common.refuse("tolerance", "this method has no error to reach")?;
+        common.refuse("tolerance", "this method has no tolerance to reach")?;
     }
     let sampling = Sampling::new(args.masks, common.seed)?;
     let quadrature = Quadrature::new(args.tolerance)?;
     let (x, y) = (read_npy(&args.x)?, read_npy(&args.y)?);
     if x.dim() != y.dim() {
         let problem = format!("has shape {:?}, but {} has {:?}", y.dim(), args.x.display(), x.dim());
-        return Err(Error::file(&args.y, problem, "give as many rows of the same length in both"));
+        return Err(Error::file(&args.y, problem, "give the same number of rows, of the same length, in both"));
     }
     let bar = common.bar(0);
     if args.method == MethodOption::Of(Method::Enumerate) && !connectivity.is_dense() {
@@ -159,7 +159,7 @@ pub fn run(args: KernelArgs, common: &Common) -> Result<()> {
     if args.method == MethodOption::Paper {
         let squares = x.iter().chain(&y).map(|value| value * value).sum::<f64>() / (x.len() + y.len()) as f64;
         let d = x.ncols();
-        common.note(&format!("Eq. (4) assumes |x|^2 = d = {d}; of these rows |x|^2 / d is {squares:.3e} on average."));
+        common.note(&format!("Eq. (4) assumes |x|^2 = d = {d}; for these rows |x|^2 / d is {squares:.3e} on average."));
     }
     print(&json_lines(&records)?)
 }

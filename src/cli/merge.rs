@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sparsewidth::files::{MERGE, OutputFolder};
+use sparsewidth::files::{MERGE, OutputFolder, in_shell};
 use sparsewidth::report::{RECORD_FILES, write_records};
 use sparsewidth::study::{RECORDS, merge};
 use sparsewidth::{Error, Result};
@@ -17,8 +17,8 @@ pub struct MergeArgs {
     /// Output folders of the shards of one study
     #[arg(required = true, value_name = "DIR", value_parser = path())]
     folders: Vec<PathBuf>,
-    /// Write the joined journal, and the records if every task is done, to this folder; rerun the study's command with it to draw the
-    /// pictures or to run what is missing
+    /// Write the joined journal, and the records if every task is done, to this folder; rerun the study's command with
+    /// the same --out to draw the pictures or to run what is missing
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: PathBuf,
 }
@@ -39,7 +39,7 @@ pub fn run(args: MergeArgs, common: &Common) -> Result<()> {
             print(&json_lines(records)?)?;
         }
     }
-    let out = args.out.display();
+    let out = in_shell(&args.out.display().to_string());
     let text = match merged.missing.as_deref() {
         Some([]) => format!("{out}: {} records, every task is done\n", merged.done),
         Some([first, more @ ..]) => {
@@ -48,6 +48,8 @@ pub fn run(args: MergeArgs, common: &Common) -> Result<()> {
         None => format!("{out}: {} records\n", merged.done),
     };
     common.say(&text)?;
-    common.note(&format!("Now rerun the command of the study with --out {out}: it resumes from there and draws."));
+    common.note(&format!(
+        "Now rerun the command of the study with --out {out}: it resumes from there and draws the pictures."
+    ));
     Ok(())
 }

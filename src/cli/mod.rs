@@ -64,7 +64,7 @@ enum Command {
     Train(train::TrainArgs),
     /// Search for the best learning rate of each network, on validation samples.
     Tune(tune::TuneArgs),
-    /// Draw test accuracy over the connectivities of the network and of its last layer, the paper's heat map.
+    /// Draw the paper's heat map: test accuracy over the connectivities of the network and of its last layer.
     Heatmap(heatmap::HeatmapArgs),
     /// Compare ways to widen at a fixed weight budget: sparsity, linear and non-linear bottlenecks.
     Widen(widen::WidenArgs),
@@ -90,7 +90,7 @@ const UNUSED: [(&str, &str, &[&str]); 6] = [
     ("threads", "this command has no use for more than one", &["merge", "evaluate", "data", "completions", "man"]),
     ("device", NO_PAIRS, &WITHOUT_PAIRS),
     ("memory", NO_PAIRS, &WITHOUT_PAIRS),
-    ("shard", "this command has no tasks to share out", &WITHOUT_TASKS),
+    ("shard", "this command has no tasks to divide", &WITHOUT_TASKS),
     ("json", "this command prints no records", &["completions", "man"]),
 ];
 const NO_PAIRS: &str = "this command computes no kernels over all pairs";
@@ -119,26 +119,28 @@ const ALL_PAIRS: &str = "Kernels over all pairs";
 #[derive(Args)]
 struct Common {
     /// Seed for everything random; the same seed gives the same records, bit for bit on one kind of processor
-    #[arg(long, global = true, default_value_t = 0, value_name = "N", value_parser = whole)]
+    #[arg(long, global = true, display_order = 1000, default_value_t = 0, value_name = "N", value_parser = whole)]
     seed: u64,
-    /// Number of threads, at most four per core; results do not depend on it [default: RAYON_NUM_THREADS if set, otherwise one per core
-    /// that the program may use, by its affinity and the CPU quota of its control group]
-    #[arg(long, global = true, value_name = "N", value_parser = count)]
+    /// Number of threads, at most four per core; results do not depend on it [default: RAYON_NUM_THREADS if set,
+    /// otherwise one per core that CPU affinity and the control group's quota leave to the program]
+    #[arg(long, global = true, display_order = 1000, value_name = "N", value_parser = count)]
     threads: Option<usize>,
-    /// Device for sampled kernels over all pairs: auto (a GPU if there is one), cpu or cuda; all else runs on the CPU
+    /// Device for sampled kernels over all pairs: auto (a GPU if there is one), cpu or cuda; everything else runs on
+    /// the CPU
     #[arg(long, global = true, help_heading = ALL_PAIRS, value_enum, default_value_t = DeviceOption::Auto)]
     device: DeviceOption,
-    /// Memory in megabytes for sampled kernels over all pairs on the CPU, without the inputs; results do not depend on it
+    /// Memory in megabytes for sampled kernels over all pairs on the CPU, not counting the inputs; results do not
+    /// depend on it
     #[arg(long, global = true, help_heading = ALL_PAIRS, default_value_t = 1024, value_name = "MB", value_parser = megabytes)]
     memory: u32,
     /// Run part I of N of a study (figure, distance, train, tune, heatmap, widen) and keep its journal for `sparsewidth merge`
     #[arg(long, global = true, help_heading = "Many machines", value_name = "I/N")]
     shard: Option<Shard>,
     /// Print records as JSON lines on standard output, everything else on standard error
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 1000)]
     json: bool,
     /// Print only results and errors
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 1000)]
     quiet: bool,
     /// The options that were given, by their ids, as they were written.
     #[arg(skip)]
@@ -163,16 +165,18 @@ impl Common {
         }
     }
 
-    /// The device for a command that has use for one, or has not.
-    fn open_device(&self, used: bool) -> Result<Device> {
+    /// The device for a command that takes all pairs or not, of networks that a device of choice can draw or not.
+    fn open_device(&self, takes_all_pairs: bool, used: bool) -> Result<Device> {
         let cpu = Device::Cpu { memory: (self.memory as usize) << 20 };
-        if !used {
-            let why = "nothing that this command was asked for is a kernel over all pairs (--methods sampled_all)";
+        if !takes_all_pairs {
+            let why = "no method here takes all pairs (--methods sampled_all does)";
             ["device", "memory"].iter().try_for_each(|option| self.refuse(option, why))?;
+        } else if !used {
+            self.refuse("device", "the masks of these networks are drawn on the CPU only")?;
         }
         match self.device {
             DeviceOption::Cuda => {
-                self.refuse("memory", "is that of kernels on the CPU, and these are asked for on a GPU")?;
+                self.refuse("memory", "applies to the CPU, and --device cuda computes on a GPU")?;
                 Device::cuda()
             }
             DeviceOption::Auto if used => Ok(Device::cuda().unwrap_or_else(|error| {

@@ -28,14 +28,14 @@ pub struct OptimumArgs {
     /// Total number of weights [default: (d + outputs) times the base width 8]
     #[arg(long, value_name = "N", value_parser = count)]
     weights: Option<usize>,
-    /// Number of outputs of the dense last layer, whose weights count; 0 for the first layer alone [default: 10 for MNIST, 0 for
-    /// other data]
+    /// Number of outputs of the dense last layer, whose weights are part of the budget; 0 for the first layer alone
+    /// [default: 10 for MNIST, 0 for other data]
     #[arg(long, value_name = "N", value_parser = count)]
     outputs: Option<usize>,
     /// Number of random pairs of inputs; where the data has no more pairs, each is taken once
     #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = count)]
     pairs: usize,
-    /// Minimise the median over pairs instead of the mean, which few pairs can dominate
+    /// Minimise the median over pairs instead of the mean, which a few pairs can dominate
     #[arg(long)]
     median: bool,
     /// Relative error of Theorem 1's masked moments, pair by pair

@@ -35,19 +35,21 @@ pub struct SamplingOptions {
     /// Number of random pairs of inputs; where the data has no more pairs, each is taken once
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = count)]
     pub pairs: usize,
-    /// Number of initialisations of each sampled network; more if that draws fewer than 20,000 weights in all (not over all pairs)
+    /// Number of initialisations of each sampled network; raised until they draw 20,000 weights in all (not for all
+    /// pairs)
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = count)]
     pub initialisations: usize,
     /// Relative error of Theorem 1's masked moments, pair by pair
     #[arg(long, default_value_t = 1e-4, value_name = "ERROR", value_parser = share)]
     pub tolerance: f64,
-    /// Number of masks per pair, where that error is out of reach and masks are sampled instead
+    /// Number of masks per pair, where --tolerance cannot be reached or masks have a fixed count
     #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = count)]
     pub masks: usize,
-    /// Mask family of sampled networks; the theory is about Bernoulli masks
+    /// Mask family of sampled networks; the theory assumes Bernoulli masks
     #[arg(long, value_enum, default_value_t = MaskFamily::Bernoulli)]
     pub mask: MaskFamily,
-    /// Distribution of the weights of sampled networks; the theory is about Gaussian weights, and is scaled to the variance of others
+    /// Distribution of the weights of sampled networks; the theory assumes Gaussian weights, and is scaled to the
+    /// variance of other distributions
     #[arg(long, value_enum, default_value_t = WeightDistribution::Gaussian)]
     pub law: WeightDistribution,
     /// Reference for sampled kernels: analytic, or dense:N for one sampled dense network of width N
@@ -64,7 +66,7 @@ impl ImagesOption {
     }
 }
 
-/// Widths to look at where none are asked for: the usual ones, or what the budget fits, which is said.
+/// Widths to look at where none are asked for: the usual ones, or those that fit the budget, with a note.
 pub fn default_widths(
     usual: &[usize],
     (weights, dimension, outputs): (usize, usize, usize),
@@ -75,7 +77,7 @@ pub fn default_widths(
     if widths != usual {
         let list = |widths: &[usize]| widths.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
         common.note(&format!(
-            "Widths: {}, which {weights} weights fit at {dimension} inputs; the usual {} do not. Others: --widths.",
+            "Widths: {}. The usual {} do not all fit {weights} weights at {dimension} inputs; choose others with --widths.",
             list(&widths),
             list(usual)
         ));

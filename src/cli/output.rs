@@ -115,7 +115,7 @@ impl Common {
     pub fn run_study(&self, spec: &StudySpec, output: Option<&OutputFolder>) -> Result<Option<Vec<Record>>> {
         let folder = output.map(OutputFolder::path);
         let shard = self.shard(folder)?;
-        let device = self.open_device(spec.uses_device())?;
+        let device = self.open_device(spec.takes_all_pairs(), spec.uses_device())?;
         self.say_how_to_go_on(folder);
         let bar = self.bar(0);
         let place = if matches!(device, Device::Cpu { .. }) { " beside the inputs" } else { "" };
@@ -145,10 +145,7 @@ impl Common {
                 folder.join(JOURNAL).display(),
                 this_command()
             ),
-            None => {
-                "Interrupted. Nothing is kept of a study without --out DIR, with which it would go on where it was."
-                    .into()
-            }
+            None => "Interrupted. Nothing was kept: only with --out DIR can a study be resumed.".into(),
         });
     }
 
@@ -165,7 +162,7 @@ impl Common {
 
     /// Says where a share is.
     pub fn note_shard(&self, folder: &Path, records: usize) {
-        let shard = self.shard.map_or(String::new(), |shard| shard.to_string());
+        let shard = self.shard.expect("only a part is noted");
         self.note(&format!(
             "{}: the journal of shard {shard}, {records} records. When all are done: sparsewidth merge DIR... --out DIR",
             folder.display()

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::de::DeserializeOwned;
-use sparsewidth::files::{OutputFolder, make_writable_folder, read_text};
-use sparsewidth::report::{Page, chart_files};
-use sparsewidth::study::Record;
+use sparsewidth::files::{OutputFolder, in_shell, make_writable_folder, read_text};
+use sparsewidth::report::{Page, chart_files, write_chart};
+use sparsewidth::study::{RECORDS, Record};
 use sparsewidth::{Error, Result};
 
 use super::Common;
@@ -18,7 +18,8 @@ const HEEDED: [&str; 4] = ["from", "out", "json", "quiet"];
 
 #[derive(Args)]
 pub struct FromOption {
-    /// Redraw tables and pictures from the records of this folder, without computing; into --out where it is given
+    /// Redraw tables and pictures from the records in this folder, without computing [written there unless --out is
+    /// given]
     #[arg(long, value_name = "DIR", value_parser = path())]
     from: Option<PathBuf>,
 }
@@ -30,11 +31,12 @@ impl FromOption {
         let mut idle: Vec<&String> = common.given.keys().filter(|id| !HEEDED.contains(&id.as_str())).collect();
         idle.sort();
         for option in idle {
-            common.refuse(option, "nothing is computed with --from, which redraws what was found")?;
+            common.refuse(option, "--from only redraws what was found, and computes nothing")?;
         }
         if from.is_file() {
             let folder = from.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            let remedy = format!("give the folder that it is in: --from {}", folder.display());
+            let folder = in_shell(&folder.display().to_string());
+            let remedy = format!("give the folder that it is in: --from {folder}");
             return Err(Error::file(from, "is a file, not the output folder of a study", remedy));
         }
         Ok(Some(from))
@@ -60,6 +62,15 @@ pub fn redrawn_folder(
     Ok(folder)
 }
 
+/// Refuses the records of a search for learning rates: its runs, at many rates, are evaluated on validation samples.
+pub fn refuse_searches(folder: &Path, records: &[Record]) -> Result<()> {
+    if !records.iter().filter_map(Record::training).any(|run| run.validation) {
+        return Ok(());
+    }
+    let problem = "holds the runs of a search for learning rates, which are evaluated on validation samples";
+    Err(Error::file(&folder.join(RECORDS), problem, "give the output folder of a study on test samples"))
+}
+
 /// What a command that has no records has written as JSON.
 pub fn read_report<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let remedy = "give the output folder of a finished run of this command";
@@ -70,9 +81,7 @@ pub fn read_report<T: DeserializeOwned>(path: &Path) -> Result<T> {
 /// Writes the pictures and files of a page.
 pub fn write_page(page: &Page, folder: &OutputFolder) -> Result<()> {
     for (name, drawing) in &page.pictures {
-        let (svg, png) = (drawing.svg()?, drawing.png()?);
-        folder.write(&format!("{name}.svg"), svg.as_bytes())?;
-        folder.write(&format!("{name}.png"), &png)?;
+        write_chart(folder, name, drawing)?;
     }
     page.files.iter().try_for_each(|(name, text)| folder.write(name, text.as_bytes()))
 }

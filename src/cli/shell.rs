@@ -29,7 +29,8 @@ pub fn completions(args: &CompletionsArgs) -> Result<()> {
 
 #[derive(Args)]
 pub struct ManArgs {
-    /// Write a page per command to this folder, sparsewidth.1, sparsewidth-figure.1, ... [default: the first page, on standard output]
+    /// Write a page per command to this folder: sparsewidth.1, sparsewidth-figure.1, ... [default: print the first
+    /// page]
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: Option<PathBuf>,
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use sparsewidth::data::Normalisation;
 use sparsewidth::data::{CLASSES, Dataset, SUBSET_SIZE};
+use sparsewidth::files::in_shell;
 use sparsewidth::network::Activation;
 use sparsewidth::network::MaskFamily;
 use sparsewidth::network::WeightDistribution;
@@ -21,7 +22,7 @@ use sparsewidth::{Error, Result};
 use super::Common;
 use super::options::{ImagesOption, default_widths};
 use super::output::study_folder;
-use super::redraw::{FromOption, redrawn_folder};
+use super::redraw::{FromOption, redrawn_folder, refuse_searches};
 use super::values::path;
 
 #[derive(Args)]
@@ -33,7 +34,7 @@ pub struct TrainArgs {
     widths: Vec<usize>,
     #[command(flatten)]
     budget: BudgetOptions,
-    /// Learning rate [default: the paper's authors' for the paper's widths at their budget]
+    /// Learning rate [default: that of the paper's authors, for their widths and budget]
     #[arg(long, aliases = ["lr", "rate"], value_name = "RATE", conflicts_with = "rates", value_parser = number)]
     learning_rate: Option<f64>,
     /// Read learning rates from this file, the rates.toml of `sparsewidth tune`
@@ -47,7 +48,7 @@ pub struct TrainArgs {
     /// Normalisation of the inputs, by the statistics of the training samples
     #[arg(long, value_enum, default_value_t = Normalisation::Pixel)]
     normalisation: Normalisation,
-    /// Save the weights of each run after its last epoch, in the folder `weights` of the output folder
+    /// Save the weights of each run after its last epoch, to the folder `weights` inside the output folder
     #[arg(long, requires = "out")]
     keep_weights: bool,
     #[command(flatten)]
@@ -60,7 +61,7 @@ pub struct TrainArgs {
 /// Which weights networks have.
 #[derive(Args)]
 pub struct BudgetOptions {
-    /// Total number of weights; those of the last layer are counted first [default: (d + 10) times 8, the paper's]
+    /// Total number of weights, those of the last layer included [default: (d + 10) times 8, the paper's]
     #[arg(long, value_name = "N", conflicts_with_all = ["connectivity", "dense"], value_parser = count)]
     weights: Option<usize>,
     /// Connectivity (density) of the first layer, instead of a weight budget
@@ -167,9 +168,7 @@ impl TrainingOptions {
     pub fn rate(&self, rates: &LearningRates, network: &TrainedNetwork) -> Result<f64> {
         rates.of(network, self.parametrisation, self.biases)
     }
-}
 
-impl TrainingOptions {
     /// The spec that the options describe.
     pub fn spec(&self, networks: Vec<TrainedNetwork>, runs: usize, normalisation: Normalisation) -> TrainingStudySpec {
         let mask = self.training_mask;
@@ -197,6 +196,7 @@ pub fn say_origin(rates: Option<&LearningRates>, data: &Dataset, normalisation: 
 pub fn run(args: TrainArgs, common: &Common) -> Result<()> {
     if let Some(from) = args.from.folder(common)? {
         let records = read_records(from)?;
+        refuse_searches(from, &records)?;
         let out = redrawn_folder(args.out.as_deref().unwrap_or(from), "train", &TRAINING_PICTURES, &[])?;
         common.print_records(&records)?;
         return common.present(&training_page(&records), Some(&out));
@@ -210,9 +210,10 @@ pub fn run(args: TrainArgs, common: &Common) -> Result<()> {
         (None, Some(rates)) => args.training.rate(rates, network),
         (None, None) if paper => paper_learning_rate(network.hidden().width(), network.family == Family::Dense),
         (None, None) => {
-            let problem = "the paper tuned learning rates for MNIST and ReLU networks of its own budget and parametrisation only";
+            let problem = "the authors' learning rates are only for MNIST and ReLU networks of the paper's budget and parametrisation";
             let remedy = format!(
-                "give one, or search them with the same options: sparsewidth tune --data {data} --widths {} ..., then --rates tune/rates.toml",
+                "give one, or search for them with the same options: sparsewidth tune --data {} --widths {} ..., then --rates tune/rates.toml",
+                in_shell(&data.to_string()),
                 args.widths.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
             );
             Err(Error::value("--learning-rate", "(none)", problem, remedy))

@@ -10,12 +10,12 @@ use sparsewidth::files::OutputFolder;
 use sparsewidth::numeric::parse::{count, listed_count, number};
 use sparsewidth::report::tune_page;
 use sparsewidth::report::write_records;
-use sparsewidth::study::{EvaluationSet, TrainingStudySpec, TuneReport, TuneSpec};
+use sparsewidth::study::{EvaluationSet, Record, TrainingStudySpec, TuneReport, TuneSpec};
 
 use super::Common;
 use super::options::ImagesOption;
 use super::output::{json_lines, print, study_folder};
-use super::redraw::{FromOption, read_report, redrawn_folder, write_page};
+use super::redraw::{FromOption, read_report, redrawn_folder};
 use super::train::{BudgetOptions, TrainingOptions};
 use super::values::path;
 
@@ -27,7 +27,7 @@ const EMBEDDED_VALIDATION: usize = 512;
 pub struct TuneArgs {
     #[command(flatten)]
     data: ImagesOption,
-    /// Hidden widths [default: 8,32,128,216,328,512,635, or others if the budget does not fit these]
+    /// Hidden widths [default: 8,32,128,216,328,512,635, or others if these do not fit the budget]
     #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = listed_count)]
     widths: Vec<usize>,
     #[command(flatten)]
@@ -36,7 +36,7 @@ pub struct TuneArgs {
     search: SearchOptions,
     #[command(flatten)]
     training: TrainingOptions,
-    /// Number of runs per rate, at the few rates of the last stage
+    /// Number of runs per rate, at the few rates left in the last stage
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = count)]
     runs: usize,
     /// Normalisation of the inputs, by the statistics of the training samples
@@ -44,7 +44,8 @@ pub struct TuneArgs {
     normalisation: Normalisation,
     #[command(flatten)]
     from: FromOption,
-    /// Write rates.toml, picture and records to this folder, with the journal from which an interrupted search resumes
+    /// Write rates.toml, the picture and the records to this folder, with the journal from which an interrupted search
+    /// resumes
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], default_value = "tune", value_name = "DIR", value_parser = path())]
     out: PathBuf,
 }
@@ -52,14 +53,15 @@ pub struct TuneArgs {
 /// Where rates are searched, and by which samples.
 #[derive(Args)]
 pub struct SearchOptions {
-    /// Lowest learning rate; the others follow in factors of two, and half way between them around the best
+    /// Lowest learning rate; the search goes up in factors of two, then tries half steps around the best
     #[arg(long, default_value_t = 0.25, value_name = "RATE", value_parser = number)]
     lowest: f64,
     /// Highest learning rate
     #[arg(long, default_value_t = 4096.0, value_name = "RATE", value_parser = number)]
     highest: f64,
-    /// Number of validation samples, taken from unused training samples if there are enough, otherwise held out [default: 10000; 512 of
-    /// the embedded images; of fewer images all unused ones, or a quarter of the others]
+    /// Number of validation samples, from unused training samples if there are enough, otherwise held out [default:
+    /// 10000, or 512 of the embedded images; for smaller data all unused samples, or a quarter of the training samples
+    /// if that is more]
     #[arg(long, value_name = "N", value_parser = count)]
     validation: Option<usize>,
 }
@@ -111,7 +113,7 @@ impl SearchOptions {
         {
             common.note(&format!(
                 "Validation: on {count} of the {images} training images, instead of {usual}; these are not trained on. \
-                 Another number: --validation."
+                 Choose another number with --validation."
             ));
         }
         evaluation
@@ -141,14 +143,13 @@ impl SearchOptions {
             return Ok(None);
         }
 
-        let samples =
-            records.iter().find_map(|record| record.training()).map_or((0, 0), |run| (run.samples, run.test_samples));
+        let run = records.iter().find_map(Record::training).expect("a whole search trains at least one run");
         let comment = format!(
             "Learning rates by `sparsewidth tune` {}: {} training and {} validation samples of {}, {}, {} epochs, seed {}.\n\
          Read by `sparsewidth train --rates` and `sparsewidth figure --rates`.",
             env!("CARGO_PKG_VERSION"),
-            samples.0,
-            samples.1,
+            run.samples,
+            run.test_samples,
             spec.data,
             spec.training.normalisation.title(),
             spec.training.epochs,
@@ -158,7 +159,6 @@ impl SearchOptions {
         out.write("rates.toml", report.rates().to_toml(&comment)?.as_bytes())?;
         out.write(TUNE, json.as_bytes())?;
         write_records(&out, &records)?;
-        write_page(&tune_page(&report), &out)?;
         common.note(&format!("{}: rates.toml, {TUNE}", folder.display()));
         Ok(Some((report, out)))
     }

@@ -26,7 +26,7 @@ pub struct VerifyArgs {
     /// Normalisation of --data [default: pixel for MNIST, none for other data]
     #[arg(long, value_enum, value_name = "NAME", requires = "data")]
     normalisation: Option<Normalisation>,
-    /// Expected weights per row, d p; dense rows are always included
+    /// Expected numbers of weights per row, d p; dense rows are always included
     #[arg(long, value_delimiter = ',', default_values_t = [4.0, 16.0, 100.0], value_name = "LIST", value_parser = number)]
     weights_per_row: Vec<f64>,
     /// Hidden widths
@@ -35,10 +35,10 @@ pub struct VerifyArgs {
     /// Number of random pairs of inputs per cell; where the data has no more pairs, each is taken once
     #[arg(long, default_value_t = 16, value_name = "N", value_parser = count)]
     pairs: usize,
-    /// Mask family of networks and theory; for fixed counts the theory samples masks beyond 20 entries, which takes minutes
+    /// Mask family of networks and theory; fixed counts of more than 20 entries use sampled masks, which takes minutes
     #[arg(long, value_enum, default_value_t = MaskFamily::Bernoulli)]
     mask: MaskFamily,
-    /// Number of initialisations per cell, at least 1,000; a mean over them that is too skewed is not tested
+    /// Number of initialisations per cell, at least 1,000; estimates that stay too skewed are not tested
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = count)]
     initialisations: usize,
     /// Relative error of the exact masked moments
@@ -57,13 +57,23 @@ fn say_left_out(dimension: usize, weights_per_row: &[f64], common: &Common) {
         weights_per_row.iter().filter(|row| **row > dimension as f64).map(f64::to_string).collect();
     if !beyond.is_empty() {
         let beyond = beyond.join(",");
-        common.note(&format!("Left out: {beyond} weights per row, of {dimension} inputs. Dense rows are verified."));
+        common.note(&format!(
+            "Left out: {beyond} weights per row, more than the {dimension} inputs. Dense rows are verified."
+        ));
     }
 }
 
 pub fn run(args: VerifyArgs, common: &Common) -> Result<()> {
     if let Some(from) = args.from.folder(common)? {
-        let report: VerifyReport = read_report(&from.join("verify.json"))?;
+        let path = from.join("verify.json");
+        let report: VerifyReport = read_report(&path)?;
+        if report.tests.is_empty() {
+            return Err(Error::file(
+                &path,
+                "holds no test",
+                "give the output folder of a finished run of this command",
+            ));
+        }
         let others = ["verify.md", "verify.json"];
         let out = redrawn_folder(args.out.as_deref().unwrap_or(from), "verify", &VERIFY_PICTURES, &others)?;
         return finish(&report, Some(&out), common);

@@ -7,7 +7,7 @@ use sparsewidth::data::CLASSES;
 use sparsewidth::data::Normalisation;
 use sparsewidth::network::Connectivity;
 use sparsewidth::numeric::parse::{count, listed_count};
-use sparsewidth::report::{SUMMARY, WIDEN_PICTURES, widen_page};
+use sparsewidth::report::{SUMMARY, WIDEN_PICTURES, tune_page, widen_page};
 use sparsewidth::study::paper::PAPER_BASE_WIDTH;
 use sparsewidth::study::{
     DistanceMethod, DistanceSpec, Family, JOURNAL, LearningRates, NetworkSpec, Shard, StudySpec, TrainedNetwork,
@@ -19,7 +19,7 @@ use sparsewidth::{Error, Result};
 use super::Common;
 use super::options::{ImagesOption, default_widths};
 use super::output::study_folder;
-use super::redraw::{FromOption, read_report, redrawn_folder};
+use super::redraw::{FromOption, read_report, redrawn_folder, refuse_searches, write_page};
 use super::train::{TrainingOptions, say_origin};
 use super::tune::TUNE;
 use super::tune::{SearchOptions, say_rates};
@@ -32,30 +32,29 @@ const WIDTHS: [usize; 6] = [8, 32, 128, 216, 328, 512];
 pub struct WidenArgs {
     #[command(flatten)]
     data: ImagesOption,
-    /// Ways to widen that are compared
+    /// Ways to widen to compare
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = WAYS, value_name = "LIST")]
     ways: Vec<Family>,
-    /// Hidden widths of sparse networks; a bottleneck takes the nearest that the budget and a whole number of narrow units allow
-    /// [default: 8,32,128,216,328,512, or others if the budget does not fit these]
+    /// Hidden widths of sparse networks; bottlenecks take the nearest that the budget and a whole number of narrow
+    /// units allow [default: 8,32,128,216,328,512, or others if these do not fit the budget]
     #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = listed_count)]
     widths: Vec<usize>,
-    /// Widths of the narrow layer of bottlenecks, instead of those that come nearest to --widths; the budget sets the wide layer's
+    /// Widths of the narrow layer; the budget sets the wide one [default: those that come nearest to --widths]
     #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = listed_count)]
     bottlenecks: Vec<usize>,
-    /// Total number of weights; the last layer is dense and counted first; the two factors of a linear bottleneck of rank r count r^2 less
-    /// than they hold, as one matrix of that rank [default: (d + 10) times 8, the paper's]
+    /// Total number of weights, those of the dense last layer included; a linear bottleneck of rank r counts as one
+    /// matrix of that rank, r^2 fewer than its factors hold [default: (d + 10) times 8, the paper's]
     #[arg(long, value_name = "N", value_parser = count)]
     weights: Option<usize>,
     /// Read learning rates from this file, the rates.toml of an earlier search [default: search for them first]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["lowest", "highest", "validation", "tuning_runs"], value_parser = path())]
     rates: Option<PathBuf>,
-    /// Only run the learning-rate search. Continue with --rates rates.toml --out OTHER; a comparison is split into shards in these two
-    /// steps
+    /// Only run the learning-rate search; continue with --rates DIR/rates.toml --out OTHER. Shards need these two steps
     #[arg(long, conflicts_with = "rates")]
     search_only: bool,
     #[command(flatten)]
     search: SearchOptions,
-    /// Number of runs per rate, at the few rates of the last stage of the search
+    /// Number of runs per rate, at the few rates left in the last stage of the search
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = count)]
     tuning_runs: usize,
     #[command(flatten)]
@@ -69,13 +68,13 @@ pub struct WidenArgs {
     /// Number of random pairs of inputs for the kernel distance; where the data has no more pairs, each is taken once
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = count)]
     pairs: usize,
-    /// Number of initialisations of each sampled network; more if that draws fewer than 20,000 weights in all
+    /// Number of initialisations of each sampled network; raised until they draw 20,000 weights in all
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = count)]
     initialisations: usize,
     #[command(flatten)]
     from: FromOption,
-    /// Write pictures, records and summary to this folder, the search to its folder `tune`, with the journals from which an interrupted
-    /// comparison resumes
+    /// Write pictures, records and summary to this folder, and the search to its subfolder `tune`, with the journals
+    /// from which an interrupted comparison resumes
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], default_value = "widen", value_name = "DIR", value_parser = path())]
     out: PathBuf,
 }
@@ -86,6 +85,7 @@ const WAYS: [Family; 4] = [Family::Sparse, Family::DeepSparse, Family::LinearBot
 pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
     if let Some(from) = args.from.folder(common)? {
         let records = read_records(from)?;
+        refuse_searches(from, &records)?;
         let search = from.join("tune").join(TUNE);
         let at_end = if search.exists() { read_report::<TuneReport>(&search)?.at_end() } else { Vec::new() };
         let out = redrawn_folder(args.from.or(&args.out, common), "widen", &WIDEN_PICTURES, &[SUMMARY])?;
@@ -144,7 +144,7 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
             let is_begun = journal.metadata().is_ok_and(|file| file.len() > 0);
             if is_begun && !args.search_only && !search_folder.join(JOURNAL).exists() {
                 let problem = "belongs to a search alone, or to a comparison at given learning rates";
-                let remedy = "give another folder with --out, and to go on from a search its rates.toml with --rates";
+                let remedy = "give another folder with --out; to continue from a search, give its rates.toml with --rates as well";
                 return Err(Error::file(&journal, problem, remedy));
             }
             // Before the search; a search alone looks at its own files itself.
@@ -163,6 +163,7 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
                 let problem = format!("every run of {} diverged, at every rate of the search", network.name());
                 return Err(Error::value("--lowest", args.search.lowest(), problem, "search lower rates"));
             }
+            write_page(&tune_page(&report), &found_in)?;
             at_end = report.at_end();
             report.rates()
         }

@@ -23,21 +23,27 @@ pub(super) fn sizes(text: &str, sizes: &str) -> Result<(usize, usize)> {
     };
     match (size(dimension, 1)?, size(samples, 2)?) {
         (Some(dimension), Some(samples)) if dimension * samples <= MAX_ENTRIES => Ok((dimension, samples)),
-        _ => {
-            let problem = format!(
-                "the dimension must be at least 1, the samples at least 2, their product at most {MAX_ENTRIES}"
-            );
-            Err(Error::value("data", text, problem, EXAMPLE))
-        }
+        _ => Err(Error::value("data", text, problem(), EXAMPLE)),
     }
 }
 
+fn problem() -> String {
+    format!("the dimension must be at least 1, the samples at least 2, their product at most {MAX_ENTRIES}")
+}
+
 /// `samples` inputs from `N(0, I_d)`, shape `(samples, d)`; a row does not depend on how many are drawn.
-pub(super) fn draw(dimension: usize, samples: usize, seed: u64) -> Array2<f64> {
+///
+/// # Errors
+/// Where a size is out of its range.
+pub(super) fn draw(dimension: usize, samples: usize, seed: u64) -> Result<Array2<f64>> {
+    if dimension == 0 || samples < 2 || dimension.checked_mul(samples).is_none_or(|entries| entries > MAX_ENTRIES) {
+        let found = format!("{PREFIX}{dimension},{samples}");
+        return Err(Error::value("data", found, problem(), "give sizes in that range"));
+    }
     let mut values = Array2::zeros((samples, dimension));
     for (index, mut row) in values.rows_mut().into_iter().enumerate() {
         let mut stream = Stream::new(seed, Purpose::Synthetic, index as u32, 0);
         row.mapv_inplace(|_: f64| StandardNormal.sample(&mut stream));
     }
-    values
+    Ok(values)
 }

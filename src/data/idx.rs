@@ -52,35 +52,25 @@ fn unpack_at_most(most: u64, bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// A wrong magic number, a size of zero, or a length unlike what the header promises; `path` is named in the message.
-pub fn parse(bytes: &[u8], dimensions: usize, path: &Path) -> Result<ArrayD<u8>> {
-    let magic = [0, 0, 8, dimensions as u8];
+pub fn parse(bytes: &[u8], dimensions: u8, path: &Path) -> Result<ArrayD<u8>> {
+    let magic = [0, 0, 8, dimensions];
+    let header = 4 + 4 * usize::from(dimensions);
     let remedy = "give the standard MNIST files, whole and in their places";
-    if bytes.len() < 4 + 4 * dimensions
-        && let Some(error) = other_kind(bytes, dimensions, path)
-    {
-        return Err(error);
+    if bytes.len() < header || bytes[..4] != magic {
+        let problem = match bytes.len() < header {
+            true => format!("truncated: {} bytes are too few for an IDX header", bytes.len()),
+            false => format!(
+                "wrong magic number: {:02x?} where an IDX file of bytes in {dimensions} dimension(s) starts with {magic:02x?}",
+                &bytes[..4]
+            ),
+        };
+        return Err(other_kind(bytes, dimensions, path).unwrap_or_else(|| Error::file(path, problem, remedy)));
     }
-    if bytes.len() < 4 + 4 * dimensions {
-        let problem = format!("truncated: {} bytes are too few for an IDX header", bytes.len());
-        return Err(Error::file(path, problem, remedy));
-    }
-    if bytes[..4] != magic
-        && let Some(error) = other_kind(bytes, dimensions, path)
-    {
-        return Err(error);
-    }
-    if bytes[..4] != magic {
-        let problem = format!(
-            "wrong magic number: {:02x?} where an IDX file of bytes in {dimensions} dimension(s) starts with {magic:02x?}",
-            &bytes[..4]
-        );
-        return Err(Error::file(path, problem, remedy));
-    }
-    let shape: Vec<usize> = bytes[4..4 + 4 * dimensions]
+    let shape: Vec<usize> = bytes[4..header]
         .chunks_exact(4)
         .map(|word| word.iter().fold(0, |size, byte| size << 8 | usize::from(*byte)))
         .collect();
-    let payload = &bytes[4 + 4 * dimensions..];
+    let payload = &bytes[header..];
     let expected = shape.iter().try_fold(1usize, |product, size| product.checked_mul(*size));
     if expected != Some(payload.len()) || payload.is_empty() {
         let kind =
@@ -88,15 +78,14 @@ pub fn parse(bytes: &[u8], dimensions: usize, path: &Path) -> Result<ArrayD<u8>>
         let problem = format!("{kind}: its header says {shape:?}, but {} bytes follow", payload.len());
         return Err(Error::file(path, problem, remedy));
     }
-    ArrayD::from_shape_vec(IxDyn(&shape), payload.to_vec())
-        .map_err(|error| Error::file(path, format!("wrong shape ({error})"), remedy))
+    Ok(ArrayD::from_shape_vec(IxDyn(&shape), payload.to_vec()).expect("as many bytes as the shape has: checked"))
 }
 
 /// That a file's bytes are of another kind, or an IDX file of another shape, where they show it.
-fn other_kind(bytes: &[u8], dimensions: usize, path: &Path) -> Option<Error> {
+fn other_kind(bytes: &[u8], dimensions: u8, path: &Path) -> Option<Error> {
     let kind = Kind::of(bytes).filter(|kind| *kind != Kind::Empty)?;
     let remedy = match kind {
-        Kind::Idx("bytes", found) if usize::from(found) == dimensions => return None,
+        Kind::Idx("bytes", found) if found == dimensions => return None,
         Kind::Idx("bytes", 1) => "give the file of images here: that is one of labels".into(),
         Kind::Idx("bytes", 3) => "give the file of labels here: that is one of images".into(),
         Kind::Idx("bytes", 4) if dimensions == 3 => {
@@ -120,10 +109,10 @@ fn other_kind(bytes: &[u8], dimensions: usize, path: &Path) -> Option<Error> {
 /// Encodes an array as gzipped IDX, the same bytes each time (no time stamp).
 ///
 /// # Errors
-/// Where an axis does not fit 32 bits.
+/// Where an axis does not fit 32 bits, or their number 8.
 pub fn encode_gzip(array: ArrayViewD<u8>) -> Result<Vec<u8>> {
     let failure = |error: &dyn std::fmt::Display| Error::failure("encoding an IDX file", error);
-    let mut header = vec![0, 0, 8, array.ndim() as u8];
+    let mut header = vec![0, 0, 8, u8::try_from(array.ndim()).map_err(|error| failure(&error))?];
     for size in array.shape() {
         header.extend(u32::try_from(*size).map_err(|error| failure(&error))?.to_be_bytes());
     }

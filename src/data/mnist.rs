@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array2, Axis, Ix1, Ix3};
+use ndarray::{Array2, Axis, Ix3};
 use sha2::{Digest, Sha256};
 
 use super::{Values, hexadecimal, idx};
 use crate::error::{Error, Result};
+use crate::files::in_shell;
 use crate::files::kind::{Kind, Wanted, listed};
 use crate::numeric::random::subset;
 
@@ -163,7 +164,7 @@ fn no_folder(folder: &Path) -> Error {
     match begin.ok().and_then(|begin| Kind::of(&begin)) {
         Some(Kind::Npy) => {
             let to = folder.with_extension("npy");
-            let remedy = format!("name it so that it ends in .npy: mv {} {}", folder.display(), to.display());
+            let remedy = format!("name it so that it ends in .npy: mv {} {}", quoted(folder), quoted(&to));
             Error::file(folder, "is a NumPy array whose name does not end in .npy", remedy)
         }
         Some(kind) => {
@@ -173,6 +174,11 @@ fn no_folder(folder: &Path) -> Error {
         }
         None => Error::file(folder, problem, remedy),
     }
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    in_shell(&path.display().to_string())
 }
 
 /// What to do where a folder lacks a file: from what it has instead.
@@ -192,7 +198,7 @@ fn instead(folder: &Path, name: &str) -> String {
     }) {
         let ending = if other.to_lowercase().ends_with("gz") { ".gz" } else { "" };
         let (from, to) = (folder.join(other), folder.join(format!("{name}{ending}")));
-        return format!("name it as MNIST does: mv {} {}", from.display(), to.display());
+        return format!("name it as MNIST does: mv {} {}", quoted(&from), quoted(&to));
     }
     // Where torchvision and others put them.
     for inner in ["raw", "MNIST/raw", "FashionMNIST/raw", "MNIST", "mnist"] {
@@ -211,12 +217,12 @@ fn instead(folder: &Path, name: &str) -> String {
 
 impl Labelled {
     fn parse(images: &[u8], images_path: &Path, labels: &[u8], labels_path: &Path) -> Result<Self> {
-        let shape_error = |error| Error::failure("reading an IDX array", error);
         let mut digest = Sha256::new();
         digest.update(images);
         digest.update(labels);
-        let images = idx::parse(images, 3, images_path)?.into_dimensionality::<Ix3>().map_err(shape_error)?;
-        let labels = idx::parse(labels, 1, labels_path)?.into_dimensionality::<Ix1>().map_err(shape_error)?.to_vec();
+        let images =
+            idx::parse(images, 3, images_path)?.into_dimensionality::<Ix3>().expect("parsed in three dimensions");
+        let labels = idx::parse(labels, 1, labels_path)?.into_raw_vec_and_offset().0;
         let (samples, rows, columns) = images.dim();
         if samples != labels.len() {
             let problem = format!("{} labels for {samples} images in {}", labels.len(), images_path.display());
@@ -226,7 +232,7 @@ impl Labelled {
             let problem = format!("label {index} is {label}, labels are 0 to {}", CLASSES - 1);
             return Err(Error::file(labels_path, problem, "give the standard label file"));
         }
-        let images = images.into_shape_with_order((samples, rows * columns)).map_err(shape_error)?;
+        let images = images.into_shape_with_order((samples, rows * columns)).expect("as many entries as before");
         Ok(Self { images, shape: (rows, columns), labels, checksum: hexadecimal(digest) })
     }
 

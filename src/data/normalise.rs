@@ -14,15 +14,15 @@ use crate::error::{Error, Result};
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[non_exhaustive]
 pub enum Normalisation {
-    /// `(x - mean) / stdev` for each pixel, with the statistics of a set; 0 where a pixel never varies. The paper's way.
-    /// It has heavy tails: a pixel that is almost always blank takes values up to 100.
+    /// `(x - mean) / stdev` for each pixel, with the statistics of a set; 0 where a pixel never varies. As in the
+    /// paper. Heavy-tailed: a pixel that is almost always blank takes values up to 100.
     #[strum(message = "pixel normalisation")]
     Pixel,
     /// One shift and one scale for all entries: `(x/255 - 0.1307) / 0.3081` for MNIST, its published mean and standard deviation; for any
-    /// other set its own, over all entries.
+    /// other set, those of its own entries.
     #[strum(message = "global normalisation")]
     Global,
-    /// As they are.
+    /// Leave the inputs as they are.
     #[strum(message = "no normalisation")]
     None,
 }
@@ -99,6 +99,9 @@ impl Normaliser {
                     factor: Array1::from_elem(d, 1.0 / (unit * scale.deviation)),
                     global: Some(scale),
                 })
+            }
+            Normalisation::Pixel if values.is_empty() => {
+                Err(Error::value("values", 0, "there is no input", "give at least one row"))
             }
             Normalisation::Pixel => {
                 let samples = values.nrows() as f64;
@@ -178,6 +181,13 @@ fn constant(column: ArrayView1<f64>) -> bool {
 mod tests {
     use super::*;
     use ndarray::array;
+
+    #[test]
+    fn no_input_at_all_has_no_normalisation() {
+        for normalisation in [Normalisation::Pixel, Normalisation::Global] {
+            assert!(Normaliser::fit(normalisation, &Array2::zeros((0, 3)), Values::Real).is_err());
+        }
+    }
 
     #[test]
     fn values_of_another_width_are_refused() {

@@ -53,7 +53,12 @@ impl fmt::Display for DataSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Embedded => f.write_str("mnist"),
-            Self::Folder(path) | Self::Npy(path) => write!(f, "{}", path.display()),
+            Self::Folder(path) | Self::Npy(path) => {
+                let text = path.display().to_string();
+                // A folder may have a name that means other data.
+                let is_of_other = !matches!(text.parse(), Ok(Self::Folder(_) | Self::Npy(_)));
+                write!(f, "{}{text}", if is_of_other { "./" } else { "" })
+            }
             Self::Gaussian { dimension, samples } => write!(f, "gaussian:{dimension},{samples}"),
         }
     }
@@ -136,7 +141,7 @@ impl DataSource {
                 }
                 Ok(Inputs::real(read_npy(path)?))
             }
-            Self::Gaussian { dimension, samples } => Ok(Inputs::real(gaussian::draw(*dimension, *samples, seed))),
+            Self::Gaussian { dimension, samples } => Ok(Inputs::real(gaussian::draw(*dimension, *samples, seed)?)),
         }
     }
 }
@@ -144,6 +149,23 @@ impl DataSource {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn folders_that_are_named_like_data_keep_their_names() {
+        for name in ["mnist", "gaussian:5"] {
+            let source = DataSource::Folder(name.into());
+            let written = source.to_string();
+            let read: DataSource = written.parse().unwrap();
+            assert!(matches!(&read, DataSource::Folder(path) if path.ends_with(name)), "{written}");
+        }
+    }
+
+    #[test]
+    fn sizes_that_no_memory_holds_are_refused() {
+        for (dimension, samples) in [(usize::MAX, 2), (1 << 20, 1 << 20), (0, 5), (5, 1)] {
+            assert!(DataSource::Gaussian { dimension, samples }.inputs(0).is_err());
+        }
+    }
 
     #[test]
     fn sources_round_trip_through_their_names() {

@@ -230,7 +230,9 @@ impl Kind {
         let (file, python) = (in_shell(&path.display().to_string()), in_python(path));
         let numpy =
             |read: &str| format!("in Python: import numpy; numpy.save({}, {read})", in_python(&as_matrix(path)));
-        let first = |names: &[String]| names.first().cloned().unwrap_or("NAME".into());
+        // Into a line to type goes only what cannot end a string of it.
+        let is_plain = |name: &&String| name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-/ ".contains(c));
+        let first = |names: &[String]| names.first().filter(is_plain).cloned().unwrap_or("NAME".into());
         Some(match (self, wanted) {
             (Self::Empty, _) => "download or copy the file again".into(),
             (Self::WebPage | Self::Xml, _) => {

@@ -41,7 +41,7 @@ impl OutputFolder {
     /// Where a file of such a name is there and this writer has not written it, or it cannot be read.
     pub fn new(path: &Path, writer: &'static str, names: &[String]) -> Result<Self> {
         let folder = Self { path: path.into(), writer };
-        let listed = folder.listed();
+        let listed = folder.listed()?;
         names.iter().try_for_each(|name| folder.check(&listed, name))?;
         Ok(folder)
     }
@@ -59,7 +59,7 @@ impl OutputFolder {
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.path.join(name);
         make_folder(path.parent().unwrap_or(&self.path))?;
-        let mut listed = self.listed();
+        let mut listed = self.listed()?;
         self.check(&listed, name)?;
         // First: a program that is killed in between leaves no file that is not listed.
         self.list(&mut listed, name, bytes)?;
@@ -97,9 +97,10 @@ impl OutputFolder {
     }
 
     /// What is listed; a line that was cut lists nothing.
-    fn listed(&self) -> HashSet<Written> {
-        let text = read_whole(&self.path.join(WRITTEN)).unwrap_or_default();
-        text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
+    fn listed(&self) -> Result<HashSet<Written>> {
+        let path = self.path.join(WRITTEN);
+        let text = if path.exists() { self.read(WRITTEN)? } else { Vec::new() };
+        Ok(text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
     }
 
     fn list(&self, listed: &mut HashSet<Written>, name: &str, bytes: &[u8]) -> Result<()> {

@@ -1,12 +1,12 @@
 //! The distance of every pair of two sets of inputs by the second-order expansion, as matrix products.
 //!
-//! What the expansion ([`Expansion`](crate::kernel::masked::Expansion)) takes of a pair are sums over entries of products of powers: `x.y`,
-//! `sum x^2 y^2`, `sum x^3 y`, `sum x y^3`, and `sum x^4`, `sum y^4` of each input. Over two sets the first four are matrix
-//! products of elementwise powers, made tile by tile, so that no `N x N` matrix is ever held: means are added up, and quantiles
-//! come from histograms where pairs are many ([`LogHistogram`]).
+//! The expansion ([`Expansion`](crate::kernel::masked::Expansion)) needs, for each pair, sums over entries of products
+//! of powers: `x.y`, `sum x^2 y^2`, `sum x^3 y`, `sum x y^3`, and `sum x^4`, `sum y^4` of each input. Over two sets the
+//! first four are matrix products of elementwise powers, computed tile by tile, so that no `N x N` matrix is ever held:
+//! means are accumulated, and quantiles come from histograms where there are many pairs ([`LogHistogram`]).
 //!
-//! The products take `4 d` multiply-adds a pair, which is the limit from some hundred entries on; beside them a pair takes some 60
-//! operations, and 25 more a network, as counted in the source.
+//! The products take `4 d` multiply-adds per pair, and dominate from some hundred entries on. Apart from them a pair
+//! takes about 60 operations, and 25 more per network, as counted in the source.
 
 use std::f64::consts::PI;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,7 +28,7 @@ use crate::numeric::statistics::LogHistogram;
 /// Inputs of a tile's rows and columns. Four products of this size and their factors stay in a second-level cache.
 const TILE: usize = 192;
 
-/// A mean over pairs with their values, as a histogram where those are many.
+/// A mean over pairs, with the values of the pairs: as a histogram where there are many.
 #[derive(Clone, Debug, Default)]
 pub struct Distribution {
     sum: f64,
@@ -42,7 +42,8 @@ impl Distribution {
         self.sum / self.histogram.count() as f64
     }
 
-    /// The quantile at `level`: exact of few pairs, otherwise with the relative error that [`Distribution::resolution`] gives.
+    /// The quantile at `level`: exact for few pairs, otherwise with the relative error that
+    /// [`Distribution::resolution`] gives.
     #[must_use]
     pub fn quantile(&self, level: f64) -> f64 {
         self.histogram.quantile(level)
@@ -155,7 +156,8 @@ struct Tile<'a> {
 /// `progress` is called with the share that is done, from any thread.
 ///
 /// # Errors
-/// Where the shapes do not match, an input is not one that [`Pair::new`](crate::kernel::gram::Pair::new) takes, or there is no pair.
+/// Where the shapes do not match, an input is not one that [`Pair::new`](crate::kernel::gram::Pair::new) accepts, or
+/// there is no pair.
 ///
 /// ```
 /// use ndarray::array;
@@ -184,20 +186,18 @@ pub fn all_pairs(
     if columns < if other.is_some() { 1 } else { 2 } || rows == 0 {
         return Err(Error::value("x, y", format!("{rows} and {columns} inputs"), "make no pair", "give more inputs"));
     }
-    let tiles: Vec<(usize, usize)> = (0..rows)
-        .step_by(TILE)
-        .flat_map(|row| (0..columns).step_by(TILE).map(move |column| (row, column)))
-        .filter(|(row, column)| other.is_some() || row <= column)
-        .collect();
+    // Within one set, each pair of tiles is taken once.
+    let columns_of = |row| (if other.is_some() { 0 } else { row }..columns).step_by(TILE);
+    let tiles = (0..rows).step_by(TILE).map(|row| columns_of(row).count()).sum::<usize>() as f64;
     let done = AtomicU64::new(0);
     // By rows of tiles, added in their order: the same bits for any number of threads.
     let by_row = try_map((0..rows).into_par_iter().step_by(TILE).with_max_len(1), |row| {
         let mut sums = vec![PairDistances::default(); networks.len()];
         let left = first.tile(row);
         let mut work = Work::default();
-        for (_, column) in tiles.iter().filter(|(of, _)| *of == row) {
-            work.tile(&left, &second.tile(*column), other.is_none() && *column == row, networks, &mut sums)?;
-            progress((done.fetch_add(1, Ordering::Relaxed) + 1) as f64 / tiles.len() as f64);
+        for column in columns_of(row) {
+            work.tile(&left, &second.tile(column), other.is_none() && column == row, networks, &mut sums)?;
+            progress((done.fetch_add(1, Ordering::Relaxed) + 1) as f64 / tiles);
         }
         Ok(sums)
     })?;
@@ -208,7 +208,7 @@ pub fn all_pairs(
     Ok(total)
 }
 
-/// Room for one tile.
+/// Buffers for one tile.
 #[derive(Default)]
 struct Work {
     /// `x.y`, `sum x^2 y^2` and `sum (x^3 y + x y^3)` of unit vectors.
@@ -216,7 +216,7 @@ struct Work {
     cosine: Vec<f64>,
     sine: Vec<f64>,
     phi: Vec<f64>,
-    /// `K_1`, `K_2` and what they change by in units of `q`, of unit vectors.
+    /// For unit vectors: `K_1`, `K_2`, and their changes in units of `q`.
     kernels: [Vec<f64>; 4],
     totals: Vec<f64>,
 }
@@ -276,7 +276,7 @@ impl Work {
     }
 }
 
-/// The expansion of unit vectors, from their sums: `K_1`, `K_2`, and what each changes by in units of `q`.
+/// The expansion for unit vectors, from their sums: `K_1`, `K_2`, and the change of each in units of `q`.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 fn expansion(
     [cosine, sine, phi]: [&[f64]; 3],
@@ -297,14 +297,15 @@ fn expansion(
         k2[j] = ((3.0 * s * c + phi[j] * (1.0 + 2.0 * c * c)) / (2.0 * PI)).max(0.0);
         // sum (uv - c (u^2 + v^2)/2)^2 - s^2 (u^2 - v^2)^2 / 4, multiplied out.
         let first = 1.5 * squares[j] - c * cubes + (c * c - s * s) / 4.0 * fourth;
-        // The sum vanishes like s^4, and rounds: what is left out below is as small as what rounding would add.
+        // The sum vanishes like s^4 but has a rounding error. Below 1e-4, leaving it out costs no more than its
+        // rounding would.
         change_1[j] = if s > 1e-4 { first / (4.0 * PI * s) } else { 0.0 };
         change_2[j] = (6.0 * phi[j] * squares[j] + s * (4.0 * cubes - c * fourth)) / (4.0 * PI);
     }
 }
 
-/// The distances of Theorem 1 from the expansion of unit vectors; returns the sums of them and of their two parts, in lanes, so that
-/// they are the same bits on every processor.
+/// The distances of Theorem 1 from the expansion of unit vectors; returns the sums of the distances and of their two
+/// parts, taken in lanes so that they are the same bits on every processor.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 fn distances(
     [k1, k2, change_1, change_2]: &[Vec<f64>; 4],
@@ -378,7 +379,7 @@ mod tests {
         let means = [found.distance.mean(), found.bias_squared.mean(), found.variance.mean()];
         for (found_mean, expected) in means.into_iter().zip(expected) {
             assert_eq!(found.pairs(), expected.len() as u64);
-            // Sums of products taken apart lose up to three digits where they cancel, in bias^2.
+            // Sums of products, taken separately, lose up to three digits where they cancel, in bias^2.
             assert!((found_mean / mean(expected) - 1.0).abs() < 1e-11, "{found_mean} {}", mean(expected));
         }
         {

@@ -116,8 +116,8 @@ impl Triples {
         self.weight.push(weight);
     }
 
-    /// `sum_i weight_i K_l(triple_i + shift)`: what [`arc_cosine`] gives, without branches and with an arc tangent of our
-    /// own, so that the compiler can work on whole lanes. Absolute errors are a few units in the last place of
+    /// `sum_i weight_i K_l(triple_i + shift)`: as [`arc_cosine`] gives, but without branches and with our own arc
+    /// tangent, so that the compiler can work on whole lanes. Absolute errors are a few units in the last place of
     /// `weight_i (|x| |y|)^l`; the last bits depend on whether the processor has fused multiply-adds.
     pub fn weighted_sum(&self, shift: Gram) -> ArcCosine {
         let (k1, k2) = weighted_sum(&self.a, &self.b, &self.c, &self.weight, shift);

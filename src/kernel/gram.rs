@@ -10,12 +10,12 @@ use crate::error::{Error, Result};
 use crate::kernel::masked::Grouping;
 use crate::numeric::simd::lane_sum;
 
-/// The largest magnitude of an entry.
+/// The largest magnitude that an entry may have.
 pub const LARGEST_ENTRY: f64 = 1e70;
-/// The least magnitude of the largest entry of an input that is not zero.
+/// The smallest magnitude that the largest entry of an input may have, unless the input is zero.
 pub const SMALLEST_INPUT: f64 = 1e-70;
 
-/// Two inputs of the same dimension `d`, finite in every entry, with what theory needs of them whatever the network.
+/// Two inputs of the same dimension `d`, with finite entries, and the quantities that the theory needs for any network.
 ///
 /// Checked once here, so that the kernels can rely on it.
 #[derive(Clone, Debug)]
@@ -23,11 +23,11 @@ pub struct Pair<'a> {
     x: Input<'a>,
     y: Input<'a>,
     gram: Gram,
-    /// Found where a method asks for it.
+    /// Computed when a method first needs it.
     grouping: OnceLock<Grouping>,
 }
 
-/// An input of a pair: entries of the caller's, a copy of them, or a row of inputs that are shared.
+/// An input of a pair: the caller's entries, a copy of them, or a row of shared inputs.
 #[derive(Clone, Debug)]
 enum Input<'a> {
     Entries(Cow<'a, [f64]>),
@@ -43,7 +43,7 @@ impl Input<'_> {
     }
 }
 
-/// What [`Pair::new`] says of the entries of one input, called `name`.
+/// Checks the entries of one input as [`Pair::new`] does; `name` is what the error calls the input.
 fn check_entries(name: &str, input: ArrayView1<f64>) -> Result<()> {
     let wrong = |value: &f64| value.is_nan() || value.abs() > LARGEST_ENTRY;
     if let Some((j, value)) = input.iter().enumerate().find(|(_, value)| wrong(value)) {
@@ -66,7 +66,7 @@ fn check_entries(name: &str, input: ArrayView1<f64>) -> Result<()> {
     Ok(())
 }
 
-/// What [`Pair::new`] says of the entries of any row of inputs of shape `(samples, d)`, called `name`.
+/// The same check for each row of inputs of shape `(samples, d)`; `name` is what the error calls them.
 pub(crate) fn check_inputs(name: &str, inputs: ArrayView2<f64>) -> Result<()> {
     let mut rows = inputs.outer_iter().enumerate();
     rows.try_for_each(|(row, input)| check_entries(&format!("{name}[{row}]"), input))
@@ -96,7 +96,7 @@ impl<'a> Pair<'a> {
         Ok(Self::of(Input::Entries(contiguous(x)), Input::Entries(contiguous(y))))
     }
 
-    /// Row `i` of some inputs with row `j` of others, of the same dimension.
+    /// Pairs row `i` of some inputs with row `j` of others of the same dimension.
     pub(crate) fn of_rows(x: &PreparedInputs, i: usize, y: &PreparedInputs, j: usize) -> Pair<'static> {
         Pair::of(Input::Row(x.clone(), i), Input::Row(y.clone(), j))
     }
@@ -131,7 +131,7 @@ impl<'a> Pair<'a> {
         self.gram
     }
 
-    /// Its entries in groups of equal ones, which the sum over masks takes; found once.
+    /// Its entries in groups of equal ones, for the sum over masks; computed once.
     pub(crate) fn grouping(&self) -> &Grouping {
         self.grouping.get_or_init(|| Grouping::of_pair(self))
     }
@@ -154,9 +154,8 @@ impl<'a> Pair<'a> {
     #[must_use]
     pub fn is_parallel(&self) -> bool {
         let (x, y) = (self.x(), self.y());
-        let Some(largest) = (0..x.len()).max_by(|&i, &j| x[i].abs().total_cmp(&x[j].abs())) else {
-            return true;
-        };
+        let largest = (0..x.len()).max_by(|&i, &j| x[i].abs().total_cmp(&x[j].abs()));
+        let largest = largest.expect("a pair has an entry: checked where it is made");
         let ratio = y[largest] / x[largest];
         x[largest] == 0.0 || x.iter().zip(y).all(|(x, y)| ratio * x == *y)
     }

@@ -1,11 +1,11 @@
-//! The theory: from a pair of inputs to its Gram triple, to arc-cosine moments averaged over masks, to the mean squared distance of a
-//! sparse, finite network's NNGP kernel to the infinite-width kernel (Theorem 1).
+//! The theory: from a pair of inputs to its Gram triple, to arc-cosine moments averaged over masks, to the mean squared
+//! distance of a sparse, finite network's NNGP kernel from the infinite-width kernel (Theorem 1).
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`gram`] | a pair of inputs and its Gram triple `(A, B, C)`, all that a kernel sees of it |
 //! | [`arc_cosine`] | the arc-cosine moments `K_1` and `K_2` |
-//! | [`masked`] | their averages over masks, `K~_1` and `K~_2`, one file a method |
+//! | [`masked`] | their averages over masks, `K~_1` and `K~_2`, one file per method |
 //! | [`nngp`] | Theorem 1 |
 //! | [`all_pairs`] | Theorem 1 by the second-order expansion, for all pairs of two sets |
 //! | [`paper`] | Eq. (4), its diagonal form and optimal connectivity, as published |

@@ -3,8 +3,8 @@
 //! The network is `f(x) = (n d)^(-1/2) v^T [u x]_+`, with `u` in `R^(n x d)`; each entry of `u` is `N(0, 1/p)` with
 //! probability `p` and 0 otherwise. Its NNGP kernel, that of the Gaussian process of its outputs under random `v`, is
 //! `nngp(x, y) = 1/(n d) sum_i [u_i.x]_+ [u_i.y]_+`, a random number; that of the dense network of infinite width is
-//! `nngp_inf = K_1 / d`. (The paper writes `Theta` for it, which most of the literature keeps for the tangent kernel.) Theorem 1 of the
-//! paper (arXiv 2010.14495, Section 3) is exact at every `n`, `d`, `p`:
+//! `nngp_inf = K_1 / d`. (The paper writes `Theta` for the NNGP kernel; most of the literature uses that letter for the
+//! tangent kernel.) Theorem 1 of the paper (arXiv 2010.14495, Section 3) is exact at every `n`, `d`, `p`:
 //!
 //! `E[(nngp - nngp_inf)^2] = (K~_1 - K_1)^2 / d^2  +  (K~_2 - K~_1^2) / (d^2 n)`
 //!
@@ -16,7 +16,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 
 use crate::data::PreparedInputs;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Setting};
 use crate::kernel::arc_cosine::arc_cosine;
 use crate::kernel::gram::Pair;
 use crate::kernel::masked::{MaskedMoments, Quadrature, RowMoments, Sampling, for_masks};
@@ -29,7 +29,7 @@ use crate::numeric::parallel::try_map;
 pub struct Width(usize);
 
 impl Width {
-    /// Checks that there is a unit.
+    /// A width of at least 1.
     ///
     /// # Errors
     /// Where the width is 0.
@@ -58,7 +58,7 @@ impl fmt::Display for Width {
 pub struct Dimension(usize);
 
 impl Dimension {
-    /// Checks that there is an entry.
+    /// A dimension of at least 1.
     ///
     /// # Errors
     /// Where the dimension is 0.
@@ -69,7 +69,7 @@ impl Dimension {
         }
     }
 
-    /// That of the inputs of a pair.
+    /// The dimension of the inputs of a pair.
     #[must_use]
     pub fn of(pair: &Pair) -> Self {
         Self(pair.dimension())
@@ -98,9 +98,11 @@ pub fn infinite_width_kernel(k1: f64, dimension: Dimension) -> f64 {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Distance {
-    /// `((K~_1 - K_1) / d)^2`: what no width removes. An unbiased estimate of it can come out negative.
+    /// `((K~_1 - K_1) / d)^2`: the part that does not shrink with the width. An unbiased estimate of it can be
+    /// negative.
     pub bias_squared: f64,
-    /// `(K~_2 - K~_1^2) / d^2`: the variance of one hidden unit's share, before the division by the width.
+    /// `(K~_2 - K~_1^2 + (n - 1) Cov) / d^2`: the width times the variance of the kernel. `Cov`, the covariance between
+    /// rows, is 0 where rows are independent.
     pub variance: f64,
     /// The width `n`.
     pub width: Width,
@@ -109,7 +111,7 @@ pub struct Distance {
 }
 
 impl Distance {
-    /// A distance by its parts, of unknown error.
+    /// A distance from its two parts, with an unknown error.
     pub(crate) fn of_parts(bias_squared: f64, variance: f64, width: Width) -> Self {
         Self { bias_squared, variance, width, error: Uncertainty::UNKNOWN }
     }
@@ -123,10 +125,11 @@ impl Distance {
 
 /// Theorem 1 for one pair of inputs: the distance from its masked moments.
 ///
-/// Where rows are not independent, the variance is `(K~_2 - K~_1^2 + (n - 1) Cov) / d^2`, with `Cov` their covariance. Where the moments
-/// have standard errors `s`, their squares are corrected by `-s^2`, so that the distance is unbiased. The error of the total is
-/// `|d total / d K~_1| s_1 + |d total / d K~_2| s_2`, whatever the correlation of the two; of first order in standard errors, with the
-/// squares of `s_1` as well of bounds and error estimates, which are kept apart from standard errors.
+/// Where rows are not independent, the variance is `(K~_2 - K~_1^2 + (n - 1) Cov) / d^2`, with `Cov` the covariance
+/// between two rows. Where the moments have standard errors `s`, `s^2` is subtracted from their squares, so that the
+/// distance is unbiased. The error of the total is `|d total / d K~_1| s_1 + |d total / d K~_2| s_2`, whatever the
+/// correlation of the two moments. It is of first order in standard errors; for bounds and error estimates, which are
+/// kept separate from standard errors, it includes the squares of `s_1`.
 ///
 /// ```
 /// use ndarray::array;
@@ -150,11 +153,12 @@ pub fn theorem_1(moments: &MaskedMoments, dimension: Dimension, width: Width) ->
     let variance = (k2.value - k1.square()) / d2 + others * covariance.value;
     let slope_1 = 2.0 * (shift.value - k1.value / n).abs() / d2;
     let slope_2 = 1.0 / (d2 * n);
-    // The squares of the error of K~_1, in bias^2 and in the variance, count in a bound; they are not in an unbiased estimate.
+    // A bound includes the squares of the error of K~_1, from bias^2 and from the variance. In an unbiased estimate
+    // these are corrected for.
     let square = (1.0 + 1.0 / n) / d2;
     let systematic = |s1: f64, s2: f64| (slope_1 + square * s1) * s1 + slope_2 * s2;
     let error = k1.error.combine_parts(k2.error, systematic, |s1, s2| slope_1 * s1 + slope_2 * s2);
-    // The bias rounds with `K_1` as well.
+    // The bias has a rounding error from `K_1` as well.
     let alone = k1.error.systematic().magnitude().unwrap_or(0.0);
     let beyond = |error: f64, s: f64| {
         let beyond = (s - alone).max(0.0);
@@ -202,7 +206,8 @@ pub struct Theorem1 {
 }
 
 impl Theorem1 {
-    /// Bernoulli masks of a connectivity; moments to a relative error of 1e-6, and where that is out of reach by 10,000 sampled masks.
+    /// Bernoulli masks of a given connectivity. Moments have a relative error of 1e-6, or come from 10,000 sampled
+    /// masks where that is out of reach.
     #[must_use]
     pub fn new(connectivity: Connectivity) -> Self {
         Self { connectivity, mask: MaskFamily::Bernoulli, tolerance: 1e-6, masks: 10_000, seed: 0 }
@@ -247,26 +252,33 @@ impl Theorem1 {
         Ok(moments.iter().map(|moments| theorem_1(moments, inputs.dimension(), width)).collect())
     }
 
-    /// The expected NNGP kernel `E[nngp] = K~_1 / d` of every row of `x` with every row of `y`, or with every row of `x` where there is no
-    /// `y`; `K_1 / d` at connectivity 1. Shape `(samples of x, samples of y)`; and the largest error of an entry, none where it is
-    /// unknown. For rows of independent masks: Bernoulli, or a constant fan-in.
+    /// The expected NNGP kernel `E[nngp] = K~_1 / d` of every row of `x` with every row of `y`, or with every row of
+    /// `x` where there is no `y`; `K_1 / d` at connectivity 1. Returns a matrix of shape
+    /// `(samples of x, samples of y)`, and the largest error of an entry, none where it is unknown. Only for masks
+    /// whose rows are independent: Bernoulli masks, or a constant fan-in.
     ///
     /// # Errors
-    /// Where the dimensions differ, a setting is out of its range, or the matrix has more than 2^32 entries, which are numbered.
+    /// Where rows are not independent, the dimensions differ, a setting is out of its range, or the matrix has more
+    /// than 2^32 entries.
     pub fn kernel_matrix(&self, x: &PreparedInputs, y: Option<&PreparedInputs>) -> Result<(Array2<f64>, Option<f64>)> {
+        if !self.mask.has_independent_rows() {
+            let problem = "the kernel of these masks depends on the width, which a matrix does not have";
+            let remedy = "use Bernoulli masks or a constant fan-in";
+            return Err(Error::value("mask", self.mask.title(), problem, remedy).about(Setting::MaskFamily));
+        }
         let other = y.unwrap_or(x);
         if other.dimension() != x.dimension() {
             let found = format!("{} and {}", x.dimension(), other.dimension());
             return Err(Error::value("dimension", found, "both sets must have the same", "give inputs that fit"));
         }
         let (rows, columns) = (x.samples(), other.samples());
-        // The number of an entry is that of its stream of random numbers.
-        if rows.checked_mul(columns).is_none_or(|entries| u32::try_from(entries).is_err()) {
+        // The number of an entry selects its stream of random numbers.
+        if rows.checked_mul(columns).is_none_or(|entries| entries as u64 > 1 << 32) {
             let found = format!("{rows} and {columns} inputs");
             return Err(Error::value("inputs", found, "a matrix has at most 2^32 entries", "compute it in blocks"));
         }
         let method = self.method(Width(1))?;
-        // A kernel is symmetric: of one set, each pair once.
+        // A kernel is symmetric: within one set, each pair is computed once.
         let of_row = |i: usize| -> Result<Vec<Estimate>> {
             let first = if y.is_none() { i } else { 0 };
             let entry = |j: usize| {
@@ -308,6 +320,23 @@ impl Theorem1 {
 mod tests {
     use super::*;
     use crate::kernel::masked::Method;
+    use strum::VariantArray;
+
+    #[test]
+    fn a_matrix_of_masks_that_depend_on_the_width_is_refused() {
+        let x = PreparedInputs::new(ndarray::array![[1.0, 2.0], [0.5, -1.0]]).unwrap();
+        let connectivity = Connectivity::new(0.5).unwrap();
+        for mask in MaskFamily::VARIANTS {
+            let found = Theorem1::new(connectivity).mask(*mask).kernel_matrix(&x, None);
+            match mask {
+                MaskFamily::ExactCount => {
+                    let message = found.unwrap_err().to_string();
+                    assert!(message.contains("depends on the width"), "{message}");
+                }
+                _ => assert!(found.is_ok()),
+            }
+        }
+    }
 
     #[test]
     fn noise_of_an_estimate_is_taken_out_of_its_squares() {

@@ -4,11 +4,11 @@
 //! arXiv 2010.14495, Section 3 and Appendix F. The forms hold, by the paper's argument, for independent `x, y ~ N(0, I_d)`
 //! and `d p >> 1`; they take no inputs, only `d`, `n` and `p`.
 //!
-//! They are here to be compared with Theorem 1, not to replace it. Two things are known to be off:
-//! the bias of Eq. (4) gives every mask the same random sign, which cancels in the true average over masks, so for
-//! Gaussian inputs it is larger than the exact bias by orders of magnitude (bias^2 3.7e-4 against 1.3e-8 at `d = 784`,
-//! `p = 0.1`, `n p = 8`); and the diagonal form is that of masks
-//! with exactly `d p` entries per row, while Bernoulli masks fluctuate in size. Use [`masked`](crate::kernel::masked) for the exact values.
+//! They are here to be compared with Theorem 1, not to replace it. Two things are known to be off: the bias of Eq. (4)
+//! gives every mask the same random sign, which cancels in the true average over masks, so for Gaussian inputs it is
+//! larger than the exact bias by orders of magnitude (bias^2 3.7e-4 against 1.3e-8 at `d = 784`, `p = 0.1`, `n p = 8`);
+//! and the diagonal form holds for masks with exactly `d p` entries per row, while Bernoulli masks fluctuate in size.
+//! Use [`masked`](crate::kernel::masked) for the exact values.
 
 use std::f64::consts::PI;
 
@@ -43,8 +43,8 @@ pub fn diagonal(dimension: Dimension, width: Width, connectivity: Connectivity) 
 }
 
 /// The connectivity that minimises Eq. (4) at a fixed number `n p` of nonzero weights per input, as published:
-/// `p* ~ sqrt(n p / (4 d))`. It is so to leading order in `sqrt(p)` and without the factor `1 - 1/pi^2`: at `d = 784`, `n p = 8` it is
-/// the connectivity of width 158, while Eq. (4) itself is least at 170.
+/// `p* ~ sqrt(n p / (4 d))`. This holds to leading order in `sqrt(p)` and leaves out the factor `1 - 1/pi^2`: at
+/// `d = 784`, `n p = 8` it is the connectivity of width 158, while Eq. (4) itself is least at 170.
 ///
 /// `weights_per_input` is `n p`, positive. The result is not clamped: above 1 it says that the budget is beyond the
 /// regime of the formula.

@@ -1,4 +1,4 @@
-//! A network as a list of layers: what theory, sampling, training, budgets and records describe a network by.
+//! A network as a list of layers: the description that theory, sampling, training, budgets and records use.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,7 +19,7 @@ use crate::numeric::names::by_name;
 pub enum Activation {
     /// ReLU, `[x]_+ = max(x, 0)`.
     Relu,
-    /// Identity: a linear layer, which makes one matrix of itself and the next, a product.
+    /// Identity: a linear layer, whose matrix and the next form a product.
     Linear,
 }
 
@@ -31,7 +31,7 @@ impl Activation {
     }
 }
 
-/// A layer of a network: its units, which of the weights that lead to them exist, and what follows.
+/// A layer of a network: its units, which of the weights that lead to them exist, and the activation that follows.
 ///
 /// Written `relu:216@0.0375/exact_count`: the activation, the width, the connectivity (left out where it is 1) and the mask family (left
 /// out where it is Bernoulli).
@@ -79,7 +79,7 @@ impl Layer {
         self.mask
     }
 
-    /// What follows it.
+    /// The activation that follows it.
     #[must_use]
     pub fn activation(&self) -> Activation {
         self.activation
@@ -137,7 +137,7 @@ pub struct Architecture {
 }
 
 impl Architecture {
-    /// A network of some layers, from the inputs on.
+    /// A network of the given layers, from the inputs on.
     ///
     /// # Errors
     /// Where there is no layer.
@@ -168,7 +168,7 @@ impl Architecture {
         self.layers.last().expect("a network has a layer: checked where it is made")
     }
 
-    /// Its layers but the last.
+    /// Its layers except the last.
     #[must_use]
     pub fn before_last(&self) -> &[Layer] {
         &self.layers[..self.layers.len() - 1]
@@ -186,7 +186,7 @@ impl Architecture {
         self.layers[0].mask
     }
 
-    /// What is drawn of each layer, behind `inputs` inputs, with weights of a distribution.
+    /// What each layer is drawn from, in a network of `inputs` inputs with weights of a distribution.
     pub fn layer_specs(&self, inputs: usize, distribution: WeightDistribution) -> Vec<LayerSpec> {
         let columns = std::iter::once(inputs).chain(self.layers.iter().map(Layer::width));
         let spec = |(layer, columns): (&Layer, usize)| LayerSpec {
@@ -199,13 +199,14 @@ impl Architecture {
         self.layers.iter().zip(columns).map(spec).collect()
     }
 
-    /// The number of places for weights behind `inputs` inputs, `sum_l n_(l-1) n_l`, whether the weights exist or not.
+    /// The number of places for weights in a network of `inputs` inputs, `sum_l n_(l-1) n_l`, whether the weights exist
+    /// or not.
     #[must_use]
     pub fn places(&self, inputs: usize) -> f64 {
         self.sum(inputs, |_| 1.0)
     }
 
-    /// The number of weights that are expected to exist behind `inputs` inputs, `sum_l p_l n_(l-1) n_l`.
+    /// The expected number of weights that exist in a network of `inputs` inputs, `sum_l p_l n_(l-1) n_l`.
     #[must_use]
     pub fn weights(&self, inputs: usize) -> f64 {
         self.sum(inputs, |layer| layer.connectivity.get())
@@ -223,8 +224,9 @@ impl Architecture {
         self.layers.iter().map(shape).eq(other.layers.iter().map(shape))
     }
 
-    /// Whether two networks have the same layers, whichever their masks, with connectivities that agree to a part in 10^9: those that
-    /// a weight budget leaves are quotients of whole numbers, told apart by far more.
+    /// Whether two networks have the same layers, apart from their mask families, with connectivities that agree to one
+    /// part in 10^9. Connectivities that come from a weight budget are quotients of whole numbers, and different ones
+    /// differ by far more.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
         let alike = |(a, b): (&Layer, &Layer)| (a.connectivity.get() / b.connectivity.get() - 1.0).abs() < 1e-9;

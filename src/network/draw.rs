@@ -10,10 +10,10 @@ use strum::{EnumMessage, IntoStaticStr, VariantArray};
 
 use crate::network::Connectivity;
 use crate::network::mask_family::{MaskEnd, MaskFamily};
-use crate::numeric::random::{Purpose, domain, key, keys, philox};
+use crate::numeric::random::{Purpose, at_most, domain, key, keys, philox};
 
 /// The law of the weights that exist, at `sigma = 1/sqrt(p)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumMessage, VariantArray)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr, EnumMessage, VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
@@ -66,8 +66,8 @@ pub struct LayerSpec {
 }
 
 impl LayerSpec {
-    /// `sigma = 1/sqrt(p)`, the scale of the weights that exist; with a constant fan-in, `p` is the share that a row keeps, in which
-    /// rounding counts.
+    /// `sigma = 1/sqrt(p)`, the scale of the weights that exist; with a constant fan-in, `p` is the share that a row
+    /// keeps after rounding.
     #[must_use]
     pub fn sigma(&self) -> f64 {
         self.mask.sigma(self)
@@ -86,8 +86,8 @@ impl LayerSpec {
     }
 }
 
-/// Which of the independent layers of a seed.
-#[derive(Clone, Copy, Debug)]
+/// The identity of one of the independent layers of a seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LayerId {
     /// The user's seed.
     pub seed: u64,
@@ -121,7 +121,7 @@ impl SparseRows {
         self.columns.is_empty()
     }
 
-    /// The number of rows; none of [`SparseRows::default`].
+    /// The number of rows; 0 for [`SparseRows::default`].
     #[must_use]
     pub fn rows(&self) -> usize {
         self.offsets.len().saturating_sub(1)
@@ -131,6 +131,18 @@ impl SparseRows {
     pub fn drop_empty_rows(&mut self) {
         // A row begins where the one before ends.
         self.offsets.dedup();
+    }
+
+    /// Gives back memory beyond what the rows take.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        self.offsets.shrink_to_fit();
+        self.columns.shrink_to_fit();
+        self.values.shrink_to_fit();
+    }
+
+    /// The memory of the rows, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&*self.offsets) + size_of_val(&*self.columns) + size_of_val(&*self.values)
     }
 
     /// The rows as a matrix of `columns` columns, 0 where no weight exists.
@@ -161,9 +173,10 @@ impl SparseRows {
 
 /// A layer whose masks are decided and whose rows can be drawn in any order.
 ///
-/// Every entry has a Philox block of its own, at the counter (column, row, initialisation, layer). Its first two words are the entry's
-/// *key*, which decides whether the weight exists; the other two make its value. So a network is the same whatever computes it, and
-/// nested: at a lower connectivity the same seed keeps a subset of the weights.
+/// Every entry has a Philox block of its own, at the counter (column, row, initialisation, layer). Its first two words
+/// are the entry's *key*, which decides whether the weight exists; the other two make its value. So a network is the
+/// same whatever device computes it, and networks are nested: at a lower connectivity the same seed keeps a subset of
+/// the weights.
 ///
 /// ```
 /// use sparsewidth::network::Connectivity;
@@ -183,12 +196,12 @@ impl SparseRows {
 pub struct DrawnLayer {
     law: LayerSpec,
     id: LayerId,
-    /// Before it entries exist, in every row; none where each row has an end of its own.
+    /// In every row, the entries before this end exist; none where each row has an end of its own.
     end: Option<MaskEnd>,
 }
 
 impl DrawnLayer {
-    /// Decides the masks; `O(rows columns)` time for an exact count, else none.
+    /// Decides the masks; takes `O(rows columns)` time for an exact count, otherwise hardly any.
     #[must_use]
     pub fn new(law: LayerSpec, id: LayerId) -> Self {
         let mut drawn = Self { law, id, end: Some(MaskEnd::NEVER) };
@@ -204,6 +217,11 @@ impl DrawnLayer {
         &self.law
     }
 
+    /// Which layer it is.
+    pub(crate) fn id(&self) -> LayerId {
+        self.id
+    }
+
     /// What a device needs to draw the layer: its seed, the third and fourth word of its counters, and the key and place before
     /// which entries exist.
     #[cfg(any(feature = "cuda", all(test, feature = "host-kernels")))]
@@ -213,7 +231,7 @@ impl DrawnLayer {
         (self.id.seed, [third, fourth], (end.key, end.place))
     }
 
-    /// The counter's words but for the column.
+    /// The words of the counter except the column.
     fn counter(&self, row: usize) -> [u32; 3] {
         [row as u32, self.id.initialisation, domain(Purpose::Layer, self.id.layer)]
     }
@@ -230,13 +248,15 @@ impl DrawnLayer {
     pub fn rows(&self, rows: Range<usize>) -> SparseRows {
         let sigma = self.law.sigma();
         let mut drawn = SparseRows { offsets: vec![0], ..SparseRows::default() };
+        let mut candidates = Vec::new();
         for row in rows {
             let [second, third, fourth] = self.counter(row);
             let keys = self.keys(row);
             let place = |column: usize| (row * self.law.columns + column) as u64;
             let end = self.end.unwrap_or_else(|| MaskEnd::of_smallest(&keys, place(0), self.law.kept_per_row()));
-            for (column, entry) in keys.into_iter().enumerate() {
-                if end.is_after(entry, place(column)) {
+            at_most(&keys, end.key, &mut candidates);
+            for column in candidates.drain(..) {
+                if end.is_after(keys[column], place(column)) {
                     let block = philox(key(self.id.seed), [column as u32, second, third, fourth]);
                     drawn.columns.push(column as u32);
                     drawn.values.push((sigma * value(self.law.law, block)) as f32);

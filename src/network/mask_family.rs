@@ -1,5 +1,5 @@
-//! The families of masks: which weights of a layer exist. This file is all that drawing a family takes; its theory is registered in
-//! [`for_masks`](crate::kernel::masked::for_masks).
+//! The families of masks: which weights of a layer exist. Everything for drawing a family is in this file; its theory
+//! is registered in [`for_masks`](crate::kernel::masked::for_masks).
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use strum::{EnumMessage, IntoStaticStr, VariantArray};
 use crate::network::draw::{DrawnLayer, LayerSpec};
 
 /// Which weights of a layer exist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumMessage, VariantArray)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr, EnumMessage, VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
@@ -44,19 +44,20 @@ impl MaskFamily {
         self.get_detailed_message().expect("every variant says how many weights it keeps")
     }
 
-    /// Whether rows are drawn independently of each other, as Theorem 1 has them; an exact count over the layer couples them.
+    /// Whether rows are drawn independently of each other, as Theorem 1 assumes; an exact count over the layer couples
+    /// them.
     #[must_use]
     pub fn has_independent_rows(self) -> bool {
         matches!(self, Self::Bernoulli | Self::ConstantFanIn)
     }
 
-    /// Whether GPUs draw it: where one end of the keys decides all rows of a layer.
+    /// Whether GPUs can draw it: they need one end of the keys for all rows of a layer.
     #[must_use]
     pub fn is_drawn_on_gpus(self) -> bool {
         matches!(self, Self::Bernoulli | Self::ExactCount)
     }
 
-    /// `sigma = 1/sqrt(p)`; with a constant fan-in `p` is the share that a row keeps, in which rounding counts.
+    /// `sigma = 1/sqrt(p)`; with a constant fan-in, `p` is the share that a row keeps after rounding.
     pub(super) fn sigma(self, layer: &LayerSpec) -> f64 {
         match self {
             Self::ConstantFanIn => (layer.columns as f64 / layer.kept_per_row().max(1) as f64).sqrt(),
@@ -75,8 +76,9 @@ impl MaskFamily {
         }
     }
 
-    /// The end before which the entries of a layer that is not dense exist; none where each row has an end of its own, that of its
-    /// [`LayerSpec::kept_per_row`] smallest keys. A lower connectivity must keep a subset of the weights.
+    /// For a layer that is not dense, the end before which its entries exist; none where each row has an end of its
+    /// own, which keeps the row's [`LayerSpec::kept_per_row`] smallest keys. At a lower connectivity, a subset of the
+    /// weights must be kept.
     pub(super) fn end_of_layer(self, layer: &DrawnLayer) -> Option<MaskEnd> {
         match self {
             Self::Bernoulli => Some(MaskEnd { key: threshold(layer.law().connectivity.get()), place: 0 }),

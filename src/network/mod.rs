@@ -1,4 +1,5 @@
-//! Networks before any training: their connectivity, the masks and weights of sparse layers, and what a weight budget makes of them.
+//! Networks before any training: their connectivity, the masks and weights of sparse layers, and how a weight budget is
+//! divided.
 
 mod architecture;
 pub mod budget;

@@ -19,7 +19,8 @@ pub fn binomial(m: u32, p: f64) -> Vec<f64> {
     weights
 }
 
-/// `P(j)` for `j` of `m` entries kept, where `kept` of `entries` are, uniformly.
+/// The probabilities that `j = 0..=m` of `m` given entries are kept, where `kept` of all `entries` are kept, uniformly
+/// at random.
 pub fn hypergeometric(m: usize, entries: f64, kept: f64) -> Vec<f64> {
     let rest = entries - m as f64;
     let mut weights = vec![0.0; m + 1];

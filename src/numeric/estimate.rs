@@ -1,4 +1,5 @@
-//! Values with what is known of their errors, kinds kept apart: a proven bound, an error estimate, a standard error, or nothing.
+//! Values with what is known of their errors. The kinds of error are kept separate: a proven bound, an error estimate,
+//! a standard error, or nothing.
 
 use std::fmt;
 
@@ -26,7 +27,7 @@ impl Systematic {
         }
     }
 
-    /// That of a quantity that depends on two, of the less certain kind.
+    /// The error of a quantity that depends on two others, of the less certain of their kinds.
     fn combine(self, other: Self, size: impl Fn(f64, f64) -> f64) -> Self {
         let (Some(a), Some(b)) = (self.magnitude(), other.magnitude()) else { return Self::Unknown };
         match (self, other) {
@@ -52,7 +53,7 @@ pub enum ErrorType {
     Bound,
     /// An error estimate, without proof.
     Estimate,
-    /// One standard deviation of an unbiased estimate, perhaps beside a systematic part.
+    /// One standard deviation of an unbiased estimate, perhaps in addition to a systematic part.
     StandardError,
     /// Unknown.
     Unknown,
@@ -89,7 +90,7 @@ impl Uncertainty {
         Self { systematic: Systematic::Bound(0.0), standard_error: size }
     }
 
-    /// The same with a standard error beside the systematic part.
+    /// The same with a standard error in addition to the systematic part.
     #[must_use]
     pub const fn with_standard_error(self, size: f64) -> Self {
         Self { standard_error: size, ..self }
@@ -130,25 +131,26 @@ impl Uncertainty {
         self.at(1.0)
     }
 
-    /// The systematic part plus so many standard errors; none where unknown.
+    /// The systematic part plus this many standard errors; none where unknown.
     #[must_use]
     pub fn at(self, standard_errors: f64) -> Option<f64> {
         self.systematic.magnitude().map(|size| size + standard_errors * self.standard_error)
     }
 
-    /// That of the same quantity times a positive factor.
+    /// The error of the same quantity times a positive factor.
     #[must_use]
     pub fn scaled(self, factor: f64) -> Self {
         Self { systematic: self.systematic.map(|size| size * factor), standard_error: self.standard_error * factor }
     }
 
-    /// That of a quantity that depends on two, each part by `size`, whatever the correlation of the two.
+    /// The error of a quantity that depends on two others: `size` combines each of the two parts of their errors,
+    /// whatever the correlation of the two.
     #[must_use]
     pub fn combine(self, other: Self, size: impl Fn(f64, f64) -> f64) -> Self {
         self.combine_parts(other, &size, &size)
     }
 
-    /// The same, with a rule of its own for standard errors.
+    /// The same, with a separate rule for standard errors.
     #[must_use]
     pub fn combine_parts(
         self,
@@ -162,10 +164,14 @@ impl Uncertainty {
         }
     }
 
-    /// The error of the mean of independent estimates as one number: their systematic parts are averaged, of their standard errors the
-    /// root of the sum of squares is. None where any is unknown.
+    /// The error of the mean of independent estimates as one number: the mean of their systematic parts, plus the root
+    /// of the sum of squares of their standard errors over the number of estimates. None for no errors, or where any is
+    /// unknown.
     #[must_use]
     pub fn of_mean(errors: &[Self]) -> Option<f64> {
+        if errors.is_empty() {
+            return None;
+        }
         let mut systematic = 0.0;
         for error in errors {
             systematic += error.systematic.magnitude()?;
@@ -237,7 +243,7 @@ impl Estimate {
         self.value * self.value - self.error.standard_error * self.error.standard_error
     }
 
-    /// The error of its square: with the square of a systematic part, of a standard error to first order.
+    /// The error of its square: a systematic part with its square included, a standard error to first order.
     #[must_use]
     pub fn error_of_square(self) -> Uncertainty {
         let slope = 2.0 * self.value.abs();
@@ -260,6 +266,7 @@ mod tests {
 
     #[test]
     fn kinds_are_kept_apart() {
+        assert_eq!(Uncertainty::of_mean(&[]), None);
         let (bound, estimate) = (Uncertainty::bound(0.5), Uncertainty::estimate(0.25));
         let sum = |a: f64, b: f64| a + b;
         assert_eq!(bound.combine(bound, sum), Uncertainty::bound(1.0));

@@ -119,21 +119,23 @@ pub fn symmetric_eigenvalues(matrix: ArrayView2<f64>) -> Result<Array1<f64>> {
 /// # Errors
 /// Where the shapes do not match, or the matrix is not positive definite.
 pub fn cholesky_solve(matrix: ArrayView2<f64>, right_side: ArrayView1<f64>) -> Result<Array1<f64>> {
-    square(matrix)?;
-    if right_side.len() != matrix.nrows() {
-        return Err(Error::value(
-            "right_side",
-            right_side.len(),
-            format!("the matrix has {} rows", matrix.nrows()),
-            "give one entry per row",
-        ));
-    }
+    check_system(matrix, right_side)?;
     let factors = view(matrix).llt(Side::Lower).map_err(|error| {
         Error::value("matrix", format!("{error:?}"), "is not positive definite", "add a multiple of the identity")
     })?;
     let mut solution: Array2<f64> = right_side.to_owned().insert_axis(ndarray::Axis(1));
     factors.solve_in_place(view_mut(&mut solution.view_mut()));
     Ok(solution.remove_axis(ndarray::Axis(1)))
+}
+
+/// Refuses a system of equations that is not square, or whose right side has another length.
+fn check_system(matrix: ArrayView2<f64>, right_side: ArrayView1<f64>) -> Result<()> {
+    square(matrix)?;
+    if right_side.len() == matrix.nrows() {
+        return Ok(());
+    }
+    let problem = format!("the matrix has {} rows", matrix.nrows());
+    Err(Error::value("right_side", right_side.len(), problem, "give one entry per row"))
 }
 
 /// The same two problems through LAPACK, to check one library against the other.
@@ -160,9 +162,10 @@ pub mod lapack {
     /// See [`cholesky_solve`](super::cholesky_solve).
     ///
     /// # Errors
-    /// Where LAPACK reports one.
+    /// Where the shapes do not match, or LAPACK reports one.
     pub fn cholesky_solve(matrix: ArrayView2<f64>, right_side: ArrayView1<f64>) -> Result<Array1<f64>> {
-        super::square(matrix)?;
+        // LAPACK takes the length of the right side from the matrix.
+        super::check_system(matrix, right_side)?;
         matrix.solvec(&right_side).map_err(|error| Error::failure("the Cholesky solve (LAPACK)", error))
     }
 }

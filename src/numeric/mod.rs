@@ -1,4 +1,5 @@
-//! What the numerics stand on: random numbers, sums in lanes, statistics, dense linear algebra, and numbers as users write them.
+//! The numerical basis: random numbers, sums in lanes, statistics, dense linear algebra, and numbers as users write
+//! them.
 
 pub(crate) mod counts;
 pub mod estimate;

@@ -4,8 +4,8 @@ use strum::VariantArray;
 
 use crate::error::{Error, Result};
 
-/// The variant that a text names, in any case and with `-` or `_` or neither between words; `argument` is what it is given for, `what`
-/// says what it is, and `older` are names that it once had.
+/// The variant that a text names, in any case, with `-`, `_` or nothing between words. The error message uses
+/// `argument`, the name of the argument, and `what`, what is being named; `older` are former names of variants.
 pub(crate) fn by_name<T: VariantArray + Copy + Into<&'static str>>(
     argument: &str,
     what: &str,

@@ -4,13 +4,13 @@ use crate::error::Result;
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What `of` makes of each item, in the order of the items, or the error of the first item that has one, whichever thread comes
-/// upon an error first. Items after a failed one are left out where they have not begun.
+/// What `of` makes of each item, in the order of the items, or the error of the first item that fails, whichever thread
+/// meets an error first. Items after a failed one are skipped if they have not begun.
 ///
 /// (Rayon's own `collect` into a `Result` keeps whichever error it meets first, which differs from run to run.)
 ///
 /// # Errors
-/// Where `of` has one.
+/// Where `of` fails.
 ///
 /// ```
 /// use rayon::prelude::*;
@@ -40,8 +40,8 @@ pub fn try_map<I, T: Send>(
             })
         })
         .collect();
-    // What is missing lies after an error.
-    found.into_iter().flatten().collect()
+    // Collecting ends at the first error.
+    found.into_iter().map(|of_item| of_item.expect("an item is left out only after one that failed")).collect()
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Numbers as people write them: counts, numbers and shares; and of a text that is none, why, and what to write.
+//! Numbers as people write them: counts, numbers and shares. Where a text is not a number, the error says why, and what
+//! to write instead.
 //!
 //! ```
 //! use sparsewidth::numeric::parse::{count, number, share};
@@ -10,7 +11,7 @@
 
 use crate::error::Error;
 
-/// Why a text is no number of the kind that is wanted, and what to write instead.
+/// Why a text is not a number of the kind wanted, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}; {remedy}")]
 pub struct NotANumber {
@@ -32,7 +33,7 @@ impl NotANumber {
     }
 }
 
-/// What separates groups of three digits, beside the comma and the point.
+/// What separates groups of three digits, besides the comma and the point.
 const SEPARATORS: [char; 7] = ['_', '\'', '’', ' ', '\u{a0}', '\u{2009}', '\u{202f}'];
 
 const NO_NUMBER: &str = "is not a number";
@@ -44,7 +45,7 @@ const MULTIPLES: [(char, i64); 3] = [('k', 3), ('K', 3), ('M', 6)];
 /// thousands only where it cannot separate the entries of a list, as before `000`.
 ///
 /// # Errors
-/// Where the text is not a whole number from 0 on, could be two different ones, or is beyond 64 bits.
+/// Where the text is not a whole number of 0 or more, could be two different ones, or needs more than 64 bits.
 pub fn whole(text: &str) -> Result<u64, NotANumber> {
     const EXAMPLE: &str = "write a whole number, for instance 1000";
     let text = text.trim();
@@ -99,11 +100,11 @@ pub fn listed_count(text: &str) -> Result<usize, NotANumber> {
     })
 }
 
-/// A number: as Rust reads it, with the decimal point also as a comma where that cannot separate thousands (`0,5`, `1,25`), and with
-/// separators between groups of three digits.
+/// A number as Rust reads it. The decimal point may also be a comma where that cannot separate thousands (`0,5`,
+/// `1,25`), and groups of three digits may be separated.
 ///
 /// # Errors
-/// Where the text is no number, a percentage, or could be two different numbers.
+/// Where the text is not a number, is a percentage, or could be two different numbers.
 pub fn number(text: &str) -> Result<f64, NotANumber> {
     if let Some(percents) = text.trim().strip_suffix('%') {
         let example = decimal(percents).map_or("0.1".into(), |percents| (percents / 100.0).to_string());
@@ -115,7 +116,7 @@ pub fn number(text: &str) -> Result<f64, NotANumber> {
 /// A share of something: a [`number`], or `10%`, or `1/8`. That it lies between 0 and 1 is not checked.
 ///
 /// # Errors
-/// Where the text is no number or could be two different ones.
+/// Where the text is not a number, or could be two different ones.
 pub fn share(text: &str) -> Result<f64, NotANumber> {
     let text = text.trim();
     if let Some(percents) = text.strip_suffix('%') {
@@ -144,7 +145,7 @@ pub fn listed_share(text: &str) -> Result<f64, NotANumber> {
 /// Megabytes: a [`whole`] number of them, with or without `MB`, or of gigabytes with `GB`. A gigabyte is 1,024 megabytes.
 ///
 /// # Errors
-/// As [`whole`], and for 0 or more than 32 bits hold.
+/// As [`whole`], and for 0 or a number of more than 32 bits.
 pub fn megabytes(text: &str) -> Result<u32, NotANumber> {
     const UNITS: [(&str, u64); 6] = [("gib", 1024), ("gb", 1024), ("g", 1024), ("mib", 1), ("mb", 1), ("m", 1)];
     let lower = text.trim().to_lowercase();
@@ -165,7 +166,8 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The digits of a number in groups of three, without what separates them; none where there is but one group, or another length.
+/// The digits of a number in groups of three, without what separates them; none where there is only one group, or a
+/// group has another length.
 fn grouped(text: &str, separates: impl Fn(char) -> bool) -> Option<String> {
     let mut groups = text.split(separates);
     let first = groups.next().filter(|first| is_digits(first) && first.len() <= 3)?;
@@ -174,7 +176,8 @@ fn grouped(text: &str, separates: impl Fn(char) -> bool) -> Option<String> {
     whole.then(|| first.to_string() + &others.concat())
 }
 
-/// A whole number from digits, a point, an exponent or a letter for a power of ten; exactly, not by way of a float.
+/// A whole number from digits, a point, an exponent or a letter for a power of ten; read exactly, without going through
+/// a float.
 fn parse_whole(text: &str) -> Result<u64, NotANumber> {
     let none = || NotANumber::new(NO_NUMBER, "write a whole number, for instance 1000");
     let text = text.replace('−', "-");
@@ -203,7 +206,7 @@ fn parse_whole(text: &str) -> Result<u64, NotANumber> {
     let zeros = (digits.len() - digits.trim_end_matches('0').len()) as i64;
     let exponent = exponent.saturating_add(power).saturating_add(zeros - after.len() as i64);
     if exponent < 0 {
-        let below_1 = -exponent >= significant.len() as i64;
+        let below_1 = exponent.unsigned_abs() >= significant.len() as u64;
         let problem = if below_1 { "is a share, not a count" } else { "is not a whole number" };
         return Err(NotANumber::new(problem, "write a whole number, for instance 1000"));
     }
@@ -248,6 +251,13 @@ fn decimal(text: &str) -> Result<f64, NotANumber> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_exponent_of_any_size_is_refused_in_words() {
+        for text in ["1e-9223372036854775808", "1e9223372036854775807", "5e-1"] {
+            assert!(whole(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn counts_as_people_write_them() {

@@ -1,8 +1,9 @@
 //! Counter-based random numbers: the Philox4x32-10 generator.
 //!
 //! Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011. A block of four words is a pure
-//! function of a key and a counter, so that every weight of every network has a number of its own, whatever computes it
-//! and in whatever order. The key is the user's seed; the counter's last word tells the uses apart ([`Purpose`]).
+//! function of a key and a counter, so every weight of every network has its own random number, whatever device
+//! computes it and in whatever order. The key is the user's seed; the counter's last word says what the number is for
+//! ([`Purpose`]).
 
 use std::convert::Infallible;
 
@@ -50,7 +51,7 @@ pub fn philox(key: [u32; 2], mut counter: [u32; 4]) -> [u32; 4] {
 
 const ROUNDS: u32 = 10;
 const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
-/// What the key grows by from round to round.
+/// What is added to the key from round to round.
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 
 #[inline(always)]
@@ -135,7 +136,7 @@ impl TryRng for Stream {
     }
 }
 
-/// The `count` of `0..n` that have the smallest Philox keys, in increasing order: a uniformly random subset.
+/// The `count` numbers of `0..n` that have the smallest Philox keys, in increasing order: a uniformly random subset.
 ///
 /// `count` is at most `n`.
 #[must_use]
@@ -152,13 +153,13 @@ pub fn subset(n: usize, count: usize, seed: u64) -> Vec<usize> {
     chosen
 }
 
-/// [`key_of`] the blocks whose counters have first words 0, 1, 2, ... and the given other three: in lanes, since this is what
-/// drawing a layer of few weights spends its time on.
+/// [`key_of`] the blocks whose counters have first words 0, 1, 2, ... and the given other three: in lanes, since
+/// drawing a layer of few weights spends its time here.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 pub(crate) fn keys(key: [u32; 2], [second, third, fourth]: [u32; 3], keys: &mut [u64]) {
     const LANES: usize = 16;
-    // Words are the low halves of 64-bit lanes, all that the wide multiplications of vector units look at; what stands above
-    // is cleared where it would count.
+    // Words are the low halves of 64-bit lanes, the only part that the wide multiplications of vector units read; the
+    // high halves are cleared where they would matter.
     let low = |word: u64| word & 0xFFFF_FFFF;
     for (chunk, keys) in keys.chunks_mut(LANES).enumerate() {
         let (mut a, mut b) = ([0; LANES], [u64::from(second); LANES]);
@@ -183,6 +184,20 @@ pub(crate) fn keys(key: [u32; 2], [second, third, fourth]: [u32; 3], keys: &mut 
     }
 }
 
+/// The places of the keys that are at most `largest`, in increasing order. It goes by blocks, most of which have no
+/// such key in a layer of few weights.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+pub(crate) fn at_most(keys: &[u64], largest: u64, places: &mut Vec<usize>) {
+    const BLOCK: usize = 16;
+    for (block, keys) in keys.chunks(BLOCK).enumerate() {
+        let count: u64 = keys.iter().map(|key| u64::from(*key <= largest)).sum();
+        if count > 0 {
+            let found = keys.iter().enumerate().filter(|(_, key)| **key <= largest);
+            places.extend(found.map(|(place, _)| block * BLOCK + place));
+        }
+    }
+}
+
 /// The first two words of a block as one 64-bit number, uniform over its range.
 #[inline(always)]
 #[must_use]
@@ -194,6 +209,17 @@ pub fn key_of(block: [u32; 4]) -> u64 {
 mod tests {
     use super::*;
     use rand::Rng;
+
+    #[test]
+    fn keys_at_most_a_number_are_found_where_they_are() {
+        let keys: Vec<u64> = (0..101u64).map(|i| i * 0x9E37_79B9_7F4A_7C15 % 1000).collect();
+        for largest in [0, 7, 500, 999, u64::MAX] {
+            let mut found = Vec::new();
+            at_most(&keys, largest, &mut found);
+            let expected: Vec<usize> = (0..keys.len()).filter(|place| keys[*place] <= largest).collect();
+            assert_eq!(found, expected);
+        }
+    }
 
     #[test]
     fn random123_known_answers() {

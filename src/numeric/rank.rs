@@ -6,31 +6,35 @@ use rayon::prelude::*;
 use crate::numeric::random::{Purpose, Stream};
 use crate::numeric::statistics::spearman;
 
-/// Samples from which the law is found: what happens in 5 % of cases is then known to a third of a percent.
+/// Samples that the law is simulated with: a probability of 5 % is then known to a third of a percentage point.
 const SAMPLES: usize = 4_000;
 /// Steps of `artanh rho` from 0 to [`LAST`].
 const STEPS: usize = 120;
-/// `1 - tanh 6 = 1e-5`: beyond, an interval ends at 1.
+/// `1 - tanh 6 = 1e-5`: beyond this, an interval ends at 1.
 const LAST: f64 = 6.0;
-/// Points up to which the law is simulated.
+/// The most points for which the law is simulated.
 const MOST: usize = 50;
-/// Of few points the correlation takes few values; fewer than this and half of one's probability is too much to leave out.
+/// With few points the correlation takes few values. Below this many points, half of the probability of one value is
+/// too much to leave out.
 const COARSE: usize = 5;
-/// Relative differences of simulated probabilities that are taken for chance.
+/// Simulated probabilities that differ by at most this factor count as equal.
 const ALIKE: f64 = 1.1;
 
-/// The law of Spearman's correlation `r` of a few points, by which an observed one tells the correlation `rho` of their population.
+/// The law of Spearman's correlation `r` of a few points. From an observed `r` it gives an interval for the correlation
+/// `rho` of the population.
 ///
-/// The points are taken for a sample of a population in which the ranks of both coordinates go together as those of two normal numbers
-/// do, whose product-moment correlation is `2 sin(pi rho / 6)`. The law of `r` under each `rho` is simulated, and the 95 % interval holds
-/// the `rho` that do not make the observed `r` improbable: with `g` the smaller of `P(r at most observed)` and `P(r at least observed)`,
-/// those where `g` and the largest tail on the other side that is no more probable make up 5 % (Blaker, "Confidence curves and improved
-/// exact confidence intervals for discrete distributions", Canadian Journal of Statistics 28, 2000). Tails count half of the
-/// probability of their end, which keeps the coverage near 95 % though `r` is discrete; all of it below five points. Beyond 50 points
-/// Fisher's transformation serves, with the variance of Bonett and Wright, `(1 + r^2 / 2) / (N - 3)` (Psychometrika 65, 2000).
+/// The points are assumed to be a sample of a population in which the ranks of the two coordinates are related like
+/// those of two normal variables whose product-moment correlation is `2 sin(pi rho / 6)`. The law of `r` under each
+/// `rho` is simulated, and the 95 % interval holds the `rho` that do not make the observed `r` improbable: with `g` the
+/// smaller of `P(r at most observed)` and `P(r at least observed)`, those where `g` plus the largest tail on the other
+/// side that is no more probable is at least 5 % (Blaker, "Confidence curves and improved exact confidence intervals
+/// for discrete distributions", Canadian Journal of Statistics 28, 2000). A tail includes half of the probability of
+/// its end, which keeps the coverage near 95 % although `r` is discrete; below five points, all of it. Beyond 50 points
+/// Fisher's transformation is used, with the variance of Bonett and Wright, `(1 + r^2 / 2) / (N - 3)` (Psychometrika
+/// 65, 2000).
 ///
-/// Resampling the points does not: of seven points in perfect order every resample is in perfect order, and of a correlation of 0.99 such
-/// intervals hold the truth in 62 % of cases.
+/// Resampling the points does not work: if seven points are in perfect order, so is every resample, and for a
+/// correlation of 0.99 such intervals contain the truth in 62 % of cases.
 ///
 /// ```
 /// use sparsewidth::numeric::rank::RankLaw;
@@ -45,7 +49,7 @@ pub struct RankLaw {
 }
 
 impl RankLaw {
-    /// The law for so many points; none for fewer than three, which tell nothing.
+    /// The law for a number of points; none for fewer than three, which say nothing about `rho`.
     #[must_use]
     pub fn new(points: usize, seed: u64) -> Option<Self> {
         if points < 3 {
@@ -81,19 +85,21 @@ impl RankLaw {
     pub fn interval(&self, observed: f64) -> (f64, f64) {
         let points = self.points as f64;
         let cubic = points * (points * points - 1.0);
+        let observed = if observed.is_nan() { return (-1.0, 1.0) } else { observed.clamp(-1.0, 1.0) };
         if self.differences.is_empty() {
             // Half a step off the ends, where the transformation is infinite.
-            let r = observed.clamp(-1.0, 1.0) * (1.0 - 6.0 / cubic);
+            let r = observed * (1.0 - 6.0 / cubic);
             let reach = 1.959_964 * ((1.0 + r * r / 2.0) / (points - 3.0)).sqrt();
             return ((r.atanh() - reach).tanh(), (r.atanh() + reach).tanh());
         }
-        // The law under -rho is that under rho, turned round.
+        // The law under -rho is the mirror image of that under rho.
         let admits = |step: i64| {
             let law = &self.differences[step.unsigned_abs() as usize];
             self.admits(law, (if step < 0 { -observed } else { observed }, cubic), step == 0)
         };
         let admitted = || (-(STEPS as i64)..=STEPS as i64).filter(|step| admits(*step));
-        let (Some(first), Some(last)) = (admitted().min(), admitted().max()) else { return (-1.0, 1.0) };
+        let some = "some correlation admits what was observed";
+        let (first, last) = (admitted().min().expect(some), admitted().max().expect(some));
         // Half a step further: between the last that is admitted and the first that is not.
         let end = |step: i64, half: f64| match step.unsigned_abs() as usize {
             STEPS => step.signum() as f64,
@@ -122,7 +128,7 @@ impl RankLaw {
             (small, large) = (0.5 * (small + other_large), 0.5 * (large + other_small));
         }
         let tail = small.min(large);
-        // The largest tail of the other side that is no more probable, but for chance.
+        // The largest tail on the other side that is no more probable, up to chance.
         let mut other: f64 = 0.0;
         let mut place = 0;
         while place < law.len() {
@@ -142,7 +148,7 @@ impl RankLaw {
 pub struct RankCorrelation {
     /// The correlation, from -1 to 1.
     pub value: f64,
-    /// The ends of its interval, see [`RankLaw`]; none of fewer than three points.
+    /// The ends of its interval, see [`RankLaw`]; none for fewer than three points.
     pub interval: Option<(f64, f64)>,
 }
 
@@ -166,15 +172,15 @@ impl RankCorrelations {
         Self { seed, laws: Vec::new() }
     }
 
-    /// That of some points; none where one coordinate is the same in all.
+    /// The rank correlation of some points; none where a coordinate is the same in all.
     pub fn of(&mut self, points: &[(f64, f64)]) -> Option<RankCorrelation> {
         let (first, second): (Vec<f64>, Vec<f64>) = points.iter().copied().unzip();
         let value = spearman(&first, &second)?;
-        if self.laws.iter().all(|(count, _)| *count != points.len()) {
+        let place = self.laws.iter().position(|(count, _)| *count == points.len()).unwrap_or_else(|| {
             self.laws.push((points.len(), RankLaw::new(points.len(), self.seed)));
-        }
-        let law = self.laws.iter().find(|(count, _)| *count == points.len()).and_then(|(_, law)| law.as_ref());
-        Some(RankCorrelation { value, interval: law.map(|law| law.interval(value)) })
+            self.laws.len() - 1
+        });
+        Some(RankCorrelation { value, interval: self.laws[place].1.as_ref().map(|law| law.interval(value)) })
     }
 }
 
@@ -207,6 +213,15 @@ mod tests {
             }
         });
         holds.count() as f64 / trials as f64
+    }
+
+    #[test]
+    fn what_is_no_correlation_has_the_widest_interval_or_that_of_the_nearest() {
+        for points in [7, 60] {
+            let law = RankLaw::new(points, 1).unwrap();
+            assert_eq!(law.interval(f64::NAN), (-1.0, 1.0));
+            assert_eq!(law.interval(1.0 + 1e-9), law.interval(1.0));
+        }
     }
 
     #[test]

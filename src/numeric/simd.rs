@@ -21,7 +21,7 @@ pub(crate) fn halves<T: Copy, const LANES: usize>(mut lanes: [T; LANES], combine
     lanes[0]
 }
 
-/// `a b + c`, rounded once where the processor has the instruction, whose emulation would be slow elsewhere.
+/// `a b + c`, rounded once where the processor has an instruction for it; elsewhere, emulating that would be slow.
 #[inline(always)]
 pub(crate) fn fused<const FUSED: bool>(a: f64, b: f64, c: f64) -> f64 {
     if FUSED { a.mul_add(b, c) } else { a * b + c }

@@ -1,4 +1,4 @@
-//! Means, quantiles, intervals and rank correlation; its interval is in [`rank`](crate::numeric::rank).
+//! Means, quantiles, intervals and rank correlation; the interval of the latter is in [`rank`](crate::numeric::rank).
 
 use multiversion::multiversion;
 use statrs::distribution::{ContinuousCDF, StudentsT};
@@ -9,7 +9,7 @@ pub fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// The standard error of the mean of independent values, `s / sqrt(N)`; none of fewer than two.
+/// The standard error of the mean of independent values, `s / sqrt(N)`; none for fewer than two.
 #[must_use]
 pub fn standard_error(values: &[f64]) -> Option<f64> {
     let count = values.len() as f64;
@@ -24,13 +24,17 @@ pub fn standard_error(values: &[f64]) -> Option<f64> {
 /// `sqrt(sum v^2)`, scaled so that the squares stay in range.
 pub fn root_sum_of_squares(values: impl Iterator<Item = f64> + Clone) -> f64 {
     let largest = values.clone().fold(0.0, |largest: f64, value| largest.max(value.abs()));
-    if largest == 0.0 || !largest.is_finite() {
+    if largest == 0.0 {
+        // 0, or NaN where one of them is NaN, which the maximum ignores.
+        return values.sum();
+    }
+    if largest.is_infinite() {
         return largest;
     }
     largest * values.map(|value| (value / largest).powi(2)).sum::<f64>().sqrt()
 }
 
-/// Half the width of the 95 % confidence interval of the mean, by Student's t; none of fewer than two values.
+/// Half the width of the 95 % confidence interval of the mean, by Student's t; none for fewer than two values.
 #[must_use]
 pub fn confidence_95(values: &[f64]) -> Option<f64> {
     Some(standard_error(values)? * t_quantile_95(values.len() - 1)?)
@@ -39,8 +43,8 @@ pub fn confidence_95(values: &[f64]) -> Option<f64> {
 /// The factor from a standard error with `degrees` degrees of freedom to half a 95 % confidence interval; none at 0.
 #[must_use]
 pub fn t_quantile_95(degrees: usize) -> Option<f64> {
-    // Beyond, statrs inverts the law badly (wrong by 7 % at 1e7), and three terms of the expansion at infinity are right to 1e-12
-    // (Abramowitz & Stegun 26.7.5).
+    // Beyond this, statrs inverts the law badly (wrong by 7 % at 1e7), and three terms of the expansion at infinity are
+    // right to 1e-12 (Abramowitz & Stegun 26.7.5).
     if degrees > 10_000 {
         const Z: f64 = 1.959_963_984_540_054;
         let (z2, inverse) = (Z * Z, 1.0 / degrees as f64);
@@ -50,8 +54,8 @@ pub fn t_quantile_95(degrees: usize) -> Option<f64> {
     StudentsT::new(0.0, 1.0, degrees as f64).ok().map(|t| t.inverse_cdf(0.975))
 }
 
-/// The difference of the means of two independent samples, and half its 95 % interval by Welch's test, with the degrees of freedom of
-/// Welch and Satterthwaite, rounded down; none of samples without a spread, or of fewer than two values.
+/// The difference of the means of two independent samples, and half its 95 % interval by Welch's test, with the degrees
+/// of freedom of Welch and Satterthwaite, rounded down; none for samples without a spread, or of fewer than two values.
 ///
 /// ```
 /// use sparsewidth::numeric::statistics::difference_of_means_95;
@@ -96,11 +100,11 @@ pub fn sorted(values: &[f64]) -> Vec<f64> {
 }
 
 /// A histogram of numbers in bins that grow in proportion: 256 an octave, over all of double precision; up to
-/// [`LogHistogram::EXACT`] numbers are held as they are.
+/// [`LogHistogram::EXACT`] numbers are stored exactly.
 ///
-/// Its size grows with the range of the values, not with their number (16 KB for every eight octaves, 4 MB for all). Of few numbers
-/// a quantile is exact. Of more it lies in the bin of the true one, so it is right to a relative [`LogHistogram::RESOLUTION`];
-/// numbers below the normal range count as 0 there, negative ones and NaN too.
+/// Its size grows with the range of the values, not with their number (16 KB for every eight octaves, 4 MB for all).
+/// With few numbers a quantile is exact. With more it lies in the bin of the true one, so its relative error is at most
+/// [`LogHistogram::RESOLUTION`]; numbers below the normal range, negative numbers and NaN then count as 0.
 #[derive(Clone, Debug, Default)]
 pub struct LogHistogram {
     /// All values, as long as they are few.
@@ -115,7 +119,7 @@ pub struct LogHistogram {
 impl LogHistogram {
     /// The relative width of half a bin.
     pub const RESOLUTION: f64 = 1.0 / 512.0;
-    /// The most values that are held as they are: 512 KB of them.
+    /// The most values that are stored exactly: 512 KB of them.
     pub const EXACT: usize = 1 << 16;
     const SHIFT: u32 = 52 - 8;
     /// The bin before that of the least normal number.
@@ -138,7 +142,7 @@ impl LogHistogram {
         self.bin(values);
     }
 
-    /// Whether it holds its values as they are.
+    /// Whether its values are stored exactly.
     #[must_use]
     pub fn is_exact(&self) -> bool {
         self.count <= Self::EXACT as u64
@@ -211,8 +215,8 @@ impl LogHistogram {
         self.count
     }
 
-    /// The quantile at `level` in `[0, 1]`: as of [`quantile`] while it is exact, otherwise the middle of the bin of the nearest order
-    /// statistic; NaN for an empty slice.
+    /// The quantile at `level` in `[0, 1]`: that of [`quantile`] while the histogram is exact, otherwise the middle of
+    /// the bin of the nearest order statistic; NaN for an empty histogram.
     #[must_use]
     pub fn quantile(&self, level: f64) -> f64 {
         let Some(last) = self.count.checked_sub(1) else { return f64::NAN };
@@ -231,11 +235,12 @@ impl LogHistogram {
                 return f64::from_bits(middle);
             }
         }
-        f64::NAN
+        unreachable!("zeros and bins hold every value")
     }
 }
 
-/// The bin of each value, 0 of those that count as 0; returns how many these are, and the least and the largest bin of the others.
+/// The bin of each value, 0 for those that count as 0; returns how many of these there are, and the least and the
+/// largest bin of the others.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 fn bins_of(values: &[f64], bins: &mut [u32]) -> (u64, u32, u32) {
     let (mut zeros, mut lowest, mut highest) = (0u32, u32::MAX, 0);
@@ -294,6 +299,14 @@ mod tests {
     use super::*;
     use crate::numeric::random::{Purpose, Stream};
     use rand::RngExt;
+
+    #[test]
+    fn what_is_not_a_number_stays_so() {
+        assert!(standard_error(&[1.0, f64::NAN]).unwrap().is_nan());
+        assert!(root_sum_of_squares([0.0, f64::NAN].into_iter()).is_nan());
+        assert_eq!(root_sum_of_squares([0.0, -0.0].into_iter()), 0.0);
+        assert_eq!(root_sum_of_squares([1.0, f64::NEG_INFINITY].into_iter()), f64::INFINITY);
+    }
 
     #[test]
     fn known_values() {

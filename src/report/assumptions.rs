@@ -26,8 +26,8 @@ pub fn assumptions(records: &[Record], normalisation: Normalisation) -> String {
     if let Some(reference) = found().map(|record| &record.reference).find(|reference| *reference != "analytic") {
         let _ = writeln!(
             text,
-            "Distances of drawn networks are to one drawn dense network ({reference}), whose own distance from the infinite-width kernel is \
-             in them; theory is to the infinite-width kernel.\n"
+            "Distances of drawn networks are measured to one drawn dense network ({reference}), and so include that network's own distance \
+             from the infinite-width kernel; distances by theory are to the infinite-width kernel itself.\n"
         );
     }
     let scaled = found().find(|record| !record.method.draws_networks() && record.weight_variance != 1.0);

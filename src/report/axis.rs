@@ -364,7 +364,8 @@ impl Ranged for Axis {
 
 impl ValueFormatter<f64> for Axis {
     fn format_ext(&self, value: &f64) -> String {
-        self.ticks.iter().find(|tick| tick.value == *value).map_or(String::new(), |tick| tick.label.clone())
+        let tick = self.ticks.iter().find(|tick| tick.value == *value);
+        tick.expect("plotters formats the ticks of this axis").label.clone()
     }
 }
 

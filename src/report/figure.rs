@@ -88,9 +88,10 @@ pub(super) fn repeats_widths(records: &[Record]) -> bool {
     !records.iter().filter_map(Record::distance).all(is_new)
 }
 
-/// A statistic of a distance with its 95 % interval: of the mean on the pairs taken, from the law of sampled networks or the error of
-/// sampling masks where that can be trusted, or its error bound where nothing was sampled; of the median over all pairs of the data. A
-/// median of sampled networks is the one freed of its bias, where the record has it.
+/// A statistic of a distance with its 95 % interval: of the mean on the pairs taken, from the law of sampled networks
+/// or the error of sampling masks where that can be trusted, or its numerical error where nothing was sampled; of the
+/// median over all pairs of the data. A median of sampled networks is the one freed of its bias, where the record has
+/// it.
 ///
 /// None where the record does not have it.
 pub(super) fn statistic_of(record: &DistanceRecord, statistic: Statistic) -> Option<(f64, Option<(f64, f64)>)> {
@@ -103,7 +104,7 @@ pub(super) fn statistic_of(record: &DistanceRecord, statistic: Statistic) -> Opt
         }),
         Statistic::Mean => {
             let error = record.mean_error_samples.filter(|_| record.has_reliable_error());
-            // Where nothing was sampled the error is a bound already.
+            // Where nothing was sampled the error is not a standard error: no factor.
             let factor = match record.method {
                 method if method.draws_networks() => t_quantile_95(record.samples.saturating_sub(1)),
                 _ if record.samples == 0 => Some(1.0),
@@ -410,7 +411,7 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
             if record.connectivity.is_dense() { String::new() } else { format!(", {} masks", record.mask.title()) };
         format!("{masks}, {} weights", record.law.title())
     });
-    // Shorter ones, such as bounds of numerical errors, are below the marks.
+    // Shorter ones, such as numerical errors, are below the marks.
     let is_seen = |point: &ChartPoint| point.interval.is_some_and(|(low, high)| high - low > 0.02 * point.y.abs());
     let has_bars = series.iter().any(|series| !series.right && series.points.iter().any(is_seen));
     let samples_pairs = records.iter().filter_map(Record::distance).any(|record| record.samples_pairs());

@@ -45,6 +45,8 @@ struct Epoch {
 
 fn epochs(run: &TrainingRecord) -> Vec<Epoch> {
     let Curve { training_loss, test_loss, test_accuracy } = &run.curve;
+    let lengths = [training_loss.len(), test_loss.len(), test_accuracy.len()];
+    assert!(lengths.iter().all(|length| *length == lengths[0]), "a curve has as many losses as accuracies");
     let numbers = training_loss.iter().zip(test_loss).zip(test_accuracy);
     let line = |(epoch, ((training_loss, test_loss), test_accuracy)): (usize, ((&f32, &f32), &f32))| Epoch {
         family: run.family,

@@ -49,7 +49,7 @@ pub fn heat_map(records: &[Record], activation: Activation) -> Option<HeatMap> {
     last.sort_by(|a, b| b.total_cmp(a));
     last.dedup();
     let column = |width: &usize| {
-        let connectivity = weights as f64 / ((first.dimension + CLASSES) as f64 * *width as f64);
+        let connectivity = weights as f64 / ((first.dimension as f64 + CLASSES as f64) * *width as f64);
         // Two digits that are not zeros, of however small a number.
         let digits = (2..6).find(|digits| connectivity * 10f64.powi(*digits) >= 5.0);
         let connectivity = match digits {

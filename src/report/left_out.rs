@@ -2,12 +2,13 @@
 
 use crate::network::MaskFamily;
 use crate::study::paper::{PAPER_BASE_WIDTH, PAPER_RUNS, PAPER_WIDTHS, paper_learning_rate};
-use crate::study::{DistanceMethod, DistanceSpec, Family, Record, TrainingRecord, TrainingStudySpec};
+use crate::study::{DistanceMethod, DistanceRecord, DistanceSpec, Family, Record, TrainingRecord, TrainingStudySpec};
 
-/// What the records lack of the paper's protocol, in words.
-pub(super) fn left_out(records: &[Record]) -> String {
+/// What the records of a figure lack of the paper's protocol, in words; empty where that is nothing.
+#[must_use]
+pub fn left_out(records: &[Record]) -> String {
     let runs: Vec<&TrainingRecord> = records.iter().filter_map(Record::training).collect();
-    let sampled = records.iter().filter_map(Record::distance).find(|record| record.method == DistanceMethod::Sampled);
+    let sampled = sampled_least(records);
     let mut missing = Vec::new();
     let training = TrainingStudySpec::paper(vec![], PAPER_RUNS);
     match runs.first() {
@@ -20,7 +21,7 @@ pub(super) fn left_out(records: &[Record]) -> String {
             if absent > 0 {
                 missing.push(format!("{absent} of the paper's {} widths", PAPER_WIDTHS.len()));
             }
-            let done = runs.iter().map(|run| run.run as usize + 1).max().unwrap_or(0);
+            let done = runs.iter().map(|run| run.run as usize + 1).max().expect("there is a first run");
             let mut fewer = |name: &str, done: usize, paper: usize| {
                 if done < paper {
                     missing.push(format!("{} of the paper's {paper} {name}", paper - done));
@@ -60,5 +61,11 @@ pub(super) fn left_out(records: &[Record]) -> String {
     if missing.is_empty() {
         return String::new();
     }
-    format!("{}; `sparsewidth figure --protocol paper` does all of it.", missing.join(", and "))
+    format!("{}.", missing.join("; "))
+}
+
+/// The record of sampled networks with the fewest initialisations.
+pub(super) fn sampled_least(records: &[Record]) -> Option<&DistanceRecord> {
+    let sampled = records.iter().filter_map(Record::distance).filter(|record| record.method == DistanceMethod::Sampled);
+    sampled.min_by_key(|record| record.samples)
 }

@@ -1,4 +1,5 @@
-//! Reports: records in; tables, files and pictures out. Nothing is computed here that a record does not hold.
+//! Reports: records in; tables, files and pictures out. Only statistics of the records are computed here: no network is
+//! drawn, trained or evaluated.
 //!
 //! [`write_records`] writes the files of a study, which [`read_records`](crate::study::read_records) reads. Of records, [`distance_table`] (which [`distance_words`] explains), [`parts_table`],
 //! [`training_table`] and [`correlation_table`] make tables, [`summary`] a whole page; [`distance_chart`], [`parts_chart`],
@@ -29,6 +30,7 @@ pub use chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 pub use figure::{accuracy_chart, curves_chart, distance_chart, parts_chart};
 pub use files::{RECORD_FILES, chart_files, write_chart, write_records};
 pub use heat_map::{HeatMap, heat_map};
+pub use left_out::left_out;
 pub use optimum::{optimum_chart, optimum_note, optimum_table};
 pub use page::{
     Drawing, HEAT_MAP_PICTURES, Page, TRAINING_PICTURES, VERIFY_PICTURES, WIDEN_PICTURES, distance_page,

@@ -71,7 +71,7 @@ pub fn optimum_note(report: &OptimumReport) -> Option<String> {
         ));
     }
     if let [formula] = ended(true)[..] {
-        notes.push(format!("{formula}: it lies beyond width {width}, where the search ends, and is taken as that."));
+        notes.push(format!("{formula}: it lies beyond width {width}, where the search ends; that width is shown."));
     }
     (!notes.is_empty()).then(|| notes.join("\n"))
 }
@@ -94,10 +94,11 @@ pub fn optimum_chart(report: &OptimumReport) -> Chart {
     };
     let (least, most) = match report.curve.as_slice() {
         [first, .., last] => (first.width as f64, last.width as f64),
-        _ => (1.0, 1.0),
+        [only] => (only.width as f64, only.width as f64),
+        [] => (1.0, 1.0),
     };
     let mut x_ticks = vec![least];
-    while let Some(last) = x_ticks.last().copied().filter(|last| 2.0 * last < 0.8 * most) {
+    while let Some(last) = x_ticks.last().copied().filter(|last| *last > 0.0 && 2.0 * last < 0.8 * most) {
         x_ticks.push(2.0 * last);
     }
     x_ticks.push(most);

@@ -1,5 +1,8 @@
 //! What each study comes to, from its records alone: a text, pictures, and files.
 
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
 use super::assumptions::{assumptions, optimum_assumptions};
 use super::budget::BudgetChart;
 use super::chart::Chart;
@@ -30,28 +33,24 @@ pub enum Drawing {
     Budget(BudgetChart),
 }
 
-impl Drawing {
-    /// As SVG.
-    ///
-    /// # Errors
-    /// Where it cannot be drawn.
-    pub fn svg(&self) -> Result<String> {
+impl Picture for Drawing {
+    fn size(&self) -> (u32, u32) {
         match self {
-            Self::Chart(chart) => chart.svg(),
-            Self::HeatMap(map) => map.svg(),
-            Self::Budget(chart) => chart.svg(),
+            Self::Chart(chart) => chart.size(),
+            Self::HeatMap(map) => map.size(),
+            Self::Budget(chart) => chart.size(),
         }
     }
 
-    /// As PNG.
-    ///
-    /// # Errors
-    /// Where it cannot be drawn.
-    pub fn png(&self) -> Result<Vec<u8>> {
+    fn draw<DB: DrawingBackend>(
+        &self,
+        area: &DrawingArea<DB, Shift>,
+        factor: u32,
+    ) -> std::result::Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
         match self {
-            Self::Chart(chart) => chart.png(),
-            Self::HeatMap(map) => map.png(),
-            Self::Budget(chart) => chart.png(),
+            Self::Chart(chart) => chart.draw(area, factor),
+            Self::HeatMap(map) => map.draw(area, factor),
+            Self::Budget(chart) => chart.draw(area, factor),
         }
     }
 }
@@ -78,6 +77,13 @@ impl Page {
     /// Adds a chart, where there is one.
     fn chart(&mut self, name: impl Into<String>, chart: Option<Chart>) {
         self.pictures.extend(chart.map(|chart| (name.into(), Drawing::Chart(chart))));
+    }
+
+    /// Adds a remark, once.
+    fn remark(&mut self, remark: &str) {
+        if !self.remarks.iter().any(|known| known == remark) {
+            self.remarks.push(remark.into());
+        }
     }
 
     /// The files that it writes, in words; none where there is no file.
@@ -126,8 +132,8 @@ pub fn distance_page(records: &[Record]) -> Page {
             page.text += &format!("Distance, {name} over pairs, {}\n\n{table}\n{words}\n\n", normalisation.title());
             let chart = distance_chart(records, normalisation, statistic);
             if chart.is_none() {
-                let remark = "No picture: several networks have one width, so width alone does not tell them apart.";
-                page.remarks.push(remark.into());
+                let remark = "No picture: several networks have the same width.";
+                page.remark(remark);
             }
             page.chart(format!("distance-{}-{name}", normalisation.name()), chart);
         }
@@ -166,15 +172,14 @@ pub fn figure_pictures() -> Vec<String> {
     names
 }
 
-/// Kernel distance and test error against width, with a summary. The first normalisation, that of the training, has the plain names.
+/// Kernel distance and test error against width, with a summary. The normalisation of the training, or without training
+/// the first, has the plain names.
 pub fn figure_page(records: &[Record]) -> Page {
     let mut page = training_page(records);
     let trained = records.iter().find_map(Record::training).map(|run| run.normalisation);
+    let plain = trained.or_else(|| normalisations(records).first().copied());
     for normalisation in [Normalisation::Pixel, Normalisation::Global, Normalisation::None] {
-        let suffix = match trained {
-            Some(of_training) if of_training != normalisation => format!("-{}", normalisation.name()),
-            _ => String::new(),
-        };
+        let suffix = if plain == Some(normalisation) { String::new() } else { format!("-{}", normalisation.name()) };
         page.chart(format!("distance{suffix}"), distance_chart(records, normalisation, Statistic::Mean));
         page.chart(format!("distance{suffix}-parts"), parts_chart(records, normalisation));
         page.chart(format!("distance{suffix}-median"), distance_chart(records, normalisation, Statistic::Median));
@@ -204,8 +209,7 @@ pub fn heat_map_page(records: &[Record]) -> Result<Page> {
         }
     }
     for activation in activations {
-        let map =
-            heat_map(records, activation).ok_or_else(|| Error::failure("drawing the heat map", "no record of it"))?;
+        let map = heat_map(records, activation).expect("activations were taken from these records");
         let name = format!("heatmap-{}", activation.name());
         page.text += &match map.best() {
             Some((row, column, accuracy)) => {
@@ -248,7 +252,7 @@ pub fn tune_page(report: &TuneReport) -> Page {
     page.chart("tune", Some(tune_chart(report)));
     let none: Vec<String> = report.without_rate().map(TrainedNetwork::name).collect();
     if !none.is_empty() {
-        page.remarks.push(format!("No rate of {}: every run diverged; search lower ones.", none.join(", ")));
+        page.remarks.push(format!("No learning rate for {}: every run diverged. Search lower rates.", none.join(", ")));
     }
     page
 }

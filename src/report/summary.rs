@@ -8,6 +8,7 @@ use super::figure::{
     accuracies, best_accuracies, distances, evaluated, repeats_widths, statistic_of, trained_name, trained_networks,
     with_ends,
 };
+use super::left_out::sampled_least;
 use super::table::{Table, counted};
 use crate::data::Normalisation;
 use crate::numeric::rank::{RankCorrelation, RankCorrelations};
@@ -104,7 +105,7 @@ pub fn distance_table(records: &[Record], normalisation: Normalisation, statisti
                 (Statistic::Mean, Some(ends)) => with_ends(value, ends),
                 (Statistic::Mean, None) if record.mean_error_samples.is_some() => format!("{value:.2e} ± ?"),
                 (Statistic::Median, _) if record.quantile_resolution.is_some_and(|resolution| resolution > 0.0) => {
-                    format!("{value:.2e} ± {:.0e}", value.abs() * record.quantile_resolution.unwrap_or(0.0))
+                    format!("{value:.2e} ± {:.0e}", value.abs() * record.quantile_resolution.expect("checked above"))
                 }
                 _ => format!("{value:.2e}"),
             }
@@ -126,8 +127,8 @@ pub fn distance_table(records: &[Record], normalisation: Normalisation, statisti
     table
 }
 
-/// The name of the row below a method's own, of its mean as one over all pairs.
-const OVER_ALL: &str = "- as over all pairs";
+/// The name of the row below a method's own, of its mean as an estimate for all pairs.
+const OVER_ALL: &str = "- as an estimate for all pairs";
 
 /// Half the 95 % interval of a mean as an estimate over all pairs of the data: of the pairs that were drawn, and on these pairs of drawn
 /// networks and masks or the numerical error. None where either is not known.
@@ -135,7 +136,7 @@ pub(super) fn error_over_all_pairs(record: &DistanceRecord) -> Option<f64> {
     let of_pairs = record.mean_error_pairs? * t_quantile_95(record.pairs.saturating_sub(1))?;
     let (_, interval) = statistic_of(record, Statistic::Mean)?;
     match (interval, record.mean_error_samples) {
-        // Independent of each other; a bound adds.
+        // Independent of each other; a numerical error adds.
         (Some((_, high)), _) if record.samples > 0 => Some((high - record.mean).hypot(of_pairs)),
         (Some((_, high)), _) => Some(high - record.mean + of_pairs),
         // Known on each pair without any draw.
@@ -162,13 +163,13 @@ pub fn distance_words(records: &[Record], normalisation: Normalisation, statisti
     };
     match statistic {
         Statistic::Mean => {
-            words += "; ± on these very pairs: half the 95 % interval over drawn networks or masks, or the numerical error of theory; ± ? \
+            words += "; ± for these pairs: half the 95 % interval over drawn networks or masks, or the numerical error of theory; ± ? \
                       where a long tail leaves it unknown.";
             if sampled.is_some() {
                 let _ = write!(
                     words,
-                    " \"{OVER_ALL}\": the same mean as an estimate over all pairs of the data, ± half its 95 % interval (too short where a few \
-                     pairs make up most of the mean)."
+                    " \"{OVER_ALL}\": the same mean, ± half its 95 % interval for all pairs of the data (too short where a few pairs make \
+                     up most of the mean)."
                 );
             }
         }
@@ -357,8 +358,7 @@ pub fn summary(records: &[Record], left_out: &str, seed: u64) -> String {
 }
 
 pub(super) fn provenance(records: &[Record], text: &mut String) {
-    let mut distances = records.iter().filter_map(Record::distance);
-    if let Some(record) = distances.find(|record| record.method == DistanceMethod::Sampled) {
+    if let Some(record) = sampled_least(records) {
         let _ = writeln!(
             text,
             "Distances on {} (SHA-256 {}), {} {}, {} or more initialisations of networks with {} masks and {} weights \
@@ -380,7 +380,7 @@ pub(super) fn provenance(records: &[Record], text: &mut String) {
         let _ = writeln!(
             text,
             "Training on {} samples of {} (SHA-256 {}), {} {} samples, {}, {} masks, {} weights, {} \
-             parametrisation, {} biases, {} epochs, batch {}, plain SGD, seed {}. sparsewidth {}.\n",
+             parametrisation, {} biases, {}, batch {}, plain SGD, seed {}. sparsewidth {}.\n",
             run.samples,
             run.data,
             run.checksum,
@@ -391,7 +391,7 @@ pub(super) fn provenance(records: &[Record], text: &mut String) {
             run.law.title(),
             run.parametrisation.title(),
             if run.biases { "with" } else { "no" },
-            run.epochs,
+            counted(run.epochs, "epoch"),
             run.batch,
             run.seed,
             run.version
@@ -496,15 +496,14 @@ pub(super) fn correlation(found: Option<RankCorrelation>) -> String {
 
 fn correlations(records: &[Record], seed: u64, text: &mut String) {
     let Some(table) = correlation_table(records, seed) else { return };
-    let Some(run) = records.iter().find_map(Record::training) else { return };
+    let run = records.iter().find_map(Record::training).expect("a correlation is of trained networks");
     let (of_training, evaluated) = (run.normalisation.title(), evaluated(run));
     let _ = writeln!(
         text,
         "## Does the distance predict the {evaluated} error?\n\nSpearman's rank correlation of distance and mean {evaluated} error over {} widths of \
-         the sparse family, with its 95 % interval (these widths as a sample of many, whose ranks go together as those of normal \
-         numbers do). 1: the order by distance is the order by {evaluated} error. A column is a normalisation under which the \
-         distance is taken, and whether its \
-         mean or median over pairs; the networks were trained under {of_training} throughout.\n\n{table}",
+         the sparse family, with its 95 % interval (treating these widths as a sample from a population with normal rank \
+         dependence). A value of 1 means that both orders agree. Each column takes the distance under one normalisation, by its \
+         mean or its median over pairs; the networks were trained under {of_training} throughout.\n\n{table}",
         accuracies(records, Family::Sparse).len()
     );
 }
@@ -515,16 +514,28 @@ mod tests {
     use crate::data::{DataSource, Dataset};
     use crate::network::Connectivity;
     use crate::sampled::Device;
-    use crate::study::{DistanceInputs, DistanceSpec, NetworkSpec};
+    use crate::study::{DistanceInputs, DistanceSpec, DistanceStudy, NetworkSpec};
+    use std::sync::Arc;
+
+    /// The record of a network on the pairs that a seed draws, on Gaussian inputs that do not depend on it.
+    fn record_of(
+        data: &Dataset,
+        spec: &DistanceSpec,
+        seed: u64,
+        network: &NetworkSpec,
+        method: DistanceMethod,
+    ) -> DistanceRecord {
+        let (inputs, device, drawn) = (data.inputs(3).unwrap(), &Device::CPU, Arc::default());
+        let study = DistanceStudy { data, inputs, spec, seed, device, together: false, drawn };
+        DistanceInputs::new(&study, Normalisation::None).unwrap().record(network, method, &|_| {}).unwrap()
+    }
 
     /// The records of the networks `WIDTH:CONNECTIVITY` under a method, on Gaussian inputs.
     fn records(networks: &[&str], method: DistanceMethod) -> Vec<Record> {
         let data = Dataset::from(DataSource::Gaussian { dimension: 6, samples: 20 });
-        let inputs = data.inputs(3).unwrap();
         let networks: Vec<NetworkSpec> = networks.iter().map(|text| text.parse().unwrap()).collect();
         let spec = DistanceSpec { pairs: 10, methods: vec![method], ..DistanceSpec::paper(networks) };
-        let inputs = DistanceInputs::new(&inputs, Normalisation::None, &spec, 0, &Device::CPU, false).unwrap();
-        let record = |network| inputs.record(&data, 0, &spec, network, method, &|_| {}).map(Record::Distance).unwrap();
+        let record = |network| Record::Distance(record_of(&data, &spec, 0, network, method));
         spec.networks.iter().map(record).collect()
     }
 
@@ -566,13 +577,11 @@ mod tests {
         // 1,770 pairs of inputs of six entries, whose distances are skewed; 100 of them are drawn 400 times. An interval that covers in
         // 95 % does so in 92 to 97.5 % of 400 draws but for 1 of 100 seeds; these are fixed.
         let data = Dataset::from(DataSource::Gaussian { dimension: 6, samples: 60 });
-        let inputs = data.inputs(3).unwrap();
         let connectivity = Connectivity::new(0.5).unwrap();
         let network = NetworkSpec::new(8, connectivity).unwrap();
         let record = |pairs: usize, seed: u64, method: DistanceMethod| {
             let spec = DistanceSpec { pairs, methods: vec![method], ..DistanceSpec::paper(vec![network.clone()]) };
-            let inputs = DistanceInputs::new(&inputs, Normalisation::None, &spec, seed, &Device::CPU, false).unwrap();
-            inputs.record(&data, seed, &spec, &network, method, &|_| {}).unwrap()
+            record_of(&data, &spec, seed, &network, method)
         };
         let all = record(10_000, 0, DistanceMethod::Expansion);
         assert_eq!((all.pairs, error_over_all_pairs(&all)), (1_770, Some(0.0)));

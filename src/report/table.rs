@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A table of text, right-aligned but for its first column.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Table {
     rows: Vec<Vec<String>>,
 }
@@ -22,7 +22,11 @@ impl Table {
     }
 
     /// Adds a row, one cell per column.
+    ///
+    /// # Panics
+    /// Where it has more cells or fewer.
     pub fn row(&mut self, cells: Vec<String>) {
+        assert_eq!(cells.len(), self.rows[0].len(), "one cell per column");
         self.rows.push(cells);
     }
 }
@@ -35,20 +39,11 @@ pub(super) fn counted(count: usize, thing: &str) -> String {
 impl fmt::Display for Table {
     /// As GitHub-flavoured Markdown, padded to equal widths.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
-        let width = |column: usize| {
-            self.rows
-                .iter()
-                .filter_map(|row| row.get(column))
-                .map(|cell| cell.chars().count())
-                .max()
-                .unwrap_or(0)
-                .max(3)
-        };
-        let widths: Vec<usize> = (0..columns).map(width).collect();
+        let width = |column: usize| self.rows.iter().map(|row| row[column].chars().count()).fold(3, usize::max);
+        let widths: Vec<usize> = (0..self.rows[0].len()).map(width).collect();
         for (index, row) in self.rows.iter().enumerate() {
             for (column, width) in widths.iter().enumerate() {
-                let cell = row.get(column).map_or("", String::as_str);
+                let cell = &row[column];
                 if column == 0 {
                     write!(f, "| {cell:<width$} |")?;
                 } else {

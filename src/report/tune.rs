@@ -6,7 +6,7 @@ use super::table::{Table, counted};
 use crate::study::{TrainedNetwork, Trial, TuneReport};
 
 fn name(network: &TrainedNetwork) -> String {
-    let [before @ .., _] = network.architecture.before_last() else { return network.family.title().into() };
+    let (_, before) = network.architecture.before_last().split_last().expect("a network to train has a hidden layer");
     let before: String = before.iter().map(|layer| format!(" after {}", layer.width())).collect();
     format!("{} {}{before}", network.family.title(), network.hidden().width())
 }
@@ -34,7 +34,7 @@ pub fn tune_table(report: &TuneReport) -> Table {
             match (tuned.best.diverged, tuned.best.runs) {
                 (0, _) if tuned.at_end => "best rate lies on the edge of the search range; extend it".into(),
                 (0, _) => String::new(),
-                (diverged, runs) if diverged == runs => "no rate: every run diverged, search lower ones".into(),
+                (diverged, runs) if diverged == runs => "no rate: every run diverged; search lower rates".into(),
                 (diverged, runs) => format!("{diverged} of {runs} runs diverged"),
             },
         ]);

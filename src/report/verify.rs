@@ -206,7 +206,7 @@ pub fn paper_chart(report: &VerifyReport) -> Chart {
         let paper = |point: &PaperPoint| here(point).then_some(point.paper.0 + point.paper.1);
         series.push(line(index, format!("Theorem 1, {of}"), Line::Solid, &exact));
         // Eq. (4) takes no inputs: one curve per dimension.
-        let Some(first) = report.paper.iter().find(|point| here(point)) else { continue };
+        let first = report.paper.iter().find(|point| here(point)).expect("names were taken from these points");
         if !dimensions.contains(&first.dimension) {
             dimensions.push(first.dimension);
             let style = names.len() + dimensions.len();
@@ -253,13 +253,13 @@ pub fn verify_page(report: &VerifyReport) -> String {
         0 => verdict,
         _ => format!(
             "{verdict} Not tested: {skewed} of {} estimates, without z below, whose means over initialisations are too skewed (skewness above {}); \
-             more initialisations would do.",
+             run more initialisations to test them.",
             checks().count(),
             Check::MOST_SKEWNESS
         ),
     };
     let text = format!(
-        "# Theorem 1 against sampled networks\n\n{verdict}\n\n{}\nEach cell, {} masks, {} initialisations, at most {} pairs, which count alike:\n\n{}",
+        "# Theorem 1 against sampled networks\n\n{verdict}\n\n{}\nEach cell, {} masks, {} initialisations, at most {} pairs, weighted equally:\n\n{}",
         verify_tests(report),
         report.spec.mask.title(),
         report.spec.initialisations,

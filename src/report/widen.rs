@@ -131,8 +131,8 @@ pub fn widen_summary(records: &[Record], seed: u64) -> String {
     );
     let _ = writeln!(
         text,
-        "## Networks\n\nWeights are those that are trained. A linear bottleneck of rank r has r^2 more than the budget, by which its two \
-         factors can change without changing their product; at full rank the budget is that of the matrix before the split.\n\n{}",
+        "## Networks\n\nWeights are those that are trained. A linear bottleneck of rank r has r^2 more than the budget, since its two \
+         factors can change in that many ways without changing their product; at full rank the budget is that of the matrix before the split.\n\n{}",
         training_table(records)
     );
     distances(records, seed, &mut text);
@@ -169,15 +169,15 @@ fn distances(records: &[Record], seed: u64, text: &mut String) {
     let _ = writeln!(
         text,
         "## Kernel distance at initialisation\n\nMean squared distance to the infinite-width kernel over the mean square of that kernel, \
-         with its 95 % interval over initialisations: of one hidden layer, or of two where a ReLU layer comes before. Masks and weights \
+         with its 95 % interval over initialisations; the kernel is that of one hidden layer, or of two where a ReLU layer comes first. Masks and weights \
          are the theory's, Bernoulli and Gaussian; theory is Theorem 1, and its form for a linear bottleneck, which is unbiased at any rank \
          but keeps a variance that no width removes.\n\n{table}"
     );
     let points: Vec<(f64, f64)> = points.iter().map(|(distance, errors)| (*distance, mean(errors))).collect();
     let _ = writeln!(
         text,
-        "Spearman's rank correlation of that distance and the mean test error over all {} networks: {} (95 % interval: these networks \
-         as a sample of many, whose ranks go together as those of normal numbers do).",
+        "Spearman's rank correlation of that distance and the mean test error over all {} networks: {} (95 % interval, treating these \
+         networks as a sample from a population with normal rank dependence). A value of 1 means that both orders agree.",
         points.len(),
         correlation(RankCorrelations::new(seed).of(&points))
     );
@@ -205,7 +205,8 @@ fn distance_of<'a>(records: &'a [Record], run: &TrainingRecord, method: Distance
         .find(|record| record.method == method && record.architecture.is_like(&hidden))
 }
 
-/// A mean distance in units of the squared infinite-width kernel, with its 95 % interval over initialisations where that is told.
+/// A mean distance in units of the squared infinite-width kernel, with its 95 % interval over initialisations where it
+/// is known.
 fn relative(record: &DistanceRecord) -> Option<(f64, Option<(f64, f64)>)> {
     let unit = record.reference_square.filter(|square| *square > 0.0)?;
     let (value, interval) = statistic_of(record, Statistic::Mean)?;

@@ -17,12 +17,12 @@ use crate::numeric::linalg::{product, triangular_product};
 use crate::numeric::parallel::try_map;
 use crate::numeric::simd::lane_sum;
 
-/// Hidden units whose features are made at once: wider layers are added up in such chunks.
+/// Hidden units whose features are computed at once; wider layers are summed in chunks of this size.
 pub const CHUNK: usize = 2048;
-/// Entries of a tile that are added in single precision before they go on in double.
+/// Sums over a row of a tile that run side by side in single precision, before they are added in double.
 const LANES: usize = 32;
 
-/// All threads of the pool that it is called from.
+/// The CPU as a backend: all threads of the pool that it is called from.
 pub struct Cpu<'a> {
     inputs: &'a TiledInputs,
 }
@@ -37,10 +37,11 @@ impl<'a> Cpu<'a> {
         self.inputs.tiles.len()
     }
 
-    /// What a sweep takes beside the inputs.
+    /// The memory that a sweep takes in addition to the inputs.
     pub fn costs(&self, draws: &[Draw]) -> Costs {
         let (threads, tiles, float) = (rayon::current_num_threads(), self.tiles(), size_of::<f32>());
-        // A tile of the kernel and of its limit in each thread, and room of the product; the weights of one chunk.
+        // A tile of the kernel and of its limit in each thread, and working memory of the product; the weights of one
+        // chunk.
         let in_threads = threads * (3 * TILE * TILE * float + (8 << 20));
         let weights = draws.iter().map(|draw| weight_bytes(&draw.law, threads)).max().unwrap_or(0);
         // The sums of every draw over every pair of tiles, which are added up in one order at the end.
@@ -65,7 +66,7 @@ impl<'a> Cpu<'a> {
 }
 
 impl Backend for Cpu<'_> {
-    /// Made where they are needed, by every batch anew.
+    /// Computed where they are needed, again for every batch.
     type Limits = ();
     type Error = Error;
 
@@ -81,23 +82,23 @@ impl Backend for Cpu<'_> {
         finished: &(dyn Fn(usize) + Sync),
     ) -> Result<Vec<Vec<Sums>>> {
         let used = used_tiles(pairs);
-        // An exact count is decided once a draw, over all chunks.
+        // An exact count is decided once per draw, over all chunks.
         let drawn: Vec<DrawnLayer> = draws.iter().map(|draw| DrawnLayer::new(draw.law, draw.id)).collect();
         let features_of = |chunk: usize| -> Result<Vec<Vec<Array2<f32>>>> {
             drawn.iter().map(|drawn| self.features(drawn, chunk, &used)).collect()
         };
         let place = |tile: usize| used.partition_point(|other| *other < tile);
-        let chunks = draws.iter().map(|draw| draw.law.rows.div_ceil(CHUNK)).max().unwrap_or(0);
-        // A draw of several chunks is alone: all but its last are added up first.
+        let chunks = draws.iter().map(|draw| draw.law.rows.div_ceil(CHUNK)).max().expect("a batch has a draw");
+        // A draw of several chunks is alone in its batch: all chunks but the last are added up first.
         let mut grams: Vec<Array2<f32>> = vec![Array2::default((0, 0)); if chunks > 1 { pairs.len() } else { 0 }];
-        for chunk in 0..chunks.saturating_sub(1) {
+        for chunk in 0..chunks - 1 {
             for features in features_of(chunk)? {
                 grams.par_iter_mut().zip(pairs).try_for_each(|(gram, (i, j))| {
                     add_gram(features[place(*i)].view(), features[place(*j)].view(), i == j, gram)
                 })?;
             }
         }
-        let features = features_of(chunks.saturating_sub(1))?;
+        let features = features_of(chunks - 1)?;
         // Where there are fewer tiles than threads the draws are shared out too.
         let share = draws.len().div_ceil(rayon::current_num_threads().div_ceil(pairs.len())).max(1);
         let shares = draws.len().div_ceil(share);
@@ -110,9 +111,10 @@ impl Backend for Cpu<'_> {
                 work.limit(self.inputs, (i, j))?;
                 let mut found = Vec::with_capacity(share);
                 for (draw, features) in draws.iter().zip(&features).skip(first).take(share) {
-                    match grams.get(index) {
-                        Some(gram) => work.gram.assign(gram),
-                        None => work.gram.fill(0.0),
+                    if grams.is_empty() {
+                        work.gram.fill(0.0);
+                    } else {
+                        work.gram.assign(&grams[index]);
                     }
                     add_gram(features[place(i)].view(), features[place(j)].view(), i == j, &mut work.gram)?;
                     let factors = (1.0 / draw.law.rows as f32, draw.law.law.variance() as f32);
@@ -126,7 +128,7 @@ impl Backend for Cpu<'_> {
     }
 }
 
-/// What the weights of a chunk take while its features are made, in bytes.
+/// The memory that the weights of a chunk take while its features are computed, in bytes.
 fn weight_bytes(law: &LayerSpec, threads: usize) -> usize {
     let entries = |rows: usize| rows as f64 * law.columns as f64;
     // Six standard deviations above the mean; places and values, by row and then joined.
@@ -141,7 +143,7 @@ fn weight_bytes(law: &LayerSpec, threads: usize) -> usize {
     (keys + weights + dense) as usize
 }
 
-/// Of `(factor gram - variance limit)^2`; of the upper half where the tile lies on the diagonal.
+/// The sums of `(factor gram - variance limit)^2` over a tile, or over its upper half where it lies on the diagonal.
 fn sums_over(gram: &Array2<f32>, limit: &Array2<f32>, (factor, variance): (f32, f32), on_diagonal: bool) -> Sums {
     let mut sums = Sums::default();
     for (i, (gram, limit)) in gram.outer_iter().zip(limit.outer_iter()).enumerate() {
@@ -172,7 +174,8 @@ fn squared_distance(gram: &[f32], limit: &[f32], factor: f32, variance: f32) -> 
     f64::from(lane_sum(sum)) + rest.sum::<f64>()
 }
 
-/// Adds the products of the features of two tiles, shape `(inputs, inputs)`; of the upper half where they are the same.
+/// Adds the products of the features of two tiles, shape `(inputs, inputs)`; only the upper half where the tiles are
+/// the same.
 fn add_gram(left: ArrayView2<f32>, right: ArrayView2<f32>, same: bool, gram: &mut Array2<f32>) -> Result<()> {
     if gram.dim() != (left.ncols(), right.ncols()) {
         *gram = Array2::zeros((left.ncols(), right.ncols()));
@@ -181,7 +184,7 @@ fn add_gram(left: ArrayView2<f32>, right: ArrayView2<f32>, same: bool, gram: &mu
     multiply(left.t(), right, 1.0, true, gram.view_mut())
 }
 
-/// Room for one pair of tiles.
+/// Buffers for one pair of tiles.
 #[derive(Default)]
 struct Work {
     gram: Array2<f32>,
@@ -192,7 +195,7 @@ struct Work {
 }
 
 impl Work {
-    /// Fills in the closed form of every pair of two tiles.
+    /// Fills in the closed form for every pair of inputs of two tiles.
     fn limit(&mut self, inputs: &TiledInputs, (i, j): TilePair) -> Result<()> {
         let (left, right) = (&inputs.tiles[i], &inputs.tiles[j]);
         let shape = (left.ncols(), right.ncols());

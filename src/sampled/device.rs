@@ -10,7 +10,7 @@ use crate::error::{Error, Setting};
 pub enum Device {
     /// The processor, on all threads of the pool.
     Cpu {
-        /// What a sweep may take beside its inputs, in bytes; results do not depend on it.
+        /// The memory that a sweep may take in addition to its inputs, in bytes; results do not depend on it.
         memory: usize,
     },
     /// NVIDIA GPUs, which share the initialisations among them.
@@ -25,7 +25,7 @@ impl Device {
     /// All NVIDIA GPUs of this machine, see [`Cuda::all`](super::Cuda::all).
     ///
     /// # Errors
-    /// Where there is none that can be used; the message tells why.
+    /// Where there is none that can be used; the message says why.
     #[cfg(feature = "cuda")]
     pub fn cuda() -> Result<Self> {
         super::Cuda::all().map(Self::Cuda)
@@ -42,7 +42,7 @@ impl Device {
             .about(Setting::Device))
     }
 
-    /// What records call it: `cpu`, or `cuda:` and the GPUs.
+    /// Its name in records: `cpu`, or `cuda:` and the GPUs.
     pub fn name(&self) -> String {
         match self {
             Self::Cpu { .. } => "cpu".into(),

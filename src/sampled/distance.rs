@@ -54,7 +54,8 @@ impl SampledDistances {
     /// `reference`, one value per pair.
     ///
     /// # Errors
-    /// Where there is not one reference value a pair; and see [`sampled_kernels`].
+    /// Where there is not one reference value per pair, or `initialisations` is 0 or not below `2^32 - 1`; and see
+    /// [`sampled_kernels`].
     pub fn draw(
         inputs: &PairedInputs,
         network: &Architecture,
@@ -63,13 +64,14 @@ impl SampledDistances {
         initialisations: usize,
         reference: Vec<f64>,
     ) -> Result<Self> {
-        if reference.len() != inputs.pairs() {
-            let problem = format!("there are {} pairs", inputs.pairs());
-            let found = format!("{} values", reference.len());
-            return Err(Error::value("reference", found, problem, "give one value a pair"));
+        inputs.check_reference(&reference)?;
+        // The last number of an initialisation is reserved for dense references.
+        if !(1..u32::MAX as usize).contains(&initialisations) {
+            let problem = "must be positive and below 2^32 - 1";
+            return Err(Error::value("initialisations", initialisations, problem, "give such a number"));
         }
         let mut distances = Self::new(reference, network.last().width());
-        // Each holds the outputs of the layers before.
+        // Each network holds the outputs of the layers before its last.
         let before = network.before_last().iter().map(Layer::width).max().unwrap_or(0);
         let held = before.saturating_mul(inputs.samples());
         let together = (HELD_VALUES / held.max(1)).clamp(1, Self::TOGETHER);
@@ -94,7 +96,7 @@ impl SampledDistances {
         }
     }
 
-    /// Takes in the kernels of one more initialisation.
+    /// Adds the kernels of one more initialisation.
     fn add(&mut self, kernels: &[f64]) {
         let count = self.by_initialisation.len() as f64 + 1.0;
         let mut sum = 0.0;
@@ -124,9 +126,9 @@ impl SampledDistances {
         &self.by_initialisation
     }
 
-    /// Theorem 1's two terms as estimated from the drawn kernels, averaged over the pairs: the squared bias, less the
-    /// variance of the mean that it is the square of, and the variance of one hidden unit (`n` times that of `Theta`). None
-    /// of fewer than two initialisations.
+    /// Theorem 1's two terms as estimated from the drawn kernels, averaged over the pairs: the squared bias, corrected
+    /// by the variance of the mean kernel, and the variance of one hidden unit (`n` times that of `nngp`). None for
+    /// fewer than two initialisations.
     #[must_use]
     pub fn bias_and_variance(&self) -> Option<(f64, f64)> {
         let count = self.by_initialisation.len() as f64;
@@ -147,6 +149,25 @@ impl SampledDistances {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_initialisation_at_all_is_refused() {
+        let inputs = PairedInputs::new(ndarray::array![[1.0, 2.0], [3.0, 4.0]].view(), &[(0, 1)]).unwrap();
+        let network: Architecture = "relu:4".parse().unwrap();
+        for count in [0, usize::MAX] {
+            let found = SampledDistances::draw(&inputs, &network, WeightDistribution::Gaussian, 0, count, vec![1.0]);
+            let message = found.unwrap_err().to_string();
+            assert!(message.contains("must be positive and below 2^32 - 1"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_law_wants_a_value_for_each_pair() {
+        let inputs = PairedInputs::new(ndarray::array![[1.0, 2.0], [3.0, 4.0]].view(), &[(0, 1)]).unwrap();
+        let network: Architecture = "relu:4".parse().unwrap();
+        let found = crate::sampled::SamplingLaw::find(&inputs, &network, WeightDistribution::Gaussian, 0, 10, &[]);
+        assert!(found.unwrap_err().to_string().contains("0 values: there are 1 pairs"));
+    }
 
     #[test]
     fn a_reference_of_another_length_is_refused() {

@@ -1,10 +1,13 @@
 //! `nngp` of drawn networks, for given pairs of inputs.
 
 use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
+use super::drawn_rows::DrawnRows;
 use super::features::{hidden_features, linear_features, scale_of_row};
 use super::vector::add_pair_products;
 use crate::error::{Error, Result};
@@ -22,23 +25,29 @@ const HELD_SUMS: usize = 1 << 24;
 pub struct PairedInputs {
     /// Shape `(d, samples)`, each input divided by its scale.
     features: Array2<f32>,
-    /// A power of two near the largest entry of each input: in single precision inputs of any scales, side by side.
+    /// A power of two near the largest entry of each input, so that inputs of any scales fit into single precision side
+    /// by side.
     scales: Vec<f64>,
     pairs: Vec<(u32, u32)>,
+    drawn: Arc<DrawnRows>,
 }
 
 impl PairedInputs {
     /// Takes inputs of shape `(samples, d)` and pairs of their row numbers. Only rows that occur in a pair are copied.
     ///
     /// # Errors
-    /// Where there is no pair, a row number is too large, or an input is not what [`Pair::new`](crate::kernel::gram::Pair::new) takes.
+    /// Where there is no pair, a row number is too large, or an input is not one that
+    /// [`Pair::new`](crate::kernel::gram::Pair::new) accepts.
     pub fn new(inputs: ArrayView2<f64>, pairs: &[(usize, usize)]) -> Result<Self> {
         check_inputs("inputs", inputs)?;
         Self::of_checked(inputs, pairs)
     }
 
-    /// The same of inputs that were checked.
+    /// The same for inputs that have been checked.
     pub(crate) fn of_checked(inputs: ArrayView2<f64>, pairs: &[(usize, usize)]) -> Result<Self> {
+        if inputs.ncols() == 0 {
+            return Err(Error::value("inputs", "empty vectors", "the dimension is 0", "give at least one entry"));
+        }
         let mut used: Vec<usize> = pairs.iter().flat_map(|(i, j)| [*i, *j]).collect();
         used.sort_unstable();
         used.dedup();
@@ -49,7 +58,7 @@ impl PairedInputs {
                     "pairs",
                     last,
                     format!("there are {} inputs", inputs.nrows()),
-                    "give row numbers below",
+                    "give row numbers below that",
                 ));
             }
             Some(_) => {}
@@ -60,7 +69,12 @@ impl PairedInputs {
         let features = Array2::from_shape_fn((inputs.ncols(), used.len()), |(feature, sample)| {
             (inputs[[used[sample], feature]] / scales[sample]) as f32
         });
-        Ok(Self { features, scales, pairs })
+        Ok(Self { features, scales, pairs, drawn: Arc::default() })
+    }
+
+    /// Shares the rows of layers that were drawn for other inputs, so that they are not drawn again.
+    pub(crate) fn sharing(self, drawn: &Arc<DrawnRows>) -> Self {
+        Self { drawn: Arc::clone(drawn), ..self }
     }
 
     /// The input dimension `d`.
@@ -69,7 +83,8 @@ impl PairedInputs {
         self.features.nrows()
     }
 
-    /// The outputs `u x / sqrt(d)` of a drawn layer `u`, or their positive parts, in the place of the inputs: what a layer after it sees.
+    /// The outputs `u x / sqrt(d)` of a drawn layer `u`, or their positive parts, as inputs: those of the layer after
+    /// it.
     ///
     /// # Errors
     /// Where the layer does not have `d` columns, or has no rows.
@@ -84,7 +99,7 @@ impl PairedInputs {
         Ok(Self { features, ..self.clone() })
     }
 
-    /// What the last layer of a drawn network sees, with what it is drawn from.
+    /// The inputs of the last layer of a drawn network, and what that layer is drawn from.
     pub(super) fn before_last(
         &self,
         network: &Architecture,
@@ -103,20 +118,29 @@ impl PairedInputs {
         Ok((inputs, last, id))
     }
 
+    /// Refuses reference values unless there is one for each pair.
+    pub(super) fn check_reference(&self, reference: &[f64]) -> Result<()> {
+        if reference.len() == self.pairs() {
+            return Ok(());
+        }
+        let (found, problem) = (format!("{} values", reference.len()), format!("there are {} pairs", self.pairs()));
+        Err(Error::value("reference", found, problem, "give one value per pair"))
+    }
+
     /// Refuses a layer that does not take these inputs.
     fn check(&self, law: LayerSpec) -> Result<()> {
-        if law.columns == self.dimension() && law.rows > 0 {
+        if law.columns == self.dimension() && (1..=u32::MAX as usize).contains(&law.rows) {
             return Ok(());
         }
         Err(Error::value(
             "width, dimension",
             format!("{}, {}", law.rows, law.columns),
-            format!("the inputs have dimension {} and the width must be at least 1", self.dimension()),
+            format!("the inputs have dimension {} and the width must be from 1 to 2^32 - 1", self.dimension()),
             "give a layer that fits",
         ))
     }
 
-    /// From sums of products of scaled features to means over `count`.
+    /// Turns sums of products of scaled features into means over `count`.
     fn scale_sums(&self, sums: &mut [f64], count: f64) {
         for (sum, (first, second)) in sums.iter_mut().zip(&self.pairs) {
             *sum *= self.scales[*first as usize] * self.scales[*second as usize] / count;
@@ -154,6 +178,7 @@ impl PairedInputs {
             }),
             scales: used.iter().map(|row| self.scales[*row]).collect(),
             pairs: pairs.into_iter().map(|(i, j)| (place(i), place(j))).collect(),
+            drawn: Arc::clone(&self.drawn),
         }
     }
 }
@@ -173,13 +198,8 @@ pub fn sampled_kernels(inputs: &PairedInputs, law: LayerSpec, id: LayerId) -> Re
     // In rounds, so that memory does not grow with the width; the order of summation is that of the chunks.
     for round in (0..chunks).step_by(together) {
         let partial = try_map((round..(round + together).min(chunks)).into_par_iter(), |chunk| {
-            let mut rows = drawn.rows(chunk * ROWS..((chunk + 1) * ROWS).min(law.rows));
-            rows.drop_empty_rows();
             let mut sums = vec![0.0; inputs.pairs.len()];
-            for features in hidden_features(&rows, law, &inputs.features)?.rows() {
-                let features = features.to_slice().expect("standard layout: features are made so");
-                add_pair_products(features, &inputs.pairs, &mut sums);
-            }
+            add_rows(inputs, &drawn, chunk * ROWS..((chunk + 1) * ROWS).min(law.rows), &mut sums)?;
             Ok(sums)
         })?;
         for part in partial {
@@ -190,7 +210,17 @@ pub fn sampled_kernels(inputs: &PairedInputs, law: LayerSpec, id: LayerId) -> Re
     Ok(sums)
 }
 
-/// The same of consecutive batches of `each` rows of one layer, as if each were a network: one list a batch.
+/// Adds `[u_i.x]_+ [u_i.y]_+` of some rows of a layer to the sums, for each pair.
+fn add_rows(inputs: &PairedInputs, drawn: &DrawnLayer, rows: Range<usize>, sums: &mut [f64]) -> Result<()> {
+    let rows = inputs.drawn.of(drawn, rows);
+    for features in hidden_features(&rows, *drawn.law(), &inputs.features)?.rows() {
+        let features = features.to_slice().expect("standard layout: features are made so");
+        add_pair_products(features, &inputs.pairs, sums);
+    }
+    Ok(())
+}
+
+/// The same for consecutive batches of `each` rows of one layer, as if each batch were a network; one list per batch.
 pub(super) fn batch_kernels(
     inputs: &PairedInputs,
     law: LayerSpec,
@@ -206,12 +236,7 @@ pub(super) fn batch_kernels(
             let mut sums = vec![0.0; inputs.pairs.len()];
             let end = ((batch + 1) * each).min(law.rows);
             for start in (batch * each..end).step_by(ROWS) {
-                let mut rows = drawn.rows(start..(start + ROWS).min(end));
-                rows.drop_empty_rows();
-                for features in hidden_features(&rows, law, &inputs.features)?.rows() {
-                    let features = features.to_slice().expect("standard layout: features are made so");
-                    add_pair_products(features, &inputs.pairs, &mut sums);
-                }
+                add_rows(inputs, &drawn, start..(start + ROWS).min(end), &mut sums)?;
             }
             inputs.scale_sums(&mut sums, count);
             Ok(sums)
@@ -225,6 +250,12 @@ mod tests {
     use crate::network::Connectivity;
     use crate::network::{MaskFamily, WeightDistribution};
     use ndarray::Array;
+
+    #[test]
+    fn inputs_without_entries_are_refused() {
+        let message = PairedInputs::new(Array2::zeros((3, 0)).view(), &[(0, 1)]).unwrap_err().to_string();
+        assert!(message.contains("the dimension is 0"), "{message}");
+    }
 
     #[test]
     fn kernels_match_their_definition_on_both_sides_of_the_crossover() {
@@ -287,7 +318,7 @@ mod tests {
                 sampled_kernels(&paired, law, id).unwrap()
             };
             for ((first, second), (plain, scaled)) in pairs.iter().zip(kernels(&plain).iter().zip(kernels(&scaled))) {
-                // The kernel is homogeneous; entries are rounded to single precision anew.
+                // The kernel is homogeneous; entries are rounded to single precision again.
                 let expected = plain * scales[*first] * scales[*second];
                 assert!((scaled / expected - 1.0).abs() < 1e-5, "{first}, {second}, p = {p}: {scaled:e} {expected:e}");
             }

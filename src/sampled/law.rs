@@ -10,35 +10,38 @@ use crate::numeric::parallel::try_map;
 use crate::numeric::random::{Purpose, Stream};
 use crate::numeric::statistics::{mean, quantile, sorted};
 
-/// Resamples: the tails of 2.5 % are then known to half a percent.
+/// The number of resamples: tails of 2.5 % are then known to half a percentage point.
 const RESAMPLES: usize = 1_000;
-/// Pairs that the law is found on, at most.
+/// The most pairs that the law is found from.
 const PAIRS: usize = 1_000;
-/// Hidden units that it is found from, at least: products of features have heavy tails, which a few hundred do not tell.
+/// The fewest hidden units that it is found from: products of features have heavy tails, which a few hundred do not
+/// show.
 const UNITS: usize = 2_048;
-/// Weights, the same: networks of few weights have heavier tails.
+/// The fewest weights that it is found from: networks of few weights have heavier tails.
 const WEIGHTS: f64 = 20_000.0;
-/// Batches of hidden units that are held, at most.
+/// The most batches of hidden units that are held.
 const BATCHES: usize = 2_048;
-/// Batches of one network, at most.
+/// The most batches of one network.
 const BATCHES_EACH: usize = 32;
-/// Networks behind a layer before the hidden one, at least: they are resampled whole.
+/// The fewest networks that are drawn where there is a layer before the hidden one: they are resampled whole.
 const WHOLE_NETWORKS: usize = 128;
-/// Networks of a resample, at most; of more, what deviates shrinks with the root of their number.
+/// The most networks in a resample. With more, deviations shrink with the root of their number.
 const RESAMPLED: usize = 64;
 
-/// The law of the ratios `mean / truth` and `median / truth` for a mean squared distance over some initialisations of a network, and the
-/// median over pairs of those of each pair.
+/// The law of the ratios `mean / truth` and `median / truth`: of the mean squared distance over some initialisations of
+/// a network, and of the median over pairs of each pair's mean squared distance.
 ///
-/// A squared distance is near the square of one normal number, where inputs resemble each other; a mean of ten such has a long tail to
-/// the right, and Student's interval, symmetric and estimated from the ten, misses the truth from below in up to a fifth of cases. But every
-/// network is a mean of independent hidden units, of which there are many. So: batches of hidden units, from the networks themselves
-/// and, where these have few units, from further initialisations, are put together to new networks at random, as many of them as
-/// initialisations; their mean and median distance, over the truth in that world of known batches, which is a closed form, follows
-/// nearly the law asked for. It is a ratio, so the interval of a value `v` is `v / q`, with `q` quantiles of the law. (The bootstrap, by units.)
+/// Where inputs resemble each other, a squared distance is nearly the square of one normal variable. A mean of ten of
+/// them has a long tail to the right, and Student's interval, which is symmetric and estimated from the ten, lies below
+/// the truth in up to a fifth of cases. But every network is a mean of many independent hidden units. So batches of
+/// hidden units are combined into new networks at random, as many networks as there are initialisations. The batches
+/// come from the networks themselves and, where these have few units, from further initialisations. For networks made
+/// of known batches the true distance has a closed form. The ratios of their mean and median distance to it follow
+/// nearly the law asked for. From quantiles `q` of that law, the interval of a value `v` is `v / q`. (This is the
+/// bootstrap, by hidden units.)
 ///
-/// Behind a layer before the hidden one units of a network depend on each other: there whole networks are resampled. Where masks have an
-/// exact count rows depend on each other weakly, which is left out.
+/// Where there is a layer before the hidden one, the units of a network depend on each other; then whole networks are
+/// resampled. Under masks of an exact count, rows depend on each other weakly, which is neglected.
 ///
 /// Source: ours; the coverage is measured by `examples/coverage.rs`.
 ///
@@ -71,7 +74,7 @@ impl SamplingLaw {
     /// up to a thousand of the pairs.
     ///
     /// # Errors
-    /// See [`sampled_kernels`](super::sampled_kernels).
+    /// Where there is not one reference value per pair; and see [`sampled_kernels`](super::sampled_kernels).
     pub fn find(
         inputs: &PairedInputs,
         network: &Architecture,
@@ -80,6 +83,7 @@ impl SamplingLaw {
         initialisations: usize,
         reference: &[f64],
     ) -> Result<Self> {
+        inputs.check_reference(reference)?;
         let places = inputs.spread_pairs(PAIRS);
         let inputs = inputs.some_pairs(&places);
         let reference: Vec<f64> = places.iter().map(|place| reference[*place]).collect();
@@ -95,13 +99,13 @@ impl SamplingLaw {
             }
         };
         // Batches of equal size; a few rows of each network may be left over.
-        let each = rows.div_ceil(batches).max(1);
-        let batches = if is_deep { 1 } else { rows / each };
+        let each = rows.div_ceil(batches);
+        let batches = rows / each;
         let drawn = try_map((0..networks as u32).into_par_iter(), |initialisation| {
             let (inputs, law, id) = inputs.before_last(network, distribution, seed, initialisation)?;
             batch_kernels(&inputs, law, id, batches, each)
         })?;
-        // Ratios do not depend on the unit, in which single precision suits distances of any scale.
+        // Ratios do not depend on the unit; with this one, single precision suits distances of any scale.
         let unit = reference.iter().fold(f64::MIN_POSITIVE, |largest, kernel| largest.max(kernel.abs()));
         let difference = |kernel: &f64, reference: &f64| ((kernel - reference) / unit) as f32;
         let drawn: Vec<Vec<f32>> = drawn
@@ -112,10 +116,10 @@ impl SamplingLaw {
         Ok(Self::of_batches(&drawn, batches, own, seed).shrunk(own as f64 / initialisations.max(1) as f64))
     }
 
-    /// From the deviations of the kernels of batches, `batches` to a network, for so many `networks`.
+    /// The law from the deviations of the kernels of batches, with `batches` to a network, for `networks` networks.
     fn of_batches(drawn: &[Vec<f32>], batches: usize, networks: usize, seed: u64) -> Self {
-        let pairs = drawn.first().map_or(0, Vec::len);
-        // In the world of these batches: the expected squared distance of each pair.
+        let pairs = drawn[0].len();
+        // The expected squared distance of each pair, for networks made of these batches.
         let count = drawn.len() as f64;
         let truth: Vec<f64> = (0..pairs)
             .map(|pair| {
@@ -145,7 +149,8 @@ impl SamplingLaw {
         Self { means: sorted(&means), medians: sorted(&medians) }
     }
 
-    /// The law for more networks, of which those resampled are the given share: bias shrinks in proportion, what deviates with its root.
+    /// The law for more networks, of which those resampled are the given share: bias shrinks in proportion to the
+    /// share, deviations with its root.
     fn shrunk(mut self, share: f64) -> Self {
         for ratios in [&mut self.means, &mut self.medians] {
             let center = mean(ratios);
@@ -156,17 +161,19 @@ impl SamplingLaw {
         self
     }
 
-    /// The 95 % confidence interval of the mean distance over these pairs; none where the draws do not tell it.
+    /// The 95 % confidence interval of the mean distance over these pairs; none where the draws do not determine it.
     #[must_use]
     pub fn mean_interval(&self, mean: f64) -> Option<(f64, f64)> {
         interval(mean, &self.means)
     }
 
-    /// A median over pairs, freed of its bias, and the 95 % confidence interval of the median over the population of pairs.
+    /// A median over pairs, corrected for its bias, and the 95 % confidence interval of the median over the population
+    /// of pairs.
     ///
-    /// The median of noisy distances lies low: their law is skewed. The other noise is that of the choice of pairs, which
-    /// `of_pairs`, the interval by [`median_interval_95`](crate::numeric::statistics::median_interval_95), tells; on a logarithmic scale the squares of
-    /// both reaches add. None where the draws do not tell it.
+    /// The median of noisy distances is too low, since their law is skewed. A second source of noise is the choice of
+    /// pairs; its interval `of_pairs` comes from
+    /// [`median_interval_95`](crate::numeric::statistics::median_interval_95). On a logarithmic scale, the squares of
+    /// the two half-widths add up. None where the draws do not determine the interval.
     #[must_use]
     pub fn median(&self, median: f64, of_pairs: (f64, f64)) -> Option<(f64, (f64, f64))> {
         let (low, high) = interval(median, &self.medians)?;

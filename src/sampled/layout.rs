@@ -5,22 +5,22 @@ use std::ops::Range;
 /// Two tiles, by their numbers, the first not above the second.
 pub type TilePair = (usize, usize);
 
-/// What a sweep takes, in bytes, and the hidden units whose features are made at once.
+/// The memory that a sweep takes, in bytes, and the hidden units whose features are computed at once.
 #[derive(Clone, Copy, Debug)]
 pub struct Costs {
-    /// However it is cut.
+    /// Whatever the layout.
     pub fixed: usize,
     /// For each pair of tiles that is worked on.
     pub pair: usize,
     /// For the features of one hidden unit on one tile.
     pub unit: usize,
-    /// The most hidden units of a draw at once; a wider one is added up by itself.
+    /// The most hidden units of a draw at once; a wider draw is alone in its batch and added up in chunks.
     pub chunk: usize,
     /// The most draws at once.
     pub batch: usize,
 }
 
-/// The blocks and batches of a sweep: of two blocks of tiles and one batch of draws the features are held at a time.
+/// The blocks and batches of a sweep: at any time, the features of two blocks of tiles and one batch of draws are held.
 #[derive(Clone, Debug)]
 pub struct Layout {
     tiles: usize,
@@ -28,12 +28,12 @@ pub struct Layout {
     pub block: usize,
     /// The draws, in their order.
     pub batches: Vec<Range<usize>>,
-    /// What it takes at most.
+    /// The most memory that it takes, in bytes.
     pub bytes: usize,
 }
 
 impl Layout {
-    /// Of draws of the given widths, within `memory`; or what is needed at least.
+    /// The layout for draws of the given widths within `memory`, or the least memory that is needed.
     pub fn new(tiles: usize, widths: &[usize], costs: Costs, memory: usize) -> Result<Self, usize> {
         let widest = widths.iter().copied().max().unwrap_or(0);
         let features = |block: usize, width: usize| tiles.min(2 * block) * width.min(costs.chunk) * costs.unit;

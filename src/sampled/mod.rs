@@ -1,14 +1,15 @@
 //! Kernels of drawn networks: the empirical side of Theorem 1.
 //!
-//! For given pairs, [`SampledDistances`]: the distance of each pair, with mean and variance of the kernel; what their means over few
-//! networks tell, [`SamplingLaw`]. For all pairs of a
-//! set of inputs, [`Sweep`]: the mean distance, through products of tiles of features, on a [`Device`].
+//! For given pairs: [`SampledDistances`], the distance of each pair with mean and variance of the kernel, and
+//! [`SamplingLaw`], how far means over few networks may be from the truth. For all pairs of a set of inputs: [`Sweep`],
+//! the mean distance, through products of tiles of features, on a [`Device`].
 
 #[cfg(any(feature = "cuda", all(test, feature = "host-kernels")))]
 mod accelerator;
 mod cpu;
 mod device;
 mod distance;
+mod drawn_rows;
 mod features;
 mod kernel;
 mod law;
@@ -21,6 +22,7 @@ mod vector;
 pub use accelerator::cuda::Cuda;
 pub use device::Device;
 pub use distance::SampledDistances;
+pub(crate) use drawn_rows::DrawnRows;
 pub use kernel::{PairedInputs, sampled_kernels};
 pub use law::SamplingLaw;
 pub use sweep::{AllPairsDistances, SampledNetwork, Sweep};

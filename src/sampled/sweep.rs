@@ -11,7 +11,7 @@ use super::tiles::TiledInputs;
 use crate::error::{Error, Result};
 use crate::network::{LayerId, LayerSpec};
 
-/// A network of a sweep, and how many of it are drawn: initialisations `0, 1, ...` of the seed.
+/// A network of a sweep, and how often it is drawn: initialisations `0, 1, ...` of the seed.
 #[derive(Clone, Copy, Debug)]
 pub struct SampledNetwork {
     /// The law of its first layer; its connectivity, width and weights.
@@ -49,7 +49,7 @@ pub(super) struct Sums {
 pub(super) trait Backend {
     /// `K_1` of pairs of tiles, where it is kept for all draws.
     type Limits;
-    /// What can go wrong.
+    /// The error of a failure.
     type Error;
 
     fn limits(&self, pairs: &[TilePair]) -> Result<Self::Limits, Self::Error>;
@@ -83,7 +83,9 @@ pub(super) fn total<B: Backend>(
         let limits = backend.limits(&pairs)?;
         for batch in &layout.batches {
             let found = backend.sums(&pairs, &limits, &draws[batch.clone()], &finished)?;
+            assert_eq!(found.len(), pairs.len(), "a backend gives the sums of every pair of tiles");
             for (pair, found) in pairs.iter().zip(found) {
+                assert_eq!(found.len(), batch.len(), "a backend gives the sums of every draw");
                 batch.clone().zip(found).for_each(|(draw, sum)| sums[draw][layout.place(*pair)] = sum);
             }
         }
@@ -110,7 +112,8 @@ impl<'a> Sweep<'a> {
     /// Plans the initialisations `0, 1, ...` of each network.
     ///
     /// # Errors
-    /// Where a network does not fit the inputs or has no hidden unit or initialisation, or the memory does not suffice.
+    /// Where a network does not fit the inputs or has no hidden unit or initialisation, the device is an empty list of
+    /// GPUs, or the memory does not suffice.
     pub fn new(device: &'a Device, inputs: &'a TiledInputs, networks: &[SampledNetwork], seed: u64) -> Result<Self> {
         for SampledNetwork { law, initialisations } in networks {
             if law.columns != inputs.dimension()
@@ -123,6 +126,14 @@ impl<'a> Sweep<'a> {
                     "give networks that fit",
                 ));
             }
+        }
+        #[cfg(feature = "cuda")]
+        if let Device::Cuda(devices) = device
+            && devices.is_empty()
+        {
+            let problem = "there is no GPU in the list";
+            return Err(Error::value("device", "cuda", problem, "list one, or compute on the CPU")
+                .about(crate::error::Setting::Device));
         }
         #[cfg(feature = "cuda")]
         if let Device::Cuda(_) = device
@@ -148,7 +159,7 @@ impl<'a> Sweep<'a> {
         Ok(sweep)
     }
 
-    /// What the sweep takes at most in the memory of its device, in bytes; on the CPU, beside the inputs.
+    /// The most memory that the sweep takes on its device, in bytes; on the CPU, in addition to the inputs.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -171,12 +182,12 @@ impl<'a> Sweep<'a> {
 
     /// Draws the networks and compares the kernel of each with `v K_1 / d`, `v` the variance of its weights, over all pairs.
     ///
-    /// Features and kernels are in single precision, sums over pairs in double. The same bits on one kind of device for any
-    /// number of threads or devices, any memory, and any other networks beside. `progress` is called with the share that is
-    /// done, from any thread.
+    /// Features and kernels are in single precision, sums over pairs in double. On one kind of device the results are
+    /// the same bits for any number of threads or devices, any memory, and whatever other networks the sweep has.
+    /// `progress` is called with the share that is done, from any thread.
     ///
     /// # Errors
-    /// Where the device fails.
+    /// Where the device fails, or, with more threads than [`Sweep::new`] had, the memory does not suffice.
     pub fn run(&self, progress: &(dyn Fn(f64) + Sync)) -> Result<Vec<AllPairsDistances>> {
         let sums = match self.device {
             Device::Cpu { memory } => total(&Cpu::new(self.inputs), &self.cpu_layout(*memory)?, &self.draws, progress)?,
@@ -219,7 +230,8 @@ mod tests {
     }
 
     fn gaussian(samples: usize, dimension: usize) -> Array2<f64> {
-        let mut values = DataSource::Gaussian { dimension, samples }.inputs(4).unwrap().values * 3e5;
+        let drawn = DataSource::Gaussian { dimension, samples: samples.max(2) }.inputs(4).unwrap().values;
+        let mut values = drawn.slice_move(ndarray::s![..samples, ..]) * 3e5;
         values.row_mut(samples / 2).fill(0.0);
         values
     }
@@ -240,6 +252,14 @@ mod tests {
         };
         let different = (0..samples).flat_map(|i| (i + 1..samples).map(move |j| (i, j))).collect();
         (mean_over(different), mean_over((0..samples).map(|i| (i, i)).collect()))
+    }
+
+    #[cfg(feature = "cuda")]
+    #[test]
+    fn a_list_of_no_gpu_is_refused() {
+        let inputs = TiledInputs::new(ndarray::array![[1.0, 2.0], [3.0, 4.0]].view()).unwrap();
+        let message = Sweep::new(&Device::Cuda(Vec::new()), &inputs, &[network(3, 2, 1.0, 1)], 0).unwrap_err();
+        assert!(message.to_string().contains("there is no GPU in the list"), "{message}");
     }
 
     #[test]

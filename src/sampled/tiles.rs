@@ -6,16 +6,17 @@ use super::features::scale_of;
 use crate::error::{Error, Result};
 use crate::kernel::gram::check_inputs;
 
-/// Inputs on a side of a tile: four of the 96 that faer's kernel takes at a time with AVX-512. Fixed, so that sums are the same
-/// however the tiles are shared out.
+/// Inputs on a side of a tile: four times the 96 that faer's kernel takes at a time with AVX-512. It is fixed, so that
+/// sums are the same however the tiles are shared out.
 pub(super) const TILE: usize = 384;
-/// The longest input relative to the shortest, zero apart: beyond, squared distances leave single precision.
+/// The largest ratio of the longest input to the shortest that is not zero: beyond it, squared distances leave single
+/// precision.
 const LONGEST: f64 = 1e9;
 
 /// All pairs of a set of inputs, in single precision, in tiles.
 #[derive(Clone, Debug)]
 pub struct TiledInputs {
-    /// Shapes `(d, TILE)`, the last one less; divided by `scale`.
+    /// Shapes `(d, TILE)`, the last one narrower; divided by `scale`.
     pub(super) tiles: Vec<Array2<f32>>,
     /// The norms of the inputs, divided by `scale`.
     pub(super) norms: Vec<f64>,
@@ -26,14 +27,14 @@ impl TiledInputs {
     /// Takes inputs of shape `(samples, d)`.
     ///
     /// # Errors
-    /// Where there are fewer than two inputs, one is not what [`Pair::new`](crate::kernel::gram::Pair::new) takes, or one is shorter than another by
-    /// a factor of more than 1e9.
+    /// Where there are fewer than two inputs, one is not what [`Pair::new`](crate::kernel::gram::Pair::new) accepts, or
+    /// one is shorter than another by a factor of more than 1e9.
     pub fn new(inputs: ArrayView2<f64>) -> Result<Self> {
         check_inputs("inputs", inputs)?;
         Self::of_checked(inputs)
     }
 
-    /// The same of inputs that were checked.
+    /// The same for inputs that have been checked.
     pub(crate) fn of_checked(inputs: ArrayView2<f64>) -> Result<Self> {
         let (samples, dimension) = inputs.dim();
         if samples < 2 || dimension == 0 {
@@ -46,12 +47,7 @@ impl TiledInputs {
         let longest = norms.iter().copied().fold(0.0f64, f64::max);
         if let Some(row) = norms.iter().position(|norm| *norm > 0.0 && LONGEST * *norm < longest) {
             let problem = format!("is shorter than the longest input by a factor of more than {LONGEST:e}");
-            return Err(Error::value(
-                "inputs",
-                format!("row {row}"),
-                problem,
-                "remove the one or the other, or normalise",
-            ));
+            return Err(Error::value("inputs", format!("row {row}"), problem, "remove one of the two, or normalise"));
         }
         let tiles = (0..samples).step_by(TILE).map(|start| {
             let rows = inputs.slice(s![start..(start + TILE).min(samples), ..]);
@@ -68,7 +64,7 @@ impl TiledInputs {
 
     /// The input dimension `d`.
     pub fn dimension(&self) -> usize {
-        self.tiles.first().map_or(0, Array2::nrows)
+        self.tiles[0].nrows()
     }
 
     /// The inputs as one matrix of shape `(d, stride)`, the stride a multiple of `tile`, and their norms; zeros at the end.

@@ -9,8 +9,13 @@ pub(crate) fn of_operations(operations: f64) -> u64 {
 }
 
 /// The cost of the distances of one network by a method, of inputs of some dimension.
-pub(crate) fn of_distance(spec: &DistanceSpec, method: DistanceMethod, network: &NetworkSpec, dimension: usize) -> u64 {
-    let (d, pairs) = (dimension as f64, spec.pairs as f64);
+pub(crate) fn of_distance(
+    spec: &DistanceSpec,
+    method: DistanceMethod,
+    network: &NetworkSpec,
+    (samples, dimension): (usize, usize),
+) -> u64 {
+    let (d, pairs, all_pairs) = (dimension as f64, spec.pairs as f64, 0.5 * (samples as f64).powi(2));
     let entries = d * network.connectivity().get();
     of_operations(match method {
         DistanceMethod::Sampled => {
@@ -19,11 +24,11 @@ pub(crate) fn of_distance(spec: &DistanceSpec, method: DistanceMethod, network: 
                 + network.architecture.places(dimension) * 10.0;
             drawn * spec.draws(network, dimension) as f64
         }
-        DistanceMethod::SampledAll => 5e7 * (network.width() as f64 + 50.0) * spec.initialisations as f64 / 100.0,
+        DistanceMethod::SampledAll => all_pairs * (network.width() as f64 + 50.0) * spec.initialisations as f64 / 100.0,
         DistanceMethod::Theorem1FixedCount => pairs * spec.masks as f64 * entries,
         DistanceMethod::Theorem1 => pairs * d * 1e4 * (30.0 / entries).clamp(0.2, 3.0),
         DistanceMethod::Expansion => pairs * d * 10.0,
-        DistanceMethod::ExpansionAll => 1e8 * d / spec.networks.len() as f64,
+        DistanceMethod::ExpansionAll => 2.0 * all_pairs * d / spec.networks.len() as f64,
         DistanceMethod::Paper | DistanceMethod::PaperFixedNp => 1.0,
     })
 }

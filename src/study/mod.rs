@@ -48,7 +48,9 @@ mod tune;
 mod verify;
 mod widen;
 
-pub use distance::{DistanceInputs, DistanceMethod, DistanceSpec, NetworkSpec, Reference};
+#[cfg(all(test, feature = "plots"))]
+pub(crate) use distance::{DistanceInputs, DistanceStudy};
+pub use distance::{DistanceMethod, DistanceSpec, NetworkSpec, Reference};
 pub use engine::{JOURNAL, Journal, MergeReport, Progress, Shard, merge};
 pub use optimum::{CurvePoint, Optimum, OptimumMethod, OptimumReport, OptimumSpec};
 pub use record::{DistanceRecord, RECORDS, Record, SCHEMA, TrainingRecord, read_records, to_lines};

@@ -218,7 +218,10 @@ impl OptimumSpec {
             .copied()
             .filter_map(|method| {
                 let place = match method {
-                    OptimumMethod::PaperFormula => curve.iter().position(|point| point.width == formula)?,
+                    OptimumMethod::PaperFormula => {
+                        let place = curve.iter().position(|point| point.width == formula);
+                        place.expect("the formula's width was evaluated above")
+                    }
                     _ => minimum(&curve, method)?,
                 };
                 let at = curve[place];

@@ -7,12 +7,12 @@ use rayon::prelude::*;
 
 use super::cost;
 use super::density::{self, Density};
-use super::distance::{DistanceInputs, DistanceMethod, DistanceSpec, NetworkSpec};
+use super::distance::{DistanceInputs, DistanceMethod, DistanceSpec, DistanceStudy, NetworkSpec};
 use super::engine::{Find, Progress, Shard, TaskLog};
 use super::record::Record;
 use super::spec::StudySpec;
 use super::training::{PreparedTraining, TrainedNetwork, TrainingStudySpec, WEIGHTS, weights_name, weights_path};
-use crate::data::{Inputs, Normalisation};
+use crate::data::Normalisation;
 use crate::error::{Error, Result, Setting};
 use crate::files::{OutputFolder, make_folder, remove_unfinished};
 use crate::network::{Architecture, Connectivity};
@@ -49,19 +49,21 @@ pub(super) fn distance_task(
     network: &Architecture,
     connectivity: Connectivity,
 ) -> String {
+    format!("distance/{}/{}/{}", normalisation.name(), method.name(), distance_network(network, connectivity))
+}
+
+/// The name of a network in the tasks of distances, by which networks must differ.
+pub(super) fn distance_network(network: &Architecture, connectivity: Connectivity) -> String {
     let before: String = (network.before_last().iter())
         .map(|layer| format!("after-{}:{}-", layer.activation().name(), layer.width()))
         .collect();
-    let (width, p) = (network.last().width(), connectivity.get());
-    format!("distance/{}/{}/{before}{width}:{p}", normalisation.name(), method.name())
+    format!("{before}{}:{}", network.last().width(), connectivity.get())
 }
 
-/// The part of a study on distances, with its data.
+/// The part of a study on distances, and its inputs in each normalisation.
 struct PreparedDistance<'a> {
-    spec: &'a DistanceSpec,
-    inputs: Arc<Inputs>,
-    /// The inputs in each normalisation of the study.
-    prepared: Vec<DistanceInputs>,
+    study: DistanceStudy<'a>,
+    prepared: Vec<DistanceInputs<'a>>,
 }
 
 /// The names of a study's tasks, in their order.
@@ -70,14 +72,17 @@ pub(super) fn tasks_of(spec: &StudySpec) -> Vec<String> {
 }
 
 impl StudySpec {
+    /// Whether the study takes kernels of drawn networks over all pairs, to which memory limits apply.
+    #[must_use]
+    pub fn takes_all_pairs(&self) -> bool {
+        self.distance.as_ref().is_some_and(|spec| spec.methods.contains(&DistanceMethod::SampledAll))
+    }
+
     /// Whether anything of the study is computed on a [`Device`] of choice.
     #[must_use]
     pub fn uses_device(&self) -> bool {
-        let uses = |spec: &DistanceSpec| {
-            let on_device = |network: &NetworkSpec| network.architecture.mask().is_drawn_on_gpus();
-            spec.methods.contains(&DistanceMethod::SampledAll) && spec.networks.iter().any(on_device)
-        };
-        self.distance.as_ref().is_some_and(uses)
+        let on_device = |network: &NetworkSpec| network.architecture.mask().is_drawn_on_gpus();
+        self.takes_all_pairs() && self.distance.iter().flat_map(|spec| &spec.networks).any(on_device)
     }
 
     /// Runs what the journal of `folder` does not hold yet, and returns all records in the order of the spec: distances by
@@ -109,12 +114,6 @@ impl StudySpec {
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Vec<Record>> {
         self.check()?;
-        // All that can be wrong with the data comes out here, before there is a journal.
-        let distance = self.distance.as_ref().map(|spec| self.prepare_distance(spec, device, shard)).transpose()?;
-        let prepare = |spec| PreparedTraining::new(&self.data, spec).map(|prepared| (spec, prepared));
-        let training = self.training.as_ref().map(prepare).transpose()?;
-        let mut checksums: Vec<&str> = distance.iter().map(|distance| distance.inputs.checksum.as_str()).collect();
-        checksums.extend(training.iter().flat_map(|(_, prepared)| prepared.checksums()));
         let keeps_weights = self.training.as_ref().is_some_and(|spec| spec.keep_weights);
         if keeps_weights && folder.is_none() {
             let problem = "weights need a folder to be kept in";
@@ -122,6 +121,13 @@ impl StudySpec {
                 Error::value("keep_weights", true, problem, "give an output folder").about(Setting::OutputFolder)
             );
         }
+        // All that can be wrong with the data comes out here, before there is a journal.
+        let distance = self.distance.as_ref().map(|spec| self.prepare_distance(spec, device, shard)).transpose()?;
+        let prepare = |spec| PreparedTraining::new(&self.data, spec).map(|prepared| (spec, prepared));
+        let training = self.training.as_ref().map(prepare).transpose()?;
+        let mut checksums: Vec<&str> =
+            distance.iter().map(|distance| distance.study.inputs.checksum.as_str()).collect();
+        checksums.extend(training.iter().flat_map(|(_, prepared)| prepared.checksums()));
         let weights = folder.filter(|_| keeps_weights);
         // Before there is a journal, by which what is there would be taken for the study's.
         let kept = weights.map(|folder| self.weights_folder(folder)).transpose()?;
@@ -139,8 +145,8 @@ impl StudySpec {
         let training = || training.as_ref().expect("invariant: only a study of training has tasks of training");
         let cost = |task: &Task| match task {
             Task::Distance { method, network, .. } => {
-                let PreparedDistance { spec, inputs, .. } = distance();
-                cost::of_distance(spec, *method, network, inputs.values.ncols())
+                let DistanceStudy { spec, inputs, .. } = &distance().study;
+                cost::of_distance(spec, *method, network, inputs.values.dim())
             }
             Task::Training { network, .. } => {
                 let (spec, prepared) = training();
@@ -159,10 +165,9 @@ impl StudySpec {
 
         let run = |task: &Task| match task {
             Task::Distance { normalisation, method, network } => finish(task, &|within| {
-                let PreparedDistance { spec, prepared, .. } = distance();
-                let inputs = prepared.iter().find(|inputs| inputs.normalisation() == *normalisation);
+                let inputs = distance().prepared.iter().find(|inputs| inputs.normalisation() == *normalisation);
                 let inputs = inputs.expect("invariant: inputs are prepared in every normalisation of the study");
-                inputs.record(&self.data, self.seed, spec, network, *method, within).map(Record::Distance)
+                inputs.record(network, *method, within).map(Record::Distance)
             }),
             Task::Training { network, run } => finish(task, &|_| {
                 let (spec, prepared) = training();
@@ -179,17 +184,23 @@ impl StudySpec {
 
     /// Opens the data and normalises it in every way that the study asks for.
     fn prepare_distance<'a>(
-        &self,
+        &'a self,
         spec: &'a DistanceSpec,
-        device: &Device,
+        device: &'a Device,
         shard: Shard,
     ) -> Result<PreparedDistance<'a>> {
-        let inputs = self.data.inputs(self.seed)?;
-        let prepare = |normalisation: &Normalisation| {
-            DistanceInputs::new(&inputs, *normalisation, spec, self.seed, device, shard.is_whole())
+        let study = DistanceStudy {
+            data: &self.data,
+            inputs: self.data.inputs(self.seed)?,
+            spec,
+            seed: self.seed,
+            device,
+            together: shard.is_whole(),
+            drawn: Arc::default(),
         };
+        let prepare = |normalisation: &Normalisation| DistanceInputs::new(&study, *normalisation);
         let prepared = spec.normalisations.iter().map(prepare).collect::<Result<_>>()?;
-        Ok(PreparedDistance { spec, inputs, prepared })
+        Ok(PreparedDistance { study, prepared })
     }
 
     /// The folder for weights, where nothing foreign has the names of theirs.
@@ -233,7 +244,7 @@ fn remarks(
     training: Option<&(&TrainingStudySpec, PreparedTraining)>,
 ) -> Vec<String> {
     let mut remarks = Vec::new();
-    if let Some(PreparedDistance { spec, inputs, prepared }) = distance {
+    if let Some(PreparedDistance { study: DistanceStudy { spec, inputs, .. }, prepared }) = distance {
         remarks.extend(prepared.iter().filter_map(DistanceInputs::remark));
         let own_masks =
             |method: &DistanceMethod| method.draws_networks() || *method == DistanceMethod::Theorem1FixedCount;

@@ -6,6 +6,7 @@ use std::path::Path;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::cost;
 use super::engine::{Progress, Shard, TaskLog};
 use super::training::PreparedTraining;
 use super::{Record, TrainingRecord};
@@ -142,8 +143,8 @@ impl TuneSpec {
         let mut training =
             TrainingStudySpec { first_run: FIRST_TUNING_RUN, keep_weights: false, ..self.training.clone() };
         training.check()?;
-        let mut index = 0..;
-        training.networks.retain(|_| index.next().is_some_and(|index| shard.holds(index)));
+        let of_shard = (0..).zip(training.networks).filter(|(index, _)| shard.holds(*index));
+        training.networks = of_shard.map(|(_, network)| network).collect();
         if training.evaluation == EvaluationSet::Test {
             let problem = "rates chosen by the test set would flatter its error";
             return Err(Error::value("evaluation", "test", problem, "hold out validation samples"));
@@ -163,7 +164,7 @@ impl TuneSpec {
             .map(|network| range.iter().map(|rate| network.with_rate(*rate)).collect())
             .collect();
         let cost = |stage: usize, network: &TrainedNetwork| {
-            (prepared.operations(network, stage_epochs(stage)) / 1e3) as u64 + 1
+            cost::of_operations(prepared.operations(network, stage_epochs(stage)))
         };
         let planned = training.networks.iter().map(|network| {
             let last = (USUAL_LAST_RATES * training.runs) as u64;
@@ -200,7 +201,8 @@ impl TuneSpec {
                     if stage + 1 == LEFT.len() {
                         *networks = with_neighbours(networks, self.range);
                     }
-                } else if let Some(best) = tried.first() {
+                } else {
+                    let best = tried.first().expect("the last stage has the best rates of the one before");
                     let rate = best.network.learning_rate;
                     let at_end = rate <= range[0] || rate >= range[range.len() - 1];
                     report.tuned.push(SelectedRate { best: best.clone(), at_end });
@@ -249,7 +251,9 @@ fn with_neighbours(networks: &[TrainedNetwork], (lowest, highest): (f64, f64)) -
         for power in [-0.5, 0.0, 0.5f64] {
             // In single precision as it is used, so that the one between two rates is the same from both.
             let learning_rate = f64::from((network.learning_rate * power.exp2()) as f32);
-            let in_range = lowest * (1.0 - 1e-6) <= learning_rate && learning_rate <= highest * (1.0 + 1e-6);
+            // A rate is its own neighbour, however it was rounded.
+            let in_range =
+                power == 0.0 || lowest * (1.0 - 1e-6) <= learning_rate && learning_rate <= highest * (1.0 + 1e-6);
             if in_range && !all.iter().any(|other| (other.learning_rate / learning_rate - 1.0).abs() < 1e-6) {
                 all.push(network.with_rate(learning_rate));
             }
@@ -265,7 +269,8 @@ fn task_name(network: &TrainedNetwork, epochs: usize, run: u32) -> String {
 }
 
 fn summarise(network: &TrainedNetwork, stage: usize, epochs: usize, runs: &[Record]) -> Trial {
-    let runs: Vec<_> = runs.iter().filter_map(Record::training).collect();
+    let training = |run| Record::training(run).expect("a task of training makes a record of training");
+    let runs: Vec<&TrainingRecord> = runs.iter().map(training).collect();
     let accuracy = |run: &&TrainingRecord| run.best_accuracy.filter(|_| !run.diverged).unwrap_or(0.0);
     let errors: Vec<f64> = runs.iter().map(|run| 1.0 - accuracy(run)).collect();
     Trial {

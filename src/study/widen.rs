@@ -35,13 +35,16 @@ pub fn widened_networks(
         }
         // A width that fits none fits no wider bottleneck either.
         let all: Vec<TrainedNetwork> = (1..=dimension).map_while(|narrow| of(narrow).ok()).collect();
+        if all.is_empty() {
+            of(1)?;
+        }
         let mut nearest: Vec<TrainedNetwork> = widths
             .iter()
             .filter_map(|width| all.iter().min_by_key(|network| network.hidden().width().abs_diff(*width)).cloned())
             .collect();
         nearest.sort_by_key(|network| network.hidden().width());
         nearest.dedup_by_key(|network| network.hidden().width());
-        if nearest.is_empty() { of(1).map(|network| vec![network]) } else { Ok(nearest) }
+        Ok(nearest)
     };
     check_distinct("bottlenecks", bottlenecks, usize::to_string)?;
     if widths.contains(&0) {
@@ -146,6 +149,14 @@ mod tests {
                 (product_weights(hidden.width(), 784, before.width()) + 10 * hidden.width()) as f64
             }
             _ => network.architecture.weights(784),
+        }
+    }
+
+    #[test]
+    fn no_width_is_no_way_to_widen() {
+        for family in [Family::Sparse, Family::LinearBottleneck, Family::NonlinearBottleneck] {
+            let message = widened_networks(family, 6352, 784, &[], &[]).unwrap_err().to_string();
+            assert!(message.contains("no way to widen was asked for"), "{message}");
         }
     }
 

@@ -65,7 +65,7 @@ pub struct Samples {
     offsets: Vec<f32>,
 }
 
-/// Values as they are, or bytes that a normalisation maps to them: a quarter of what has to be read.
+/// Values as they are, or bytes that a normalisation maps to values: with bytes, only a quarter as much has to be read.
 #[derive(Clone, Debug)]
 enum Values<S, B> {
     Single(S),
@@ -81,11 +81,11 @@ impl Samples {
         Self { features: values.ncols(), values: Values::Single(values), offsets: Vec::new() }
     }
 
-    /// Takes images of shape `(samples, pixels)` as a normalisation of those pixels maps them. A blank pixel is then a feature at its
-    /// offset, and a network passes over those that are blank in a whole block.
+    /// Takes images of shape `(samples, pixels)`, mapped by a normalisation of those pixels. A blank pixel is then a
+    /// feature at its offset, and a network skips pixels that are blank in a whole block.
     ///
     /// # Errors
-    /// Where the normalisation is of images of another size.
+    /// Where the normalisation is for images of another size.
     pub fn of_images(images: Array2<u8>, normaliser: &Normaliser) -> Result<Self> {
         normaliser.check(images.ncols())?;
         let images = images.as_standard_layout().into_owned();
@@ -124,10 +124,11 @@ impl Samples {
         Self { features: self.features, values, offsets: self.offsets.clone() }
     }
 
-    /// An order in which samples that are blank (0, or a byte of 0) at the same features stand together, so that whole blocks are.
+    /// An order in which samples that are blank (0, or a byte of 0) at the same features stand together, so that whole
+    /// blocks are blank there.
     ///
-    /// Halves of halves: samples are sorted by their likeness to those that are not blank at one feature, at which about half of
-    /// them are.
+    /// By repeated halving: samples are sorted by their similarity to those that are not blank at one feature, chosen
+    /// so that about half of the samples are.
     pub(super) fn order_by_blanks(&self) -> Vec<usize> {
         let filled: Vec<u8> = match &self.values {
             Values::Single(values) => values.iter().map(|value| u8::from(*value != 0.0)).collect(),
@@ -153,7 +154,8 @@ fn halve(filled: &[u8], features: usize, order: &mut [usize]) {
         counts
     };
     let (counts, all) = (count(None), order.len() as i64);
-    let most_even = (0..features).min_by_key(|feature| (2 * counts[*feature] - all).abs()).unwrap_or(0);
+    let most_even = (0..features).min_by_key(|feature| (2 * counts[*feature] - all).abs());
+    let most_even = most_even.expect("there are features: checked above");
     // The covariance of each feature with that one, times the number of samples.
     let with = count(Some(most_even));
     let direction: Vec<i64> =
@@ -183,7 +185,7 @@ impl Input<'_> {
             Some(places) => {
                 let mut filled = vec![(0, 0); places.len() + 1];
                 let mut count = 0;
-                // Without a branch, which would be foretold badly.
+                // Without a branch, which would be predicted badly.
                 for (feature, place) in places.iter().enumerate() {
                     filled[count] = (feature as u32, *place);
                     count += usize::from(*place > 0);
@@ -214,7 +216,7 @@ struct Packed {
 }
 
 impl Packed {
-    /// Takes blocks of some features, instead of what it held.
+    /// Replaces the contents by some blocks.
     fn fill(&mut self, blocks: &[Lanes<u8>], features: usize) {
         self.rows.clear();
         self.features.clear();
@@ -243,7 +245,7 @@ impl Packed {
     }
 }
 
-/// Where a block is expanded.
+/// The memory in which a block is expanded.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Room {
     rows: Vec<Row>,
@@ -256,8 +258,9 @@ impl Room {
     }
 }
 
-/// Samples in *blocks*: matrices of one row per feature and 64 samples per row, so that a weight meets whole rows of contiguous samples
-/// while the block stays in a second-level cache. What is left of the last block is of no meaning.
+/// Samples in *blocks*: matrices of one row per feature and 64 samples per row, so that a weight meets whole rows of
+/// contiguous samples while the block stays in a second-level cache. The unused samples of the last block have no
+/// meaning.
 #[derive(Clone, Debug)]
 pub struct Blocks {
     features: usize,
@@ -299,7 +302,7 @@ impl Blocks {
         self.features
     }
 
-    /// Constant offset per feature, added to what its rows give; empty where there is none.
+    /// Constant offset per feature, added to the values of its rows; empty where there is none.
     pub(super) fn offsets(&self) -> &[f32] {
         &self.offsets
     }
@@ -309,7 +312,7 @@ impl Blocks {
         self.samples.div_ceil(SAMPLES)
     }
 
-    /// The values of a block; room for them where they are made.
+    /// The values of a block; where they have to be computed, they are stored in `room`.
     pub(super) fn block<'a>(&'a self, index: usize, room: &'a mut Room) -> Input<'a> {
         match &self.values {
             Values::Single(values) => {
@@ -337,14 +340,14 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Takes the chosen samples, instead of what it held.
+    /// Replaces the contents by the chosen samples.
     ///
     /// # Errors
     /// Where one of them is not among the samples.
     pub fn fill(&mut self, samples: &Samples, chosen: &[usize]) -> Result<()> {
         if let Some(beyond) = chosen.iter().find(|sample| **sample >= samples.len()) {
             let problem = format!("there are {} samples", samples.len());
-            return Err(Error::value("chosen", beyond, problem, "give numbers below"));
+            return Err(Error::value("chosen", beyond, problem, "give numbers below that"));
         }
         (self.features, self.samples) = (samples.features, chosen.len());
         self.offsets.clone_from(&samples.offsets);
@@ -378,7 +381,7 @@ impl Batch {
         self.features
     }
 
-    /// Constant offset per feature, added to what its rows give; empty where there is none.
+    /// Constant offset per feature, added to the values of its rows; empty where there is none.
     pub(super) fn offsets(&self) -> &[f32] {
         &self.offsets
     }
@@ -418,7 +421,7 @@ fn side_by_side<T: Copy + Default>(
 /// Rows that are read side by side.
 const TOGETHER: usize = 8;
 
-/// Writes rows, one a sample, to the lanes of a block from `start` on.
+/// Writes rows, one per sample, to the lanes of a block from `start` on.
 fn transpose<T: Copy>(rows: [&[T]; TOGETHER], block: &mut [Lanes<T>], start: usize) {
     for (feature, to) in block.iter_mut().enumerate() {
         for (to, row) in to[start..start + TOGETHER].iter_mut().zip(&rows) {

@@ -17,13 +17,12 @@ use crate::files::kind::{Kind, Wanted, listed};
 use crate::files::{CHECK, read_whole, unreadable};
 use crate::network::Activation;
 
-/// What a file without remedy of its own is met with.
 /// What to do about a file of other weights.
 const REMEDY: &str = "give a file that training wrote, in the folder `weights` of its output";
 /// The entry of the file's metadata that describes the network; a single one, since several have no order.
 const DESCRIPTION: &str = "sparsewidth";
 
-/// What the tensors do not tell.
+/// What the tensors do not say.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Description {
@@ -86,7 +85,7 @@ impl Checkpoint {
     /// Reads such a file.
     ///
     /// # Errors
-    /// Where it cannot be read, or is no such file.
+    /// Where it cannot be read, or is not such a file.
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = read_whole(path).map_err(|error| unreadable(path, error, CHECK))?;
         Self::parse(&bytes).map_err(|problem| match Kind::of(&bytes).filter(|kind| *kind != Kind::Safetensors) {

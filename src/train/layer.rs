@@ -15,7 +15,8 @@ use crate::network::{DrawnLayer, LayerId, LayerSpec, SparseRows};
 use crate::numeric::linalg::product;
 use crate::numeric::random::{Purpose, Stream};
 
-/// The share of weights that exist from which a layer of many outputs is faster as a matrix: measured, see benches/training.rs.
+/// From this share of existing weights on, a layer of many outputs is faster as a matrix: measured, see
+/// benches/training.rs.
 const DENSE_CROSSOVER: f64 = 0.45;
 /// The same for a layer of few outputs.
 const NARROW_CROSSOVER: f64 = 0.75;
@@ -26,13 +27,13 @@ enum Weights {
     Sparse(SparseRows),
     /// Shape `(outputs, inputs)`.
     Dense(Array2<f32>),
-    /// The same of few outputs, row by row.
+    /// The same for few outputs, row by row.
     Narrow(Vec<f32>),
 }
 
 impl Weights {
-    /// Takes the weights that exist of `(outputs, inputs)` in the way that is fastest, and a mask of ones and zeros where weights that
-    /// do not exist are stored as zeros.
+    /// Stores the existing weights, of shape `(outputs, inputs)`, in the fastest way, with a mask of ones and zeros
+    /// where weights that do not exist are stored as zeros.
     fn new(drawn: SparseRows, (outputs, inputs): (usize, usize)) -> (Self, Option<Array2<f32>>) {
         let share = drawn.len() as f64 / (outputs * inputs) as f64;
         let narrow = outputs <= MOST_OUTPUTS;
@@ -48,8 +49,8 @@ impl Weights {
     }
 }
 
-/// Which variable gradient descent updates. Networks begin alike in both: weights `W` of standard deviation `1/sqrt(m p)`, with `m` the inputs
-/// of their layer, times that of their distribution.
+/// Which variable gradient descent updates. Networks start out the same in both: weights `W` of standard deviation
+/// `1/sqrt(m p)`, with `m` the inputs of their layer, times that of their distribution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumMessage, VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -93,10 +94,10 @@ pub struct LinearLayer {
 }
 
 impl LinearLayer {
-    /// Draws a layer; a dense one (`p = 1`) is stored as a matrix. Biases, where there are to be any, are uniform on
-    /// `(-1/sqrt(m), 1/sqrt(m))`, as in PyTorch; they are updated as they are in either parametrisation.
+    /// Draws a layer; it is stored as a matrix where enough of its weights exist. If it is to be `biased`, its biases
+    /// are uniform on `(-1/sqrt(m), 1/sqrt(m))`, as in PyTorch; both parametrisations update the biases themselves.
     #[must_use]
-    pub fn draw(law: LayerSpec, id: LayerId, parametrisation: Parametrisation, biased: bool) -> Self {
+    pub(super) fn draw(law: LayerSpec, id: LayerId, parametrisation: Parametrisation, biased: bool) -> Self {
         let drawn = DrawnLayer::new(law, id).all_rows();
         let (weights, mask) = Weights::new(drawn, (law.rows, law.columns));
         let mut stream = Stream::new(id.seed, Purpose::Biases, id.initialisation, id.layer);
@@ -105,7 +106,7 @@ impl LinearLayer {
         Self { weights, mask, biases, parametrisation, inputs: law.columns, outputs: law.rows }
     }
 
-    /// A layer of given weights `w`, where they exist; of shape `(outputs, inputs)`, both.
+    /// A layer of given weights `w`: `values` where `exists`, both of shape `(outputs, inputs)`.
     pub(super) fn from_parts(
         values: &Array2<f32>,
         exists: &Array2<bool>,
@@ -147,7 +148,7 @@ impl LinearLayer {
         }
     }
 
-    /// Which outputs have a weight that exists to an input that is `live`, one of each.
+    /// For each output, whether an existing weight joins it to an input that is `live`; `live` has one value per input.
     pub(super) fn reached(&self, live: &[bool]) -> Vec<bool> {
         let any =
             |row: &mut dyn Iterator<Item = &f32>| live.iter().zip(row).any(|(live, exists)| *live && *exists > 0.0);
@@ -202,8 +203,8 @@ impl LinearLayer {
         (1.0 / (self.inputs as f64).sqrt()) as f32
     }
 
-    /// What each output begins with, times `sqrt(m)`: its bias, and what the offsets of the inputs come to; empty where that is
-    /// nothing.
+    /// The starting value of each output, times `sqrt(m)`: its bias plus the contribution of the inputs' offsets; empty
+    /// where there are neither.
     pub(super) fn starts(&self, offsets: &[f32]) -> Vec<f32> {
         if offsets.is_empty() {
             return self.biases.iter().map(|bias| bias / self.factor()).collect();
@@ -217,11 +218,12 @@ impl LinearLayer {
             Weights::Narrow(weights) => dense(&weights[i * self.inputs..][..self.inputs]),
             Weights::Dense(weights) => dense(weights.row(i).to_slice().expect("standard layout: layers are made so")),
         };
-        (0..self.outputs).map(|i| start(i) + self.biases.get(i).map_or(0.0, |bias| bias / self.factor())).collect()
+        let bias = |i: usize| if self.biases.is_empty() { 0.0 } else { self.biases[i] / self.factor() };
+        (0..self.outputs).map(|i| start(i) + bias(i)).collect()
     }
 
-    /// `output = (w input + starts) / sqrt(m)` for a block, one row per input, one row per output; followed by ReLU, if it
-    /// is to be `rectified`.
+    /// `output = (w input + starts) / sqrt(m)` for a block, one row per input, one row per output; followed by ReLU if
+    /// `rectified`.
     pub(super) fn forward(&self, input: Input, starts: &[f32], output: &mut [Row], rectified: bool) -> Result<()> {
         let (factor, least) = (self.factor(), if rectified { 0.0 } else { f32::NEG_INFINITY });
         match &self.weights {
@@ -248,9 +250,10 @@ impl LinearLayer {
         Ok(())
     }
 
-    /// One step of gradient descent on the weights that exist and the biases, summed over `blocks` of inputs, without their offsets, and
-    /// of the gradient by the outputs: `w -= rate output_gradient input^T / sqrt(m)`, or `sqrt(m)` instead, so that `W` takes
-    /// a step of the rate.
+    /// One step of gradient descent on the weights that exist and on the biases, summed over `blocks`: inputs, without
+    /// their offsets, and the gradient with respect to the outputs. The step is
+    /// `w -= rate output_gradient input^T / sqrt(m)`; in the standard parametrisation the last factor is `sqrt(m)`
+    /// instead, so that `W` takes a step of the rate.
     pub(super) fn descend(&mut self, rate: f32, blocks: &[(Input, &[Row])], offsets: &[f32]) -> Result<()> {
         let step = match self.parametrisation {
             Parametrisation::NeuralTangent => rate * self.factor(),

@@ -15,7 +15,7 @@ use crate::network::{Activation, Architecture, Layer, LayerId, WeightDistributio
 pub struct MlpSpec {
     /// The number of inputs, at least 1.
     pub inputs: usize,
-    /// Its layers, the outputs included. What follows the last one does not count: its outputs are logits.
+    /// Its layers, the outputs included. The activation of the last one is ignored: its outputs are logits.
     pub network: Architecture,
     /// The values of the weights that exist.
     pub law: WeightDistribution,
@@ -28,17 +28,17 @@ pub struct MlpSpec {
 /// A multilayer perceptron.
 #[derive(Clone, Debug)]
 pub struct Mlp {
-    /// What follows each layer but the last.
+    /// The activation after each layer except the last.
     between: Vec<Activation>,
     layers: Vec<LinearLayer>,
-    /// The output of each layer, after what follows it, block by block.
+    /// The output of each layer after its activation, block by block.
     activations: Vec<Vec<Row>>,
-    /// The gradient of the loss by the output of each layer.
+    /// The gradient of the loss with respect to the output of each layer.
     gradients: Vec<Vec<Row>>,
 }
 
 impl Mlp {
-    /// Draws a network; `initialisation` tells apart the networks of one seed.
+    /// Draws a network; `initialisation` is its number among the networks of one seed.
     ///
     /// # Errors
     /// Where there is no input.
@@ -54,13 +54,13 @@ impl Mlp {
         Ok(Self::from_layers(layers.collect(), between))
     }
 
-    /// A network of layers, at least one, that fit each other, with what is between them.
+    /// A network of at least one layer; the layers must fit each other, and `between` are the activations between them.
     pub(super) fn from_layers(layers: Vec<LinearLayer>, between: Vec<Activation>) -> Self {
         let rooms = vec![Vec::new(); layers.len()];
         Self { between, layers, activations: rooms.clone(), gradients: rooms }
     }
 
-    /// What follows each layer but the last.
+    /// The activation after each layer except the last.
     #[must_use]
     pub fn between(&self) -> &[Activation] {
         &self.between
@@ -132,7 +132,7 @@ impl Mlp {
         Ok(())
     }
 
-    /// What the outputs of each layer begin with; only the network's inputs have offsets.
+    /// The starting values of the outputs of each layer; only the network's inputs have offsets.
     fn starts(&self, offsets: &[f32]) -> Vec<Vec<f32>> {
         let of_layer = |(index, layer): (usize, &LinearLayer)| layer.starts(if index == 0 { offsets } else { &[] });
         self.layers.iter().enumerate().map(of_layer).collect()
@@ -154,7 +154,7 @@ impl Mlp {
         Ok(())
     }
 
-    /// The activations of one block of inputs, at its place among those that there is room for.
+    /// Computes the activations of one block of inputs, and stores them at its place among the blocks.
     fn forward(&mut self, input: Input, starts: &[Vec<f32>], place: usize) -> Result<()> {
         for (index, (layer, starts)) in self.layers.iter().zip(starts).enumerate() {
             let (before, after) = self.activations.split_at_mut(index);
@@ -168,8 +168,8 @@ impl Mlp {
         Ok(())
     }
 
-    /// One step of gradient descent on the mean cross-entropy of a batch; returns that loss, taken before the step. `labels`: one
-    /// output index a sample.
+    /// One step of gradient descent on the mean cross-entropy of a batch; returns that loss, taken before the step.
+    /// `labels` has one output index per sample.
     ///
     /// # Errors
     /// Where the batch does not fit the network or the labels.
@@ -209,7 +209,7 @@ impl Mlp {
     }
 }
 
-/// What a network comes to on some samples.
+/// How well a network does on some samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Evaluation {
     /// The share of samples whose largest output is that of their label (the first of equal outputs counts).
@@ -223,7 +223,7 @@ fn at(place: usize, rows: usize) -> Range<usize> {
     place * rows..(place + 1) * rows
 }
 
-/// Room for the outputs of each layer on some blocks.
+/// Makes room for the outputs of each layer on some blocks.
 fn make_room(layers: &[LinearLayer], rooms: &mut [Vec<Row>], blocks: usize) {
     for (layer, room) in layers.iter().zip(rooms) {
         room.resize(layer.outputs() * blocks, Row::ZERO);
@@ -236,8 +236,8 @@ fn right_answers(outputs: &[Row], labels: &[u8]) -> usize {
     answers.iter().zip(labels).filter(|(answer, label)| **answer == u32::from(**label)).count()
 }
 
-/// The sum of the cross-entropies of a block; `room` takes the exponentials `e^(output - largest)` of each sample, whose sums are
-/// returned as well.
+/// The sum of the cross-entropies of a block; `room` receives the exponentials `e^(output - largest)` of each sample,
+/// whose sums are returned as well.
 fn cross_entropy(outputs: &[Row], labels: &[u8], room: &mut [Row]) -> (f64, [f32; SAMPLES]) {
     let (largest, sums) = exponentials(outputs, room);
     let of_sample =

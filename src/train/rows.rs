@@ -1,7 +1,8 @@
 //! The inner loops of training over blocks of 64 samples, compiled for AVX-512, AVX2 and plain x86-64 and chosen at run time.
 //!
-//! A block is one [`Row`] a feature; gradients by weights are summed over all blocks of a batch. Sums for one row of samples, or
-//! for a few, stay in registers. No fused multiply-adds and a fixed order: the same bits on each processor.
+//! A block is one [`Row`] per feature; gradients with respect to weights are summed over all blocks of a batch. Sums
+//! for one row of samples, or for a few, stay in registers. No fused multiply-adds and a fixed order: the same bits on
+//! each processor.
 
 use multiversion::multiversion;
 
@@ -9,12 +10,14 @@ use super::blocks::{Input, Row, SAMPLES};
 use crate::network::SparseRows;
 use crate::numeric::simd::lane_sum;
 
-/// The most outputs of a dense layer that is multiplied here: a general product would pack its matrices for little.
+/// The most outputs of a dense layer that is multiplied here: for so few, a general product would not gain what packing
+/// its matrices costs.
 pub const MOST_OUTPUTS: usize = 32;
 /// Outputs whose sums are kept in registers at a time.
 const GROUP: usize = 5;
 
-/// `output_i = factor (start_i + sum_j W_ij input_j)`, or `least` where that is less: 0 for a rectified layer. No `starts` are zeros.
+/// `output_i = factor (start_i + sum_j W_ij input_j)`, or `least` where that is less: 0 for a rectified layer. Empty
+/// `starts` stand for zeros.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 pub fn sparse_forward(weights: &SparseRows, starts: &[f32], factor: f32, input: Input, output: &mut [Row], least: f32) {
     let ends = (factor, least);
@@ -51,7 +54,7 @@ fn sparse_rows<const PLACED: bool>(
 
 #[inline(always)]
 fn start(starts: &[f32], output: usize) -> f32 {
-    starts.get(output).copied().unwrap_or(0.0)
+    if starts.is_empty() { 0.0 } else { starts[output] }
 }
 
 /// `input_gradient_j = factor sum_i W_ij output_gradient_i`.
@@ -70,27 +73,27 @@ pub fn sparse_backward(weights: &SparseRows, factor: f32, output_gradient: &[Row
     }
 }
 
-/// What a step of gradient descent takes.
+/// The arguments of a step of gradient descent.
 pub struct Descent<'a> {
-    /// By which the weights change, times their gradient.
+    /// The step size: weights change by minus this times their gradient.
     pub step: f32,
-    /// The inputs of each block, without their offsets, and the gradient by each output.
+    /// The inputs of each block, without their offsets, and the gradient with respect to each output.
     pub blocks: &'a [(Input<'a>, &'a [Row])],
-    /// What each input has beside that; none are zeros.
+    /// The constant offset of each input; empty where all are zero.
     pub offsets: &'a [f32],
-    /// The sum of the gradient over all samples by output, where there are offsets.
+    /// The sum of the gradient over all samples, for each output; used only with offsets.
     pub sums: &'a [f32],
 }
 
 /// Weights that are updated together.
 const TOGETHER: usize = 16;
-/// Sums that are left of a row before the last ones are taken.
+/// The partial sums of a row that are left before the last sums are taken.
 const LEFT: usize = 16;
 
 impl Descent<'_> {
-    /// The gradient by the weight from input `j` to output `i`, in parts: `output_gradient_i . input_j`.
+    /// The gradient with respect to the weight from input `j` to output `i`, in parts: `output_gradient_i . input_j`.
     ///
-    /// The last sums are taken elsewhere: with them here the compiler keeps all sums in memory.
+    /// The last sums are taken elsewhere: if they were taken here, the compiler would keep all sums in memory.
     #[inline(always)]
     fn gradient(&self, i: usize, j: usize, parts: &mut [f32; LEFT]) {
         let mut sums = [0.0f32; LEFT];
@@ -106,7 +109,7 @@ impl Descent<'_> {
         *parts = sums;
     }
 
-    /// What the same weight changes by.
+    /// The change of the same weight.
     #[inline(always)]
     fn change(&self, i: usize, j: usize, parts: &[f32; LEFT]) -> f32 {
         let beside = if self.offsets.is_empty() { 0.0 } else { self.offsets[j] * self.sums[i] };
@@ -132,7 +135,8 @@ pub fn sparse_update(weights: &mut SparseRows, descent: &Descent) {
     }
 }
 
-/// The sum of a row; its first steps apart, in loops of fixed length, without which the compiler keeps the row in memory.
+/// The sum of a row. Its first steps are in a separate loop of fixed length; otherwise the compiler keeps the row in
+/// memory.
 #[inline(always)]
 fn row_sum(row: &[f32; SAMPLES]) -> f32 {
     let mut sums = [0.0f32; SAMPLES / 4];
@@ -200,13 +204,14 @@ pub fn narrow_update(weights: &mut [f32], outputs: usize, descent: &Descent) {
     }
 }
 
-/// The value, or `least` where it is less; a NaN stays one, so that a run that diverges is seen to.
+/// The value, or `least` where it is less; a NaN stays a NaN, so that a run that diverges is noticed.
 #[inline(always)]
 fn raised(value: f32, least: f32) -> f32 {
     if value < least { least } else { value }
 }
 
-/// Ends a product that was taken without its starts: adds `factor start_i`, and takes `least` where the sum is less.
+/// Completes a product that was computed without its starts: adds `factor start_i`, and takes `least` where the sum is
+/// less.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 pub fn finish(rows: &mut [Row], starts: &[f32], factor: f32, least: f32) {
     for (i, row) in rows.iter_mut().enumerate() {
@@ -244,7 +249,8 @@ pub fn largest(outputs: &[Row]) -> [u32; SAMPLES] {
     answers
 }
 
-/// The gradient by what was rectified: 0 where the outcome is.
+/// Turns the gradient with respect to the output of a ReLU into that with respect to its input: 0 where the output is
+/// 0.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 pub fn relu_backward(gradient: &mut [Row], activation: &[Row]) {
     for (gradient, activation) in gradient.iter_mut().zip(activation) {
@@ -254,13 +260,13 @@ pub fn relu_backward(gradient: &mut [Row], activation: &[Row]) {
     }
 }
 
-/// Of each sample of a block: the largest output, the sum of `e^(output - largest)`, and those exponentials.
+/// For each sample of a block: the largest output, the sum of `e^(output - largest)`, and those exponentials.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 pub fn exponentials(outputs: &[Row], exponentials: &mut [Row]) -> ([f32; SAMPLES], [f32; SAMPLES]) {
     let mut largest = *outputs[0];
     for output in outputs {
         for lane in 0..SAMPLES {
-            // A NaN stays one.
+            // A NaN stays a NaN.
             largest[lane] = if output[lane] <= largest[lane] { largest[lane] } else { output[lane] };
         }
     }

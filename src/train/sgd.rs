@@ -72,17 +72,17 @@ pub struct TrainingSpec {
     pub run: u32,
 }
 
-/// What a training run came to.
+/// The result of a training run.
 #[derive(Clone, Debug)]
 pub struct TrainingRun {
     /// The number of weights that exist.
     pub weights: usize,
-    /// The same of each layer.
+    /// The same for each layer.
     pub layer_weights: Vec<usize>,
     /// Whether no input reaches an output, see [`Mlp::is_dead`].
     pub dead: bool,
-    /// The best test accuracy after an epoch whose losses are finite; none where no epoch's are. Of outputs that are not numbers the first
-    /// class would be "predicted", which is no accuracy.
+    /// The best test accuracy after an epoch whose losses are finite; none where there is no such epoch. For outputs
+    /// that are NaN, the first class would count as predicted, which is not an accuracy.
     pub best_accuracy: Option<f64>,
     /// That epoch, from 1; the first where several are as good.
     pub best_epoch: Option<usize>,
@@ -92,7 +92,7 @@ pub struct TrainingRun {
     pub training_loss: f64,
     /// Whether a loss became infinite or NaN, which ended the run.
     pub diverged: bool,
-    /// What each epoch came to, but for one that diverged.
+    /// The results of each epoch, except one that diverged.
     pub curve: Curve,
     /// The network after the last epoch.
     pub network: Mlp,
@@ -112,7 +112,7 @@ pub struct Curve {
     pub test_accuracy: Vec<f32>,
 }
 
-/// Reads numbers of single precision; a larger one would be taken for infinity, which cannot be written again.
+/// Reads numbers of single precision; a larger one would be read as infinity, which cannot be written again.
 fn finite<'a, D: Deserializer<'a>>(source: D) -> std::result::Result<Vec<f32>, D::Error> {
     let values = Vec::<f32>::deserialize(source)?;
     match values.iter().all(|value| value.is_finite()) {

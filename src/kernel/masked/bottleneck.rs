@@ -7,14 +7,15 @@
 //! - `K~_1 = K_1`: a linear bottleneck has no bias, whatever its rank;
 //! - `K~_2 = (1 + 2/r) K_2`.
 //!
-//! But all units share `U`, and no width removes what that costs: `Var nngp = (K~_2 - K~_1^2 + (n - 1) Cov) / (n d^2)` with
-//! `Cov = Var_U K_1(W)`, where `W = (U x, U y)^T (U x, U y) / r` is the Gram matrix that is left, a Wishart matrix of `r` degrees of
-//! freedom. With `t` the angle between `x` and `y`, `s` that between `U x` and `U y`, and `K_1 = |x||y| J(t)`,
+//! But all units share `U`, which leaves a part of the variance that no width removes:
+//! `Var nngp = (K~_2 - K~_1^2 + (n - 1) Cov) / (n d^2)` with `Cov = Var_U K_1(W)`, where
+//! `W = (U x, U y)^T (U x, U y) / r` is the Gram matrix that is left, a Wishart matrix of `r` degrees of freedom. With
+//! `t` the angle between `x` and `y`, `s` that between `U x` and `U y`, and `K_1 = |x||y| J(t)`,
 //!
 //! `E K_1(W)^2 = |x|^2 |y|^2 (r^2 - 1) / (2 pi r) int_0^pi ds int dw (sin t sin s)^(r-2) sin^6 t J(s)^2 / (cosh w - cos t cos s)^(r+2)`
 //!
-//! which is the law of that matrix with its scale integrated out, `w` the logarithm of `|U x| / |U y|` over what it is expected to be.
-//! For `r = 1` it is `K_2 / 2`.
+//! This uses the law of that matrix with its scale integrated out; `w` is the logarithm of the ratio of `|U x| / |U y|`
+//! to `|x| / |y|`. For `r = 1` the expectation is `K_2 / 2`.
 //!
 //! Source: ours; the law of a sample correlation is Fisher's (Biometrika 10, 1915).
 
@@ -29,9 +30,10 @@ use crate::numeric::estimate::Estimate;
 
 /// The largest rank: the quadrature takes longer the larger it is, and rounding in its powers grows with it.
 const LARGEST_RANK: usize = 10_000;
-/// Terms below this share of the sum so far end it.
+/// The sum ends at a term below this share of the sum so far.
 const NEGLIGIBLE: f64 = 1e-18;
-/// Relative to `|x|^2 |y|^2`, what the quadrature and rounding are off by at most; found against 30 digits (testdata/bottleneck.toml).
+/// The largest error of quadrature and rounding, relative to `|x|^2 |y|^2`; found by comparison with values to 30
+/// digits (testdata/bottleneck.toml).
 const ACCURACY: f64 = 1e-12;
 /// Below this `sin t` inputs count as parallel or opposite.
 const PARALLEL: f64 = 1e-7;
@@ -88,13 +90,14 @@ impl LinearBottleneck {
             return 0.5 * unit(cosine).k2;
         }
         if sine < PARALLEL {
-            // Parallel inputs stay so.
+            // Parallel inputs stay parallel.
             return if cosine > 0.0 { 0.25 * (1.0 + 2.0 / rank) } else { 0.0 };
         }
         // `cosh w - cos t cos s`, without cancellation, from the end of the range of `s` where it is least.
         let (away, share) = (sine * sine / (1.0 + cosine.abs()), 2.0 * cosine.abs());
         let narrow = (rank + 2.0).sqrt();
-        // The integrand falls over this length near `w = 0` and the end of the range; stretched by a hyperbolic sine, over 1 / narrow.
+        // Near `w = 0` and the end of the range the integrand falls over this length; after stretching by a hyperbolic
+        // sine, over 1 / narrow.
         let stretch = (2.0 * away).sqrt();
         let step = (0.45 / narrow).min(0.2);
         let last = ((2.0 + 42.0 / (rank + 2.0)) / stretch).asinh();
@@ -135,27 +138,27 @@ impl RowMoments for LinearBottleneck {
     /// Where not every weight exists: there is no theory of sparse bottlenecks.
     fn of_pair(&self, pair: &Pair, connectivity: Connectivity, _: u32) -> Result<MaskedMoments> {
         if !connectivity.is_dense() {
-            let problem = "a linear bottleneck has a theory where every weight exists only";
+            let problem = "the theory of a linear bottleneck holds only where every weight exists";
             return Err(Error::value("connectivity", connectivity.get(), problem, "give 1, or sample the networks"));
         }
         let gram = pair.gram();
         let (dense, scale, rank) = (arc_cosine(gram), gram.scale(), self.rank as f64);
-        let exact = |value: f64, scale: f64| Estimate::bounded(value, 1e-14 * scale);
+        let rounded = |value: f64, scale: f64| Estimate::estimated(value, 1e-14 * scale);
         let unit = dense.k1 / if scale > 0.0 { scale } else { 1.0 };
         let covariance = (self.mean_square(gram) - unit * unit).max(0.0);
         Ok(MaskedMoments {
-            k1: exact(dense.k1, scale),
-            k2: exact((1.0 + 2.0 / rank) * dense.k2, 3.0 * scale * scale),
+            k1: rounded(dense.k1, scale),
+            k2: rounded((1.0 + 2.0 / rank) * dense.k2, 3.0 * scale * scale),
             shift: Estimate::ZERO,
-            covariance: Estimate::bounded(scale * scale * covariance, ACCURACY * scale * scale),
+            covariance: Estimate::estimated(scale * scale * covariance, ACCURACY * scale * scale),
             method: Method::ClosedForm,
             terms: 0,
         })
     }
 }
 
-/// The integral of a function that is analytic but at the ends, from 0 to `end`: the trapezoidal rule after the substitution
-/// `tanh(pi/2 sinh u)` (Takahasi and Mori, 1974), with nodes `widest` apart in the middle.
+/// The integral of a function that is analytic except at the ends, from 0 to `end`: the trapezoidal rule after the
+/// substitution `tanh(pi/2 sinh u)` (Takahasi and Mori, 1974), with nodes `widest` apart in the middle.
 fn double_exponential(end: f64, widest: f64, of: impl Fn(f64) -> f64) -> f64 {
     const LAST: f64 = 3.2;
     let step = widest / (0.5 * end * FRAC_PI_2);

@@ -9,8 +9,8 @@ use crate::numeric::estimate::Estimate;
 /// The masked moments where they are known in closed form; `None` elsewhere.
 ///
 /// - `p = 1`: no mask, `K~_l = K_l`;
-/// - `x`, `y` parallel: every mask keeps them so, `K~_1 = C / 2` and `K~_2 = (3/2) (C^2 + q sum_j x_j^2 y_j^2)`, with
-///   `C = x.y`, `q = (1-p)/p`;
+/// - `x`, `y` parallel: they stay parallel under every mask, `K~_1 = C / 2` and
+///   `K~_2 = (3/2) (C^2 + q sum_j x_j^2 y_j^2)`, with `C = x.y`, `q = (1-p)/p`;
 /// - antiparallel, or one of them zero: both vanish.
 #[must_use]
 pub fn closed_form(pair: &Pair, connectivity: Connectivity) -> Option<MaskedMoments> {

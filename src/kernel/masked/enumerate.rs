@@ -50,7 +50,8 @@ impl Enumerate {
         pair.grouping().terms()
     }
 
-    /// The same as [`RowMoments::moments`], with a report of every few hundred thousand terms that are done, from any thread.
+    /// The same as [`RowMoments::moments`], but calls `progress`, from any thread, with the number of terms just
+    /// summed: at most 2^17 = 131,072 at a time.
     ///
     /// # Errors
     /// Where the sum has more than [`Enumerate::max_terms`] terms.
@@ -94,8 +95,8 @@ impl Enumerate {
     }
 }
 
-/// What is kept of the groups of a pair: themselves where a sum over masks is within reach, which are a few tens; else how many terms
-/// it would have.
+/// What is kept of the groups of a pair: the groups (a few tens) where a sum over masks is within reach, else only the
+/// number of terms that it would have.
 #[derive(Clone, Debug)]
 pub(crate) enum Grouping {
     Few(Groups),
@@ -103,7 +104,7 @@ pub(crate) enum Grouping {
 }
 
 impl Grouping {
-    /// Groups of more terms than this are not kept: no sum takes them.
+    /// Groups of more terms than this, the default of [`Enumerate::max_terms`], are not kept.
     const MOST: f64 = (1u64 << 34) as f64;
 
     pub(crate) fn of_pair(pair: &Pair) -> Self {
@@ -121,7 +122,7 @@ impl Grouping {
     }
 }
 
-/// Entries by their `(x_j, y_j)`: all masks of them.
+/// Entries grouped by their `(x_j, y_j)`.
 #[derive(Clone, Debug)]
 pub(crate) struct Groups(Vec<Group>);
 
@@ -143,7 +144,8 @@ impl Groups {
     pub(super) fn of(entries: impl Iterator<Item = (f64, f64)>) -> Self {
         let mut entries: Vec<(f64, f64)> = entries
             .filter(|(x, y)| *x != 0.0 || *y != 0.0)
-            // A kernel sees products only: turn each entry so that x > 0, or x = 0 and y > 0 (adding 0.0 clears -0.0).
+            // A kernel depends on products only: choose the sign of each entry so that x > 0, or x = 0 and y > 0
+            // (adding 0.0 clears -0.0).
             .map(|(x, y)| if x < 0.0 || (x == 0.0 && y < 0.0) { (-x + 0.0, -y + 0.0) } else { (x + 0.0, y + 0.0) })
             .collect();
         entries.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
@@ -163,7 +165,8 @@ impl Groups {
         self.0.iter().map(|group| f64::from(group.size) + 1.0).product()
     }
 
-    /// `E_s[K_l]` of the Gram triples of the masked entries and of those in every mask, which add up to `required`.
+    /// `E_s[K_l]`, where the Gram triple of a mask is that of its entries plus `required`, the sum over entries that
+    /// are in every mask.
     pub(super) fn sum_over_masks(
         &self,
         required: Gram,
@@ -219,7 +222,8 @@ fn sum_over_masks(
 struct Odometer<'a> {
     outer: &'a [Vec<State>],
     digits: Vec<usize>,
-    /// What the groups from each on add up to, sums of at most as many terms as there are groups; what is in every mask after the last.
+    /// For each group, the sum over it and the groups after it, of at most as many terms as there are groups. The last
+    /// entry is what every mask contains.
     from: Vec<State>,
 }
 
@@ -237,14 +241,14 @@ impl<'a> Odometer<'a> {
         odometer
     }
 
-    /// Adds the first `count` groups up again.
+    /// Recomputes the first `count` sums.
     fn add_up(&mut self, count: usize) {
         for group in (0..count).rev() {
             self.from[group] = self.from[group + 1].and(&self.outer[group][self.digits[group]]);
         }
     }
 
-    /// The state, and on to the next.
+    /// Returns the current state and moves on to the next.
     fn next(&mut self) -> State {
         let state = self.from[0];
         let mut changed = 0;

@@ -19,16 +19,16 @@ use crate::numeric::estimate::Estimate;
 ///
 /// `|x||y| / (2 pi sin t) sum_j [ (u_j v_j - (cos t) (u_j^2 + v_j^2)/2)^2 - sin^2 t (u_j^2 - v_j^2)^2 / 4 ]`,
 ///
-/// which, unlike the sums taken apart, keeps its accuracy as the inputs become parallel, where every term vanishes.
-/// For `l = 2`, with `phi = pi - t`, it is
+/// which, unlike the sums taken separately, keeps its accuracy as the inputs become parallel, where every term
+/// vanishes. For `l = 2`, with `phi = pi - t`, it is
 ///
 /// `(|x||y|)^2 / (2 pi) [ 6 phi sum u^2 v^2 + sin t (4 sum u v (u^2 + v^2) - cos t sum (u^4 + v^4)) ]`.
 ///
-/// Exact at `p = 1` and for parallel inputs. It has no error estimate. As `p` tends to 1 its error is of first order in `1 - p`: to lose
-/// one entry is not a small fluctuation of that entry. It holds where many entries share the norm: on
-/// globally normalised MNIST the mean distance is right to 0.2 % at `d p = 188` and 2 % at `d p = 9`. A few huge entries
-/// break it, since a mask that loses them loses most of the norm: on pixel-normalised MNIST, with entries up to 100, it is
-/// right at `d p = 188`, three times too large at 40 and forty times at 9.
+/// Exact at `p = 1` and for parallel inputs. It has no error estimate. As `p` tends to 1 its error is of first order in
+/// `1 - p`: losing one entry is not a small fluctuation of that entry. It is accurate where many entries share the
+/// norm: on globally normalised MNIST the mean distance is right to 0.2 % at `d p = 188` and 2 % at `d p = 9`. A few
+/// huge entries break it, since a mask that loses them loses most of the norm: on pixel-normalised MNIST, with entries
+/// up to 100, it is right at `d p = 188`, three times too large at 40 and forty times at 9.
 ///
 /// Source: ours; the derivatives follow from Cho & Saul's `K_1`, `K_2`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,7 +61,7 @@ impl RowMoments for Expansion {
             4.0 * u * v * (u2 + v2) - cosine * (u2 * u2 + v2 * v2)
         });
         let q = connectivity.excess();
-        // At sin t = 0 the sum vanishes like sin^4 t, and so does the quotient.
+        // At sin t = 0 the sum vanishes like sin^4 t, so the quotient tends to 0.
         let shift = if sine > 0.0 { q / 2.0 * scale / (2.0 * PI * sine) * first } else { 0.0 };
         let k2 = kernel.k2 + q / 2.0 * scale * scale / (2.0 * PI) * (6.0 * phi * second_s + sine * second_d);
         Ok(MaskedMoments {

@@ -10,7 +10,7 @@ use crate::network::Connectivity;
 use crate::numeric::counts::hypergeometric;
 use crate::numeric::estimate::{Estimate, Uncertainty};
 
-/// Entries up to which all masks are summed, size by size.
+/// Up to this many entries, all masks are summed, size by size.
 const MOST_ENTRIES: usize = 20;
 
 /// Theorem 1 for masks that keep a fixed number of weights: in each row, or over the whole layer.
@@ -24,7 +24,8 @@ const MOST_ENTRIES: usize = 20;
 ///
 /// `sigma^2 = d / k` for a constant fan-in and `1/p` for an exact count, as layers are drawn ([`LayerSpec`](crate::network::LayerSpec)).
 ///
-/// Rows of a constant fan-in are independent. Those of an exact count are not: what one row has more, the others have less, so that
+/// Rows of a constant fan-in are independent. Those of an exact count are not: the more weights one row has, the fewer
+/// the others have, so that
 ///
 /// `Var nngp = (K~_2 - K~_1^2 + (n - 1) Cov) / (n d^2)`,
 ///
@@ -48,7 +49,7 @@ const MOST_ENTRIES: usize = 20;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct FixedCount {
-    /// The rows of a layer that share a count; none where each row has its own.
+    /// The number of rows that share a count; none where each row has its own.
     rows: Option<usize>,
     sampling: Sampling,
 }
@@ -66,12 +67,12 @@ impl FixedCount {
         Self { rows: Some(width.get()), sampling }
     }
 
-    /// The rows whose counts depend on each other, where there are others.
+    /// Whether the counts of rows depend on each other.
     fn dependent_rows(self) -> bool {
         self.rows.is_some_and(|rows| rows > 1)
     }
 
-    /// How many entries there are, and how many of them are kept, at input dimension `d`.
+    /// The number of entries that a count covers, a row's or the layer's, and how many of them are kept.
     fn kept(self, dimension: usize, connectivity: Connectivity) -> (f64, f64) {
         let entries = self.rows.map_or(dimension as f64, |rows| dimension as f64 * rows as f64);
         (entries, (connectivity.get() * entries).round())
@@ -82,14 +83,15 @@ impl FixedCount {
         if !self.dependent_rows() || kept == entries {
             return Estimate::ZERO;
         }
-        // Of hypergeometric numbers of kept entries: the variance in one row, and the covariance between the same entries of two.
+        // The numbers of kept entries are hypergeometric. These are the variance in one row, and the covariance between
+        // the same entries of two.
         let share = kept / entries;
         let m = filled as f64;
         let spread = share * (1.0 - share) / (entries - 1.0);
         let (of_one, between) = (m * spread * (entries - m), -m * m * spread);
         let slope_squared = between / (of_one * of_one);
         Estimate {
-            // The square of a noisy mean lies high by its variance.
+            // The square of a noisy mean is too large by the variance of that mean; `square` corrects for it.
             value: slope_squared * with_size.square(),
             error: with_size.error.scaled(2.0 * (slope_squared * with_size.value).abs()),
         }
@@ -97,12 +99,13 @@ impl FixedCount {
 }
 
 impl RowMoments for FixedCount {
-    /// By the sum over masks up to 20 entries that are not both zero, else by masks sampled as [`Sampling`] says.
+    /// Sums over masks where at most 20 entries are not both zero; otherwise samples masks as [`Sampling`] does.
     ///
-    /// Where masks are summed, errors bound the rounding, which is relative to `|x| |y|`: of inputs that are nearly opposite the moments
-    /// are far smaller. Between the rows of an exact count the covariance is then exact as well. Where they are sampled it is that of the
-    /// part of `kappa_1` that is linear in the size, `Cov(kappa_1, |s|)^2 / Var(|s|)^2` times the covariance of the sizes; for wide
-    /// layers the rest is smaller by a factor of the width, and is not in the error.
+    /// Where masks are summed, the errors are bounds on rounding, relative to `|x| |y|`; for nearly opposite inputs,
+    /// the moments are far smaller than that. The covariance between the rows of an exact count is then exact as well,
+    /// up to rounding. Where masks are sampled, the covariance is that of the part of `kappa_1` that is linear in the
+    /// size: `Cov(kappa_1, |s|)^2 / Var(|s|)^2` times the covariance of the sizes. For wide layers the rest is smaller
+    /// by a factor of the width; it is not included in the error.
     fn of_pair(&self, pair: &Pair, connectivity: Connectivity, index: u32) -> Result<MaskedMoments> {
         let dimension = pair.dimension();
         let (entries, kept) = self.kept(dimension, connectivity);
@@ -175,9 +178,10 @@ fn by_size(pair: &Pair) -> Vec<OfSize> {
     for (size, (OfSize { mean, error }, count)) in sizes.iter_mut().zip(counts).enumerate() {
         mean.k1 /= count;
         mean.k2 /= count;
-        // A kernel rounds relative to |x_s| |y_s|, which can be far above it. By Cauchy-Schwarz the mean of that is at most
-        // sqrt(A B) times the share of masks that keep an entry, and the mean of its square the root of those of |x_s|^4 and
-        // |y_s|^4, in which two different entries are kept as often as `two`.
+        // The rounding of a kernel is relative to |x_s| |y_s|, which can be far above the kernel. By Cauchy-Schwarz the
+        // mean of |x_s| |y_s| is at most sqrt(A B) times the share of masks that keep an entry. The mean of its square
+        // is at most the root of the product of the means of |x_s|^4 and |y_s|^4, where `two` is the share of masks
+        // that keep two given entries.
         let (j, m) = (size as f64, m as f64);
         let (one, two) = (j / m, j * (j - 1.0) / (m * (m - 1.0)).max(1.0));
         let square = |norm: f64, fourth: f64| two * (norm * norm - fourth).max(0.0) + one * fourth;
@@ -219,11 +223,11 @@ fn summed(pair: &Pair, kernels: &[OfSize], sizes: &[f64], variance: f64) -> Mask
     }
 }
 
-/// The covariance of `sigma^2 kappa_1` between the same entries of two rows, `sigma^2` given, of which `kept` of `entries` are kept
-/// in all.
+/// The covariance of `sigma^2 kappa_1` between the same entries of two rows of a layer that keeps `kept` of its
+/// `entries`; `variance` is `sigma^2`.
 fn covariance(kernels: &[OfSize], sizes: &[f64], entries: f64, kept: f64, variance: f64) -> Estimate {
     let m = sizes.len() - 1;
-    assert!(entries >= 2.0 * m as f64, "two rows have at least the entries of two");
+    assert!(entries >= 2.0 * m as f64, "a layer of two rows has at least twice the entries of one");
     let of_weights = rounding_over_sizes(m);
     // A mean of `kappa_1` and a bound of its rounding.
     let mean = |sizes: &[f64]| {

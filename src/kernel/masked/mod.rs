@@ -12,10 +12,11 @@
 //! | [`Sampling`]: masks drawn, kernel in closed form | masks times `d p` | a standard error |
 //! | [`Expansion`]: second-order expansion in the mask's fluctuation | `O(d)` | unknown; small where many entries share the norm |
 //!
-//! All these are of Bernoulli masks; [`FixedCount`] has the distance under masks of a fixed count, by row or by layer.
+//! These are for Bernoulli masks. [`FixedCount`] gives the moments under masks of a fixed count, by row or by layer;
+//! [`LinearBottleneck`] gives those of a dense network with a linear layer before the hidden one.
 //!
-//! [`Auto`] takes the first of closed form, enumeration (up to 2^20 terms) and quadrature that serves, and sampling where that
-//! is better than a quadrature that misses its tolerance.
+//! [`Auto`] takes the first that applies of closed form, enumeration (up to 2^20 terms) and quadrature. Where the
+//! quadrature misses its tolerance and sampling does better, it takes sampling.
 
 mod bottleneck;
 mod closed_form;
@@ -60,19 +61,20 @@ pub struct MaskedMoments {
     pub covariance: Estimate,
     /// How they were found.
     pub method: Method,
-    /// What the method went through: masks summed or drawn, nodes of a quadrature; 0 for a closed form.
+    /// The number of masks summed or drawn, or of quadrature nodes; 0 for a closed form.
     pub terms: u64,
 }
 
 impl MaskedMoments {
-    /// Whether `K~_1` and `K~_2` are known to be right to `tolerance`, relative to each.
+    /// Whether the errors of `K~_1` and `K~_2`, each the systematic part plus three standard errors, are at most
+    /// `tolerance` times their values; false where an error is unknown.
     #[must_use]
     pub fn within(&self, tolerance: f64) -> bool {
         self.relative_error().is_some_and(|error| error <= tolerance)
     }
 
-    /// The larger of the relative errors of `K~_1` and `K~_2`: systematic parts and three standard errors; none where unknown or beyond
-    /// double precision.
+    /// The larger of the relative errors of `K~_1` and `K~_2`, each the systematic part plus three standard errors;
+    /// none where unknown or beyond double precision.
     fn relative_error(&self) -> Option<f64> {
         let relative = |estimate: Estimate| {
             let size = estimate.error.at(3.0)?;
@@ -84,18 +86,20 @@ impl MaskedMoments {
     }
 }
 
-/// The averages over the masks of one row that theory needs, by one method and for one family of masks.
+/// A method, for one family of masks, of averaging over the masks of one row: it gives the moments that Theorem 1
+/// needs.
 ///
-/// What random numbers a method takes it draws from a stream of its own for each pair, by the pair's `index` in a study over many, so
-/// that results do not depend on the order of the pairs or the number of threads.
+/// A method that draws random numbers uses a separate stream for each pair, selected by the pair's `index` in a study
+/// of many pairs. Results therefore do not depend on the order of the pairs or the number of threads.
 pub trait RowMoments: Sync {
-    /// `K~_1`, `K~_2`, `K~_1 - K_1` and the covariance between rows of the pair of a number.
+    /// The moments of a pair: `K~_1`, `K~_2`, `K~_1 - K_1` and the covariance between rows. `index` is the number of
+    /// the pair.
     ///
     /// # Errors
-    /// Where the method cannot serve this pair, saying which can.
+    /// Where the method cannot handle this pair; the message names one that can.
     fn of_pair(&self, pair: &Pair, connectivity: Connectivity, index: u32) -> Result<MaskedMoments>;
 
-    /// The same of a pair alone.
+    /// The moments of a single pair, which has the number 0.
     ///
     /// # Errors
     /// As [`RowMoments::of_pair`].
@@ -103,7 +107,7 @@ pub trait RowMoments: Sync {
         self.of_pair(pair, connectivity, 0)
     }
 
-    /// The same of many pairs, numbered in their order, in parallel.
+    /// The moments of many pairs, in parallel. Pairs are numbered from 0 in their order.
     ///
     /// # Errors
     /// As [`RowMoments::of_pair`].
@@ -114,8 +118,8 @@ pub trait RowMoments: Sync {
     }
 }
 
-/// The best method for the masks of a family over `width` rows, which is where a mask family has its theory: [`Auto`] for Bernoulli
-/// masks, [`FixedCount`] for those of a fixed count.
+/// The best method for masks of a family over `width` rows: [`Auto`] for Bernoulli masks, [`FixedCount`] for those of a
+/// fixed count. This is where the theory of a mask family is registered.
 #[must_use]
 pub fn for_masks(family: MaskFamily, width: Width, quadrature: Quadrature, sampling: Sampling) -> Box<dyn RowMoments> {
     match family {
@@ -125,7 +129,7 @@ pub fn for_masks(family: MaskFamily, width: Width, quadrature: Quadrature, sampl
     }
 }
 
-/// The methods by name, as records and the command line spell them: the registration of a method.
+/// The methods, under the names that records and the command line use. A new method is registered here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumMessage, VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -159,13 +163,13 @@ impl Method {
         self.into()
     }
 
-    /// What it is, in a line.
+    /// A description of one line.
     #[must_use]
     pub fn summary(self) -> &'static str {
         self.get_message().expect("every variant says what it is")
     }
 
-    /// The method itself, for any pair at any connectivity; none of the closed form, which few pairs have.
+    /// The method itself, for any pair at any connectivity; none for the closed form, which few pairs have.
     #[must_use]
     pub fn for_any_pair(self, quadrature: Quadrature, sampling: Sampling) -> Option<Box<dyn RowMoments>> {
         Some(match self {
@@ -184,8 +188,9 @@ impl fmt::Display for Method {
     }
 }
 
-/// The best method for a pair: the closed form, the sum over masks where it has at most 2^20 terms, else the quadrature; where
-/// that misses its tolerance by so much that sampled masks may be better also these, and the better of the two.
+/// The best method for a pair: the closed form where there is one; the sum over masks where it has at most 2^20 terms;
+/// else the quadrature. Where the quadrature misses its tolerance by so much that sampled masks may be better, masks
+/// are sampled too, and the better result is returned.
 #[derive(Clone, Copy, Debug)]
 pub struct Auto {
     /// Used where there are too many masks to sum.
@@ -210,7 +215,7 @@ impl RowMoments for Auto {
         if integral.within(self.quadrature.tolerance()) {
             return Ok(integral);
         }
-        // Sampled masks leave a tenth of one over the root of their number at best, and take longer.
+        // At best, sampling has a relative error of 0.1 over the root of the number of masks, and it takes longer.
         if integral.relative_error().is_some_and(|error| error * (self.sampling.masks() as f64).sqrt() < 0.1) {
             return Ok(integral);
         }

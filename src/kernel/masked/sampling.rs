@@ -19,11 +19,11 @@ use crate::numeric::random::{Purpose, Stream};
 /// exactly. The other sizes share the masks in proportion to `P(|s| = k) k^2`, since `K_2` grows like `k^2`; neighbouring
 /// sizes are joined until a stratum holds sixteen masks.
 ///
-/// The error is the standard error of the stratified mean, with what the masks drawn have missed: where a few entries hold most of
-/// the norm and no mask keeps them, kernels look alike that are not. Since `a b <= ((a + b) / 2)^2`, `K_1 <= q / 2` and
-/// `K_2 <= 3 q^2 / 2` with `q = |(x + y)_s / 2|^2` (`x` and `y` scaled to norm 1), and the variances of `q` and `q^2` over the masks of
-/// a stratum are known exactly. The part of them that the masks drawn lack, times 1/4 and 9/4, is added to the variance of
-/// the kernels.
+/// The error is the standard error of the stratified mean, plus an allowance for what the masks drawn have missed:
+/// where a few entries hold most of the norm and no mask drawn keeps them, the kernels look more alike than they are.
+/// Since `a b <= ((a + b) / 2)^2`, `K_1 <= q / 2` and `K_2 <= 3 q^2 / 2` with `q = |(x + y)_s / 2|^2` (`x` and `y`
+/// scaled to norm 1), and the variances of `q` and `q^2` over the masks of a stratum are known exactly. The part of
+/// them that the masks drawn lack, times 1/4 and 9/4, is added to the variance of the kernels.
 #[derive(Clone, Copy, Debug)]
 pub struct Sampling {
     masks: usize,
@@ -36,14 +36,15 @@ impl Sampling {
     /// The most masks per pair: minutes to hours of work.
     pub const MAX_MASKS: usize = 1_000_000_000;
 
-    /// So many masks for each pair; the same seed draws the same masks, for the pair of each number from a stream of its own.
+    /// Draws `masks` masks for each pair. The same seed draws the same masks; each pair has its own stream, selected by
+    /// its number.
     ///
     /// # Errors
     /// Below [`Sampling::MIN_MASKS`] or above [`Sampling::MAX_MASKS`].
     pub fn new(masks: usize, seed: u64) -> Result<Self> {
         let (least, most) = (Self::MIN_MASKS, Self::MAX_MASKS);
         if !(least..=most).contains(&masks) {
-            let problem = format!("a standard error needs at least {least} masks, and {most} are the most");
+            let problem = format!("a standard error needs at least {least} masks; the most are {most}");
             let remedy = if masks < least { "draw more masks" } else { "give a smaller number" };
             return Err(Error::value("masks", masks, problem, remedy));
         }
@@ -76,9 +77,9 @@ impl RowMoments for Sampling {
 }
 
 impl Sampling {
-    /// The masked moments over masks whose size, among `m` entries that are not both zero, has the probabilities `sizes(m)`, and whose
-    /// positions are uniform given their size, with `sigma^2`; and `sigma^2 E[K_1 (|s| - E|s|)]`, what the kernel and the size of a
-    /// mask have in common. For pairs that are not zero.
+    /// The masked moments over masks whose size, among `m` entries that are not both zero, has the probabilities
+    /// `sizes(m)`, and whose positions are uniform given their size; `variance` is `sigma^2`. Also returns
+    /// `sigma^2 E[K_1 (|s| - E|s|)]`, the covariance of the kernel and the size of the mask. Neither input may be zero.
     pub(super) fn over_sizes(
         &self,
         pair: &Pair,
@@ -129,7 +130,8 @@ impl Sampling {
             let squares = sum.squares.plus(sum.count - 1.0, sum.missed(stratum, &norms, mean_size));
             variance_of_mean = variance_of_mean.plus(weight * weight / (sum.count * (sum.count - 1.0)), squares);
         }
-        // Of nearly opposite inputs every kernel is below its rounding, which masks drawn do not show.
+        // For nearly opposite inputs every kernel is smaller than its rounding error, which the masks drawn do not
+        // show.
         let estimate = |value: f64, variance: f64, unit: f64, scale: f64| Estimate {
             value: value * unit,
             error: Uncertainty::bound(ROUNDING * scale).with_standard_error(variance.sqrt() * unit),
@@ -256,7 +258,7 @@ fn strata(sizes: &[f64], masks: usize) -> Vec<Stratum> {
         let part = importance(k) / whole * masks as f64;
         share += part;
         left -= part;
-        // The rest stays in one stratum with this one where it would not fill one of its own.
+        // If the remaining sizes would not fill a stratum of their own, they join this one.
         if share >= LEAST && left >= LEAST {
             close(start..k + 1, share);
             (start, share) = (k + 1, 0.0);
@@ -274,7 +276,7 @@ struct Welford {
     count: f64,
     mean: Sampled,
     squares: Sampled,
-    /// The same of `q` and `q^2`, see [`Sampling`].
+    /// The same for `q` and `q^2`, see [`Sampling`].
     norm_means: [f64; 2],
     norm_squares: [f64; 2],
 }
@@ -295,7 +297,8 @@ impl Welford {
         }
     }
 
-    /// The most that the variances of the kernels can have beyond those of the masks drawn, by those of `q` and `q^2`.
+    /// An estimate of the part of the kernels' variances that the masks drawn have missed, from the part of the
+    /// variances of `q` and `q^2` that they missed.
     fn missed(&self, stratum: &Stratum, norms: &SubsetNorms, mean_size: f64) -> Sampled {
         let [of_norm, of_square] = norms.variances(stratum);
         let missed = |exact: f64, squares: f64| (exact - squares / (self.count - 1.0)).max(0.0);
@@ -381,8 +384,9 @@ mod tests {
     }
 
     /// Inputs of which one entry, in both or in one of them, is longer than all others together: four standard errors
-    /// of few masks hold what the sum over all masks says. By Chebyshev's inequality one in sixteen may fail even if each standard error were
-    /// exact; of a heavy tail that comes near. Without what the masks drawn lack, a fifth fails.
+    /// of few masks hold what the sum over all masks says. By Chebyshev's inequality one in sixteen may fail even if
+    /// each standard error were exact; with a heavy tail the share comes near that. Without the allowance for what the
+    /// masks drawn have missed, a fifth fails.
     #[test]
     fn standard_errors_of_few_masks_count_the_entries_that_no_mask_kept() {
         let mut random = Stream::new(3, Purpose::Synthetic, 0, 0);

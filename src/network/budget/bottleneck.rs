@@ -2,10 +2,11 @@
 
 use crate::error::{Error, Result};
 
-/// The weights that a matrix of rank `rank` is worth: `r (rows + columns - r)`, the dimension of the set of such matrices.
+/// The number of weights that a matrix of rank `rank` counts for: `r (rows + columns - r)`, the dimension of the set of
+/// such matrices.
 ///
-/// As a product of `rows x r` and `r x columns` it has `r^2` weights more, by which the factors can change without changing their
-/// product. At full rank it is `rows columns`, the count before the split.
+/// Written as a product of `rows x r` and `r x columns`, it has `r^2` more weights, by which the factors can change
+/// without changing their product. At full rank it is `rows columns`, the count before the split.
 ///
 /// ```
 /// use sparsewidth::network::budget::product_weights;
@@ -37,7 +38,7 @@ pub fn nonlinear_bottleneck_width(weights: usize, dimension: usize, outputs: usi
     widest(weights, dimension, narrow, narrow.saturating_mul(dimension), narrow.saturating_add(outputs))
 }
 
-/// The largest width at `fixed` weights and `each` more a hidden unit.
+/// The largest width at `fixed` weights and `each` more per hidden unit.
 fn widest(weights: usize, dimension: usize, narrow: usize, fixed: usize, each: usize) -> Result<usize> {
     if narrow == 0 || narrow > dimension {
         let problem = format!("must be from 1 to the dimension, {dimension}");

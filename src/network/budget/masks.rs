@@ -13,7 +13,7 @@ use crate::network::{DrawnLayer, LayerId, LayerSpec, MaskFamily, WeightDistribut
 /// The most entries of all masks, a byte each: the file is made in memory.
 const MOST_ENTRIES: u64 = 1 << 31;
 
-/// Over what the positions of the weights that a layer keeps are uniform.
+/// The units that a mask keeps or drops whole, at uniformly random positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[non_exhaustive]
@@ -21,13 +21,13 @@ pub enum Pattern {
     /// Individual weights.
     #[cfg_attr(feature = "cli", value(alias = "entries"))]
     Unstructured,
-    /// Whole kernels: pairs of an input and an output channel, which keep or lose all their weights, as many as the kept weights fill.
+    /// Whole kernels, all weights between an input and an output channel: as many as the kept weights fill.
     #[cfg_attr(feature = "cli", value(alias = "channels"))]
     KernelWise,
 }
 
 impl Pattern {
-    /// How many of `kept` weights a layer keeps: all, or whole kernels.
+    /// How many of `kept` weights a layer does keep: all, or those that make up whole kernels.
     #[must_use]
     pub fn kept(self, layer: &LayerShape, kept: u64) -> u64 {
         match self {
@@ -36,14 +36,15 @@ impl Pattern {
         }
     }
 
-    /// Draws the mask of a layer that keeps at most `kept` of its weights, the same as that of initialisation 0 of this seed where a
-    /// network has this layer at this place.
+    /// Draws the mask of a layer that keeps at most `kept` of its weights. It is the mask of this layer, at this place
+    /// in a network, in initialisation 0 of this seed.
     ///
     /// # Errors
-    /// Where it keeps more than it has.
+    /// Where it keeps more than it has, or has more than 2^31 weights.
     pub fn draw(self, layer: &LayerShape, kept: u64, seed: u64, place: u32) -> Result<ArrayD<bool>> {
         let kernel = if self == Self::KernelWise { layer.kernel().max(1) } else { 1 };
         let (rows, columns) = (layer.outputs(), layer.fan_in() / kernel);
+        check_entries(layer.weights())?;
         let (kept, entries) = (kept / kernel as u64, rows as u64 * columns as u64);
         let mut mask = ArrayD::from_elem(layer.shape.as_slice(), false);
         if kept == 0 {
@@ -52,7 +53,7 @@ impl Pattern {
         let law = LayerSpec {
             rows,
             columns,
-            // Of fewer than 2^52 entries this quotient times their number rounds back.
+            // With fewer than 2^52 entries, this quotient times their number rounds to `kept` again.
             connectivity: Connectivity::new(kept as f64 / entries as f64)?,
             mask: MaskFamily::ExactCount,
             law: WeightDistribution::Gaussian,
@@ -69,22 +70,28 @@ impl Pattern {
     }
 }
 
-/// The masks of layers that keep `counts` of their weights, as the bytes of an NPZ file: one boolean array a layer, of its name and
-/// shape.
+/// Refuses masks of more entries than are drawn at once.
+fn check_entries(entries: u64) -> Result<()> {
+    if entries <= MOST_ENTRIES {
+        return Ok(());
+    }
+    let problem = format!("masks take a byte per weight, at most {MOST_ENTRIES}");
+    Err(Error::value("layers", format!("{entries} weights"), problem, "draw the masks of fewer or smaller layers"))
+}
+
+/// The masks of layers that keep `counts` of their weights, as the bytes of an NPZ file: one boolean array per layer,
+/// with its name and shape.
 ///
 /// # Errors
-/// Where there is not one count a layer, a layer keeps more than it has, masks have more than 2^31 entries in all, or the file cannot be
-/// made.
+/// Where there is not one count per layer, a layer keeps more than it has, masks have more than 2^31 entries in all, or
+/// the file cannot be made.
 pub fn masks_npz(layers: &[LayerShape], counts: &[u64], positions: Pattern, seed: u64) -> Result<Vec<u8>> {
     if counts.len() != layers.len() {
         let problem = format!("there are {} layers", layers.len());
-        return Err(Error::value("counts", counts.len(), problem, "give one count a layer"));
+        return Err(Error::value("counts", counts.len(), problem, "give one count per layer"));
     }
     let entries = layers.iter().fold(0u64, |all, layer| all.saturating_add(layer.weights()));
-    if entries > MOST_ENTRIES {
-        let problem = format!("would take {entries} bytes, and {MOST_ENTRIES} are the most");
-        return Err(Error::value("masks", "masks.npz", problem, "draw the masks of fewer or smaller layers"));
-    }
+    check_entries(entries)?;
     let failure = |error: &dyn std::fmt::Display| Error::failure("writing masks", error);
     let mut file = NpzWriter::new(Cursor::new(Vec::new()));
     for (place, (layer, kept)) in (0..).zip(layers.iter().zip(counts)) {
@@ -98,6 +105,13 @@ pub fn masks_npz(layers: &[LayerShape], counts: &[u64], positions: Pattern, seed
 mod tests {
     use super::*;
     use crate::train::{Mlp, MlpSpec, Parametrisation};
+
+    #[test]
+    fn a_mask_that_no_memory_holds_is_refused() {
+        let layer = LayerShape { name: "a".into(), shape: vec![1 << 20, 1 << 20] };
+        let message = Pattern::Unstructured.draw(&layer, 1, 0, 0).unwrap_err().to_string();
+        assert!(message.contains("a byte per weight"), "{message}");
+    }
 
     #[test]
     fn a_count_too_few_is_refused() {

@@ -1,4 +1,4 @@
-//! Where the weights of a fixed budget go, layer by layer and entry by entry; and the settings of the paper's MLP experiment.
+//! Where the weights of a fixed budget go, layer by layer and entry by entry.
 
 mod bottleneck;
 mod masks;
@@ -34,7 +34,7 @@ pub fn first_layer_connectivity(
     first_layer_connectivity_beside(weights, dimension, outputs, width, Connectivity::DENSE)
 }
 
-/// The same beside a last layer of connectivity `q`, which keeps `round(q outputs width)` weights.
+/// The same with a last layer of connectivity `q`, which keeps `round(q outputs width)` weights.
 ///
 /// # Errors
 /// Where the width is 0 or the outputs exceed 10^9, the last layer takes the whole budget, or the budget exceeds what is left.
@@ -48,10 +48,10 @@ pub fn first_layer_connectivity_beside(
     if width == 0 {
         return Err(Error::value("width", 0, "a network needs at least one hidden unit", "give a positive width"));
     }
-    // Beyond, a budget can no longer be told from its neighbours.
+    // Beyond this many, a budget can no longer be distinguished from the next.
     const MOST_OUTPUTS: usize = 1_000_000_000;
     if outputs > MOST_OUTPUTS {
-        let problem = format!("is beyond the largest that a network takes, {MOST_OUTPUTS}");
+        let problem = format!("is more than the {MOST_OUTPUTS} that a network can have");
         return Err(Error::value("outputs", outputs, problem, "give a smaller number"));
     }
     let first = dimension as f64 * width as f64;

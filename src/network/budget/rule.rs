@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::shapes::LayerShape;
+use super::shapes::{MOST_WEIGHTS, SMALLER};
 use crate::error::{Error, Result};
 use crate::numeric::parse;
 
@@ -11,16 +12,17 @@ use crate::numeric::parse;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Rule {
-    /// Weights are taken from the largest layer until it is as large as the next, then from both alike, and so on until the budget is
-    /// met; what does not divide is taken from the first of them, a weight each. The paper's (its Appendix B).
+    /// Weights are taken from the largest layer until it is as large as the next, then from both equally, and so on
+    /// until the budget is met; a remainder is taken from the first of them, one weight each. This is the paper's rule
+    /// (its Appendix B).
     LargestFirst,
-    /// To each layer in proportion to its weights: the same connectivity everywhere, but for rounding.
+    /// Each layer keeps weights in proportion to its size: the same connectivity everywhere, except for rounding.
     Proportional,
-    /// The last layer keeps this share of its weights (1: it stays dense, as in the paper's perceptrons); the others by
-    /// [`Rule::LargestFirst`].
+    /// The last layer keeps this share of its weights (1: it stays dense, as in the paper's perceptrons); the others
+    /// follow [`Rule::LargestFirst`].
     LastLayer(f64),
-    /// Connectivities in proportion to `(n_out + n_in + k_1 + ...) / (n_out n_in k_1 ...)`, those beyond 1 being 1: the Erdos-Renyi-kernel
-    /// rule of Evci, Gale, Menick, Castro, Elsen, "Rigging the lottery", ICML 2020.
+    /// Connectivities in proportion to `(n_out + n_in + k_1 + ...) / (n_out n_in k_1 ...)`, but at most 1: the
+    /// Erdos-Renyi-kernel rule of Evci, Gale, Menick, Castro, Elsen, "Rigging the lottery", ICML 2020.
     ErdosRenyiKernel,
 }
 
@@ -65,7 +67,7 @@ impl fmt::Display for Rule {
 }
 
 impl Rule {
-    /// Divides `budget` weights over layers: how many each keeps, which is `budget` in all.
+    /// Divides `budget` weights over layers: returns how many each keeps, `budget` in all.
     ///
     /// ```
     /// use sparsewidth::network::budget::{LayerShapes, Rule};
@@ -76,7 +78,9 @@ impl Rule {
     /// ```
     ///
     /// # Errors
-    /// Where there is no layer, a share is not from 0 to 1, the budget is 0 or more than the layers have, or less than the last layer is to keep, or more than that leaves.
+    /// Where there is no layer, the layers have more than 2^52 weights, a share is not from 0 to 1, or the budget is 0
+    /// or more than the layers have. With [`Rule::LastLayer`], also where the budget is less than the last layer keeps,
+    /// or more than the sum of that and all other layers.
     pub fn divide(&self, layers: &[LayerShape], budget: u64) -> Result<Vec<u64>> {
         let sizes: Vec<u64> = layers.iter().map(LayerShape::weights).collect();
         let all = sizes.iter().fold(0u64, |all, size| all.saturating_add(*size));
@@ -86,6 +90,14 @@ impl Rule {
                 0,
                 "the architecture has no layer to divide the budget over",
                 "give at least one",
+            ));
+        }
+        if all > MOST_WEIGHTS {
+            return Err(Error::value(
+                "layers",
+                format!("{all} weights"),
+                format!("{MOST_WEIGHTS} are the most"),
+                SMALLER,
             ));
         }
         if let Self::LastLayer(share) = self
@@ -111,7 +123,7 @@ impl Rule {
                 Ok(whole(shares, &sizes, budget))
             }
             Self::LastLayer(share) => {
-                let Some((last, others)) = sizes.split_last() else { return Ok(Vec::new()) };
+                let (last, others) = sizes.split_last().expect("there is a layer: checked above");
                 let kept = (share * *last as f64).round() as u64;
                 feasible(kept.max(1), kept + others.iter().sum::<u64>())?;
                 let mut counts = level(others, budget - kept);
@@ -120,7 +132,8 @@ impl Rule {
             }
             Self::ErdosRenyiKernel => {
                 feasible(1, all)?;
-                let parts: Vec<f64> = layers.iter().map(|layer| layer.shape.iter().sum::<usize>() as f64).collect();
+                let parts: Vec<f64> =
+                    layers.iter().map(|layer| layer.shape.iter().map(|size| *size as f64).sum()).collect();
                 Ok(whole(in_proportion(&parts, &sizes, budget), &sizes, budget))
             }
         }
@@ -145,8 +158,8 @@ fn in_proportion(parts: &[f64], sizes: &[u64], budget: u64) -> Vec<f64> {
     }
 }
 
-/// Takes weights from the largest layers until `budget` are left: all that hold more than a level are cut to it, and what is left over
-/// of the next weight each stays with the last of them.
+/// Takes weights from the largest layers until `budget` are left: all that hold more than a level are cut to it, and
+/// the weights left over, fewer than one for each of them, stay with the last of them.
 fn level(sizes: &[u64], budget: u64) -> Vec<u64> {
     let below = |level: u64| sizes.iter().map(|size| *size.min(&level)).sum::<u64>();
     let (mut low, mut high) = (0, sizes.iter().copied().max().unwrap_or(0));
@@ -166,8 +179,8 @@ fn level(sizes: &[u64], budget: u64) -> Vec<u64> {
     counts
 }
 
-/// Whole numbers near shares that sum to `budget`: each share rounded down, and one more to those with the largest remainders, the first
-/// of equal ones; none beyond its size.
+/// Whole numbers near some shares, which sum to `budget`: each share is rounded down, and those with the largest
+/// remainders get one more, the first of equal ones; none beyond its size.
 fn whole(shares: Vec<f64>, sizes: &[u64], budget: u64) -> Vec<u64> {
     let mut counts: Vec<u64> =
         shares.iter().zip(sizes).map(|(share, size)| (share.max(0.0) as u64).min(*size)).collect();
@@ -278,6 +291,15 @@ mod tests {
         for text in ["last:2", "last:", "first", "last:NaN"] {
             let words = if text.starts_with("last:") { "a share from 0 to 1" } else { "largest-first" };
             assert!(text.parse::<Rule>().unwrap_err().to_string().contains(words), "{text}");
+        }
+    }
+
+    #[test]
+    fn layers_beyond_counting_are_refused_by_every_rule() {
+        let layers = layers(&[usize::MAX, usize::MAX]);
+        for rule in [Rule::LargestFirst, Rule::Proportional, Rule::LastLayer(0.5), Rule::ErdosRenyiKernel] {
+            let message = rule.divide(&layers, 5).unwrap_err().to_string();
+            assert!(message.contains("are the most"), "{message}");
         }
     }
 }

@@ -11,7 +11,9 @@ use crate::files::{CHECK, read_text};
 use crate::numeric::parse;
 
 /// The most weights of an architecture: positions are numbered exactly in double precision.
-const MOST_WEIGHTS: u64 = 1 << 52;
+pub(super) const MOST_WEIGHTS: u64 = 1 << 52;
+/// What to do where there are more.
+pub(super) const SMALLER: &str = "give smaller layers";
 
 /// The most layers: what a picture can hold.
 const MOST_LAYERS: usize = 1000;
@@ -33,7 +35,7 @@ impl LayerShape {
         Self { name: name.into(), shape: shape.to_vec() }
     }
 
-    /// The number of weights; the largest number there is where they are more.
+    /// The number of weights; `u64::MAX` where there are more.
     #[must_use]
     pub fn weights(&self) -> u64 {
         self.shape.iter().fold(1, |all, size| all.saturating_mul(*size as u64))
@@ -58,14 +60,14 @@ impl LayerShape {
     }
 }
 
-/// A network, layer by layer. Biases and batch normalisation are apart: no budget is taken from them.
+/// A network, layer by layer. Biases and batch normalisation are separate: the budget does not cover them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerShapes {
     /// Its name, as the program spells it.
     pub name: String,
     /// The tensors that weights can be taken from, at least one, of different names.
     pub layers: Vec<LayerShape>,
-    /// Parameters beside them, where they are known: biases and batch normalisation.
+    /// The number of other parameters, where it is known: biases and batch normalisation.
     pub beside: Option<u64>,
 }
 
@@ -103,8 +105,8 @@ impl LayerShapes {
         Self { name, layers: layers.collect(), beside: Some(beside) }.checked()
     }
 
-    /// ResNet-18 (He, Zhang, Ren, Sun, CVPR 2016) whose first convolution has `width` outputs, 64 in the original; stages of 1, 2, 4 and
-    /// 8 times as many. Named as in torchvision.
+    /// ResNet-18 (He, Zhang, Ren, Sun, CVPR 2016) whose first convolution has `width` outputs, 64 in the original; its
+    /// stages have 1, 2, 4 and 8 times as many. Named as in torchvision.
     ///
     /// # Errors
     /// Where width or classes are 0, or there are too many weights.
@@ -158,14 +160,14 @@ impl LayerShapes {
         whole.checked().map_err(|error| Error::file(path, format!("is not a list of shapes ({error})"), remedy))
     }
 
-    /// The number of weights that can be taken.
+    /// The number of weights of all layers.
     pub fn weights(&self) -> u64 {
-        self.layers.iter().map(LayerShape::weights).sum()
+        self.layers.iter().fold(0, |all, layer| all.saturating_add(layer.weights()))
     }
 
-    /// Itself, if it has layers of different names, of weights, and not too many.
+    /// Returns itself if it has layers, of different names, each with weights, and not too many.
     fn checked(self) -> Result<Self> {
-        // First: names are compared pair by pair.
+        // This comes first, since names are compared pair by pair.
         if self.layers.len() > MOST_LAYERS {
             let problem = format!("has {} layers, {MOST_LAYERS} are the most", self.layers.len());
             return Err(Error::value("arch", &self.name, problem, "divide it into parts"));
@@ -198,14 +200,14 @@ impl LayerShapes {
 }
 
 fn too_large(name: &str) -> Error {
-    Error::value("arch", name, format!("has more than {MOST_WEIGHTS} weights"), "give smaller layers")
+    Error::value("arch", name, format!("has more than {MOST_WEIGHTS} weights"), SMALLER)
 }
 
 impl FromStr for LayerShapes {
     type Err = Error;
 
-    /// Reads `mlp:784-216-10`, `resnet18:W[,CLASSES]` (10 classes unless said), `resnet18-imagenet:W[,CLASSES]` (1,000), in any case, or
-    /// the name of a `.toml` file.
+    /// Reads `mlp:784-216-10`, `resnet18:W[,CLASSES]` (10 classes unless given), `resnet18-imagenet:W[,CLASSES]`
+    /// (1,000), in any case, or the name of a `.toml` file.
     fn from_str(text: &str) -> Result<Self> {
         let wrong = || {
             let remedy =

@@ -12,11 +12,12 @@ use crate::sampled::tiles::TiledInputs;
 pub const TILE: usize = 128;
 /// Rows of features that a block of threads makes from sparse weights, as in `sampled.cu`.
 const ROWS: usize = 8;
-/// Hidden units whose features are made at once: wider layers are added up in such chunks, so that sums in single precision stay
-/// short. Over MNIST at width 4,129 the mean over the diagonal is off by 2e-7 so, by 2e-6 with chunks of 2,048.
+/// Hidden units whose features are made at once: wider layers are added up in such chunks, so that sums in single
+/// precision stay short. Over MNIST at width 4,129 the mean over the diagonal is off by 2e-7 with this size, by 2e-6
+/// with chunks of 2,048.
 pub const CHUNK: usize = 512;
-/// Draws at once: their weights are counted together, so that the device waits for the processor once; more would only be longer
-/// without news.
+/// Draws at once: their weights are counted together, so that the device waits for the processor once; with more,
+/// progress would only be reported less often.
 const BATCH: usize = 8;
 
 /// The inputs on a device.
@@ -67,7 +68,7 @@ impl<'a, A: Accelerator> OnDevice<'a, A> {
         Ok(rows.iter().map(&mut split).collect())
     }
 
-    /// The weights of a chunk of a draw, as many a row as were counted.
+    /// The weights of a chunk of a draw, as many per row as were counted.
     pub fn draw(&self, drawn: &DrawnLayer, chunk: usize, counts: &[u32]) -> Result<Weights<A>, Warning> {
         let device = self.device;
         let mut places = vec![0u64];
@@ -116,7 +117,7 @@ impl<'a, A: Accelerator> OnDevice<'a, A> {
         Ok(features)
     }
 
-    /// The same through a dense product, zeros and all.
+    /// The same through a dense product, zeros included.
     fn dense_features(&self, drawn: &DrawnLayer, chunk: usize, tiles: &Tiles<A>) -> Result<A::Buffer<f32>, Warning> {
         let (device, law) = (self.device, drawn.law());
         let rows = rows_of(law, chunk);
@@ -227,7 +228,7 @@ impl<A: Accelerator> Backend for OnDevice<'_, A> {
     ) -> Result<Vec<Vec<Sums>>, Warning> {
         let device = self.device;
         let drawn: Vec<DrawnLayer> = draws.iter().map(|draw| DrawnLayer::new(draw.law, draw.id)).collect();
-        let chunks = draws.iter().map(|draw| draw.law.rows.div_ceil(CHUNK)).max().unwrap_or(0);
+        let chunks = draws.iter().map(|draw| draw.law.rows.div_ceil(CHUNK)).max().expect("a batch has a draw");
         let grams = device.zeros(if chunks > 1 { pairs.len() * TILE * TILE } else { 1 })?;
         let mut sums = Vec::new();
         for chunk in 0..chunks {
@@ -271,19 +272,19 @@ pub fn rows_of(law: &LayerSpec, chunk: usize) -> usize {
     law.rows.saturating_sub(chunk * CHUNK).min(CHUNK)
 }
 
-/// What tells a kernel which entries of a chunk's rows exist.
+/// The arguments that tell a kernel which entries of a chunk's rows exist.
 fn entries_of<'a, A: Accelerator>(drawn: &DrawnLayer, chunk: usize) -> [Argument<'a, A>; 7] {
     let (seed, [third, fourth], (end_key, end_place)) = drawn.on_device();
     let (columns, first_row) = (drawn.law().columns as u64, (chunk * CHUNK) as u64);
     [U64(seed), U32(third), U32(fourth), U64(columns), U64(end_key), U64(end_place), U64(first_row)]
 }
 
-/// What tells a kernel their values.
+/// The arguments that tell a kernel the values of these entries.
 fn values_of<'a, A: Accelerator>(law: &LayerSpec) -> [Argument<'a, A>; 2] {
     [U32(u32::from(law.law == WeightDistribution::Gaussian)), F64(law.sigma())]
 }
 
-/// What a sweep takes on a device.
+/// The memory that a sweep takes on a device.
 pub fn costs(samples: usize, dimension: usize, draws: &[Draw]) -> Costs {
     let float = size_of::<f32>();
     let (tiles, stride) = (samples.div_ceil(TILE), samples.next_multiple_of(TILE));
@@ -296,7 +297,7 @@ pub fn costs(samples: usize, dimension: usize, draws: &[Draw]) -> Costs {
         let sparse = (expected + 6.0 * expected.sqrt() + 20.0) as usize * 2 * float + rows * size_of::<u64>();
         if takes_dense(law) { rows * dimension * float } else { sparse }
     };
-    // Of one draw: what is freed serves the next, in the order of the stream.
+    // For one draw: the next reuses what is freed, in the order of the stream.
     let weights = draws.iter().map(weights).max().unwrap_or(0);
     let wide = draws.iter().any(|draw| draw.law.rows > CHUNK);
     let sums = draws.len().min(BATCH).saturating_mul(tiles * (tiles + 1) / 2 * size_of::<Sums>());

@@ -1,4 +1,5 @@
-//! NVIDIA GPUs through cudarc, which loads the driver and NVRTC when they are asked for: the program builds and runs without.
+//! NVIDIA GPUs through cudarc, which loads the driver and NVRTC when they are asked for: the program builds and runs
+//! without them.
 
 use std::ffi::{CString, c_char};
 use std::fmt;
@@ -16,11 +17,11 @@ use super::libraries::{Obstacle, check_driver, load_driver, load_nvrtc};
 use super::{Accelerator, Argument, Kernel, Warning, Word};
 use crate::error::{Error, Result, Setting};
 
-/// The kernels, for every device that there is.
+/// The source of the kernels, for every device.
 pub const SOURCE: &str = include_str!("../kernels/sampled.cu");
 /// Threads of a block, as in the source.
 const THREADS: u32 = 256;
-/// The oldest driver that has all that is called here: 12.0.
+/// The oldest driver that has every function that is called here: 12.0.
 const OLDEST_DRIVER: i32 = 12_000;
 /// Compute capabilities for which the kernels are compiled where NVRTC does not know the device's own, the newest first; drivers
 /// translate them for later devices.
@@ -54,10 +55,10 @@ impl Cuda {
     /// is kept in the user's cache folder.
     ///
     /// # Errors
-    /// Where there is no driver, no device, or no NVRTC, or no device can be used; the message tells which.
+    /// Where there is no driver, no device, or no NVRTC, or no device can be used; the message says which.
     pub fn all() -> Result<Vec<Self>> {
         let unusable = |obstacle: Obstacle| {
-            let remedy = if obstacle == Obstacle::Absent { "install it" } else { "install it anew" };
+            let remedy = if obstacle == Obstacle::Absent { "install it" } else { "reinstall it" };
             unavailable(obstacle.problem("the NVIDIA driver (libcuda)"), remedy)
         };
         load_driver().map_err(unusable)?;
@@ -65,10 +66,7 @@ impl Cuda {
         // SAFETY: writes one number; needs no device.
         let told = unsafe { driver::cuDriverGetVersion(&raw mut version) }.result();
         if let Err(error) = told {
-            return Err(unavailable(
-                format!("the NVIDIA driver did not report its version: {error}"),
-                "reinstall it, or compute on the CPU",
-            ));
+            return Err(unavailable(format!("the NVIDIA driver did not report its version: {error}"), "reinstall it"));
         }
         if version < OLDEST_DRIVER {
             let problem = format!("the NVIDIA driver is for CUDA {}.{}", version / 1000, version % 1000 / 10);
@@ -84,10 +82,7 @@ impl Cuda {
                 ));
             }
             Err(error) => {
-                return Err(unavailable(
-                    format!("the NVIDIA driver does not start: {error}"),
-                    "reinstall it, or compute on the CPU",
-                ));
+                return Err(unavailable(format!("the NVIDIA driver does not start: {error}"), "reinstall it"));
             }
         };
         // An old or busy card beside others is left out.
@@ -98,15 +93,14 @@ impl Cuda {
         }
     }
 
-    /// The name that its maker gave it.
+    /// The name that its maker gave the device.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     fn open(ordinal: usize) -> Result<Self> {
-        let opening =
-            |error| unavailable(format!("device {ordinal} cannot be used: {error}"), "free it, or compute on the CPU");
+        let opening = |error| unavailable(format!("device {ordinal} cannot be used: {error}"), "free it");
         let context = CudaContext::new(ordinal).map_err(opening)?;
         let (major, minor) = context.compute_capability().map_err(opening)?;
         let load = |ptx: Ptx| -> Result<Vec<CudaFunction>, DriverError> {
@@ -116,16 +110,16 @@ impl Cuda {
         let capability = 10 * major + minor;
         let cached = cache_file(capability);
         let known = cached.as_deref().and_then(|file| std::fs::read_to_string(file).ok());
-        // What an older driver or a broken file makes unusable is compiled anew.
+        // If the cached kernels do not load, as with an older driver or a broken file, they are compiled again.
         let functions = match known.and_then(|text| load(Ptx::from_src(text.replace('\0', ""))).ok()) {
             Some(functions) => functions,
             None => {
                 let ptx = compile(capability)?;
                 let functions = load(Ptx::from_src(ptx.clone())).map_err(|error| {
-                    let problem = format!("the driver does not take what NVRTC compiled: {error}");
+                    let problem = format!("the driver does not accept what NVRTC compiled: {error}");
                     unavailable(problem, "update the driver, or install an NVRTC of at most the driver's version")
                 })?;
-                // A cache that cannot be written costs a second, no more.
+                // A cache that cannot be written only costs a second.
                 let _ = cached.as_deref().map(|file| keep(file, &ptx));
                 functions
             }
@@ -139,10 +133,10 @@ impl Cuda {
     }
 }
 
-/// The name of a device; cudarc's own panics where a driver ends it with no zero.
+/// The name of a device; cudarc's own function panics where a driver does not end it with a zero.
 fn name(context: &CudaContext) -> Result<String, DriverError> {
     let mut name: [c_char; 128] = [0; 128];
-    // SAFETY: writes as many characters at most.
+    // SAFETY: writes at most that many characters.
     unsafe { driver::cuDeviceGetName(name.as_mut_ptr(), name.len() as i32, context.cu_device()) }.result()?;
     Ok(text(&name))
 }
@@ -160,8 +154,8 @@ fn text(characters: &[c_char]) -> String {
 pub fn compile(capability: i32) -> Result<String> {
     load_nvrtc().map_err(|obstacle| {
         let problem = obstacle.problem("NVRTC (libnvrtc, of the CUDA toolkit), which compiles the kernels,");
-        let again = if obstacle == Obstacle::Absent { "" } else { " anew" };
-        unavailable(problem, &format!("install it{again} (pip's nvidia-cuda-nvrtc-cu12 serves, on LD_LIBRARY_PATH)"))
+        let again = if obstacle == Obstacle::Absent { "" } else { "re" };
+        unavailable(problem, &format!("{again}install it (e.g. pip's nvidia-cuda-nvrtc-cu12, on LD_LIBRARY_PATH)"))
     })?;
     let older = PORTABLE.into_iter().filter(|portable| *portable < capability);
     let mut refusals: Vec<String> = Vec::new();
@@ -176,7 +170,7 @@ pub fn compile(capability: i32) -> Result<String> {
     Err(unavailable(problem, "install another release of it"))
 }
 
-/// A program of NVRTC's. That of cudarc panics where NVRTC has no log of a refusal, or cannot destroy it.
+/// A program of NVRTC. cudarc's own type panics where NVRTC has no log of a refusal, or cannot destroy the program.
 struct Program(nvrtcProgram);
 
 impl Drop for Program {
@@ -186,7 +180,7 @@ impl Drop for Program {
     }
 }
 
-/// The PTX for a compute capability, or what NVRTC has against it.
+/// The PTX for a compute capability, or why NVRTC refuses to compile it.
 fn compile_for(capability: i32) -> Result<String, String> {
     let said = |error: nvrtc::NvrtcError| format!("{:?}", error.0);
     let source = CString::new(SOURCE).expect("a source has no zero");
@@ -202,7 +196,8 @@ fn compile_for(capability: i32) -> Result<String, String> {
     unsafe { nvrtc::get_ptx(program.0) }.map(|ptx| text(&ptx)).map_err(said)
 }
 
-/// Where compiled kernels are kept, by what they are compiled from and for; none where the user has no cache folder.
+/// The file in which compiled kernels are kept, named after their source and device; none where the user has no cache
+/// folder.
 fn cache_file(capability: i32) -> Option<PathBuf> {
     let folder = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
     let folder = folder.or_else(|| Some(std::env::home_dir()?.join(".cache")))?.join("sparsewidth");
@@ -216,7 +211,7 @@ fn cache_file(capability: i32) -> Option<PathBuf> {
 
 fn keep(file: &Path, ptx: &str) -> std::io::Result<()> {
     use std::io::Write;
-    let folder = file.parent().unwrap_or(Path::new("."));
+    let folder = file.parent().expect("a cache file is in a folder");
     std::fs::create_dir_all(folder)?;
     let mut written = tempfile::NamedTempFile::new_in(folder)?;
     written.write_all(ptx.as_bytes())?;
@@ -224,7 +219,7 @@ fn keep(file: &Path, ptx: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Lets the device's pool keep what is freed, which it would otherwise give back whenever it is waited for.
+/// Lets the device's pool keep freed memory, which it would otherwise release at every synchronisation.
 fn keep_freed_memory(context: &CudaContext) -> Result<(), DriverError> {
     if context.has_async_alloc() {
         let mut all = u64::MAX;
@@ -268,7 +263,7 @@ impl Accelerator for Cuda {
     }
 
     fn zeros<T: Word>(&self, length: usize) -> Result<CudaSlice<T>, Warning> {
-        // An empty allocation is none.
+        // CUDA refuses to allocate 0 bytes.
         self.stream.alloc_zeros(length.max(1)).map_err(trouble("allocating memory"))
     }
 
@@ -277,7 +272,7 @@ impl Accelerator for Cuda {
             return self.zeros(1);
         }
         let buffer = self.stream.clone_htod(values).map_err(trouble("copying to the device"))?;
-        // The copy need not have been made yet, and the values may go.
+        // The copy may not have been made yet, and the caller may drop the values.
         self.stream.synchronize().map_err(trouble("copying to the device"))?;
         Ok(buffer)
     }

@@ -7,7 +7,8 @@ use cudarc::driver::sys as driver;
 use cudarc::nvrtc::sys as nvrtc;
 use libloading::Library;
 
-/// What is called of the driver beside [`VERSION`], by [`super::cuda`] and by cudarc on its behalf; with and without memory pools.
+/// The driver's functions that are called besides [`VERSION`], by [`super::cuda`] and by cudarc on its behalf; with and
+/// without memory pools.
 const DRIVER: [&str; 26] = [
     "cuCtxGetCurrent",
     "cuCtxSetCurrent",
@@ -37,10 +38,10 @@ const DRIVER: [&str; 26] = [
     "cuStreamSynchronize",
 ];
 
-/// What tells the driver's version; old ones lack some of the others.
+/// The function that gives the driver's version; old drivers lack some of the others.
 const VERSION: [&str; 1] = ["cuDriverGetVersion"];
 
-/// What is called of NVRTC.
+/// NVRTC's functions that are called.
 const NVRTC: [&str; 7] = [
     "nvrtcCompileProgram",
     "nvrtcCreateProgram",
@@ -54,16 +55,16 @@ const NVRTC: [&str; 7] = [
 /// Why a library cannot be used.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// There is none.
+    /// It is not installed.
     Absent,
     /// There is a file of its name that cannot be loaded.
     Broken(String),
-    /// A function is not in it.
+    /// It lacks this function.
     Lacks(&'static str),
 }
 
 impl Obstacle {
-    /// What it says of a library.
+    /// The problem in words, for a library of this name.
     pub fn problem(&self, library: &str) -> String {
         match self {
             Self::Absent => format!("{library} is not installed here"),
@@ -80,20 +81,20 @@ pub fn load_driver() -> Result<(), Obstacle> {
     has(unsafe { driver::culib() }, &VERSION)
 }
 
-/// Whether a driver that was loaded has all that is called of it.
+/// Checks that the loaded driver has every function that is called.
 pub fn check_driver() -> Result<(), Obstacle> {
     // SAFETY: as above.
     has(unsafe { driver::culib() }, &DRIVER)
 }
 
-/// Loads NVRTC, and looks whether it has all that is called of it.
+/// Loads NVRTC, and checks that it has every function that is called.
 pub fn load_nvrtc() -> Result<(), Obstacle> {
     load(&["nvrtc"])?;
     // SAFETY: as above.
     has(unsafe { nvrtc::culib() }, &NVRTC)
 }
 
-/// Whether there is a file that loads, among the names that cudarc tries, in its order.
+/// Looks for a file that loads among the names that cudarc tries, in its order.
 fn load(libraries: &[&str]) -> Result<(), Obstacle> {
     let mut broken = None;
     for name in libraries.iter().flat_map(|library| cudarc::get_lib_name_candidates(library)) {
@@ -101,7 +102,7 @@ fn load(libraries: &[&str]) -> Result<(), Obstacle> {
         match unsafe { Library::new(&name) } {
             Ok(_) => return Ok(()),
             Err(error) => {
-                // What the loader says is the source of an error that says no more than "dlopen failed".
+                // The loader's message is the source of an error that itself says only "dlopen failed".
                 let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
                 if broken.is_none() && is_broken(&name, &reason) {
                     broken = Some(reason);
@@ -112,8 +113,8 @@ fn load(libraries: &[&str]) -> Result<(), Obstacle> {
     Err(broken.map_or(Obstacle::Absent, Obstacle::Broken))
 }
 
-/// Whether the loader found a file of this name that it could not take, or that needs another which it could not find. Told apart
-/// by the words of Linux's loaders; elsewhere a library that does not load counts as absent.
+/// Whether the loader found a file of this name that it could not load, or that needs another file that it could not
+/// find. The wording of Linux's loaders shows which; on other systems a library that does not load counts as absent.
 fn is_broken(name: &str, reason: &str) -> bool {
     let missing = reason.contains("No such file") && reason.contains(name) && !reason.contains("needed by");
     cfg!(target_os = "linux") && !missing

@@ -57,7 +57,7 @@ impl Kernel {
     }
 }
 
-/// What goes wrong on a device.
+/// What can go wrong on a device.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Warning {
@@ -73,10 +73,10 @@ impl From<Error> for Warning {
     }
 }
 
-/// What is stored on a device.
+/// A number as stored on a device.
 #[cfg(feature = "cuda")]
 pub trait Word: Copy + Default + cudarc::driver::DeviceRepr + cudarc::driver::ValidAsZeroBits {}
-/// What is stored on a device.
+/// A number as stored on a device.
 #[cfg(not(feature = "cuda"))]
 pub trait Word: Copy + Default {}
 
@@ -93,7 +93,7 @@ pub trait Accelerator: Sync {
     /// Free memory in bytes.
     fn free_memory(&self) -> Result<usize>;
 
-    /// Gives back to others what is not in use.
+    /// Returns memory that is not in use to other programs.
     fn give_back(&self) -> Result<()>;
 
     /// An array of zeros.
@@ -131,18 +131,19 @@ fn layout(inputs: &TiledInputs, draws: &[Draw], memory: usize) -> Result<Layout>
     let tiles = inputs.samples().div_ceil(TILE);
     let widths: Vec<usize> = draws.iter().map(|draw| draw.law.rows).collect();
     Layout::new(tiles, &widths, costs(inputs.samples(), inputs.dimension(), draws), memory).map_err(|needed| {
-        let problem = format!("has {} MB to spare, the sweep takes at least {} MB", memory >> 20, needed >> 20);
+        let problem =
+            format!("has {} MB to spare, the sweep takes at least {} MB", memory >> 20, needed.div_ceil(1 << 20));
         Error::value("device", "cuda", problem, "free some, give fewer initialisations, or compute on the CPU")
             .about(Setting::Device)
     })
 }
 
-/// The draws of one of several devices: every so-and-so-many-th.
+/// The draws of device number `device`: the `devices` devices take turns.
 fn share(draws: &[Draw], devices: usize, device: usize) -> Vec<Draw> {
     draws.iter().skip(device).step_by(devices).copied().collect()
 }
 
-/// What a sweep takes on the device that takes most.
+/// The memory that a sweep takes on the device that takes most, in bytes.
 pub fn bytes<A: Accelerator>(devices: &[A], inputs: &TiledInputs, draws: &[Draw]) -> Result<usize> {
     let devices = &devices[..devices.len().min(draws.len())];
     let mut most = 0;
@@ -160,10 +161,10 @@ pub fn total<A: Accelerator>(
     draws: &[Draw],
     progress: &(dyn Fn(f64) + Sync),
 ) -> Result<Vec<Sums>> {
-    // None is left without a draw.
+    // No device is left without a draw.
     let devices = &devices[..devices.len().min(draws.len())];
     let shares: Vec<Vec<Draw>> = (0..devices.len()).map(|index| share(draws, devices.len(), index)).collect();
-    // The bar follows the first device; the others have as much to do.
+    // Progress is that of the first device; the others have as much to do.
     let quiet = |_| {};
     let parts: Vec<Result<Vec<Sums>>> = std::thread::scope(|scope| {
         let threads: Vec<_> = (devices.iter().zip(&shares).enumerate())
@@ -172,8 +173,8 @@ pub fn total<A: Accelerator>(
                 scope.spawn(move || on_one(device, inputs, draws, progress))
             })
             .collect();
-        let failed = |_| Err(Error::failure("sampling kernels on a GPU", "a thread ended early"));
-        threads.into_iter().map(|thread| thread.join().unwrap_or_else(failed)).collect()
+        let again = |panic| std::panic::resume_unwind(panic);
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(again)).collect()
     });
     let parts = parts.into_iter().collect::<Result<Vec<_>>>()?;
     let of = |draw: usize| parts[draw % parts.len()][draw / parts.len()];
@@ -198,6 +199,9 @@ fn on_one<A: Accelerator>(
             Err(Warning::Other(error)) => break Err(error),
         }
     };
-    device.give_back()?;
-    found
+    // Where both fail, the first error is reported.
+    let given_back = device.give_back();
+    let sums = found?;
+    given_back?;
+    Ok(sums)
 }

@@ -20,8 +20,8 @@ void run(void (*kernel)(Parameters...), u32 x, u32 y, void **arguments) {
 
 }  // namespace
 
-// Runs x times y blocks of a kernel; arguments are pointers to its parameters, as CUDA takes them. 0 where there is none of that
-// name.
+// Runs x times y blocks of a kernel; arguments are pointers to its parameters, as CUDA takes them. Returns 0 where no
+// kernel has that name.
 extern "C" int sparsewidth_run_kernel(const char *name, u32 x, u32 y, void **arguments) {
 #define CASE(kernel) \
     if (std::strcmp(name, #kernel) == 0) return run(kernel, x, y, arguments), 1

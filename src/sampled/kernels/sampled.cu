@@ -160,7 +160,7 @@ KERNEL sparse_features(float *features, u64 stride, const u64 *places, const u32
     }
 }
 
-// The place in a tile of entry `place` of a thread's eight rows (or columns), of which `group` tells the threads apart.
+// The place in a tile of number `place` of a thread's eight rows (or columns); `group` is the thread's number there.
 INLINE u32 in_tile(u32 group, u32 place) { return place / 4 * (TILE / 2) + group * 4 + place % 4; }
 
 // Four entries of a row of a matrix; zeros below its last row.

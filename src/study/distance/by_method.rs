@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use rayon::prelude::*;
 
-use super::compute::DistanceInputs;
+use super::compute::{DistanceInputs, DistanceStudy};
 use super::{DistanceMethod, DistanceSpec, NetworkSpec, Reference};
 use crate::error::{Error, Result};
 use crate::kernel::all_pairs::all_pairs;
@@ -70,34 +70,30 @@ pub(super) struct Distances {
     pub median_corrected: Option<f64>,
 }
 
-impl DistanceInputs {
+impl DistanceInputs<'_> {
     /// The infinite-width kernel of each pair, `v^L` times `K_1 / d` for `L` layers up to the hidden one: with `K_1` of the Gram triple
     /// that the layers before it leave, of which a ReLU layer makes `(A/2, B/2, K_1)` and a linear one what it was.
-    pub(super) fn limits(&self, spec: &DistanceSpec, network: &NetworkSpec) -> Vec<f64> {
+    pub(super) fn limits(&self, network: &NetworkSpec) -> Vec<f64> {
         let layers = network.architecture.layers();
+        let spec = self.study.spec;
         let v = spec.law.variance().powi(layers.len() as i32);
         let rectified =
             network.architecture.before_last().iter().filter(|layer| layer.activation() == Activation::Relu).count();
-        let limits: Vec<f64> = if rectified == 0 {
-            self.k1.clone()
-        } else {
-            let of_pair = |(i, j): &(usize, usize)| {
-                let mut gram = Pair::of_rows(&self.values, *i, &self.values, *j).gram();
-                for _ in 0..rectified {
-                    gram = Gram { a: 0.5 * gram.a, b: 0.5 * gram.b, c: arc_cosine(gram).k1 };
-                }
-                arc_cosine(gram).k1
-            };
-            self.pairs.par_iter().map(of_pair).collect()
+        let of_pair = |gram: &Gram| {
+            let mut gram = *gram;
+            for _ in 0..rectified {
+                gram = Gram { a: 0.5 * gram.a, b: 0.5 * gram.b, c: arc_cosine(gram).k1 };
+            }
+            v * infinite_width_kernel(arc_cosine(gram).k1, self.values.dimension())
         };
-        limits.iter().map(|k1| v * infinite_width_kernel(*k1, self.values.dimension())).collect()
+        self.grams.par_iter().map(of_pair).collect()
     }
 
     /// Drawn networks on the pairs.
-    pub(super) fn sampled(&self, spec: &DistanceSpec, network: &NetworkSpec, seed: u64) -> Result<Distances> {
-        let d = self.dimension();
+    pub(super) fn sampled(&self, network: &NetworkSpec) -> Result<Distances> {
+        let (d, spec, seed) = (self.dimension(), self.study.spec, self.study.seed);
         let reference = match spec.reference {
-            Reference::Analytic => self.limits(spec, network),
+            Reference::Analytic => self.limits(network),
             Reference::Dense(width) => {
                 // The last initialisation number, which no study reaches: independent of all the networks compared.
                 let id = LayerId { seed, initialisation: u32::MAX, layer: 0 };
@@ -142,13 +138,8 @@ impl DistanceInputs {
     }
 
     /// Theorem 1, with the masked moments by a method.
-    pub(super) fn theorem_1(
-        &self,
-        spec: &DistanceSpec,
-        network: &NetworkSpec,
-        method: &dyn RowMoments,
-    ) -> Result<Distances> {
-        let (dimension, width) = (self.values.dimension(), Width::new(network.width())?);
+    pub(super) fn theorem_1(&self, network: &NetworkSpec, method: &dyn RowMoments) -> Result<Distances> {
+        let (dimension, width, spec) = (self.values.dimension(), Width::new(network.width())?, self.study.spec);
         let v2 = spec.law.variance().powi(2 * network.architecture.layers().len() as i32);
         let d2 = (dimension.get() as f64).powi(2);
         let found = method.of_pairs(self.theory()?, network.connectivity())?;
@@ -172,33 +163,27 @@ impl DistanceInputs {
     }
 
     /// Drawn networks over all pairs; together with those that follow in the study, whose limits are the same.
-    pub(super) fn sampled_all(
-        &self,
-        spec: &DistanceSpec,
-        network: &NetworkSpec,
-        seed: u64,
-        progress: &(dyn Fn(f64) + Sync),
-    ) -> Result<Distances> {
+    pub(super) fn sampled_all(&self, network: &NetworkSpec, progress: &(dyn Fn(f64) + Sync)) -> Result<Distances> {
         let Some((tiled, _)) = &self.tiled else {
             let problem = "is not among the methods that this study was prepared for";
             return Err(Error::value("methods", DistanceMethod::SampledAll.name(), problem, "add it"));
         };
+        let DistanceStudy { spec, seed, device, .. } = self.study;
         let place = place_of(spec, network)?;
         let mut known = self.sampled_all.lock().unwrap_or_else(PoisonError::into_inner);
         let found = match known.remove(&place) {
             Some(found) => found,
             None => {
-                let networks = drawn_together(spec, place, self.dimension(), self.together);
-                let mut all = Sweep::new(&self.device, tiled, &networks, seed)?.run(progress)?.into_iter();
+                let networks = self.study.drawn_together(place);
+                let mut all = Sweep::new(device, tiled, &networks, seed)?.run(progress)?.into_iter();
                 let found = all.next().expect("as many as networks were drawn together, this one first");
                 known.extend((place + 1..).zip(all));
                 found
             }
         };
-        let samples = self.values.samples();
         let mean_interval = if tells_error(network, self.dimension(), &found.off_diagonal) {
             // Of the same networks, on some of the random pairs: relative to the distance it differs little from that over all pairs.
-            let (architecture, reference) = (&network.architecture, self.limits(spec, network));
+            let (architecture, reference) = (&network.architecture, self.limits(network));
             let draws = found.off_diagonal.len();
             let law = SamplingLaw::find(&self.sampled, architecture, spec.law, seed, draws, &reference)?;
             law.mean_interval(mean(&found.off_diagonal))
@@ -206,7 +191,11 @@ impl DistanceInputs {
             None
         };
         Ok(Distances {
-            spread: Spread { pairs: samples * (samples - 1) / 2, mean: mean(&found.off_diagonal), ..Spread::default() },
+            spread: Spread {
+                pairs: self.pairs_of_data().expect("the pairs were counted as they were taken"),
+                mean: mean(&found.off_diagonal),
+                ..Spread::default()
+            },
             mean_error_samples: standard_error(&found.off_diagonal),
             samples: found.off_diagonal.len(),
             diagonal: Some((mean(&found.diagonal), standard_error(&found.diagonal))),
@@ -216,12 +205,8 @@ impl DistanceInputs {
     }
 
     /// The second-order expansion over all pairs of different inputs; for all networks of the study at once, whichever asks first.
-    pub(super) fn all_pairs(
-        &self,
-        spec: &DistanceSpec,
-        network: &NetworkSpec,
-        progress: &(dyn Fn(f64) + Sync),
-    ) -> Result<Distances> {
+    pub(super) fn all_pairs(&self, network: &NetworkSpec, progress: &(dyn Fn(f64) + Sync)) -> Result<Distances> {
+        let spec = self.study.spec;
         let all = match self.all.get() {
             Some(all) => all,
             None => {
@@ -247,13 +232,8 @@ impl DistanceInputs {
     }
 
     /// Eq. (4) takes no inputs: one value stands for every pair.
-    pub(super) fn paper(
-        &self,
-        spec: &DistanceSpec,
-        network: &NetworkSpec,
-        connectivity: Connectivity,
-    ) -> Result<Distances> {
-        let v2 = spec.law.variance().powi(2);
+    pub(super) fn paper(&self, network: &NetworkSpec, connectivity: Connectivity) -> Result<Distances> {
+        let v2 = self.study.spec.law.variance().powi(2);
         let distance = paper::off_diagonal(self.values.dimension(), Width::new(network.width())?, connectivity);
         Ok(Distances {
             spread: Spread {
@@ -274,26 +254,23 @@ fn tells_error(network: &NetworkSpec, dimension: usize, distances: &[f64]) -> bo
     })
 }
 
-/// Networks of a study from a place on, as they are drawn over all pairs together, or the one at that place.
-pub(super) fn drawn_together(
-    spec: &DistanceSpec,
-    place: usize,
-    dimension: usize,
-    together: bool,
-) -> Vec<SampledNetwork> {
-    let initialisations = spec.initialisations;
-    let mut units = 0;
-    let fits = |network: &&NetworkSpec| {
-        let fits = units < if together { TOGETHER } else { 1 };
-        units += network.width() * initialisations;
-        fits
-    };
-    let sampled = |network: &NetworkSpec| {
-        // Over all pairs there are networks of one hidden layer only.
-        let law = network.architecture.layer_specs(dimension, spec.law)[0];
-        SampledNetwork { law, initialisations }
-    };
-    spec.networks[place..].iter().take_while(fits).map(sampled).collect()
+impl DistanceStudy<'_> {
+    /// The networks from a place on that are drawn over all pairs together, or the one at that place.
+    pub(super) fn drawn_together(&self, place: usize) -> Vec<SampledNetwork> {
+        let (initialisations, dimension) = (self.spec.initialisations, self.inputs.values.ncols());
+        let mut units = 0;
+        let fits = |network: &&NetworkSpec| {
+            let fits = units < if self.together { TOGETHER } else { 1 };
+            units += network.width() * initialisations;
+            fits
+        };
+        let sampled = |network: &NetworkSpec| {
+            // Over all pairs there are networks of one hidden layer only.
+            let law = network.architecture.layer_specs(dimension, self.spec.law)[0];
+            SampledNetwork { law, initialisations }
+        };
+        self.spec.networks[place..].iter().take_while(fits).map(sampled).collect()
+    }
 }
 
 /// The place of a network in its study.

@@ -1,31 +1,44 @@
 //! Distances of one study: the inputs, made once a normalisation, and the records that each method makes of them.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
-use super::by_method::drawn_together;
 use super::{DistanceMethod, DistanceSpec, NetworkSpec, Reference};
 use crate::data::{Dataset, GlobalScale, Inputs, Normalisation, PreparedInputs, pair_count};
 use crate::error::{Error, Result};
 use crate::kernel::all_pairs::PairDistances;
-use crate::kernel::arc_cosine::arc_cosine;
-use crate::kernel::gram::Pair;
+use crate::kernel::gram::{Gram, Pair};
 use crate::kernel::masked::{Auto, Expansion, LinearBottleneck, Quadrature, Sampling, for_masks};
 use crate::kernel::nngp::Width;
 use crate::network::{MaskFamily, WeightDistribution};
 use crate::numeric::statistics::mean;
-use crate::sampled::{AllPairsDistances, Device, PairedInputs, Sweep, TiledInputs};
+use crate::sampled::{AllPairsDistances, Device, DrawnRows, PairedInputs, Sweep, TiledInputs};
 use crate::study::density::Density;
 use crate::study::record::{DistanceRecord, SCHEMA};
 
+/// A study of distances on its data, in any normalisation.
+#[derive(Clone, Debug)]
+pub(crate) struct DistanceStudy<'a> {
+    pub data: &'a Dataset,
+    pub inputs: Arc<Inputs>,
+    pub spec: &'a DistanceSpec,
+    pub seed: u64,
+    /// Computes kernels over all pairs.
+    pub device: &'a Device,
+    /// Whether networks that follow each other are drawn over all pairs together, since all will be asked for.
+    pub together: bool,
+    /// Networks are the same in every normalisation.
+    pub drawn: Arc<DrawnRows>,
+}
+
 /// Normalised inputs and their random pairs.
 #[derive(Debug)]
-pub struct DistanceInputs {
+pub(crate) struct DistanceInputs<'a> {
+    pub(super) study: DistanceStudy<'a>,
     normalisation: Normalisation,
-    checksum: String,
     scale: Option<GlobalScale>,
     /// The mean of `|x|^2 / d`.
     mean_square: f64,
@@ -34,20 +47,17 @@ pub struct DistanceInputs {
     /// The same for theory, once it is asked for.
     pub(super) theory: OnceLock<Vec<Pair<'static>>>,
     pub(super) sampled: PairedInputs,
-    /// `K_1` of each pair.
-    pub(super) k1: Vec<f64>,
+    /// The Gram triple of each pair.
+    pub(super) grams: Vec<Gram>,
     /// The distances of all pairs by network, once they are asked for.
     pub(super) all: OnceLock<Vec<PairDistances>>,
-    pub(super) device: Device,
-    /// Whether networks that follow each other are drawn over all pairs together.
-    pub(super) together: bool,
     /// The inputs in tiles, where networks are drawn over all pairs, and what that takes on the device, in bytes.
     pub(super) tiled: Option<(TiledInputs, usize)>,
     /// The distances of drawn networks over all pairs, by the place of the network in the study, once they are asked for.
     pub(super) sampled_all: Mutex<HashMap<usize, AllPairsDistances>>,
 }
 
-impl DistanceInputs {
+impl<'a> DistanceInputs<'a> {
     /// What should be said of them: how many inputs are 0.
     pub fn remark(&self) -> Option<String> {
         let count = self.values.samples();
@@ -58,48 +68,39 @@ impl DistanceInputs {
         })
     }
 
-    /// Normalises the inputs and draws the pairs of a study; kernels over all pairs are computed on `device`, those of several networks
-    /// `together` where all will be asked for.
+    /// Normalises the inputs of a study and draws their pairs.
     ///
     /// # Errors
     /// Where the data does not admit the normalisation or has too few rows, or kernels over all pairs do not fit into memory.
-    pub fn new(
-        inputs: &Inputs,
-        normalisation: Normalisation,
-        spec: &DistanceSpec,
-        seed: u64,
-        device: &Device,
-        together: bool,
-    ) -> Result<Self> {
+    pub fn new(study: &DistanceStudy<'a>, normalisation: Normalisation) -> Result<Self> {
+        let DistanceStudy { inputs, spec, seed, device, .. } = study;
         let normaliser = inputs.normaliser(normalisation)?;
         let values = PreparedInputs::new(normaliser.apply(inputs.values.clone())?)?;
-        let pairs = values.random_pairs(spec.pairs, seed)?;
-        let sampled = PairedInputs::of_checked(values.values(), &pairs)?;
-        let k1 = pairs.par_iter().map(|(i, j)| arc_cosine(Pair::of_rows(&values, *i, &values, *j).gram()).k1).collect();
+        let pairs = values.random_pairs(spec.pairs, *seed)?;
+        let sampled = PairedInputs::of_checked(values.values(), &pairs)?.sharing(&study.drawn);
+        let grams = pairs.par_iter().map(|(i, j)| Pair::of_rows(&values, *i, &values, *j).gram()).collect();
         let tiled = if spec.methods.contains(&DistanceMethod::SampledAll) {
             let tiled = TiledInputs::of_checked(values.values())?;
             let mut bytes = 0;
             for place in 0..spec.networks.len() {
-                let networks = drawn_together(spec, place, values.dimension().get(), together);
-                bytes = bytes.max(Sweep::new(device, &tiled, &networks, seed)?.bytes());
+                let networks = study.drawn_together(place);
+                bytes = bytes.max(Sweep::new(device, &tiled, &networks, *seed)?.bytes());
             }
             Some((tiled, bytes))
         } else {
             None
         };
         Ok(Self {
+            study: study.clone(),
             normalisation,
-            checksum: inputs.checksum.clone(),
             scale: normaliser.global_scale(),
             mean_square: mean_square(values.values()),
             values,
             pairs,
             theory: OnceLock::new(),
             sampled,
-            k1,
+            grams,
             all: OnceLock::new(),
-            device: device.clone(),
-            together,
             tiled,
             sampled_all: Mutex::default(),
         })
@@ -130,15 +131,15 @@ impl DistanceInputs {
     /// Where the method cannot serve.
     pub fn record(
         &self,
-        data: &Dataset,
-        seed: u64,
-        spec: &DistanceSpec,
         network: &NetworkSpec,
         method: DistanceMethod,
         progress: &(dyn Fn(f64) + Sync),
     ) -> Result<DistanceRecord> {
+        let DistanceStudy { data, inputs, spec, seed, device, .. } = &self.study;
         let connectivity = match method {
-            DistanceMethod::PaperFixedNp => network.np_connectivity.unwrap_or(network.connectivity()),
+            DistanceMethod::PaperFixedNp => {
+                network.np_connectivity.expect("Eq. (4) at a fixed n p has a budget: checked by DistanceSpec::check")
+            }
             _ => network.connectivity(),
         };
         let found = match method {
@@ -148,29 +149,32 @@ impl DistanceInputs {
                 let problem = format!("has no theory for a layer {before} before the hidden one");
                 return Err(Error::value("methods", method.name(), problem, "use sampled"));
             }
-            DistanceMethod::Sampled => self.sampled(spec, network, seed)?,
-            DistanceMethod::SampledAll => self.sampled_all(spec, network, seed, progress)?,
+            DistanceMethod::Sampled => self.sampled(network)?,
+            DistanceMethod::SampledAll => self.sampled_all(network, progress)?,
             DistanceMethod::Theorem1 => match network.architecture.before_last() {
-                [.., before] => self.theorem_1(spec, network, &LinearBottleneck::new(before.width())?)?,
+                [.., before] => self.theorem_1(network, &LinearBottleneck::new(before.width())?)?,
                 [] => {
-                    let (quadrature, sampling) = (Quadrature::new(spec.tolerance)?, Sampling::new(spec.masks, seed)?);
-                    self.theorem_1(spec, network, &Auto { quadrature, sampling })?
+                    let (quadrature, sampling) = (Quadrature::new(spec.tolerance)?, Sampling::new(spec.masks, *seed)?);
+                    self.theorem_1(network, &Auto { quadrature, sampling })?
                 }
             },
             DistanceMethod::Theorem1FixedCount => {
-                let (quadrature, sampling) = (Quadrature::new(spec.tolerance)?, Sampling::new(spec.masks, seed)?);
+                let (quadrature, sampling) = (Quadrature::new(spec.tolerance)?, Sampling::new(spec.masks, *seed)?);
                 let width = Width::new(network.width())?;
-                self.theorem_1(spec, network, &*for_masks(network.architecture.mask(), width, quadrature, sampling))?
+                self.theorem_1(network, &*for_masks(network.architecture.mask(), width, quadrature, sampling))?
             }
-            DistanceMethod::Expansion => self.theorem_1(spec, network, &Expansion)?,
-            DistanceMethod::ExpansionAll => self.all_pairs(spec, network, progress)?,
-            DistanceMethod::Paper | DistanceMethod::PaperFixedNp => self.paper(spec, network, connectivity)?,
+            DistanceMethod::Expansion => self.theorem_1(network, &Expansion)?,
+            DistanceMethod::ExpansionAll => self.all_pairs(network, progress)?,
+            DistanceMethod::Paper | DistanceMethod::PaperFixedNp => self.paper(network, connectivity)?,
         };
         let sampled = method.draws_networks();
         let formula = matches!(method, DistanceMethod::Paper | DistanceMethod::PaperFixedNp);
         let own_masks = sampled || method == DistanceMethod::Theorem1FixedCount;
         let mask = if own_masks { network.architecture.mask() } else { MaskFamily::Bernoulli };
-        let architecture = network.architecture.with_mask(mask);
+        let architecture = match own_masks {
+            true => network.architecture.clone(),
+            false => network.architecture.with_mask(mask),
+        };
         let density = Density::of(&architecture, self.dimension());
         let density = density.as_ref();
         let spread = found.spread;
@@ -179,13 +183,13 @@ impl DistanceInputs {
             | DistanceMethod::PaperFixedNp
             | DistanceMethod::SampledAll
             | DistanceMethod::ExpansionAll => None,
-            _ => Some(mean(&self.limits(spec, network).iter().map(|kernel| kernel * kernel).collect::<Vec<_>>())),
+            _ => Some(mean(&self.limits(network).iter().map(|kernel| kernel * kernel).collect::<Vec<_>>())),
         };
         Ok(DistanceRecord {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").into(),
             data: data.to_string(),
-            checksum: self.checksum.clone(),
+            checksum: inputs.checksum.clone(),
             normalisation: self.normalisation,
             dimension: self.dimension(),
             width: network.width(),
@@ -198,8 +202,8 @@ impl DistanceInputs {
             reference: if sampled { spec.reference.to_string() } else { Reference::Analytic.to_string() },
             pairs: spread.pairs,
             samples: found.samples,
-            seed,
-            device: if method == DistanceMethod::SampledAll { self.device.name() } else { Device::CPU.name() },
+            seed: *seed,
+            device: if method == DistanceMethod::SampledAll { device.name() } else { Device::CPU.name() },
             precision: match method {
                 DistanceMethod::Sampled => "f32 features, f64 sums",
                 DistanceMethod::SampledAll => "f32 features and kernels, f64 sums",

@@ -5,8 +5,7 @@ mod compute;
 mod method;
 mod spec;
 
-pub use compute::DistanceInputs;
 pub use method::{DistanceMethod, Reference};
 pub use spec::{DistanceSpec, NetworkSpec};
 
-pub(crate) use compute::mean_square;
+pub(crate) use compute::{DistanceInputs, DistanceStudy, mean_square};

@@ -9,8 +9,9 @@ use crate::data::Normalisation;
 use crate::error::{Error, Result, Setting};
 use crate::kernel::masked::{LinearBottleneck, Quadrature, Sampling};
 use crate::network::budget::first_layer_connectivity;
-use crate::network::{Architecture, Connectivity, MaskFamily, WeightDistribution};
+use crate::network::{Activation, Architecture, Connectivity, MaskFamily, WeightDistribution};
 use crate::numeric::parse;
+use crate::study::run::distance_network;
 use crate::study::spec::{MAX_WIDTH, at_most, check_counts, check_distinct, check_layers};
 
 /// A network whose kernel is studied.
@@ -40,7 +41,7 @@ impl NetworkSpec {
         let of_width = |width: &usize| {
             let connectivity = first_layer_connectivity(weights, dimension, outputs, *width)?;
             let even = weights as f64 / ((dimension as f64 + outputs as f64) * *width as f64);
-            Ok(Self { np_connectivity: Connectivity::new(even).ok(), ..Self::new(*width, connectivity)? })
+            Ok(Self { np_connectivity: Some(Connectivity::new(even.min(1.0))?), ..Self::new(*width, connectivity)? })
         };
         widths.iter().map(of_width).collect()
     }
@@ -136,11 +137,22 @@ impl DistanceSpec {
         Quadrature::new(self.tolerance)?;
         check_distinct("normalisation", &self.normalisations, |normalisation| normalisation.name().into())?;
         check_distinct("methods", &self.methods, |method| method.name().into())?;
-        check_distinct("networks", &self.networks, |network| match network.architecture.before_last() {
-            [] => format!("{}:{}", network.width(), network.connectivity().get()),
-            _ => network.architecture.to_string(),
-        })?;
+        let names = self.networks.iter().map(|network| distance_network(&network.architecture, network.connectivity()));
+        check_distinct("networks", &names.collect::<Vec<_>>(), String::clone)?;
         for network in &self.networks {
+            if network.architecture.last().activation() != Activation::Relu {
+                let problem = "distances are of ReLU units in the last layer";
+                return Err(Error::value(
+                    "networks",
+                    &network.architecture,
+                    problem,
+                    "give relu:WIDTH as the last layer",
+                ));
+            }
+            if !self.methods.iter().any(|method| method.serves(network)) {
+                let problem = format!("no method asked for serves the network {}", network.architecture);
+                return Err(Error::value("methods", self.methods[0].name(), problem, "add sampled"));
+            }
             check_layers(network.architecture.layers())?;
             let [.., before] = network.architecture.before_last() else { continue };
             if self.methods.contains(&DistanceMethod::Theorem1) && DistanceMethod::Theorem1.serves(network) {
@@ -184,6 +196,24 @@ impl DistanceSpec {
 mod tests {
     use super::*;
     use crate::study::record::draws_tell_error;
+
+    #[test]
+    fn networks_of_one_name_and_those_without_theory_are_refused() {
+        let refused = |networks: &[&str], methods: &[DistanceMethod]| {
+            let networks =
+                networks.iter().map(|text| NetworkSpec { architecture: text.parse().unwrap(), np_connectivity: None });
+            let spec = DistanceSpec { methods: methods.to_vec(), ..DistanceSpec::paper(networks.collect()) };
+            spec.check(0).err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        let sampled = [DistanceMethod::Sampled];
+        // The journal knows a network by its widths and last connectivity: these would share one record.
+        assert!(refused(&["relu:8@0.5", "relu:8@0.5/exact_count"], &sampled).contains("given twice"));
+        assert!(refused(&["relu:5@0.1 relu:8@0.5", "relu:5@0.2 relu:8@0.5"], &sampled).contains("given twice"));
+        assert!(refused(&["linear:8"], &sampled).contains("ReLU units in the last layer"));
+        let unserved = refused(&["relu:8 relu:16"], &[DistanceMethod::Theorem1]);
+        assert!(unserved.contains("no method asked for serves"), "{unserved}");
+        assert_eq!(refused(&["relu:8@0.5", "relu:8@0.2", "relu:5 relu:8@0.5"], &sampled), "");
+    }
 
     #[test]
     fn networks_of_few_weights_are_drawn_more_often() {

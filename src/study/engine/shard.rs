@@ -7,7 +7,9 @@ use std::str::FromStr;
 
 use super::journal::{JOURNAL, NEW, claim, is_begun, read_journal};
 use crate::error::{Error, Result, Setting};
-use crate::files::{MERGE, OutputFolder, make_folder, read_whole, remove_unfinished, write_atomically};
+use crate::files::{
+    CHECK, MERGE, OutputFolder, make_folder, read_whole, remove_unfinished, unreadable, write_atomically,
+};
 use crate::study::Record;
 use crate::study::run::{Task, tasks_of};
 use crate::study::spec::{MOST_TASKS, StudySpec};
@@ -188,8 +190,7 @@ fn kept_weights(spec: &StudySpec, folders: &[PathBuf], done: &mut HashSet<&Strin
 }
 
 fn read_weights(path: &Path) -> Result<Vec<u8>> {
-    read_whole(path)
-        .map_err(|error| Error::file(path, format!("cannot be read ({error})"), "check the path and its permissions"))
+    read_whole(path).map_err(|error| unreadable(path, error, CHECK))
 }
 
 #[cfg(test)]

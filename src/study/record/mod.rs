@@ -48,7 +48,22 @@ impl Record {
         upgrade(value)?;
         let record: Self = serde_json::from_value(value.take()).map_err(|error| error.to_string())?;
         record.check_architecture()?;
+        record.check_curve()?;
         Ok(record)
+    }
+
+    /// Refuses a learning curve of parts of different lengths.
+    fn check_curve(&self) -> std::result::Result<(), String> {
+        let Self::Training(run) = self else { return Ok(()) };
+        let Curve { training_loss, test_loss, test_accuracy } = &run.curve;
+        let [first, others @ ..] = [training_loss.len(), test_loss.len(), test_accuracy.len()];
+        match others.iter().all(|length| *length == first) {
+            true => Ok(()),
+            false => Err(format!(
+                "its curve has {first} training losses, {} test losses and accuracies",
+                others.map(|n| n.to_string()).join(" and ")
+            )),
+        }
     }
 
     /// Refuses a record whose columns are not those of its architecture.
@@ -98,7 +113,15 @@ impl Record {
     pub(crate) fn check(&self, task: &str) -> Result<()> {
         match self {
             Self::Distance(record) => {
-                let errors = [
+                let numbers = [
+                    Some(record.mean),
+                    record.median,
+                    record.lower_quartile,
+                    record.upper_quartile,
+                    record.median_low,
+                    record.median_high,
+                    record.reference_square,
+                    record.mean_square,
                     record.mean_error_pairs,
                     record.mean_error_samples,
                     record.bias_squared,
@@ -111,15 +134,11 @@ impl Record {
                     record.mean_high,
                     record.median_corrected,
                 ];
-                let finite = errors
-                    .iter()
-                    .chain([&record.median])
-                    .flatten()
-                    .chain([&record.mean])
-                    .all(|value| value.is_finite());
-                let problem = || format!("the distance of {task} is beyond double precision");
-                let refusal = || Error::value("data", &record.data, problem(), "rescale the inputs");
-                if finite { Ok(()) } else { Err(refusal()) }
+                if numbers.iter().flatten().all(|value| value.is_finite()) {
+                    return Ok(());
+                }
+                let problem = format!("the distance of {task} is beyond double precision");
+                Err(Error::value("data", &record.data, problem, "rescale the inputs"))
             }
             Self::Training(_) => Ok(()),
         }

@@ -27,8 +27,10 @@ fn from_0(record: &mut Value) -> Result<(), String> {
     let connectivity = number(fields.get("connectivity")).ok_or("its connectivity is missing")?;
     let activation = text(fields.get("activation")).unwrap_or_else(|| "relu".into());
     let mut layers = Vec::new();
-    if let Some(before) = text(fields.remove("before").as_ref()) {
-        layers.push(format!("{before}@{connectivity}/{mask}"));
+    match fields.remove("before") {
+        None | Some(Value::Null) => {}
+        Some(Value::String(before)) => layers.push(format!("{before}@{connectivity}/{mask}")),
+        Some(other) => return Err(format!("its layer before is {other}")),
     }
     layers.push(format!("{activation}:{width}@{connectivity}/{mask}"));
     if let Some(last) = number(fields.get("last_connectivity")) {

@@ -52,9 +52,12 @@ impl TryFrom<Rate> for LearningRate {
 
     fn try_from(rate: Rate) -> Result<Self> {
         let architecture = match (&rate, rate.architecture.as_ref()) {
-            (Rate { activation: None, width: None, connectivity: None, last_connectivity: None, .. }, Some(found)) => {
-                found.clone()
-            }
+            (
+                Rate {
+                    activation: None, width: None, before: None, connectivity: None, last_connectivity: None, ..
+                },
+                Some(found),
+            ) => found.clone(),
             (
                 Rate {
                     activation: Some(activation),

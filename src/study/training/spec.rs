@@ -17,17 +17,17 @@ use crate::train::{Parametrisation, check_learning_rate};
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[non_exhaustive]
 pub enum Family {
-    /// The number of weights stays, the connectivity falls.
+    /// The number of weights stays the same, the connectivity falls.
     #[strum(message = "sparse")]
     Sparse,
     /// Every weight exists, their number grows.
     #[strum(message = "dense")]
     #[cfg_attr(feature = "cli", value(skip))]
     Dense,
-    /// As sparse, with two hidden layers of one width.
+    /// Sparse, with two hidden layers of the same width.
     #[strum(message = "sparse, two hidden layers")]
     DeepSparse,
-    /// Every weight exists, their number stays, the rank of the first matrix falls: a product of two.
+    /// Every weight exists, their number stays the same, and the first matrix is a product of two, whose rank falls.
     #[strum(message = "linear bottleneck")]
     LinearBottleneck,
     /// The same with a ReLU in between: two hidden layers, of which the first narrows as the second widens.
@@ -54,6 +54,7 @@ impl Family {
 
 /// A network to train.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct TrainedNetwork {
     /// Its family.
     pub family: Family,
@@ -61,6 +62,23 @@ pub struct TrainedNetwork {
     pub architecture: Architecture,
     /// The learning rate.
     pub learning_rate: f64,
+}
+
+/// A network to train as files have it.
+#[derive(Deserialize)]
+struct Unchecked {
+    family: Family,
+    architecture: Architecture,
+    learning_rate: f64,
+}
+
+impl TryFrom<Unchecked> for TrainedNetwork {
+    type Error = Error;
+
+    fn try_from(Unchecked { family, architecture, learning_rate }: Unchecked) -> Result<Self> {
+        check_hidden(&architecture)?;
+        Ok(Self { family, architecture, learning_rate })
+    }
 }
 
 impl TrainedNetwork {
@@ -112,7 +130,7 @@ impl TrainedNetwork {
     pub fn name(&self) -> String {
         let (hidden, last) = (self.hidden(), self.architecture.last());
         let mut name = format!("{}-{}-p{}", self.family.name(), hidden.width(), hidden.connectivity().get());
-        let [before @ .., _, _] = self.architecture.layers() else { return name };
+        let (_, before) = self.architecture.before_last().split_last().expect("a network to train has a hidden layer");
         for layer in before {
             name += &format!("-after-{}{}", layer.activation().name(), layer.width());
             if layer.connectivity() != hidden.connectivity() {
@@ -200,13 +218,14 @@ impl TrainingStudySpec {
             ("networks", self.networks.len(), usize::MAX),
         ])?;
         at_most("first_run", self.first_run as usize, FIRST_TUNING_RUN as usize)?;
-        check_distinct("networks", &self.networks, TrainedNetwork::name)?;
         for network in &self.networks {
             check_learning_rate(network.learning_rate)?;
             check_hidden(&network.architecture)?;
             check_layers(network.architecture.layers())?;
         }
-        Ok(())
+        // Journals and files know a network by its name.
+        let names: Vec<String> = self.networks.iter().map(TrainedNetwork::name).collect();
+        check_distinct("networks", &names, String::clone)
     }
 }
 
@@ -249,6 +268,19 @@ pub const MOST_SAMPLES: usize = 1_000_000_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn networks_without_a_hidden_layer_or_of_one_name_are_refused() {
+        let read = |architecture: &str| {
+            let text = format!(r#"{{"family":"sparse","architecture":"{architecture}","learning_rate":1.0}}"#);
+            serde_json::from_str::<TrainedNetwork>(&text).map_err(|error| error.to_string())
+        };
+        assert!(read("linear:10").unwrap_err().contains("there is no hidden layer"));
+        let networks =
+            vec![read("relu:8 linear:10").unwrap(), read("relu:8/exact_count linear:10/exact_count").unwrap()];
+        let message = TrainingStudySpec::paper(networks, 1).check().unwrap_err().to_string();
+        assert!(message.contains("given twice"), "{message}");
+    }
 
     #[test]
     fn validation_samples_suit_the_data() {

@@ -98,6 +98,9 @@ impl Tests {
     /// # Errors
     /// Where no cell of a quantity can be tested ([`Check::is_tested`]).
     pub fn of(cells: &[Cell], factor: f64) -> Result<Vec<Self>> {
+        if cells.is_empty() {
+            return Err(Error::value("cells", 0, "there is nothing to test", "give at least one cell"));
+        }
         let failure = |error: &dyn std::fmt::Display| Error::failure("testing the z scores", error);
         Quantity::ALL
         .iter()

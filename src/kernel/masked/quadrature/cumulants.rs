@@ -2,7 +2,7 @@
 
 use super::frame::Entries;
 
-/// Power sums of the entries, hence moments of `h`, that the part below the first node takes.
+/// The number of power sums of the entries, and so of moments of `h`, that the part below the first node uses.
 pub const ORDER: usize = 12;
 
 /// Numbers by the power `n`, from 0 to `ORDER + 1`.

@@ -6,8 +6,8 @@ use crate::kernel::arc_cosine::arc_cosine;
 use crate::kernel::gram::Gram;
 use crate::network::Connectivity;
 
-/// Groups hold at least this share of the free entries, and two: the entries of smaller ones are taken one by one. The group
-/// beside required entries may be smaller.
+/// A group holds at least this share of the free entries, and at least two; the entries of smaller groups are treated
+/// one by one. The group parallel to required entries may be smaller.
 const LEAST_SHARE: f64 = 1.0 / 32.0;
 /// Entries are padded with zeros to rows of this many.
 pub const LANES: usize = 32;
@@ -38,7 +38,7 @@ pub struct Group {
     /// Whether the required entries have that ratio too, if there are any: on a mask of them and some of the group, `x_s` and
     /// `y_s` are parallel, and such masks are taken out of the integral. The group may be empty then.
     pub taken_out: bool,
-    /// The squared lengths of those required entries, in sum.
+    /// The sum of the squared lengths of those required entries.
     pub required: f64,
 }
 
@@ -56,9 +56,10 @@ pub struct Frame {
     pub singles: Entries,
     /// The largest groups of free entries.
     pub groups: Vec<Group>,
-    /// The place among the free entries given, and the squared length, of the longest: the share of a direction that it fills.
+    /// The longest free entry: its place among the free entries given, and its squared length, the share of a direction
+    /// that it fills.
     pub longest: (usize, f64),
-    /// Whether masks of one single entry are taken out as well: where none is required.
+    /// Whether masks of one single entry are taken out as well, which is so where no entry is required.
     pub takes_singles: bool,
 }
 
@@ -118,8 +119,9 @@ impl Frame {
         std::iter::once(&self.singles).chain(self.groups.iter().map(|group| &group.entries))
     }
 
-    /// A lower bound of the number of masks that differ by more than an exchange of equal entries, without looking for these: the
-    /// singles are parallel in small parts at most, and `n` of them in parts of `s` have `(s + 1)^(n/s)` masks.
+    /// A lower bound on the number of masks that stay different when equal entries are exchanged. It does not search
+    /// for equal entries: at most `s` singles are parallel to each other, and `n` singles in sets of `s` equal ones
+    /// have `(s + 1)^(n/s)` different masks.
     pub fn distinct_masks_at_least(&self) -> f64 {
         let largest = (LEAST_SHARE * self.count() as f64).max(2.0);
         (largest + 1.0).powf(self.singles.count as f64 / largest)
@@ -191,8 +193,8 @@ impl Frame {
     }
 
     /// Upper bounds of what all other masks add to the average of [`Frame::defect`], in absolute value: by
-    /// `|K_1 - T_1| <= 1.2 (a + b)/2` and `|K_2 - T_2| <= 3.5 (a^2 + b^2)/2`, whose averages have closed forms. They are of the
-    /// order of `d p`, so where next to nothing is left of a row they are all that is needed.
+    /// `|K_1 - T_1| <= 1.2 (a + b)/2` and `|K_2 - T_2| <= 3.5 (a^2 + b^2)/2`, whose averages have closed forms. They
+    /// are of the order of `d p`, so they suffice where hardly any entries of a row are kept.
     pub fn other_masks_at_most(&self, connectivity: Connectivity) -> [f64; 2] {
         let (p, excess, count) = (connectivity.get(), connectivity.excess(), self.count() as f64);
         // The probability that a mask has entries outside of a part of that size.
@@ -238,7 +240,7 @@ impl Frame {
 }
 
 impl Group {
-    /// Of the angle between the group's line and a direction.
+    /// The squared cosine of the angle between the group's line and a direction.
     pub fn squared_cosine(&self, (cosine, sine): (f64, f64)) -> f64 {
         (self.direction.0 * cosine + self.direction.1 * sine).powi(2)
     }
@@ -265,8 +267,8 @@ fn slope((xi, eta): &(f64, f64)) -> f64 {
     if *xi == 0.0 { f64::INFINITY } else { eta / xi }
 }
 
-/// Whether directions agree to a few units in the last place: vectors that are parallel only to rounding are as good as
-/// parallel ones, up to the square of that.
+/// Whether directions agree to a few units in the last place: treating vectors that are parallel up to rounding as
+/// parallel costs only the square of the rounding error.
 fn parallel(a: &(f64, f64), b: &(f64, f64)) -> bool {
     let (a, b) = (slope(a), slope(b));
     a == b || (a - b).abs() <= 8.0 * f64::EPSILON * a.abs().min(b.abs())
@@ -276,10 +278,10 @@ fn square((xi, eta): &(f64, f64)) -> f64 {
     xi * xi + eta * eta
 }
 
-/// The unit vector along the longest.
+/// The unit vector along the longest of some vectors.
 fn direction(vectors: &[(f64, f64)]) -> (f64, f64) {
     let longest = vectors.iter().copied().max_by(|a, b| square(a).total_cmp(&square(b)));
-    let (xi, eta) = longest.unwrap_or_default();
+    let (xi, eta) = longest.expect("parts and required entries are not empty");
     let length = xi.hypot(eta);
     (xi / length, eta / length)
 }
@@ -288,7 +290,7 @@ fn direction(vectors: &[(f64, f64)]) -> (f64, f64) {
 fn split(vectors: &mut [(f64, f64)], taken_out: bool) -> (Entries, Vec<Group>) {
     vectors.sort_by(|a, b| slope(a).total_cmp(&slope(b)).then(a.0.total_cmp(&b.0)).then(a.1.total_cmp(&b.1)));
     let count = vectors.len();
-    // Each parallel to the first of its part, so that none is far from the part's line.
+    // Each vector is parallel to the first of its part, so that none is far from the part's line.
     let mut parts: Vec<&[(f64, f64)]> = Vec::new();
     let mut rest = &*vectors;
     while let Some(first) = rest.first() {
@@ -308,8 +310,8 @@ fn split(vectors: &mut [(f64, f64)], taken_out: bool) -> (Entries, Vec<Group>) {
     (Entries::new(&parts[large..].concat()), parts[..large].iter().map(group).collect())
 }
 
-/// The same of free vectors beside required ones: masks are taken out of the group that is parallel to these, if they are
-/// parallel themselves.
+/// The same for free vectors where others are required. If the required vectors are parallel to each other, masks are
+/// taken out of the group that is parallel to them.
 fn with_required(required: &[(f64, f64)], mut free: Vec<(f64, f64)>) -> (Entries, Vec<Group>) {
     let along = direction(required);
     if !required.iter().all(|vector| parallel(vector, &along)) {

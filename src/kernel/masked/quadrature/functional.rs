@@ -6,15 +6,16 @@ use std::sync::{Arc, OnceLock};
 use rustfft::num_complex::Complex64;
 use rustfft::{Fft, FftPlanner};
 
-/// Where the two poles of the functional are placed, as a pair, in steps `pi / N` from where they belong.
+/// The distances by which the two poles of the functional are moved, as a pair, in steps of `pi / N`.
 ///
-/// A mask whose inputs are nearly parallel leaves a kink in `G`, and the error of a rule is that of the kinks within some ten
-/// steps of a pole. At one place of the poles the difference of two rules can vanish by chance, or be made to; at all of eleven
-/// incommensurate places that is hard. In a search over the place and width of the kink of a single mask, the error of `N` directions was at
-/// most the largest of the changes from `N/2` at these places, where the directions reach the frequency `1 / sin t`; see [`unresolved`].
+/// A mask whose inputs are nearly parallel leaves a kink in `G`, and the error of a rule comes from the kinks within
+/// some ten steps of a pole. At one place of the poles the difference of two rules can vanish by chance or by design;
+/// at all of eleven incommensurate places that is hard to achieve. In a search over the place and width of the kink of
+/// a single mask, the error of `N` directions was at most the largest of the changes from `N/2` at these places, where
+/// the directions reach the frequency `1 / sin t`; see [`unresolved`].
 pub const PLACES: [f64; 5] = [0.4, 1.0, 1.8, 3.1, 5.0];
 
-/// The functional with the poles where they belong, at each of [`PLACES`] before it and at each after it.
+/// The functional with the poles unmoved, then moved by each of [`PLACES`] one way, then by each the other way.
 pub type Values = [f64; 2 * PLACES.len() + 1];
 
 /// The functional of one moment `l` (1 or 2) at one angle `t` between the inputs.
@@ -25,18 +26,18 @@ pub type Values = [f64; 2 * PLACES.len() + 1];
 /// - `w_1(m) = -(1/2 pi) [ m sin t cos m t - cos t sin m t ]`
 /// - `w_2(m) = -(1/2 pi) [ (m^2 sin^2 t - 1 - 2 cos^2 t) sin m t + 3 m sin t cos t cos m t ]`,
 ///
-/// which vanish for `m <= l`: constants, and Gram triples (squared, for `l = 2`), have no part in it.
+/// which vanish for `m <= l`: constants, and Gram triples (squared, for `l = 2`), do not contribute.
 pub struct Functional {
     moment: usize,
     cosine: f64,
     sine: f64,
 }
 
-/// A functional as a rule for `N` directions: what each frequency weighs.
+/// A functional as a rule for `N` directions: the weight of each frequency.
 pub struct Rule {
     /// `w_l(m) exp(-i m t)` times the filter, for `m < N/2`.
     weights: Vec<Complex64>,
-    /// What the filter leaves of each frequency.
+    /// The share of each frequency that the filter leaves.
     filter: Vec<f64>,
 }
 
@@ -83,7 +84,8 @@ impl Functional {
 }
 
 impl Rule {
-    /// The functional of a function with these coefficients, with the poles where they belong and [`PLACES`] times `step` from there.
+    /// The functional of a function with these coefficients, with the poles unmoved and moved by [`PLACES`] times
+    /// `step`.
     pub fn values(&self, of: &Spectrum, step: f64) -> Values {
         const MOVED: usize = PLACES.len();
         let mut values = [0.0; 2 * MOVED + 1];
@@ -111,7 +113,7 @@ impl Rule {
         frequencies.map(term).sum()
     }
 
-    /// The Euclidean norm of the weights of the samples, through which their rounding errors pass.
+    /// The Euclidean norm of the weights of the samples, which multiply their rounding errors.
     pub fn norm(&self) -> f64 {
         let squares: f64 = self.weights.iter().map(Complex64::norm_sqr).sum();
         (squares / self.weights.len() as f64).sqrt()
@@ -119,8 +121,8 @@ impl Rule {
 }
 
 /// The Fourier coefficients `c_m` of a function of the direction, from `N` equally spaced samples:
-/// `G(f) = Re[c_0 / 2 + sum_m c_m exp(-2 i m f)]`, `0 < m < N/2`. The samples tell one phase of frequency `N/2` only, so that a rule does
-/// without it, and what it amounts to is missed.
+/// `G(f) = Re[c_0 / 2 + sum_m c_m exp(-2 i m f)]`, `0 < m < N/2`. The samples determine only one phase of the frequency
+/// `N/2`, so a rule leaves that frequency out and misses its contribution.
 pub struct Spectrum {
     coefficients: Vec<Complex64>,
 }
@@ -153,8 +155,8 @@ impl Spectrum {
         (sum - 0.5 * self.coefficients[0]).re
     }
 
-    /// How much of the function is in the middle of its frequencies, from an eighth of `N` on, and how much above five sixteenths, where the
-    /// filter takes out most: twice and once the norm of the coefficients.
+    /// The size of the function in two bands: twice the norm of the coefficients of its middle frequencies, from `N/8`
+    /// to `5N/16`, and the norm of those above, where the filter takes out most.
     pub fn bands(&self) -> [f64; 2] {
         let half = self.coefficients.len();
         let norm = |band: &[Complex64]| band.iter().map(Complex64::norm_sqr).sum::<f64>().sqrt();
@@ -163,13 +165,14 @@ impl Spectrum {
     }
 }
 
-/// How far a rule of `count` directions is from reaching 16 times the frequency `1 / sin t`, 1 where it does: below it the weights grow like
-/// `(m sin t)^(2l+1)`, so that what is missing outweighs what is there, and a change says little of it.
+/// The factor by which `count` directions fall short of 16 times the frequency `1 / sin t`; 1 where they do not. Below
+/// that frequency the weights grow like `(m sin t)^(2l+1)`, so that what is missing outweighs what is there, and a
+/// change says little about it.
 pub fn unresolved(count: usize, sine: f64) -> f64 {
     (16.0 / (count as f64 * sine)).max(1.0)
 }
 
-/// The Fourier transform with `exp(+2 pi i m k / N)`, of a size up to 2^16; made once.
+/// The Fourier transform with `exp(+2 pi i m k / N)`, of a size up to 2^16; each size is planned once.
 fn transform(count: usize) -> &'static Arc<dyn Fft<f64>> {
     const SIZES: usize = 17;
     static TRANSFORMS: [OnceLock<Arc<dyn Fft<f64>>>; SIZES] = [const { OnceLock::new() }; SIZES];

@@ -1,4 +1,4 @@
-//! The Laplace transform of a group of parallel entries: a function of one variable, tabulated once a pair.
+//! The Laplace transform of a group of parallel entries: a function of one variable, tabulated once per pair.
 
 use multiversion::multiversion;
 use multiversion::target::target_cfg_f;
@@ -8,15 +8,18 @@ use super::frame::Entries;
 use super::nodes::{begin, doublings, low_node, times};
 use crate::numeric::simd::fused;
 
-/// The table's steps in an octave, and in half an octave, a node of the radial rule.
+/// The table's steps in an octave.
 const STEPS: usize = 16;
+/// The table's steps in half an octave, from one node of the radial rule to the next.
 const PHASES: usize = STEPS / 2;
 /// The table begins this many octaves below the first node, where the series is exact to rounding.
 const BELOW: f64 = 1.5;
-/// As many entries of one length, such as the background of an image, are one factor raised to their number.
+/// From this many on, entries of one length, such as the background of an image, are computed as one factor raised to
+/// their number.
 const REPEATED: usize = 16;
-/// Values of the table that one interpolated value is made of. `F` and `(F - 1)/w` are analytic in `ln w` and bounded by 1 and
-/// by `p sum r_j^2` where `|Im ln w| < pi/2`, so fourteen steps of a sixteenth of an octave leave less than 1e-15 of these.
+/// The number of table values that one interpolated value is made of. `F` and `(F - 1)/w` are analytic in `ln w` and
+/// bounded by 1 and by `p sum r_j^2` where `|Im ln w| < pi/2`, so fourteen steps of a sixteenth of an octave leave less
+/// than 1e-15 of these.
 const POINTS: usize = 14;
 
 /// `F(w) - 1` with `F(w) = prod_j (1 - p + p exp(-w r_j^2))`, the Laplace transform of a group of entries of lengths `r_j` along
@@ -45,7 +48,7 @@ impl GroupTransform {
         let to_last = octaves as f64 + BELOW.ceil() + 1.0;
         let length = to_saturation.min(to_last) as usize;
 
-        // There may be none.
+        // There may be no others.
         let padded = others.xi.len().max(1);
         let mut sequences = vec![0.0; STEPS * padded];
         let (lower, upper) = sequences.split_at_mut(PHASES * padded);
@@ -62,7 +65,7 @@ impl GroupTransform {
                 rows[step % PHASES].push(factors.fold(low_node(sequence, p).0, times));
             }
         }
-        let saturated = rows[PHASES - 1].last().copied().unwrap_or(0.0);
+        let saturated = *rows[PHASES - 1].last().expect("the table has an octave");
         Self { rows, saturated, first, moments }
     }
 
@@ -82,7 +85,7 @@ impl GroupTransform {
         if values.is_empty() {
             return;
         }
-        // Not negative from here on.
+        // The place in the table is not negative from here on.
         let window = (window + in_steps * below.len() as i64) as usize;
         let last = window + POINTS - 1;
         let inside = self.rows[0].len().saturating_sub(last / PHASES).min(values.len());
@@ -139,7 +142,7 @@ fn lagrange(position: f64) -> [f64; POINTS] {
         let j = POINTS - 1 - i;
         weights[i] *= from_below;
         weights[j] *= from_above;
-        // Divided as it grows: the denominators i! and (-1)^j j! in all.
+        // The denominators, i! and (-1)^j j! in all, are divided out as the products grow.
         from_below *= away[i] / (i + 1) as f64;
         from_above *= -away[j] / (i + 1) as f64;
     }

@@ -56,24 +56,28 @@ use crate::numeric::estimate::Estimate;
 ///
 /// # The error estimate
 ///
-/// It is an estimate and not a bound: what rounding and the cut-off of `lambda` can do at most, and for the number of directions the
-/// smaller of two estimates:
+/// It is an estimate, not a bound: the most that rounding and the cut-off of `lambda` can contribute, plus, for the
+/// finite number of directions, the smaller of two estimates:
 ///
-/// - *By change*: the error of a rule is that of masks whose inputs are nearly parallel in a direction near one of the poles. The largest
-///   change against half of the directions, and against the other half, with the poles at eleven places around where they belong, was
-///   at least the error of every single such mask that was tried; at one place alone it can vanish by chance.
-/// - *By spectrum*: what the filter takes out, by the moduli of the coefficients, and what eight directions of an irrational grid miss.
+/// - *By change*: the error of a rule comes from masks whose inputs are nearly parallel, in a direction near one of the
+///   poles. The rule is compared with the rules of one half of its directions and of the other half, with the poles at
+///   eleven places at and around their own. The largest change was at least the error of every single such mask that
+///   was tried; at one place alone the change can vanish by chance.
+/// - *By spectrum*: what the filter takes out, by the moduli of the coefficients, and the error at eight directions of
+///   an irrational grid.
 ///
-/// The same eight directions find what no change shows: a function whose harmonics the directions cannot see, as inputs have that are
-/// symmetric under a rotation in the `(x, y)` plane. What they miss beyond what the spectrum would leave is added. Beside an entry that was
-/// conditioned on to be in the mask, the first estimate is raised while the directions do not reach the frequency `1 / sin t`.
+/// The same eight directions detect what no change shows: a function with harmonics that the directions of the rule
+/// cannot see, as for inputs that are symmetric under a rotation in the `(x, y)` plane. Any error there beyond what the
+/// spectrum would leave is added. Where the mask is conditioned to contain an entry, the first estimate is raised as
+/// long as the directions do not reach the frequency `1 / sin t`.
 ///
-/// `cargo bench --bench attack` looks for results that are further off than they say; docs/methods.md tells what it found.
+/// `cargo bench --bench attack` searches for results whose error exceeds their estimate; docs/methods.md reports what
+/// it found.
 ///
 /// `terms` of the result counts the nodes, directions times values of `lambda`, and the masks that are summed one by one.
 ///
-/// Where the estimate cannot be brought below the tolerance, or is below rounding, the result has a larger one; see
-/// [`MaskedMoments::within`].
+/// Where the estimate cannot be brought below the tolerance, or the tolerance is below rounding, the result has a
+/// larger error; see [`MaskedMoments::within`].
 ///
 /// Source: ours. For the Fourier form of the arc-cosine kernels see Cho & Saul 2009; for filters, Gottlieb & Shu, "On the Gibbs
 /// phenomenon and its resolution", SIAM Review 1997.
@@ -100,47 +104,58 @@ impl Default for Quadrature {
     }
 }
 
-/// As many masks are summed one by one: 2 ns each, which is less than the some hundred directions that so few entries take.
+/// Up to this many masks are summed one by one. At 2 ns each, that is faster than the several hundred directions that
+/// so few entries need.
 const FEW: f64 = 65536.0;
 /// The number of directions of the first rule.
 const FEWEST: usize = 16;
-/// The squared length, of 2 in all, above which an entry is taken apart at once.
+/// An entry of a larger squared length than this is conditioned on at once; all squared lengths sum to 2.
 const DOMINANT: f64 = 0.5;
-/// And above which it is where this many directions do not reach the tolerance.
+/// An entry of a larger squared length than this is conditioned on where [`SEPARABLE_DIRECTIONS`] miss the tolerance.
 const NOTABLE: f64 = 0.15;
+/// The most directions that are tried before an entry above [`NOTABLE`] is conditioned on.
 const SEPARABLE_DIRECTIONS: usize = 256;
-/// How many entries are taken apart, one after the other.
+/// The most entries that are conditioned on, one after the other.
 const MOST_CONDITIONS: usize = 12;
-/// The error in units of the largest change at any of the places of the poles, by `l`: at most 1 and 0.3 for the kink of any single mask, in a
-/// search over its place and width, at angles `t` from 0.3 to 2.9; many masks together reached twice the change.
+/// The estimate of the error, in units of the largest change over the places of the poles, by `l`. For the kink of a
+/// single mask the error was at most 1 and 0.3 times the change, in a search over the kink's place and width, at angles
+/// `t` from 0.3 to 2.9. For many masks together it reached twice the change.
 const BY_CHANGE: [f64; 2] = [4.0, 4.0];
-/// The share of a change, or of what the filter takes out, that is believed to last: the next is as small by chance only.
+/// A change, or what the filter takes out, counts as at least that of the rule before divided by this: it may be
+/// smaller by chance only.
 const BEFORE: f64 = 16.0;
-/// A spectrum that falls by so much from one rule to the next falls exponentially. Any other may have its gap by chance where the filter is.
+/// A spectrum falls exponentially if what the filter takes out falls by at least this factor from one rule to the next.
+/// If it falls less, the spectrum may have a gap by chance where the filter acts.
 const EXPONENTIAL: f64 = 256.0;
-/// The error in units of what the filter takes out. The coefficients of any mask fall at least like `m^(-2l-1)`, so that frequencies beyond
-/// `N/2` are worth at most three times that, and as much again for those that they were taken for.
+/// The estimate of the error, in units of what the filter takes out. The coefficients of any mask fall at least like
+/// `m^(-2l-1)`, so frequencies beyond `N/2` contribute at most three times that, and as much again through the
+/// frequencies that they are mistaken for (aliasing).
 const BY_SPECTRUM: f64 = 8.0;
-/// How many other directions check a rule, and the error in units of what they miss times the weight of the last frequency.
+/// The number of other directions that check a rule.
 const CHECKS: usize = 8;
-/// From as many directions on every rule is checked, which costs little then: what rounds more is not always better.
+/// From this many directions on every rule is checked, which costs little then: a rule that rounds more is not always
+/// better.
 const CHECKED: usize = 512;
+/// The estimate of the error, in units of the error at the checking directions times the weight of the last frequency.
 const BY_CHECK: f64 = 5.0;
-/// What a spectrum that falls like `m^(-2l-1)` leaves beyond `N/2` of its norm from `N/8` on, thrice that: `3 4^(-2l-1/2)`, by `l`.
+/// For a spectrum that falls like `m^(-2l-1)`: three times the part beyond `N/2` of its norm from `N/8` on,
+/// `3 4^(-2l-1/2)`, by `l`.
 const LEFT: [f64; 2] = [0.1, 0.01];
-/// Up to this many directions a change counts several times: a rule so coarse says little about finer ones.
+/// Up to this many directions a change counts at least twice: so coarse a rule says little about finer ones.
 const FIRST: f64 = 64.0;
-/// Below this many directions less of what is missed is forgiven: the spectrum is too short to show how it falls.
+/// Below this many directions less of the error at the checking directions is excused: the spectrum is too short to
+/// show how it falls.
 const FALLING: f64 = 256.0;
-/// What is missed by rounding alone, as a share of what is allowed for it in a sample. Of rules of [`CHECKED`] directions and more, whose
-/// weights would make much of it.
+/// The part of the error at the checking directions that is due to rounding, as a share of the rounding allowed for in
+/// a sample. It is subtracted for rules of [`CHECKED`] directions and more, whose large weights would amplify it.
 const ROUNDED: f64 = 0.25;
-/// Rounding of a node: a handful of operations an entry, and what grows with the number of entries.
+/// The part of a node's rounding that does not grow with the number of entries: a handful of operations per entry.
 const NODE_ROUNDING: f64 = 16.0 * f64::EPSILON;
+/// What each entry adds to the rounding of a node.
 const ENTRY_ROUNDING: f64 = f64::EPSILON / 512.0;
 
 impl Quadrature {
-    /// The most directions that a result takes: beyond, rounding grows faster than the error falls.
+    /// The most directions that a result takes: with more, rounding grows faster than the error falls.
     pub const MOST_DIRECTIONS: usize = 1 << 13;
 
     /// The rule that doubles its directions until the error estimates of `K~_1` and `K~_2` are below `tolerance` times their value.
@@ -155,7 +170,8 @@ impl Quadrature {
         Err(Error::value("tolerance", tolerance, problem, "give for instance 1e-6"))
     }
 
-    /// The same with fewer directions at most: the next power of two, from 16 to [`Quadrature::MOST_DIRECTIONS`].
+    /// The same rule with at most this many directions, rounded up to a power of two and limited to 16 to
+    /// [`Quadrature::MOST_DIRECTIONS`].
     #[must_use]
     pub fn with_max_directions(self, directions: usize) -> Self {
         let directions = directions.clamp(FEWEST, Self::MOST_DIRECTIONS).next_power_of_two();
@@ -200,9 +216,9 @@ impl RowMoments for Quadrature {
 #[derive(Clone, Copy, Default)]
 struct Part {
     value: f64,
-    /// What more directions and more nodes can still change.
+    /// The error that more directions and more nodes can still reduce.
     truncation: f64,
-    /// What they cannot.
+    /// The error that they cannot reduce.
     rounding: f64,
 }
 
@@ -222,8 +238,9 @@ struct Average {
 }
 
 impl Quadrature {
-    /// The average of `K_l` over masks that are known in part. A free entry that fills most of a direction is taken apart, up
-    /// to `conditions` times: masks that lack it look nothing like those that have it, and each get a frame of their own.
+    /// The average of `K_l` over masks that are known in part. A free entry that fills most of a direction is
+    /// conditioned on, up to `conditions` times: masks without it look nothing like masks with it, and each kind gets a
+    /// frame of its own.
     fn average(&self, masks: Conditioned, connectivity: Connectivity, conditions: usize) -> Average {
         let Some(frame) = Frame::new(&masks, connectivity) else { return parallel(&masks, connectivity) };
         let dense = arc_cosine(frame.gram);
@@ -235,7 +252,7 @@ impl Quadrature {
         let units = [frame.gram.scale(), frame.gram.scale().powi(2)];
         let known = frame.parallel_masks(connectivity);
         let others = [dense.k1 / units[0] + known[0], frame.taylor_2(connectivity) + known[1]];
-        // To begin with the rest is only known to be small.
+        // At first the rest is only known to be small.
         let small = frame.other_masks_at_most(connectivity);
         let mut rest = small.map(|bound| Part { value: 0.0, truncation: bound, rounding: 0.0 });
         let mut nodes = 0;
@@ -290,16 +307,16 @@ impl Quadrature {
         Average { moments, shift: moments[0].value - k1, nodes: without.nodes + with.nodes }
     }
 
-    /// Whether the parts are right to the tolerance of their sums with the other parts, or to rounding, below which there is
-    /// nothing to refine.
+    /// Whether the error of each part is within the tolerance of its sum with the other part, or only rounding is left,
+    /// which cannot be refined.
     fn reached(&self, parts: &[Part; 2], others: [f64; 2]) -> bool {
         parts.iter().zip(others).all(|(part, other)| {
             part.error() <= self.tolerance * (other + part.value).abs() || part.truncation <= part.rounding
         })
     }
 
-    /// What the masks add that are not summed in closed form, where that is better known than to begin with, and the nodes it
-    /// took; `others` are the other parts.
+    /// Refines `best`, the contribution of the masks that are not summed in closed form, and returns the number of
+    /// nodes used; `others` are the other parts.
     fn other_masks(
         &self,
         frame: &Frame,
@@ -310,8 +327,8 @@ impl Quadrature {
     ) -> u64 {
         let p = connectivity.get();
         let unit = [1.0 / p, 1.0 / (p * p)];
-        // The weights of the directions amplify a cut-off; for some thousand of them, which `K~_1` takes more often, and some hundred at most by
-        // these.
+        // The weights of the directions amplify a cut-off, by at most these factors: for some thousand directions,
+        // which `K~_1` needs more often, and for some hundred.
         let amplified = [256.0, 4096.0];
         let negligible = [0, 1].map(|l| 1e-2 * self.tolerance * others[l].abs() / (unit[l] * amplified[l]));
         let radial = Radial::new(frame, connectivity, negligible);
@@ -340,7 +357,8 @@ impl Quadrature {
                 let values = rule.values(&wholes[l], step);
                 let change = halves[l].iter().flat_map(|half| zip(half_rule.values(half, step), values));
                 let change = change.fold(0.0f64, |most, (half, whole)| most.max((whole - half).abs()));
-                // Beside required entries the masks of few others all make features of the width sin t, and add up.
+                // Where entries are required, the masks with few other entries all have features of the width sin t,
+                // which add up.
                 let coarse = if frame.takes_singles {
                     unresolved.powi(l as i32 + 2)
                 } else {
@@ -362,17 +380,18 @@ impl Quadrature {
             }
             let last = count >= directions;
             if last || count >= CHECKED || self.reached(&found, others) {
-                // By other directions, which the rule knows nothing of.
+                // Check at other directions, which the rule has not used.
                 let checks = Samples::irregular(&radial);
                 samples.nodes += checks.nodes;
                 for l in 0..2 {
                     let rounded = if count < CHECKED { 0.0 } else { ROUNDED * sample_rounding[l] };
                     let missed = (checks.missed_by(&wholes[l], l) - rounded).max(0.0);
-                    // What is missed has a weight, and would have had that of the frequency that it was taken for.
+                    // What is missed counts with its own weight, and with that of the frequency that it was mistaken
+                    // for.
                     let weight = 2.0 * functionals[l].weight_at_most(count as f64 / 2.0);
                     let by_check = BY_SPECTRUM * filtered[l] + unit[l] * BY_CHECK * weight * missed;
-                    // Where more is missed than a falling spectrum leaves, or less is in the middle than above it, frequencies were taken
-                    // for others, or for none, and the change does not know of them.
+                    // Where more is missed than a falling spectrum leaves, or less is in the middle band than above it,
+                    // frequencies were mistaken for others or not seen at all, and the change does not show them.
                     let [middle, upper] = wholes[l].bands();
                     let left = LEFT[l] * (count as f64 / FALLING).min(1.0) * middle;
                     let unseen = unit[l] * BY_CHECK * weight * (missed - left).max(upper - middle).max(0.0);
@@ -383,7 +402,7 @@ impl Quadrature {
                     if found.error() < best.error() {
                         *best = found;
                     } else if found.rounding <= best.error() && moved > best.error() {
-                        // More directions show that an earlier rule claimed too little.
+                        // More directions show that an earlier rule claimed too small an error.
                         best.truncation = 2.0 * moved;
                     }
                 }
@@ -427,7 +446,7 @@ fn one_by_one(masks: &Conditioned, connectivity: Connectivity, k1: f64) -> Optio
     Some(Average { moments, shift: moments[0].value - k1, nodes: terms as u64 })
 }
 
-/// `E[h^l ln h]` in some directions.
+/// The values of `E[h^l ln h]` in some directions.
 struct Samples {
     average: [Vec<f64>; 2],
     /// The sum of squares of what was cut off.
@@ -462,7 +481,7 @@ impl Samples {
         }
     }
 
-    /// These, each followed by one of those half way between.
+    /// These samples, each followed by the one half way to the next.
     fn interleave(self, between: Self) -> Self {
         let merge = |l: usize| zip(&self.average[l], &between.average[l]).flat_map(|(a, b)| [*a, *b]).collect();
         Self {
@@ -476,7 +495,7 @@ impl Samples {
         Spectrum::new(&self.average[l], shift)
     }
 
-    /// The largest error in these irregular directions of what a spectrum says.
+    /// The largest error of a spectrum in these irregular directions.
     fn missed_by(&self, spectrum: &Spectrum, l: usize) -> f64 {
         let missed = self.average[l].iter().enumerate().map(|(k, sample)| (spectrum.at(check(k)) - sample).abs());
         missed.fold(0.0, f64::max)

@@ -9,12 +9,13 @@ use super::cumulants::ORDER;
 use super::frame::LANES;
 use crate::numeric::simd::{fused, halves, lane_sum};
 
-/// The largest `w` of which `1 - exp(-w)` is taken by its series.
+/// The largest `w` for which `1 - exp(-w)` is computed by its series.
 const SERIES_UP_TO: f64 = 1.0 / 16.0;
 
 /// The power sums take fewer lanes, so that all of them stay in registers.
 const NARROW: usize = 4;
-/// Entries meet in pairs before they join a product, so that its lanes stay in registers too, and it is half as long.
+/// Entries are combined in pairs before they enter a product, so that its lanes stay in registers too, and it is half
+/// as long.
 const HALF: usize = LANES / 2;
 
 /// Doublings from where `1 - exp(-w)` has a short series up to `w = largest`.
@@ -66,7 +67,7 @@ pub fn begin(
     powers.iter_mut().zip(lanes).for_each(|(power, lanes)| *power = lane_sum(lanes));
 }
 
-/// From `v = 1 - exp(-w)` the product of `1 - p v`, less 1, and the sum of `v`; doubles `w`.
+/// From `v = 1 - exp(-w)`: the product of `1 - p v`, minus 1, and the sum of `v`. Then doubles `w`.
 #[multiversion(targets("x86_64+avx512f+fma", "x86_64+avx2+fma"))]
 pub fn low_node(values: &mut [f64], p: f64) -> (f64, f64) {
     const FUSED: bool = target_cfg_f!(target_feature = "fma");
@@ -88,8 +89,8 @@ pub fn low_node(values: &mut [f64], p: f64) -> (f64, f64) {
     (halves(product, times), lane_sum(sum))
 }
 
-/// From `exp(-w)` the product of `1 - p + p exp(-w)`, and the sum of `exp(-w)`; doubles `w`. A third less work than
-/// [`low_node`], but it rounds like 1.
+/// From `exp(-w)`: the product of `1 - p + p exp(-w)`, and the sum of `exp(-w)`. Then doubles `w`. A third less work
+/// than [`low_node`], but with the rounding error of numbers near 1.
 #[multiversion(targets("x86_64+avx512f+fma", "x86_64+avx2+fma"))]
 pub fn high_node(values: &mut [f64], p: f64) -> (f64, f64) {
     const FUSED: bool = target_cfg_f!(target_feature = "fma");
@@ -117,7 +118,7 @@ pub fn times(a: f64, b: f64) -> f64 {
     a + (b + a * b)
 }
 
-/// Takes `z` to `1 - exp(-w)`, `w = start z`, for `0 <= w <= 1/16`, by its Taylor series to relative 1e-17.
+/// Replaces `z` by `1 - exp(-w)`, `w = start z`, for `0 <= w <= 1/16`, by its Taylor series to relative 1e-17.
 #[inline(always)]
 fn one_minus_exp<const FUSED: bool>(start: f64, z: &mut [f64; HALF]) {
     // (-1)^n / (n + 1)!, n = 1..=8

@@ -11,7 +11,7 @@ use crate::network::Connectivity;
 /// Steps in `ln lambda` are half an octave. For every mask, whatever its `h`, the trapezoidal sum of
 /// `lambda^(-l-1) exp(-lambda h)` is then right to `2 |Gamma(-l + 2 pi i / step)| < 1e-13` of `h^l`.
 const STEP: f64 = LN_2 / 2.0;
-/// Beyond, nothing is left above rounding whatever the inputs.
+/// Beyond this many, nothing is left above rounding, whatever the inputs.
 const MOST_OCTAVES: usize = 120;
 
 /// The averages over masks of `h^l ln h`, `l = 1, 2`, up to polynomials in `h` of degree `l`; masks that
@@ -30,13 +30,14 @@ pub struct Radial<'a> {
     first: f64,
     /// Doublings from where `1 - exp(-w)` has a short series to the first node.
     doublings: usize,
-    /// Octaves of low nodes, where `M` is near 1, and of nodes in all, at most.
+    /// Octaves of low nodes, where `M` is near 1.
     low: usize,
+    /// The most octaves of nodes in all.
     octaves: usize,
-    /// What nodes beyond the last may be worth.
+    /// The most that nodes beyond the last may contribute.
     negligible: [f64; 2],
     cumulants: Powers,
-    /// Of the nodes below the first, see [`below_first`].
+    /// The coefficients for the nodes below the first, see [`below_first`].
     series: [Powers; 2],
     /// The probability that the mask is one given entry.
     one: f64,
@@ -49,34 +50,35 @@ pub struct Radial<'a> {
 struct GroupAverages {
     /// The probability that nothing outside of the group is in the mask; 0 where its masks are not left out.
     alone: f64,
-    /// Sums of `(xi_j^2 + eta_j^2)^n`, and the moments of `sum_j s_j (xi_j^2 + eta_j^2)` with the required entries.
+    /// Sums of `(xi_j^2 + eta_j^2)^n`.
     powers: Powers,
+    /// The moments of `sum_j s_j (xi_j^2 + eta_j^2)`, with the required entries.
     moments: Powers,
     transform: GroupTransform,
 }
 
-/// What one direction gives.
+/// The result for one direction.
 pub struct Direction {
     /// `E[h^l ln h]`.
     pub average: [f64; 2],
-    /// A bound of what nodes beyond the last would add.
+    /// A bound on what nodes beyond the last would add.
     pub tail: [f64; 2],
     /// The nodes it took.
     pub nodes: usize,
 }
 
-/// Room for one direction's work.
+/// Buffers for the work on one direction.
 #[derive(Default)]
 pub struct Scratch {
-    /// `1 - exp(-w)` of the required entries, then of the singles, at the next node of the one and the other sequence of nodes;
-    /// beyond the low nodes `exp(-w)` itself.
+    /// `1 - exp(-w)` of the required entries, then of the singles, at the next node of each of the two sequences of
+    /// nodes; beyond the low nodes, `exp(-w)` itself.
     sequences: [Vec<f64>; 2],
-    /// One less than the transforms of the groups, at all nodes, group by group.
+    /// The transforms of the groups minus 1, at all nodes, group by group.
     groups: Vec<f64>,
 }
 
 impl<'a> Radial<'a> {
-    /// Prepares averages that are exact but for rounding and for tails of at most `negligible`.
+    /// Prepares averages that are exact except for rounding and for tails of at most `negligible`.
     pub fn new(frame: &'a Frame, connectivity: Connectivity, negligible: [f64; 2]) -> Self {
         let p = connectivity.get();
         let cumulants = bernoulli_cumulants(p);
@@ -107,7 +109,7 @@ impl<'a> Radial<'a> {
 
         let octaves_to = |lambda: f64| (lambda / first).log2().ceil().clamp(0.0, MOST_OCTAVES as f64) as usize;
         let low = octaves_to(1.0 / p);
-        // There even a transform of 1 would be negligible; see the tail in `at`.
+        // From there on even a transform of 1 would be negligible; see the tail in `at`.
         let [first_moment, second_moment] = negligible;
         let last = (STEP / ((SQRT_2 - 1.0) * first_moment)).max((2.0 * STEP / second_moment).sqrt());
         let octaves = octaves_to(last).max(low) + 1;
@@ -124,8 +126,8 @@ impl<'a> Radial<'a> {
         Self { frame, p, first, doublings, low, octaves, negligible, cumulants, series, one, empty, groups }
     }
 
-    /// By how much the averages are wrong, in units of the rounding of one entry's exponential: at low nodes `M - 1` is wrong by
-    /// as much of itself; at high nodes the error of `exp(-w)` at the first of them doubles with `lambda`.
+    /// The error of the averages, in units of the rounding of one entry's exponential. At low nodes that is the
+    /// relative error of `M - 1`; at high nodes the error of `exp(-w)` at the first of them doubles with `lambda`.
     pub fn sensitivity(&self) -> [f64; 2] {
         let nodes = 2.0 * self.octaves as f64;
         // The sum of 1/lambda over the nodes.
@@ -198,8 +200,9 @@ impl<'a> Radial<'a> {
         powers
     }
 
-    /// `M` over the masks that are not left out at a low node, less its value at `lambda = 0`: a constant has no part in the
-    /// angular integral, but it rounds. Goes on to the next node; the groups come with their transforms, less 1.
+    /// `M` over the masks that are not left out at a low node, less its value at `lambda = 0`: a constant contributes
+    /// nothing to the angular integral but its rounding error. Then moves on to the next node. Each group comes with
+    /// its transform minus 1.
     fn low_node<'g>(&self, sequence: &mut [f64], of_groups: impl Iterator<Item = (&'g GroupAverages, f64)>) -> f64 {
         let (required, singles) = sequence.split_at_mut(self.frame.required.xi.len());
         let (fixed, _) = low_node(required, 1.0);
@@ -213,7 +216,7 @@ impl<'a> Radial<'a> {
         whole - left_out
     }
 
-    /// The same at a high node, not less anything.
+    /// The same at a high node, with nothing subtracted.
     fn high_node<'g>(&self, sequence: &mut [f64], of_groups: impl Iterator<Item = (&'g GroupAverages, f64)>) -> f64 {
         let (required, singles) = sequence.split_at_mut(self.frame.required.xi.len());
         let (fixed, _) = high_node(required, 1.0);

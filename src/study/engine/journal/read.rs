@@ -5,7 +5,8 @@ use std::fs::{File, TryLockError};
 use std::io::Read;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::{DIGITS, JOURNAL, lock_remark};
@@ -58,7 +59,13 @@ const HEADER_START: &[u8] = b"{\"sparsewidth_journal\"";
 #[derive(Serialize, Deserialize)]
 pub(super) struct Entry {
     pub task: String,
+    #[serde(deserialize_with = "checked")]
     pub record: Record,
+}
+
+/// A record that passes the checks of a file of records.
+fn checked<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Record, D::Error> {
+    Record::from_value(&mut Value::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
 /// A journal that is read and not written.
@@ -244,11 +251,10 @@ impl Header {
         if self.spec == other.spec {
             return;
         }
+        // A search has no tasks that are known before; its headers differ in what no result depends on.
         let spec = |header: &Self| serde_json::from_value::<StudySpec>(header.spec.clone()).ok();
-        if let (Some(own), Some(others)) = (spec(self), spec(other))
-            && let Ok(joined) = serde_json::to_value(own.with_tasks_of(others))
-        {
-            self.spec = joined;
+        if let (Some(own), Some(others)) = (spec(self), spec(other)) {
+            self.spec = serde_json::to_value(own.with_tasks_of(others)).expect("a spec is JSON: it was read as such");
         }
     }
 }
@@ -258,6 +264,26 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn records_of_a_journal_pass_the_checks_of_a_file_of_records() {
+        let lines = include_str!("../../../../testdata/records/1/train/records.jsonl");
+        let record: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+        let entry = |record: &Value| {
+            let line = json!({ "task": "t", "record": record }).to_string();
+            serde_json::from_str::<Entry>(&line).map_err(|error| error.to_string())
+        };
+        assert!(entry(&record).is_ok());
+        let changed = |name: &str, value: Value| {
+            let mut record = record.clone();
+            record[name] = value;
+            entry(&record).err().unwrap()
+        };
+        assert!(changed("architecture", "relu:3".into()).contains("architecture"));
+        assert!(changed("schema", 99.into()).contains("schema"));
+        let curve = json!({ "training_loss": [1.0], "test_loss": [], "test_accuracy": [] });
+        assert!(changed("curve", curve).contains("curve"));
+    }
 
     #[test]
     fn what_differs_is_told_in_few_words() {
