@@ -311,7 +311,7 @@ fn defaults_suit_the_data() {
     assert!(notes.contains("widths 160,320,640, which do not fit 130 weights"), "{notes}");
     let search = ["--tuning-runs", "1", "--lowest", "1", "--highest", "2", "--runs", "1", "--epochs", "2"];
     let (_, notes) = run(&[&["widen", "--data", &data, "--out", &out("widen")], &quick[..], &search].concat());
-    assert!(notes.contains("8,11,14,16,17,19, which") && notes.contains("on 16 of the 64"), "{notes}");
+    assert!(notes.contains("Widths: 8,11,14,16,17,19. The usual") && notes.contains("on 16 of the 64"), "{notes}");
 }
 
 /// The commands, each with arguments that are well formed, so that what is refused is the option.
