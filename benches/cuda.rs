@@ -1,8 +1,9 @@
 //! Kernels of drawn networks over all pairs on a GPU, against what the card attains: `cargo bench --bench cuda`.
 //!
-//! Attainable is the longer of two times: of the multiply-adds `n N (N + 1) / 2` at the rate of cuBLAS in single precision, and of
-//! the bytes - the limits once, the features once written and read by every tile - at the rate of a copy, both measured in the
-//! same run. The PyTorch program for the same card is `benches/peers/sampled.py --device cuda`.
+//! Attainable is the longer of two times: of the multiply-adds `n N (N + 1) / 2` at the rate of cuBLAS in single
+//! precision, and of the bytes - the limits once, the features once written and read by every tile - at the rate of a
+//! copy, both measured in the same run. The PyTorch program for the same card is
+//! `benches/peers/sampled.py --device cuda`.
 //!
 //! Without a GPU it says so. No figures are given here yet: none has run it.
 

@@ -1,8 +1,9 @@
 //! Kernels of drawn networks on 10,000 given pairs, on one thread. `cargo bench --bench pairs`.
 //!
-//! One initialisation at the paper's budget of 6,352 weights: 3.5, 13.0 and 11.1 ms at widths 8, 128, 512 on one core of an AMD
-//! EPYC (AVX-512); 10 to 54 million multiply-adds of features that stream inputs of 31 MB, and two gathered loads a pair and
-//! unit, 10 million at width 512. The machine is shared: the same figure varies by a fifth from run to run.
+//! One initialisation at the paper's budget of 6,352 weights: 3.5, 13.0 and 11.1 ms at widths 8, 128, 512 on one core
+//! of an AMD EPYC (AVX-512); 10 to 54 million multiply-adds of features that stream inputs of 31 MB, and two gathered
+//! loads a pair and unit, 10 million at width 512. The machine is shared: the same figure varies by a fifth from run to
+//! run.
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};

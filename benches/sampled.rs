@@ -1,7 +1,7 @@
 //! Kernels of drawn networks over all pairs: seconds an initialisation. `cargo bench --bench sampled`.
 //!
-//! The baseline, in the same run, is faer's triangular product alone: all `N (N + 1) / 2` inner products of `n` features of
-//! 10,000 inputs in one call, on one core, without features, closed form or distances.
+//! The baseline, in the same run, is faer's triangular product alone: all `N (N + 1) / 2` inner products of `n`
+//! features of 10,000 inputs in one call, on one core, without features, closed form or distances.
 //!
 //! Measured on two cores of an AMD EPYC (AVX-512), 10,000 MNIST test images, `n p = 8`, seconds:
 //!
@@ -12,9 +12,10 @@
 //! | 512 | 0.279 | 0.78 | 0.85 to 0.98 | 0.639 | 6.2 |
 //!
 //! PyTorch 2.15 on the same two cores, in the same minute: `benches/peers/sampled.py`. The limit at width 512: 2.6e10
-//! multiply-adds, at faer's own 54e9 a second and core 0.24 s on two; PyTorch's product is not triangular, twice that. So 2.7
-//! times is all that can be had over it by the product; 2.3 times is reached. At width 8 reading and comparing the kernel is
-//! half of the time. The closed form takes 0.5 s, 1e10 multiply-adds for the cosines and 2 ns a pair for the angles.
+//! multiply-adds, at faer's own 54e9 a second and core 0.24 s on two; PyTorch's product is not triangular, twice that.
+//! So 2.7 times is all that can be had over it by the product; 2.3 times is reached. At width 8 reading and comparing
+//! the kernel is half of the time. The closed form takes 0.5 s, 1e10 multiply-adds for the cosines and 2 ns a pair for
+//! the angles.
 use std::time::Instant;
 
 use faer::linalg::matmul::triangular::{self, BlockStructure};

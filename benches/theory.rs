@@ -2,25 +2,27 @@
 //!
 //! Measured on one core of an AMD EPYC (AVX-512), medians:
 //!
-//! - `kernels` 25 ns for `K_1` and `K_2` together, against 12 ns for `atan2_alone` in the same run: half of the time is the
-//!   arc tangent, the rest three square roots and two divisions, each of which waits for the one before.
-//! - `enumeration` 1.95 ns a mask, 510 million masks a second, thirteen times `kernels`: the same kernels in lanes of eight,
-//!   with an arc tangent of our own and fused multiply-adds. A mask takes about 40 operations, a square root and a division. Root
-//!   and division (some 36 cycles a vector of eight) would alone take 1.3 ns at 3.5 GHz, the operations 1.4 ns at one 512-bit
-//!   multiplication and one addition a cycle; the two overlap in part.
-//! - `quadrature` a pair of images, pixel normalisation: 0.2 ms at 1e-8 and `d p = 188`, 0.9 ms at 1e-8 and 30, 4 to 5 ms at
-//!   1e-6 and 8, 4 to 6 ms at 1e-5 and 0.5; a third more when the machine is busy. It takes (medians) some 600, 8,600, 45,000
-//!   and 45,000 nodes, 0.10 us each but for the first, where preparing the pair takes half of the time. Of 720 entries 485 lie on
-//!   the line of the shared background, which a table serves (14 multiply-adds a node). The others, 32 vectors of eight with
-//!   the padding, take five to seven operations a node and vector: 0.03 us at one multiplication and one addition a cycle.
-//!   By profile the inner loops of the nodes are 44 % of the time, half of which is calls, sums across lanes and products;
-//!   the first node of a direction (power sums, the series of the exponential) is 16 %, the table 3 %.
-//! - `all_pairs_of_rows` against `products_of_all_pairs`, which is their limit: `4 d` multiply-adds a pair, at 784 entries 3,136. What
-//!   is beside them are some 60 operations a pair and 25 a network, as counted in the source, and one histogram a network. (10,000 images at seven widths, not
-//!   run by default: `cargo bench --bench theory -- --include-ignored all_pairs_of_images`; 3.1e11 multiply-adds.)
-//! - `moment_expansion` 4.5 us a pair of 784 entries, against 2.2 us for `gram_triple`, which checks the entries and makes
-//!   one pass of three sums: eight more sums, about 40 operations an entry. At 16 operations a cycle they would take 0.6 us;
-//!   one pass instead of eight would come near it.
+//! - `kernels` 25 ns for `K_1` and `K_2` together, against 12 ns for `atan2_alone` in the same run: half of the time is
+//!   the arc tangent, the rest three square roots and two divisions, each of which waits for the one before.
+//! - `enumeration` 1.95 ns a mask, 510 million masks a second, thirteen times `kernels`: the same kernels in lanes of
+//!   eight, with an arc tangent of our own and fused multiply-adds. A mask takes about 40 operations, a square root and
+//!   a division. Root and division (some 36 cycles a vector of eight) would alone take 1.3 ns at 3.5 GHz, the
+//!   operations 1.4 ns at one 512-bit multiplication and one addition a cycle; the two overlap in part.
+//! - `quadrature` a pair of images, pixel normalisation: 0.2 ms at 1e-8 and `d p = 188`, 0.9 ms at 1e-8 and 30, 4 to 5
+//!   ms at 1e-6 and 8, 4 to 6 ms at 1e-5 and 0.5; a third more when the machine is busy. It takes (medians) some 600,
+//!   8,600, 45,000 and 45,000 nodes, 0.10 us each but for the first, where preparing the pair takes half of the time.
+//!   Of 720 entries 485 lie on the line of the shared background, which a table serves (14 multiply-adds a node). The
+//!   others, 32 vectors of eight with the padding, take five to seven operations a node and vector: 0.03 us at one
+//!   multiplication and one addition a cycle. By profile the inner loops of the nodes are 44 % of the time, half of
+//!   which is calls, sums across lanes and products; the first node of a direction (power sums, the series of the
+//!   exponential) is 16 %, the table 3 %.
+//! - `all_pairs_of_rows` against `products_of_all_pairs`, which is their limit: `4 d` multiply-adds a pair, at 784
+//!   entries 3,136. What is beside them are some 60 operations a pair and 25 a network, as counted in the source, and
+//!   one histogram a network. (10,000 images at seven widths, not run by default:
+//!   `cargo bench --bench theory -- --include-ignored all_pairs_of_images`; 3.1e11 multiply-adds.)
+//! - `moment_expansion` 4.5 us a pair of 784 entries, against 2.2 us for `gram_triple`, which checks the entries and
+//!   makes one pass of three sums: eight more sums, about 40 operations an entry. At 16 operations a cycle they would
+//!   take 0.6 us; one pass instead of eight would come near it.
 //! - `sampled_masks` 0.25 to 1.2 us a mask at 9 to 188 entries a mask: 6 ns an entry, for a Philox word, a swap and a
 //!   gathered load.
 //!

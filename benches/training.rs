@@ -1,4 +1,5 @@
-//! An epoch of the paper's experiment with perceptrons (2,048 training samples, then 10,000 test samples) on one thread: `cargo bench --bench training`.
+//! An epoch of the paper's experiment with perceptrons (2,048 training samples, then 10,000 test samples) on one
+//! thread: `cargo bench --bench training`.
 //!
 //! The baseline is a dense network of the same width, the least that a masked dense implementation costs;
 //! `benches/peers/training.py` is the same in PyTorch.
@@ -14,19 +15,19 @@
 //! | 328 | 4.7 to 4.8 | 72 | 100 to 104 | 26 to 31 | 5.5 to 6.5 |
 //! | 512 | 4.9 to 5.1 | 110 | 149 to 150 | 35 | 6.8 to 7.2 |
 //!
-//! An epoch has 6352 (2048 x 3 + 10,000) = 103 million multiply-adds, less the first layer's input gradient: 20 a nanosecond, of 54 that
-//! a core attains from registers. Rows of a block come from the second-level cache, 32 bytes a cycle, which allows about half of
-//! that; 55 % of the pixels of a block of test images are blank in all of them (38 % in a block of random images), and these read one
-//! row of zeros from the first-level cache instead. At width 328 a quarter of the time is the sparse product, a fifth the last layer's,
-//! an eighth making values of bytes, a tenth the sparse gradient, and a twelfth each the side-by-side copy of the batch and the last
-//! layer's gradient.
+//! An epoch has 6352 (2048 x 3 + 10,000) = 103 million multiply-adds, less the first layer's input gradient: 20 a
+//! nanosecond, of 54 that a core attains from registers. Rows of a block come from the second-level cache, 32 bytes a
+//! cycle, which allows about half of that; 55 % of the pixels of a block of test images are blank in all of them (38 %
+//! in a block of random images), and these read one row of zeros from the first-level cache instead. At width 328 a
+//! quarter of the time is the sparse product, a fifth the last layer's, an eighth making values of bytes, a tenth the
+//! sparse gradient, and a twelfth each the side-by-side copy of the batch and the last layer's gradient.
 //!
-//! Trial without gain: bytes widened by the sparse product itself, rows of it sorted by their number of weights, leaving blank rows out
-//! by compaction.
+//! Trial without gain: bytes widened by the sparse product itself, rows of it sorted by their number of weights,
+//! leaving blank rows out by compaction.
 //!
-//! Where a layer is stored whole: width 512 takes 105 ms with 40 % of its weights stored sparse and 147 with 60 %, 111 whole; width 64
-//! 11.9, 18.0 and 16.3. Last layers of 1,024 inputs and 10 outputs cross at about 80 %, first layers of 8 outputs at 70 %. So the
-//! crossovers are 45 % of the weights, and 75 % for layers of at most 32 outputs.
+//! Where a layer is stored whole: width 512 takes 105 ms with 40 % of its weights stored sparse and 147 with 60 %, 111
+//! whole; width 64 11.9, 18.0 and 16.3. Last layers of 1,024 inputs and 10 outputs cross at about 80 %, first layers of
+//! 8 outputs at 70 %. So the crossovers are 45 % of the weights, and 75 % for layers of at most 32 outputs.
 
 use std::time::Instant;
 

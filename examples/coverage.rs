@@ -1,12 +1,14 @@
-//! How often the intervals of the program hold the truth, and how often its tests reject a theorem that is true: by simulation.
+//! How often the intervals of the program hold the truth, and how often its tests reject a theorem that is true: by
+//! simulation.
 //!
 //! `cargo run --release --example coverage -- PART [REPLICATES]`, PART one of
 //!
-//! - `distances`: 95 % intervals of mean and median distances of ten drawn networks, beside Student's, and the bias of the median;
-//!   MNIST's 10,000 test images, 6,352 weights. The truth is Theorem 1's, over the pairs drawn (means), and over a population of 1,000 pairs
-//!   from which 200 are drawn (medians).
+//! - `distances`: 95 % intervals of mean and median distances of ten drawn networks, beside Student's, and the bias of
+//!   the median; MNIST's 10,000 test images, 6,352 weights. The truth is Theorem 1's, over the pairs drawn (means), and
+//!   over a population of 1,000 pairs from which 200 are drawn (medians).
 //! - `ranks`: 95 % intervals of a rank correlation, beside the bootstrap's.
-//! - `verify`: how often `verify` rejects Theorem 1, at its defaults but for fewer initialisations, and at the least settings.
+//! - `verify`: how often `verify` rejects Theorem 1, at its defaults but for fewer initialisations, and at the least
+//!   settings.
 //! - `masks`: how often sampled masks miss the sum over all masks by more than four standard errors.
 //!
 //! Each prints a table in Markdown; `docs/coverage.md` keeps them.

@@ -1,5 +1,5 @@
-//! Kernels of sparse, finite-width ReLU networks: exactly (sums over masks, and a double integral at any dimension), by closed
-//! forms, and by sampling; and the test errors of the networks themselves.
+//! Kernels of sparse, finite-width ReLU networks: exactly (sums over masks, and a double integral at any dimension), by
+//! closed forms, and by sampling; and the test errors of the networks themselves.
 //!
 //! Given the same number of weights, is a wider, sparser network better? Golubeva, Neyshabur and Gur-Ari ("Are wider
 //! nets better given the same number of parameters?", ICLR 2021, [arXiv 2010.14495](https://arxiv.org/abs/2010.14495))
@@ -16,14 +16,14 @@
 //!
 //! `nngp(x, y) = 1/(n d) sum_i [u_i.x]_+ [u_i.y]_+`  and  `nngp_inf(x, y) = K_1(x, y) / d`,
 //!
-//! with the arc-cosine moments `K_l(x, y) = E_{w ~ N(0, I)} [ (w.x)^l (w.y)^l H(w.x) H(w.y) ]`, `H` the step function. Averaged over
-//! masks `s`, with `x_s` the input with the entries where `s = 0` set to zero, they become
+//! with the arc-cosine moments `K_l(x, y) = E_{w ~ N(0, I)} [ (w.x)^l (w.y)^l H(w.x) H(w.y) ]`, `H` the step function.
+//! Averaged over masks `s`, with `x_s` the input with the entries where `s = 0` set to zero, they become
 //! `K~_l(x, y) = p^(-l) sum_s p^|s| (1-p)^(d-|s|) K_l(x_s, y_s)`, and Theorem 1 of the paper is exact:
 //!
 //! `E[(nngp - nngp_inf)^2] = (K~_1 - K_1)^2 / d^2  +  (K~_2 - K~_1^2) / (d^2 n)`, that is bias^2 + variance / n.
 //!
-//! At a fixed number of weights, widening divides the variance by a larger `n` but, through the smaller `p`, raises `K~_2` and
-//! the bias: the distance falls, and rises again when few weights are left for each hidden unit.
+//! At a fixed number of weights, widening divides the variance by a larger `n` but, through the smaller `p`, raises
+//! `K~_2` and the bias: the distance falls, and rises again when few weights are left for each hidden unit.
 //!
 //! # Where it is in the code
 //!
@@ -76,8 +76,8 @@
 //! | `embedded` | MNIST's test images and 2,048 training images, in the library |
 //! | `cuda` | kernels over all pairs on NVIDIA GPUs; the driver is loaded when the program asks for one |
 //!
-//! Off by default: `lapack` (dense linear algebra through OpenBLAS, to compare with) and `host-kernels` (CUDA kernels compiled for the
-//! host, for tests).
+//! Off by default: `lapack` (dense linear algebra through OpenBLAS, to compare with) and `host-kernels` (CUDA kernels
+//! compiled for the host, for tests).
 //!
 //! The library prints nothing and does not panic on input; every [`Error`] says what is wrong, where, and what to do.
 

@@ -1,4 +1,5 @@
-//! What people type, and the files and data that they give: accepted where it has one meaning, otherwise named with what to do.
+//! What people type, and the files and data that they give: accepted where it has one meaning, otherwise named with
+//! what to do.
 
 mod program;
 

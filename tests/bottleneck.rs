@@ -1,4 +1,5 @@
-//! A layer before the hidden one: the distances of drawn networks against theory, and against the limit of two hidden layers.
+//! A layer before the hidden one: the distances of drawn networks against theory, and against the limit of two hidden
+//! layers.
 
 use ndarray::Array2;
 use sparsewidth::data::{DataSource, Normalisation};
@@ -43,8 +44,8 @@ fn inputs() -> [(&'static str, Array2<f64>); 4] {
 #[ignore = "slow: 12,000 networks in each of 16 cells"]
 fn drawn_linear_bottlenecks_have_the_distances_of_theory() {
     const INITIALISATIONS: usize = 12_000;
-    // Sixteen cells with three scores each, normal but for a tail that so many draws leave short: one is beyond 4.5 by chance in 3,000
-    // runs.
+    // Sixteen cells with three scores each, normal but for a tail that so many draws leave short: one is beyond 4.5 by
+    // chance in 3,000 runs.
     for (name, values) in inputs() {
         let places = places(6);
         let pairs = pairs(&values, &places);
@@ -108,8 +109,9 @@ fn a_wide_layer_before_leads_to_the_limit_of_two() {
                 let drawn = SampledDistances::draw(&drawn_from, &network, GAUSSIAN, 5, 4, limit.to_vec()).unwrap();
                 mean(&drawn.by_pair()) / square(limit)
             };
-            // Of orthogonal inputs the theory of linear layers has 12 over the width, of others less. Their 24 distances are nearly
-            // squares of independent normal numbers, whose mean is beyond twice that in 1 of 400 seeds; the seed is fixed.
+            // Of orthogonal inputs the theory of linear layers has 12 over the width, of others less. Their 24
+            // distances are nearly squares of independent normal numbers, whose mean is beyond twice that in 1 of 400
+            // seeds; the seed is fixed.
             let (near, far) = (draw(limit), draw(other));
             println!("{name}, {activation:?}: {near:.2e} from its limit, {far:.2e} from the other");
             assert!(near < 24.0 / LAYER as f64 && far > 0.05, "{name}, {activation:?}: {near:e} {far:e}");
@@ -139,8 +141,8 @@ fn records_compare_with_the_limit_of_their_own_law_and_depth() {
         // No theory behind a ReLU layer.
         assert_eq!(records.iter().filter(|record| record.method == DistanceMethod::Theorem1).count(), 2);
         for record in &records {
-            // As above: 12 over the width of orthogonal inputs, and of 180 distances, by 30 pairs of 30 inputs, fewer of them independent,
-            // within a factor of two.
+            // As above: 12 over the width of orthogonal inputs, and of 180 distances, by 30 pairs of 30 inputs, fewer
+            // of them independent, within a factor of two.
             let relative = record.mean / record.reference_square.unwrap();
             assert!(
                 relative > 0.0 && relative < 24.0 / 1_500.0,

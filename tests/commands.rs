@@ -33,7 +33,8 @@ fn kernel_of(mask: u32) -> ArcCosine {
     arc_cosine(Pair::new(ArrayView1::from(&x[..]), ArrayView1::from(&y[..])).unwrap().gram())
 }
 
-/// The distance of a network of two rows, from the definition: its kernel's moments under each of the 64 masks of all its weights.
+/// The distance of a network of two rows, from the definition: its kernel's moments under each of the 64 masks of all
+/// its weights.
 fn distance_by_hand(p: f64, weight: impl Fn([u32; ROWS]) -> f64) -> f64 {
     let (d, n) = (X.len() as f64, ROWS as f64);
     let dense = kernel_of(0b111).k1;
@@ -163,8 +164,8 @@ fn eq_4_stands_beside_theorem_1_where_dimensions_suffice() {
         for (found, expected) in point["paper"].as_array().unwrap().iter().zip(expected) {
             assert!((found.as_f64().unwrap() - expected).abs() <= 1e-14 * expected, "{point}: {expected:e}");
         }
-        // What holds of Theorem 1 for orthogonal Gaussian inputs of norm d, dense: n times the variance is that of the paper, within what
-        // 200 pairs of finite dimension leave; a tenth.
+        // What holds of Theorem 1 for orthogonal Gaussian inputs of norm d, dense: n times the variance is that of the
+        // paper, within what 200 pairs of finite dimension leave; a tenth.
         let variance = point["exact"][1].as_f64().unwrap();
         assert!(p < 1.0 || (variance / expected[1] - 1.0).abs() < 0.1, "{point}");
         assert!(p < 1.0 || point["exact"][0] == 0.0, "{point}");

@@ -1,5 +1,5 @@
-//! The core alone, which is what `default-features = false` builds: distances of many pairs, kernels of two sets, a budget and training.
-//! Needs no feature.
+//! The core alone, which is what `default-features = false` builds: distances of many pairs, kernels of two sets, a
+//! budget and training. Needs no feature.
 
 use ndarray::Array2;
 use sparsewidth::kernel::masked::{Enumerate, RowMoments};

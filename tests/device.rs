@@ -1,5 +1,5 @@
-//! The program and its GPUs: what it says where there is none, and the way to one, through a driver whose devices are the host
-//! (`tests/driver`; `scripts/driver_tests.sh` builds it, fetches NVRTC, and runs this).
+//! The program and its GPUs: what it says where there is none, and the way to one, through a driver whose devices are
+//! the host (`tests/driver`; `scripts/driver_tests.sh` builds it, fetches NVRTC, and runs this).
 
 mod program;
 
@@ -116,8 +116,8 @@ fn obstacles_are_told_apart() {
     assert!(text(&small.stderr).contains("the sweep takes at least"), "{}", text(&small.stderr));
 }
 
-/// Libraries by the names of the driver and of NVRTC that are something else, lack a function each, or refuse in ways that cudarc
-/// panics at.
+/// Libraries by the names of the driver and of NVRTC that are something else, lack a function each, or refuse in ways
+/// that cudarc panics at.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod wrong_libraries {
     use super::*;
@@ -160,7 +160,8 @@ mod wrong_libraries {
         "nvrtcGetProgramLogSize",
     ];
 
-    /// A library with these functions, but for one that it lacks; those without a body of their own in `bodies` do nothing.
+    /// A library with these functions, but for one that it lacks; those without a body of their own in `bodies` do
+    /// nothing.
     fn compile(file: &Path, bodies: &str, functions: &[&str], lacks: Option<&str>) {
         let mut source = String::new();
         for line in bodies.lines().filter(|line| lacks.is_none_or(|lacks| !line.contains(&format!("{lacks}(")))) {

@@ -1,4 +1,5 @@
-//! What goes wrong outside of the program: kills, interrupts, full disks, folders that cannot be written, two programs at once.
+//! What goes wrong outside of the program: kills, interrupts, full disks, folders that cannot be written, two programs
+//! at once.
 
 mod program;
 
@@ -144,8 +145,8 @@ fn tree(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     found
 }
 
-/// Every command with pictures, where the system's temporary folder is missing, a file, or takes nothing: the same files in the folder of
-/// its results, and none elsewhere.
+/// Every command with pictures, where the system's temporary folder is missing, a file, or takes nothing: the same
+/// files in the folder of its results, and none elsewhere.
 #[test]
 fn nothing_is_written_but_to_the_folder_of_the_results() {
     let inputs = ["--data", "gaussian:20,30"];
@@ -290,8 +291,8 @@ fn a_second_program_on_one_folder_is_refused() {
     running.wait().unwrap();
 }
 
-/// Runs commands in a mount namespace of their own, where a small disk is mounted at `$disk`; false where the machine does not permit
-/// that.
+/// Runs commands in a mount namespace of their own, where a small disk is mounted at `$disk`; false where the machine
+/// does not permit that.
 fn with_small_disk(size: &str, commands: &str) -> bool {
     let folder = tempfile::tempdir().unwrap();
     let disk = folder.path().display();

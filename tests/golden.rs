@@ -1,7 +1,9 @@
-//! The pages of every study, from records as the program once wrote them (`testdata/records`), against `testdata/golden`. So the words and
-//! numbers of a page change only on purpose, and records of older formats stay readable.
+//! The pages of every study, from records as the program once wrote them (`testdata/records`), against
+//! `testdata/golden`. So the words and numbers of a page change only on purpose, and records of older formats stay
+//! readable.
 //!
-//! `UPDATE_GOLDEN=1 cargo test --release --test golden` rewrites the pages; read the differences before they are committed.
+//! `UPDATE_GOLDEN=1 cargo test --release --test golden` rewrites the pages; read the differences before they are
+//! committed.
 
 mod program;
 
@@ -167,8 +169,8 @@ fn pages_of_inputs_and_budgets() {
     check(&problems);
 }
 
-/// Records from before they said their schema: the same page as of the present ones, which differ in nothing else. They have no search for
-/// learning rates with them, of which the page of `widen` says something at its end.
+/// Records from before they said their schema: the same page as of the present ones, which differ in nothing else. They
+/// have no search for learning rates with them, of which the page of `widen` says something at its end.
 #[test]
 fn records_without_a_schema_mean_what_they_meant() {
     for study in ["figure", "widen"] {
@@ -227,7 +229,8 @@ fn records_of_another_time_are_refused_by_name() {
     refuse(&|record| drop(record.as_object_mut().unwrap().remove("dimension")), &["records.jsonl", "dimension"]);
 }
 
-/// Exit code 1 where networks reject the theorem: here, as their estimates were changed to what another theorem would give.
+/// Exit code 1 where networks reject the theorem: here, as their estimates were changed to what another theorem would
+/// give.
 #[test]
 fn a_rejected_theorem_is_a_failure() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! Studies as people go about them: folders with files of their own, the same study spelt otherwise, data of another scale, networks with
-//! nothing left, interrupts.
+//! Studies as people go about them: folders with files of their own, the same study spelt otherwise, data of another
+//! scale, networks with nothing left, interrupts.
 
 mod program;
 
@@ -246,7 +246,8 @@ fn networks_with_nothing_left_are_named() {
         assert_eq!((&run["connectivity"], &run["connectivity_reached"]), (&Value::from(0.02), &Value::from(0.0)));
         assert_eq!((&run["empty_layers"], &run["dead"]), (&Value::from("1"), &Value::from(true)));
     }
-    // A last layer of round(0.005 x 80) = 0 weights; and, with few weights of each draw's own, runs that are dead by chance.
+    // A last layer of round(0.005 x 80) = 0 weights; and, with few weights of each draw's own, runs that are dead by
+    // chance.
     let last = records(&done(
         &[&train[..], &["--connectivity", "0.5", "--last-connectivity", "0.001", "--json", "--quiet"]].concat(),
     ));

@@ -33,7 +33,8 @@ fn theory(mask: MaskFamily, pairs: &[Pair], p: Connectivity, dimension: usize) -
 #[test]
 #[ignore = "slow: 12,000 networks in each of 12 cells"]
 fn drawn_networks_have_the_distances_of_theory() {
-    // Twelve cells, each a normal z score but for a tail that 12,000 draws leave short: beyond 4.5 in one of 12,000 runs by chance.
+    // Twelve cells, each a normal z score but for a tail that 12,000 draws leave short: beyond 4.5 in one of 12,000
+    // runs by chance.
     let mnist = |normalisation| DataSource::Embedded.inputs(0).unwrap().normalised(normalisation).unwrap();
     let gaussian = |dimension| DataSource::Gaussian { dimension, samples: 12 }.inputs(1).unwrap().values;
     let cases: [(&str, Array2<f64>, f64); 4] = [

@@ -1,5 +1,5 @@
-//! What holds of the kernels at any inputs: symmetry, scaling, permutation, bounds, positive semi-definite Gram matrices, distances that
-//! fall with the width. Random cases from a fixed seed.
+//! What holds of the kernels at any inputs: symmetry, scaling, permutation, bounds, positive semi-definite Gram
+//! matrices, distances that fall with the width. Random cases from a fixed seed.
 
 use ndarray::{Array1, Array2, ArrayView1};
 use proptest::prelude::*;
@@ -67,7 +67,8 @@ fn check(method: &dyn RowMoments, x: &[f64], y: &[f64], p: Connectivity) -> Resu
 
     let [k1, k2] = [found.k1, found.k2].map(|estimate| (estimate.value, estimate.error.magnitude().unwrap()));
     let norms = norms(&pair(x, y));
-    // K_1 is at least [x.y]_+ / 2, which is convex; by Cauchy and Schwarz at most |x||y| / 2, what it is of parallel inputs.
+    // K_1 is at least [x.y]_+ / 2, which is convex; by Cauchy and Schwarz at most |x||y| / 2, what it is of parallel
+    // inputs.
     prop_assert!(k1.0 + k1.1 >= 0.5 * pair(x, y).gram().c.max(0.0) * (1.0 - 1e-14));
     prop_assert!(k1.0 - k1.1 <= 0.5 * norms * (1.0 + 1e-14));
     // A variance is not negative.
@@ -178,13 +179,13 @@ proptest! {
         let law = LayerSpec { rows, columns, connectivity: p, mask, law: WeightDistribution::Gaussian };
         let matrix = drawn_kernels(&inputs, law, seed);
         let trace = matrix.diag().sum();
-        // A Gram matrix of features that are rounded once, as are its entries, sums in double precision: symmetric, and positive
-        // semi-definite but for rounding.
+        // A Gram matrix of features that are rounded once, as are its entries, sums in double precision: symmetric, and
+        // positive semi-definite but for rounding.
         prop_assert_eq!(&matrix, &matrix.t());
         let least = symmetric_eigenvalues(matrix.view()).unwrap().into_iter().fold(f64::INFINITY, f64::min);
         prop_assert!(least >= -1e-13 * trace, "{least:e} of {trace:e}");
-        // Powers of two scale exactly; other factors up to the rounding of inputs to single precision, of which a feature adds up at
-        // most twenty, each 6e-8 of the largest.
+        // Powers of two scale exactly; other factors up to the rounding of inputs to single precision, of which a
+        // feature adds up at most twenty, each 6e-8 of the largest.
         let exact = drawn_kernels(&(&inputs * 2f64.powi(exponent)), law, seed);
         prop_assert_eq!(exact, &matrix * 4f64.powi(exponent));
         let scaled = drawn_kernels(&(&inputs * factor), law, seed);

@@ -96,9 +96,9 @@ fn within_its_bound_of_the_sum_over_masks() {
                         let allowed = bound(found) + bound(exact);
                         assert!(error <= allowed, "{part} of {name}, d = {d}, p = {p}: {found:?}, exactly {exact:?}");
                     }
-                    // Where the inputs point away from each other the kernels are a small difference of large numbers: there
-                    // rounding, which is 128 units in the last place of |x||y| and, by 256 directions, 540 of its square / p, can be
-                    // more than the tolerance.
+                    // Where the inputs point away from each other the kernels are a small difference of large numbers:
+                    // there rounding, which is 128 units in the last place of |x||y| and, by 256 directions, 540 of its
+                    // square / p, can be more than the tolerance.
                     let scale = pair.gram().scale();
                     let rounding = [3e-14 * scale, 1.2e-13 * scale * scale / p];
                     for (estimate, rounding) in [found.k1, found.k2].into_iter().zip(rounding) {
@@ -222,8 +222,8 @@ fn within_its_bound_of_a_finer_rule_on_real_pairs() {
 #[test]
 #[ignore = "slow: 60 million masks"]
 fn agrees_with_sampled_masks_on_real_pairs() {
-    // Ten million masks per pair leave a relative standard error of 2e-5 to 1e-3; 12 values within 4 of them: a false alarm in
-    // 1,300 seeds, and this one is fixed.
+    // Ten million masks per pair leave a relative standard error of 2e-5 to 1e-3; 12 values within 4 of them: a false
+    // alarm in 1,300 seeds, and this one is fixed.
     for (name, values) in data() {
         for weights in [30.0, 2.0] {
             let connectivity = Connectivity::new(weights / 784.0).unwrap();
@@ -240,8 +240,8 @@ fn agrees_with_sampled_masks_on_real_pairs() {
 
 #[test]
 fn a_small_bias_keeps_its_digits() {
-    // At p = 0.999 the bias is 1e-4 of K_1 at d = 16, where enumeration gives it, and below 1e-5 of it on images, where the
-    // bound must leave five digits of a bias of 1e-6.
+    // At p = 0.999 the bias is 1e-4 of K_1 at d = 16, where enumeration gives it, and below 1e-5 of it on images, where
+    // the bound must leave five digits of a bias of 1e-6.
     let connectivity = Connectivity::new(0.999).unwrap();
     let method = Quadrature::new(1e-11).unwrap();
     let (_, x, y) = inputs(16).swap_remove(0);

@@ -202,8 +202,8 @@ fn moments_are_exact_where_they_claim_it() {
 #[test]
 fn the_error_of_the_moment_expansion_falls_with_the_dimension() {
     // Five distinct entries, each m times: the exact sum has (m + 1)^5 terms at dimension 5 m. The expansion keeps the
-    // correction of relative order q/d; what it drops is of order q/d smaller, so four times the dimension must bring the
-    // relative error of the correction down about four times (three at least, as higher orders mix in).
+    // correction of relative order q/d; what it drops is of order q/d smaller, so four times the dimension must bring
+    // the relative error of the correction down about four times (three at least, as higher orders mix in).
     let (x, y) = ([0.8, -1.1, 0.4, 1.7, 0.2], [1.2, 0.3, -0.9, 0.6, 1.4]);
     let p = Connectivity::new(0.5).unwrap();
     let relative_errors = |m: usize| {
@@ -224,7 +224,8 @@ fn the_error_of_the_moment_expansion_falls_with_the_dimension() {
     }
 }
 
-/// `x` with its first entry one unit in the last place larger: parallel to nothing exactly, so that no closed form takes the pair.
+/// `x` with its first entry one unit in the last place larger: parallel to nothing exactly, so that no closed form
+/// takes the pair.
 fn nudged(x: &[f64]) -> Vec<f64> {
     let mut nudged = x.to_vec();
     nudged[0] *= 1.0 + f64::EPSILON;
@@ -255,8 +256,8 @@ fn the_second_moment_of_an_input_with_itself_by_every_method() {
             for (y, exact) in [(&SOME[..], true), (&other[..], p == 1.0)] {
                 let found = method.moments(&pair(&SOME, y), Connectivity::new(p).unwrap()).unwrap();
                 assert_eq!(found.method, if exact { Method::ClosedForm } else { expected_method }, "{name}, p = {p}");
-                // Five standard errors where masks are sampled. The expansion is exact here, but for the nudge and rounding, a few
-                // units in the last place of sums of ten terms.
+                // Five standard errors where masks are sampled. The expansion is exact here, but for the nudge and
+                // rounding, a few units in the last place of sums of ten terms.
                 let reach = found.k2.error.at(5.0).unwrap_or(0.0) + 1e-14 * expected;
                 let off = (found.k2.value - expected).abs();
                 assert!(off <= reach, "{name}, p = {p}: {:e} is off by {off:e} of {reach:e}", found.k2.value);
@@ -281,8 +282,8 @@ fn the_second_moment_of_an_input_with_itself_for_other_families() {
         }
     };
     for p in [0.1f64, 0.3, 0.7] {
-        // `kept` of `entries`, uniformly: an entry is among them with probability kept / entries, a pair with that times
-        // (kept - 1) / (entries - 1).
+        // `kept` of `entries`, uniformly: an entry is among them with probability kept / entries, a pair with that
+        // times (kept - 1) / (entries - 1).
         let of_count = |entries: f64, kept: f64, variance: f64| {
             let one = kept / entries;
             let two = one * (kept - 1.0) / (entries - 1.0);
@@ -302,7 +303,8 @@ fn the_second_moment_of_an_input_with_itself_for_other_families() {
 
 #[test]
 fn next_to_dense_masks_lack_one_entry() {
-    // To first order in e = 1 - p at most one entry is missing: K~_l = K_l + e [l K_l + sum_j (K_l without entry j - K_l)].
+    // To first order in e = 1 - p at most one entry is missing: K~_l = K_l + e [l K_l + sum_j (K_l without entry j -
+    // K_l)].
     let y: Vec<f64> = (0..10).map(|j| (2.0 * f64::from(j) + 1.0).cos()).collect();
     let gram = |without: Option<usize>| {
         let kept = |values: &[f64]| -> Vec<f64> {
@@ -329,8 +331,9 @@ fn next_to_dense_masks_lack_one_entry() {
         [expansion[0] - exact[0], expansion[1] - exact[1]]
     };
     let ratio = |a: [f64; 2], b: [f64; 2]| [a[0] / b[0], a[1] / b[1]];
-    // The exact moments leave an error of second order, which falls a hundredfold over a tenth; the expansion, to which a missing entry is
-    // a small fluctuation, one of first order, which falls tenfold. Next orders change both by parts of order e.
+    // The exact moments leave an error of second order, which falls a hundredfold over a tenth; the expansion, to which
+    // a missing entry is a small fluctuation, one of first order, which falls tenfold. Next orders change both by parts
+    // of order e.
     for (l, ratio) in ratio(beyond(1e-2), beyond(1e-3)).into_iter().enumerate() {
         assert!((ratio / 100.0 - 1.0).abs() < 0.2, "exact, l = {}: {ratio}", l + 1);
     }
@@ -341,8 +344,8 @@ fn next_to_dense_masks_lack_one_entry() {
 
 #[test]
 fn auto_does_not_jump_where_it_changes_its_method() {
-    // 2^20 masks are summed, 2^21 are not. An entry of 1e-9 makes the difference; it changes K~_l by less than its share of the norms
-    // over the square root of the connectivity, and by rounding.
+    // 2^20 masks are summed, 2^21 are not. An entry of 1e-9 makes the difference; it changes K~_l by less than its
+    // share of the norms over the square root of the connectivity, and by rounding.
     let [mut x, mut y] =
         [0.3f64, 1.1].map(|shift| (0..20).map(|j| (1.7 * f64::from(j) + shift).sin()).collect::<Vec<_>>());
     let auto = Auto { quadrature: Quadrature::default(), sampling: Sampling::new(100, 0).unwrap() };

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use program::{done, read, refused};
 
-/// The files of a folder and of those in it, but for the journal and the list of what was written, whose order is that of the work.
+/// The files of a folder and of those in it, but for the journal and the list of what was written, whose order is that
+/// of the work.
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {

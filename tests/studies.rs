@@ -75,7 +75,8 @@ fn optimum_and_verify_write_what_they_print() {
     let cells = report["cells"].as_array().unwrap();
     assert_eq!(cells.len(), 6);
     for check in cells.iter().flat_map(|cell| cell["checks"].as_array().unwrap()) {
-        // Eighteen scores, a false alarm in 30,000 seeds were all normal; this one is fixed. They say something: 15 % at most.
+        // Eighteen scores, a false alarm in 30,000 seeds were all normal; this one is fixed. They say something: 15 %
+        // at most.
         let (error, theory) = (of(check, "standard_error"), of(check, "theory"));
         assert!((of(check, "estimate") - theory).abs() < 4.8 * error && error < 0.15 * theory, "{check}");
     }
@@ -288,7 +289,8 @@ fn pictures_name_what_was_trained_and_show_single_epochs() {
     run(&[&["train", "--dense", "--out", folder.path().to_str().unwrap()], &settings[..]].concat());
     let accuracy = String::from_utf8(read(folder.path(), "accuracy.svg")).unwrap();
     assert!(accuracy.contains("dense, every weight") && !accuracy.contains("sparse"), "{accuracy}");
-    // Two networks, test and training samples: a mark each, and in the legend. Filled and open circles, triangles, crosses.
+    // Two networks, test and training samples: a mark each, and in the legend. Filled and open circles, triangles,
+    // crosses.
     let curves = String::from_utf8(read(folder.path(), "curves.svg")).unwrap();
     assert_eq!((curves.matches("<circle").count(), curves.matches("<polygon").count()), (4, 2), "{curves}");
 }

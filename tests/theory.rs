@@ -36,9 +36,9 @@ fn find(
 #[test]
 #[ignore = "slow: MNIST at every width of the paper"]
 fn sampled_networks_agree_with_theorem_1() {
-    // Fourteen differences of means, each within three standard errors: with 300 initialisations nearly normal, so one seed
-    // in 26 would fail by chance; this one is fixed. At width 635 a network has two weights in all, and the law of its
-    // distance a long tail: it is drawn 10,000 times (DistanceSpec::LEAST_WEIGHTS).
+    // Fourteen differences of means, each within three standard errors: with 300 initialisations nearly normal, so one
+    // seed in 26 would fail by chance; this one is fixed. At width 635 a network has two weights in all, and the law of
+    // its distance a long tail: it is drawn 10,000 times (DistanceSpec::LEAST_WEIGHTS).
     let records = distances(|spec| {
         spec.pairs = 1000;
         spec.initialisations = 300;
@@ -98,7 +98,8 @@ fn kernels_under_a_mask(x: ArrayView1<f64>, y: ArrayView1<f64>, p: f64, random: 
 
 #[test]
 fn masked_moments_are_those_of_an_independent_computation() {
-    // 96 means over 40,000 masks, each within 4.5 standard errors: were they normal, beyond in 1 of 1,500 seeds; this one is fixed.
+    // 96 means over 40,000 masks, each within 4.5 standard errors: were they normal, beyond in 1 of 1,500 seeds; this
+    // one is fixed.
     let images = DataSource::Embedded.inputs(0).unwrap();
     let method = Auto { quadrature: Quadrature::new(1e-5).unwrap(), sampling: Sampling::new(100_000, 1).unwrap() };
     for normalisation in [Normalisation::Pixel, Normalisation::Global] {
@@ -136,9 +137,8 @@ fn masked_moments_are_those_of_an_independent_computation() {
 
 #[test]
 fn the_moment_expansion_holds_where_many_entries_share_the_norm() {
-    // Against Theorem 1, exact to a tenth of a percent. Under
-    // the global normalisation the expansion is close down to nine weights per row; under pixel normalisation a few huge
-    // entries break it, which its documentation says.
+    // Against Theorem 1, exact to a tenth of a percent. Under the global normalisation the expansion is close down to
+    // nine weights per row; under pixel normalisation a few huge entries break it, which its documentation says.
     let records = distances(|spec| {
         spec.pairs = 2000;
         spec.tolerance = 1e-3;
@@ -159,9 +159,9 @@ fn the_moment_expansion_holds_where_many_entries_share_the_norm() {
 
 #[test]
 fn equation_4_overstates_the_bias_for_gaussian_inputs() {
-    // Exact to second order, the mean over pairs of bias^2 for x, y ~ N(0, I_d) is (q/2)^2 12 / (4 pi^2 d^3): the fluctuation of
-    // sum 3/2 x^2 y^2 - (x^4 + y^4)/4, whose mean vanishes and whose variance is 12 d. 200 pairs leave a relative standard
-    // error of sqrt(2/200) = 10 %, and higher orders a few percent at d p = 78.
+    // Exact to second order, the mean over pairs of bias^2 for x, y ~ N(0, I_d) is (q/2)^2 12 / (4 pi^2 d^3): the
+    // fluctuation of sum 3/2 x^2 y^2 - (x^4 + y^4)/4, whose mean vanishes and whose variance is 12 d. 200 pairs leave a
+    // relative standard error of sqrt(2/200) = 10 %, and higher orders a few percent at d p = 78.
     let networks = vec!["80:0.1".parse().unwrap()];
     let mut spec = DistanceSpec::paper(networks);
     spec.normalisations = vec![Normalisation::None];
@@ -178,8 +178,8 @@ fn equation_4_overstates_the_bias_for_gaussian_inputs() {
 
 #[test]
 fn a_dense_reference_network_adds_its_own_variance() {
-    // The paper's way: the reference kernel is that of one dense network of width N. Over its draws it adds the variance of a unit over N,
-    // so that of width 8 doubles the distance of dense networks of width 8.
+    // The paper's way: the reference kernel is that of one dense network of width N. Over its draws it adds the
+    // variance of a unit over N, so that of width 8 doubles the distance of dense networks of width 8.
     let at = |seed: u64, reference: &str| {
         let spec = DistanceSpec {
             normalisations: vec![Normalisation::None],
@@ -205,8 +205,8 @@ fn a_dense_reference_network_adds_its_own_variance() {
 
 #[test]
 fn each_law_is_compared_with_its_own_limit() {
-    // Uniform weights have a third of the variance, so kernels a third and distances about a ninth; their smaller fourth
-    // moment makes the distance of a sparse network smaller still.
+    // Uniform weights have a third of the variance, so kernels a third and distances about a ninth; their smaller
+    // fourth moment makes the distance of a sparse network smaller still.
     let records = distances(|spec| {
         spec.normalisations = vec![Normalisation::Global];
         spec.networks = vec!["32:0.24".parse().unwrap()];

@@ -11,8 +11,8 @@ use sparsewidth::study::{Record, StudySpec, TrainingStudySpec, read_records};
 #[test]
 #[ignore = "slow: 300 epochs"]
 fn trained_accuracies_are_those_of_the_paper() {
-    // Three runs per width. Over ten runs the standard deviation between runs is 0.2 to 0.4 points, so a mean of three is
-    // within half a point of the truth; the bands below are wider by that.
+    // Three runs per width. Over ten runs the standard deviation between runs is 0.2 to 0.4 points, so a mean of three
+    // is within half a point of the truth; the bands below are wider by that.
     let widths = [8, 128, 216, 512, 635];
     let mut networks = paper_networks(6352, 784, false).unwrap();
     networks.retain(|network| widths.contains(&network.hidden().width()));

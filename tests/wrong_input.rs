@@ -1,4 +1,5 @@
-//! Wrong input, through the program: exit code 2, and a message that names the option or file, the value, and the remedy.
+//! Wrong input, through the program: exit code 2, and a message that names the option or file, the value, and the
+//! remedy.
 
 mod program;
 
@@ -443,7 +444,8 @@ fn folders_and_journals() {
     if Path::new("/dev/zero").exists() {
         refused(&["evaluate", "/dev/zero"], &["/dev/zero", "more than 1 GiB"]);
     }
-    // Told before the work: nothing is made for what is refused, and a folder that takes nothing is no surprise at the end.
+    // Told before the work: nothing is made for what is refused, and a folder that takes nothing is no surprise at the
+    // end.
     let (left, file) = (files.path("left"), files.bytes("plain", b""));
     for command in ["optimum", "verify"] {
         refused(&[command, "--pairs", "0", "--out", &left], &["pairs = 0"]);

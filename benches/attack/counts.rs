@@ -1,11 +1,12 @@
-//! The sum over masks of many entries of few kinds: over how many of each kind are in the mask, up to a number of them in all.
+//! The sum over masks of many entries of few kinds: over how many of each kind are in the mask, up to a number of them
+//! in all.
 
 use sparsewidth::kernel::arc_cosine::arc_cosine;
 use sparsewidth::kernel::gram::{Gram, Pair};
 use sparsewidth::numeric::estimate::{Estimate, Uncertainty};
 
-/// Rounding of the sum, in units of `|x||y|` and of its square's average: products of a few weights, each good to some tens of
-/// units in the last place, of kernels good to a few.
+/// Rounding of the sum, in units of `|x||y|` and of its square's average: products of a few weights, each good to some
+/// tens of units in the last place, of kernels good to a few.
 const ROUNDING: f64 = 256.0 * f64::EPSILON;
 
 /// Entries with the same `(x_j, y_j)` up to a common sign.
@@ -45,8 +46,8 @@ pub fn sum_over_counts(pair: &Pair, p: f64, negligible: [f64; 2]) -> [Estimate; 
     [estimate(0, 0.0), estimate(1, 0.0), estimate(0, arc_cosine(gram).k1)]
 }
 
-/// Up to how many entries a mask must be summed, and what larger ones are worth: with `k` entries the kernels are at most
-/// `k a / 2` and `3/2 (k a)^2`, with `a` the largest `|x_j|` times the largest `|y_j|`.
+/// Up to how many entries a mask must be summed, and what larger ones are worth: with `k` entries the kernels are at
+/// most `k a / 2` and `3/2 (k a)^2`, with `a` the largest `|x_j|` times the largest `|y_j|`.
 fn most_entries(entries: &[(f64, f64)], p: f64, negligible: [f64; 2]) -> (usize, [f64; 2]) {
     let largest = |of: fn(&(f64, f64)) -> f64| entries.iter().fold(0.0f64, |most, entry| most.max(of(entry).abs()));
     let unit = largest(|(x, _)| *x) * largest(|(_, y)| *y) / p;

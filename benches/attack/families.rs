@@ -120,8 +120,8 @@ impl Draw {
         self.one_of(&[-1.0, 1.0])
     }
 
-    /// The number of entries, most often so few that their masks are summed in less than a millisecond; eight or fewer free
-    /// entries are no integral.
+    /// The number of entries, most often so few that their masks are summed in less than a millisecond; eight or fewer
+    /// free entries are no integral.
     fn dimension(&mut self) -> usize {
         match self.below(100) {
             0..10 => self.between(9, 12),
@@ -316,7 +316,8 @@ fn heavy_tailed(draw: &mut Draw) -> Entries {
         .collect()
 }
 
-/// Rings of directions `pi j / k`, seen through a shear: symmetric under rotation where the average Gram matrix is the identity.
+/// Rings of directions `pi j / k`, seen through a shear: symmetric under rotation where the average Gram matrix is the
+/// identity.
 fn rings(draw: &mut Draw) -> Entries {
     let (count, per_ring) = loop {
         let dimension = draw.dimension();

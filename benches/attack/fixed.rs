@@ -45,8 +45,8 @@ fn ratio(stream: &mut Stream) -> f64 {
     ratio(found.k1, exact[0]).max(ratio(found.k2, exact[1]))
 }
 
-/// `K_1` and `K_2`, each to some units in the last place of itself: the sine of the angle is a sum of squares (Lagrange's identity),
-/// and what cancels in the kernels is a series.
+/// `K_1` and `K_2`, each to some units in the last place of itself: the sine of the angle is a sum of squares
+/// (Lagrange's identity), and what cancels in the kernels is a series.
 fn kernels(entries: &[(f64, f64)]) -> [f64; 2] {
     let sum = |of: fn(&(f64, f64)) -> f64| entries.iter().map(of).sum::<f64>();
     let scale = (sum(|(x, _)| x * x) * sum(|(_, y)| y * y)).sqrt();
@@ -70,7 +70,8 @@ fn closed(phi: f64) -> [f64; 2] {
     [sine - phi * cosine, phi * (1.0 + 2.0 * cosine * cosine) - 3.0 * sine * cosine]
 }
 
-/// The same by their Taylor series, `sum (-1)^(n+1) 2n f^(2n+1) / (2n+1)!` and `sum (-1)^n (n-1) (2f)^(2n+1) / (2n+1)!`.
+/// The same by their Taylor series, `sum (-1)^(n+1) 2n f^(2n+1) / (2n+1)!` and
+/// `sum (-1)^n (n-1) (2f)^(2n+1) / (2n+1)!`.
 fn series(phi: f64) -> [f64; 2] {
     let (mut first, mut second) = (phi, 2.0 * phi);
     let mut sums = [0.0; 2];

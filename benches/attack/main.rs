@@ -1,7 +1,7 @@
 //! An attack on the errors that the quadrature claims. `cargo bench --bench attack -- COMMAND`.
 //!
-//! The quadrature is compared with the sum over masks, or with sampled masks, on inputs made to be hard, at the error that it
-//! claims: a ratio above 1 is a claim that is false.
+//! The quadrature is compared with the sum over masks, or with sampled masks, on inputs made to be hard, at the error
+//! that it claims: a ratio above 1 is a claim that is false.
 //!
 //! - `random --count N [--family NAME]`: members of all families, by seed and index;
 //! - `climb --seconds S`: hill climbing on the ratio, from members of all families;

@@ -95,7 +95,8 @@ impl Tally {
     }
 }
 
-/// Tallies by name, to print: a table, and the worst of each that has a false claim or, where none has, the worst of all.
+/// Tallies by name, to print: a table, and the worst of each that has a false claim or, where none has, the worst of
+/// all.
 pub struct Table<'a>(pub Vec<(&'a str, &'a Tally)>);
 
 impl Table<'_> {

@@ -1,5 +1,5 @@
-//! IDX files, plain and gzipped: an array that is read, written and read again is the same, and images with as many labels make a
-//! data set.
+//! IDX files, plain and gzipped: an array that is read, written and read again is the same, and images with as many
+//! labels make a data set.
 
 #![no_main]
 

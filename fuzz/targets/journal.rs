@@ -1,5 +1,5 @@
-//! Journals: refused ones stay as they are; open ones keep their whole lines and what is added; and those that are joined, joined
-//! again and written as records hold the same.
+//! Journals: refused ones stay as they are; open ones keep their whole lines and what is added; and those that are
+//! joined, joined again and written as records hold the same.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! TOML files of learning rates and of layer shapes: what is read, written and read again is the same; every network in a file of
-//! rates finds its own, and every budget that a list of shapes can keep is divided whole.
+//! TOML files of learning rates and of layer shapes: what is read, written and read again is the same; every network in
+//! a file of rates finds its own, and every budget that a list of shapes can keep is divided whole.
 
 #![no_main]
 

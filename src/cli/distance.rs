@@ -38,8 +38,8 @@ pub struct DistanceArgs {
     /// Networks as WIDTH:CONNECTIVITY, instead of widths at a budget
     #[arg(long, value_delimiter = ',', value_name = "LIST", conflicts_with_all = ["widths", "weights", "outputs"])]
     networks: Vec<NetworkSpec>,
-    /// Methods: sampled, theorem1, expansion, paper, paper_fixed_np; over all pairs instead of random ones: sampled_all,
-    /// expansion_all; for masks of a fixed count: theorem1_fixed_count [default: the first five]
+    /// Methods: sampled, theorem1, expansion, paper, paper_fixed_np; over all pairs instead of random ones:
+    /// sampled_all, expansion_all; for masks of a fixed count: theorem1_fixed_count [default: the first five]
     #[arg(long, value_delimiter = ',', value_name = "LIST")]
     methods: Vec<DistanceMethod>,
     #[command(flatten)]

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use sparsewidth::{Error, ErrorKind, Setting};
 
-/// The message, with arguments by the names of their options, and with the option that changes the setting which the remedy speaks of.
+/// The message, with arguments by the names of their options, and with the option that changes the setting which the
+/// remedy speaks of.
 pub fn message(error: &Error) -> String {
     let mut message = error.to_string();
     if error.kind() == ErrorKind::Argument

@@ -40,8 +40,8 @@ pub struct FigureArgs {
     widths: Vec<usize>,
     #[command(flatten)]
     from: FromOption,
-    /// Write pictures, records and summary to this folder, with the journal from which an interrupted run resumes [default:
-    /// figure, or the folder of --from]
+    /// Write pictures, records and summary to this folder, with the journal from which an interrupted run resumes
+    /// [default: figure, or the folder of --from]
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: Option<PathBuf>,
     #[command(flatten)]

@@ -7,8 +7,8 @@ use sparsewidth::files::in_shell;
 /// What is written when a signal comes: made before, as a handler may not allocate.
 static MESSAGE: OnceLock<Vec<u8>> = OnceLock::new();
 
-/// Says so, from now on, where the program is interrupted (Ctrl-C) or asked to end; it ends then as it would have. The first message
-/// stays.
+/// Says so, from now on, where the program is interrupted (Ctrl-C) or asked to end; it ends then as it would have. The
+/// first message stays.
 pub fn say_when_interrupted(message: &str) {
     if MESSAGE.set(format!("\n{message}\n").into_bytes()).is_ok() {
         #[cfg(unix)]
@@ -51,8 +51,8 @@ mod signals {
 
     extern "C" fn told(number: i32) {
         let message = MESSAGE.get().map_or(&[][..], Vec::as_slice);
-        // SAFETY: the three may be called in a handler; the message is never changed. The signal comes again once this returns, and
-        // ends the program as if nothing had been said.
+        // SAFETY: the three may be called in a handler; the message is never changed. The signal comes again once this
+        // returns, and ends the program as if nothing had been said.
         unsafe {
             write(2, message.as_ptr(), message.len());
             signal(number, DEFAULT);

@@ -37,7 +37,8 @@ pub use error::{exit_code, message};
 
 /// Kernels of sparse, finite-width ReLU networks, and the test errors of trained ones.
 ///
-/// Given the same number of weights, is a wider, sparser network better? `sparsewidth figure` draws the answer on MNIST.
+/// Given the same number of weights, is a wider, sparser network better? `sparsewidth figure` draws the answer on
+/// MNIST.
 #[derive(Parser)]
 #[command(version, max_term_width = 100, help_expected = true)]
 pub struct Cli {
@@ -133,7 +134,8 @@ struct Common {
     /// depend on it
     #[arg(long, global = true, help_heading = ALL_PAIRS, default_value_t = 1024, value_name = "MB", value_parser = megabytes)]
     memory: u32,
-    /// Run part I of N of a study (figure, distance, train, tune, heatmap, widen) and keep its journal for `sparsewidth merge`
+    /// Run part I of N of a study (figure, distance, train, tune, heatmap, widen) and keep its journal for
+    /// `sparsewidth merge`
     #[arg(long, global = true, help_heading = "Many machines", value_name = "I/N")]
     shard: Option<Shard>,
     /// Print records as JSON lines on standard output, everything else on standard error
@@ -229,7 +231,8 @@ fn program() -> clap::Command {
     })
 }
 
-/// Reads the arguments of the program; what they ask for of clap itself, such as help, is done, and what it finds wrong is printed.
+/// Reads the arguments of the program; what they ask for of clap itself, such as help, is done, and what it finds wrong
+/// is printed.
 ///
 /// # Errors
 /// Where an option could be one or another.

@@ -15,8 +15,8 @@ use super::values::source;
 /// Where inputs come from.
 #[derive(Args)]
 pub struct DataOption {
-    /// Data set: `mnist` (embedded: 2,048 training and 10,000 test images), a folder with the four MNIST files (plain or .gz), a
-    /// .npy file of shape (N, d), or gaussian:D[,N]
+    /// Data set: `mnist` (embedded: 2,048 training and 10,000 test images), a folder with the four MNIST files (plain
+    /// or .gz), a .npy file of shape (N, d), or gaussian:D[,N]
     #[arg(long, default_value = "mnist", value_name = "SOURCE", value_parser = source())]
     pub data: Dataset,
 }
@@ -24,7 +24,8 @@ pub struct DataOption {
 /// Where images with labels come from.
 #[derive(Args)]
 pub struct ImagesOption {
-    /// Data set: `mnist` (embedded: 2,048 training and 10,000 test images), or a folder with the four MNIST files (plain or .gz)
+    /// Data set: `mnist` (embedded: 2,048 training and 10,000 test images), or a folder with the four MNIST files
+    /// (plain or .gz)
     #[arg(long, default_value = "mnist", value_name = "SOURCE", value_parser = source())]
     pub data: Dataset,
 }

@@ -81,7 +81,8 @@ impl Common {
         bar
     }
 
-    /// Shows the progress of a study on its bar; `place`: where kernels over all pairs are computed, with `{}` for the megabytes.
+    /// Shows the progress of a study on its bar; `place`: where kernels over all pairs are computed, with `{}` for the
+    /// megabytes.
     pub fn show(&self, bar: &ProgressBar, place: &str, progress: Progress) {
         match progress {
             Progress::Begin { cost, memory } => {
@@ -110,8 +111,8 @@ impl Common {
         }
     }
 
-    /// Runs a study with a progress bar, and writes its records: to the folder where one is given, and as JSON to standard
-    /// output where that is asked for. None of a shard, whose records are in its journal only.
+    /// Runs a study with a progress bar, and writes its records: to the folder where one is given, and as JSON to
+    /// standard output where that is asked for. None of a shard, whose records are in its journal only.
     pub fn run_study(&self, spec: &StudySpec, output: Option<&OutputFolder>) -> Result<Option<Vec<Record>>> {
         let folder = output.map(OutputFolder::path);
         let shard = self.shard(folder)?;

@@ -1,8 +1,8 @@
 //! Options as people spell them, put as clap reads them.
 //!
-//! Names: an unambiguous beginning (`--epoch`), underscores, capitals, `-ization`, one dash (`-widths`) or the long dash that word
-//! processors make of two. Values: after a space also where they begin with a minus sign; lists with commas, spaces or both, in brackets
-//! or not; the names of choices in any case, with `_` or `-`.
+//! Names: an unambiguous beginning (`--epoch`), underscores, capitals, `-ization`, one dash (`-widths`) or the long
+//! dash that word processors make of two. Values: after a space also where they begin with a minus sign; lists with
+//! commas, spaces or both, in brackets or not; the names of choices in any case, with `_` or `-`.
 
 use std::ffi::{OsStr, OsString};
 

@@ -119,7 +119,8 @@ impl SearchOptions {
         evaluation
     }
 
-    /// Searches the rates of networks trained so, whichever they have there, and writes all that was found to a folder. None of a shard.
+    /// Searches the rates of networks trained so, whichever they have there, and writes all that was found to a folder.
+    /// None of a shard.
     pub fn search(
         &self,
         data: Dataset,

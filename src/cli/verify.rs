@@ -19,8 +19,8 @@ use super::values::{path, source};
 
 #[derive(Args)]
 pub struct VerifyArgs {
-    /// Data set to verify on, instead of Gaussian inputs of dimension 12, 100 and 784 and MNIST in both normalisations: `mnist`, a
-    /// folder with the four MNIST files, a .npy file of shape (N, d), or gaussian:D[,N]
+    /// Data set to verify on, instead of Gaussian inputs of dimension 12, 100 and 784 and MNIST in both normalisations:
+    /// `mnist`, a folder with the four MNIST files, a .npy file of shape (N, d), or gaussian:D[,N]
     #[arg(long, value_name = "SOURCE", value_parser = source())]
     data: Option<Dataset>,
     /// Normalisation of --data [default: pixel for MNIST, none for other data]

@@ -150,8 +150,9 @@ struct Tile<'a> {
     fourth: &'a [f64],
 }
 
-/// The distances of all pairs `(x_i, y_j)`, `i` over the rows of `x` and `j` over those of `y`, for each network `(p, n)`;
-/// of all pairs `i < j` of `x` where there is no `y`. Shapes `(N, d)` and `(M, d)`. One [`PairDistances`] per network, in their order.
+/// The distances of all pairs `(x_i, y_j)`, `i` over the rows of `x` and `j` over those of `y`, for each network
+/// `(p, n)`; of all pairs `i < j` of `x` where there is no `y`. Shapes `(N, d)` and `(M, d)`. One [`PairDistances`] per
+/// network, in their order.
 ///
 /// `progress` is called with the share that is done, from any thread.
 ///
@@ -428,7 +429,8 @@ mod tests {
 
     #[test]
     fn rows_that_are_alike_are_no_worse_than_rounding() {
-        // Pairs at angles from 0 to 1: the bias^2 of the first is far below what rounding leaves of a bias, 1e-12 of the kernel.
+        // Pairs at angles from 0 to 1: the bias^2 of the first is far below what rounding leaves of a bias, 1e-12 of
+        // the kernel.
         let base = DataSource::Gaussian { dimension: 40, samples: 2 }.inputs(8).unwrap().values;
         for angle in [0.0, 1e-9, 1e-7, 1e-6, 1e-5, 3e-5, 1e-4, 1e-3, 1e-2, 1.0] {
             let mut x = base.clone();

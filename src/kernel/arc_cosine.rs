@@ -1,7 +1,8 @@
 //! The arc-cosine moments `K_1` and `K_2`: kernels of a dense, infinitely wide ReLU layer.
 //!
-//! `K_l(x, y) = E_{w ~ N(0, I)} [ (w.x)^l (w.y)^l H(w.x) H(w.y) ]`, with `H` the step function. The arc-cosine kernels of Cho & Saul
-//! ("Kernel methods for deep learning", 2009, Eq. 1) have a factor 2 before the expectation: `k_l = 2 K_l`. With `r = |x| |y|`, `cos t = x.y / r` and `phi = pi - t`:
+//! `K_l(x, y) = E_{w ~ N(0, I)} [ (w.x)^l (w.y)^l H(w.x) H(w.y) ]`, with `H` the step function. The arc-cosine kernels
+//! of Cho & Saul ("Kernel methods for deep learning", 2009, Eq. 1) have a factor 2 before the expectation:
+//! `k_l = 2 K_l`. With `r = |x| |y|`, `cos t = x.y / r` and `phi = pi - t`:
 //!
 //! - `K_1 = (r   / 2 pi) (sin t + phi cos t)`
 //! - `K_2 = (r^2 / 2 pi) (3 sin t cos t + phi (1 + 2 cos^2 t))`
@@ -147,8 +148,8 @@ fn weighted_sum(a: &[f64], b: &[f64], c: &[f64], weight: &[f64], shift: Gram) ->
     (lane_sum(sum_1), lane_sum(sum_2))
 }
 
-/// `phi = pi - t` for `tan t = d / c`, `d >= 0`: reduced to an arc tangent of at most `tan(pi/8)` by symmetry about `pi/4`,
-/// then a polynomial fitted to `atan(s)/s` in `s^2` (Chebyshev, 1.3e-18 from it).
+/// `phi = pi - t` for `tan t = d / c`, `d >= 0`: reduced to an arc tangent of at most `tan(pi/8)` by symmetry about
+/// `pi/4`, then a polynomial fitted to `atan(s)/s` in `s^2` (Chebyshev, 1.3e-18 from it).
 #[inline(always)]
 fn arc_tangent<const FUSED: bool>(d: f64, c: f64) -> f64 {
     const COEFFICIENTS: [f64; 12] = [

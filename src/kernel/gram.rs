@@ -76,8 +76,9 @@ impl<'a> Pair<'a> {
     /// Pairs two inputs of shape `(d,)`. Views that are not contiguous are copied.
     ///
     /// # Errors
-    /// Where the lengths differ, are zero, or an entry is not finite; or where the largest entry of an input that is not zero
-    /// lies outside of [`SMALLEST_INPUT`] to [`LARGEST_ENTRY`], beyond which fourth powers leave the range of double precision.
+    /// Where the lengths differ, are zero, or an entry is not finite; or where the largest entry of an input that is
+    /// not zero lies outside of [`SMALLEST_INPUT`] to [`LARGEST_ENTRY`], beyond which fourth powers leave the range of
+    /// double precision.
     pub fn new(x: ArrayView1<'a, f64>, y: ArrayView1<'a, f64>) -> Result<Self> {
         if x.len() != y.len() {
             return Err(Error::value(
@@ -136,8 +137,8 @@ impl<'a> Pair<'a> {
         self.grouping.get_or_init(|| Grouping::of_pair(self))
     }
 
-    /// `sum_j term(x_j, y_j)` in 16 lanes over blocks of 512, so the rounding error stays below about 50 units in the last
-    /// place of `sum |term|` at any length, where a running sum would lose up to `d` of them.
+    /// `sum_j term(x_j, y_j)` in 16 lanes over blocks of 512, so the rounding error stays below about 50 units in the
+    /// last place of `sum |term|` at any length, where a running sum would lose up to `d` of them.
     pub(crate) fn sum(&self, term: impl Fn(f64, f64) -> f64) -> f64 {
         fn halves(x: &[f64], y: &[f64], term: &impl Fn(f64, f64) -> f64) -> f64 {
             const BLOCK: usize = 512;
@@ -173,7 +174,8 @@ pub struct Gram {
 }
 
 impl Gram {
-    /// `|x| |y| = sqrt(A) sqrt(B)`: the scale of the kernels (the product of roots does not overflow where `A B` would).
+    /// `|x| |y| = sqrt(A) sqrt(B)`: the scale of the kernels (the product of roots does not overflow where `A B`
+    /// would).
     #[must_use]
     pub fn scale(&self) -> f64 {
         self.a.sqrt() * self.b.sqrt()

@@ -183,7 +183,8 @@ pub fn variance_error(moments: &MaskedMoments, width: Width) -> Uncertainty {
     own.combine(moments.covariance.error, |own, error| own + others * error)
 }
 
-/// Theorem 1 for many pairs at once: distances and kernels of sparse networks to a tolerance, in parallel, each with its error.
+/// Theorem 1 for many pairs at once: distances and kernels of sparse networks to a tolerance, in parallel, each with
+/// its error.
 ///
 /// Results are the same for any number of threads. The work runs on rayon's ambient pool.
 ///

@@ -1,7 +1,7 @@
 //! Eq. (4) of the paper, its diagonal form and its optimal connectivity, exactly as published.
 //!
-//! Golubeva, Neyshabur, Gur-Ari, "Are wider nets better given the same number of parameters?", ICLR 2021,
-//! arXiv 2010.14495, Section 3 and Appendix F. The forms hold, by the paper's argument, for independent `x, y ~ N(0, I_d)`
+//! Golubeva, Neyshabur, Gur-Ari, "Are wider nets better given the same number of parameters?", ICLR 2021, arXiv
+//! 2010.14495, Section 3 and Appendix F. The forms hold, by the paper's argument, for independent `x, y ~ N(0, I_d)`
 //! and `d p >> 1`; they take no inputs, only `d`, `n` and `p`.
 //!
 //! They are here to be compared with Theorem 1, not to replace it. Two things are known to be off: the bias of Eq. (4)

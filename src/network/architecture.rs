@@ -33,8 +33,8 @@ impl Activation {
 
 /// A layer of a network: its units, which of the weights that lead to them exist, and the activation that follows.
 ///
-/// Written `relu:216@0.0375/exact_count`: the activation, the width, the connectivity (left out where it is 1) and the mask family (left
-/// out where it is Bernoulli).
+/// Written `relu:216@0.0375/exact_count`: the activation, the width, the connectivity (left out where it is 1) and the
+/// mask family (left out where it is Bernoulli).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Layer {
     width: usize,
@@ -116,8 +116,8 @@ impl FromStr for Layer {
     }
 }
 
-/// A fully connected network: its layers, at least one, from the inputs on. Its kernels are those of its last layer's units; a network
-/// to train ends in a layer of one unit per class.
+/// A fully connected network: its layers, at least one, from the inputs on. Its kernels are those of its last layer's
+/// units; a network to train ends in a layer of one unit per class.
 ///
 /// Written as its layers with spaces between: `relu:216@0.0375 linear:10`.
 ///

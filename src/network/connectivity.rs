@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// A connectivity `p` in `(0, 1]`, at least 1e-30: the density of a layer, `1 - p` its sparsity. The weights that exist have variance
-/// `sigma^2 = 1/p`, so that a row keeps its scale.
+/// A connectivity `p` in `(0, 1]`, at least 1e-30: the density of a layer, `1 - p` its sparsity. The weights that exist
+/// have variance `sigma^2 = 1/p`, so that a row keeps its scale.
 ///
 /// ```
 /// let p = sparsewidth::network::Connectivity::new(0.25)?;
@@ -52,7 +52,8 @@ impl Connectivity {
         1.0 - self.0
     }
 
-    /// `q = (1 - p) / p`: the variance of `s_j / p`, with `s_j` an entry of the mask; the second-order expansion is in powers of it.
+    /// `q = (1 - p) / p`: the variance of `s_j / p`, with `s_j` an entry of the mask; the second-order expansion is in
+    /// powers of it.
     #[must_use]
     pub fn excess(self) -> f64 {
         (1.0 - self.0) / self.0

@@ -222,8 +222,8 @@ impl DrawnLayer {
         self.id
     }
 
-    /// What a device needs to draw the layer: its seed, the third and fourth word of its counters, and the key and place before
-    /// which entries exist.
+    /// What a device needs to draw the layer: its seed, the third and fourth word of its counters, and the key and
+    /// place before which entries exist.
     #[cfg(any(feature = "cuda", all(test, feature = "host-kernels")))]
     pub(crate) fn on_device(&self) -> (u64, [u32; 2], (u64, u64)) {
         let [_, third, fourth] = self.counter(0);
@@ -321,8 +321,9 @@ mod tests {
             let fan_in = (p * 300.0f64).round() as usize;
             assert!((0..drawn.rows()).all(|row| drawn.row(row).0.len() == fan_in), "p = {p}");
         }
-        // Each of 300 columns is kept by 30 of 300 in a row, over 200 rows: 20 on average, variance 200 0.1 0.9 = 18. Over columns the
-        // sum of squares over that is chi-square of 299 degrees of freedom, times 300/299; within 5.5 standard deviations of 24.5.
+        // Each of 300 columns is kept by 30 of 300 in a row, over 200 rows: 20 on average, variance 200 0.1 0.9 = 18.
+        // Over columns the sum of squares over that is chi-square of 299 degrees of freedom, times 300/299; within 5.5
+        // standard deviations of 24.5.
         let drawn = draw(0.1, MaskFamily::ConstantFanIn, WeightDistribution::Gaussian);
         let mut counts = vec![0.0f64; 300];
         drawn.columns.iter().for_each(|column| counts[*column as usize] += 1.0);

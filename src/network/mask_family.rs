@@ -116,8 +116,8 @@ impl MaskEnd {
     }
 }
 
-/// The end that keeps the `round(p rows columns)` smallest keys, ties decided by their places: an order statistic of the
-/// keys, found among those below a cut that leaves six standard deviations of room.
+/// The end that keeps the `round(p rows columns)` smallest keys, ties decided by their places: an order statistic of
+/// the keys, found among those below a cut that leaves six standard deviations of room.
 fn exact_count(layer: &DrawnLayer) -> MaskEnd {
     let law = layer.law();
     let entries = law.rows as f64 * law.columns as f64;

@@ -18,8 +18,8 @@ fn view<T>(matrix: ArrayView2<T>) -> MatRef<T> {
     unsafe { MatRef::from_raw_parts(matrix.as_ptr(), rows, columns, strides[0], strides[1]) }
 }
 
-/// `output = factor left right` in single or double precision, or `output += ...` where `accumulate`; shapes `(m, k)`, `(k, n)`
-/// and `(m, n)`.
+/// `output = factor left right` in single or double precision, or `output += ...` where `accumulate`; shapes `(m, k)`,
+/// `(k, n)` and `(m, n)`.
 ///
 /// # Errors
 /// Where the shapes do not match.

@@ -41,8 +41,8 @@ const NO_NUMBER: &str = "is not a number";
 /// Powers of ten that letters stand for.
 const MULTIPLES: [(char, i64); 3] = [('k', 3), ('K', 3), ('M', 6)];
 
-/// A count: digits, also as `1e3` or `10k`, and in groups of three as `1_000`, `1 000` or `1,000`. A comma counts as a separator of
-/// thousands only where it cannot separate the entries of a list, as before `000`.
+/// A count: digits, also as `1e3` or `10k`, and in groups of three as `1_000`, `1 000` or `1,000`. A comma counts as a
+/// separator of thousands only where it cannot separate the entries of a list, as before `000`.
 ///
 /// # Errors
 /// Where the text is not a whole number of 0 or more, could be two different ones, or needs more than 64 bits.
@@ -142,7 +142,8 @@ pub fn listed_share(text: &str) -> Result<f64, NotANumber> {
     }
 }
 
-/// Megabytes: a [`whole`] number of them, with or without `MB`, or of gigabytes with `GB`. A gigabyte is 1,024 megabytes.
+/// Megabytes: a [`whole`] number of them, with or without `MB`, or of gigabytes with `GB`. A gigabyte is 1,024
+/// megabytes.
 ///
 /// # Errors
 /// As [`whole`], and for 0 or a number of more than 32 bits.

@@ -14,8 +14,8 @@ use rand::TryRng;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Purpose {
-    /// Masks and weights of a layer: counter (column, row, initialisation, layer). The same whether the layer's kernel is
-    /// sampled or the layer is trained, so run `r` of a training begins at the network of initialisation `r`.
+    /// Masks and weights of a layer: counter (column, row, initialisation, layer). The same whether the layer's kernel
+    /// is sampled or the layer is trained, so run `r` of a training begins at the network of initialisation `r`.
     Layer = 0,
     /// Masks drawn by [`Sampling`](crate::kernel::masked::Sampling).
     MaskSampling = 1,

@@ -73,7 +73,8 @@ pub fn difference_of_means_95(first: &[f64], second: &[f64]) -> (f64, Option<f64
     (difference, reach)
 }
 
-/// The quantile at `level` in `[0, 1]` of sorted values, linear between neighbours (R's type 7); NaN for an empty slice.
+/// The quantile at `level` in `[0, 1]` of sorted values, linear between neighbours (R's type 7); NaN for an empty
+/// slice.
 #[must_use]
 pub fn quantile(sorted: &[f64], level: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
@@ -83,8 +84,8 @@ pub fn quantile(sorted: &[f64], level: f64) -> f64 {
     sorted[below] + (place - below as f64) * (sorted[above] - sorted[below])
 }
 
-/// The 95 % confidence interval of the median of a population, from sorted independent values of it: the order statistics
-/// `N/2 -+ 0.98 sqrt(N)`, whatever the distribution (normal approximation of the binomial law).
+/// The 95 % confidence interval of the median of a population, from sorted independent values of it: the order
+/// statistics `N/2 -+ 0.98 sqrt(N)`, whatever the distribution (normal approximation of the binomial law).
 #[must_use]
 pub fn median_interval_95(sorted: &[f64]) -> (f64, f64) {
     let count = sorted.len() as f64;
@@ -257,8 +258,8 @@ fn bins_of(values: &[f64], bins: &mut [u32]) -> (u64, u32, u32) {
     (u64::from(zeros), lowest, highest)
 }
 
-/// Spearman's rank correlation of two equally long lists, ties by mean ranks; none where either is constant or the lengths
-/// differ.
+/// Spearman's rank correlation of two equally long lists, ties by mean ranks; none where either is constant or the
+/// lengths differ.
 ///
 /// ```
 /// use sparsewidth::numeric::statistics::spearman;
@@ -381,7 +382,8 @@ mod tests {
 
     #[test]
     fn the_interval_of_a_difference_is_welchs() {
-        // By hand: means 3 and 1, squared errors 1/3 and 1, degrees 16/9 / (1/18 + 1/2) = 3.2, of which 3 are taken; t = 3.1824.
+        // By hand: means 3 and 1, squared errors 1/3 and 1, degrees 16/9 / (1/18 + 1/2) = 3.2, of which 3 are taken;
+        // t = 3.1824.
         let (difference, reach) = difference_of_means_95(&[2.0, 3.0, 4.0], &[-0.7320508, 1.0, 2.7320508]);
         assert!((difference - 2.0).abs() < 1e-7 && (reach.unwrap() - 3.182446 * (4.0f64 / 3.0).sqrt()).abs() < 1e-5);
         assert_eq!(difference_of_means_95(&[1.0, 1.0], &[1.0, 1.0]), (0.0, None));
@@ -409,7 +411,8 @@ mod tests {
         let hundred: Vec<f64> = (0..100).map(f64::from).collect();
         let (low, high) = median_interval_95(&hundred);
         assert!((low - 0.402 * 99.0).abs() < 1e-12 && (high - 0.598 * 99.0).abs() < 1e-12, "{low} {high}");
-        // Exponential values, whose median is ln 2: a coverage of 0.95 -+ 0.02 is four standard errors of 2,000 intervals.
+        // Exponential values, whose median is ln 2: a coverage of 0.95 -+ 0.02 is four standard errors of 2,000
+        // intervals.
         let mut stream = Stream::new(3, Purpose::Subset, 0, 0);
         let covered = (0..2_000).filter(|_| {
             let values: Vec<f64> = (0..99).map(|_| -stream.random_range(f64::MIN_POSITIVE..1.0).ln()).collect();

@@ -10,8 +10,9 @@ use crate::study::{DistanceMethod, DistanceRecord, OptimumMethod, OptimumReport,
 /// The factor up to which `|x|^2 / d` is called near 1: distances go with its square.
 const NEAR: f64 = 1.1;
 
-/// What the distances under a normalisation assume, a paragraph each: the scale of a global normalisation, the `|x|^2` of Eq. (4), and the law
-/// of the weights; and which networks have a layer without a weight. Empty where nothing is to be said.
+/// What the distances under a normalisation assume, a paragraph each: the scale of a global normalisation, the `|x|^2`
+/// of Eq. (4), and the law of the weights; and which networks have a layer without a weight. Empty where nothing is to
+/// be said.
 #[must_use]
 pub fn assumptions(records: &[Record], normalisation: Normalisation) -> String {
     let mut text = String::new();

@@ -12,8 +12,8 @@ use crate::numeric::statistics::{quantile, sorted};
 const LEAST: f64 = 1e-300;
 const MOST: f64 = 1e300;
 
-/// The least part of an axis that most of its points take up, and how many of them it takes to leave others out; and the least part that
-/// all points take up beside the ends of error bars.
+/// The least part of an axis that most of its points take up, and how many of them it takes to leave others out; and
+/// the least part that all points take up beside the ends of error bars.
 const LEAST_PART: f64 = 0.3;
 const ENOUGH: usize = 5;
 const LEAST_BESIDE_BARS: f64 = 0.1;
@@ -51,8 +51,8 @@ pub(super) struct Range {
 }
 
 impl Range {
-    /// Of one place or more, in increasing order. Those that lie far out (Tukey's fences) and would leave all others, five or more, less
-    /// than three tenths of it are not in it. Others count as no nearer together than some length.
+    /// Of one place or more, in increasing order. Those that lie far out (Tukey's fences) and would leave all others,
+    /// five or more, less than three tenths of it are not in it. Others count as no nearer together than some length.
     pub fn of_most(places: &[f64], least: f64) -> Self {
         let (lower, upper) = (quantile(places, 0.25), quantile(places, 0.75));
         let reach = (1.5 * (upper - lower)).max(least);
@@ -80,8 +80,8 @@ impl Range {
 }
 
 impl Axis {
-    /// A horizontal logarithmic axis of some length in pixels that holds all places and ticks which it can, with those of the ticks whose
-    /// labels have room; with round ones where that leaves fewer than two.
+    /// A horizontal logarithmic axis of some length in pixels that holds all places and ticks which it can, with those
+    /// of the ticks whose labels have room; with round ones where that leaves fewer than two.
     pub fn along(places: &[f64], ticks: &[f64], length: f64) -> Self {
         let shown = places.iter().chain(ticks).copied().filter(|place| shows(Scale::Logarithmic, *place));
         let (mut low, mut high) =
@@ -99,7 +99,8 @@ impl Axis {
             return axis;
         }
         if decades < 0.4 {
-            // One place, or places next to each other: with half and twice of it. Of a count, half of it only where that is one.
+            // One place, or places next to each other: with half and twice of it. Of a count, half of it only where
+            // that is one.
             axis.low = axis.low.min(low / 2.1);
             axis.high = axis.high.max(high * 2.1);
             let lone = axis.ticks.first().map_or(low, |tick| tick.value);
@@ -112,9 +113,9 @@ impl Axis {
         Self { ticks: axis.with_room(axis.ticks.clone(), length), ..axis }
     }
 
-    /// An axis that holds its points with their error bars, with room and round ticks; but neither points that would squeeze most others
-    /// nor ends of error bars that would. Linear where a logarithmic one could show no point. One of shares holds nothing below 0 or
-    /// above 1.
+    /// An axis that holds its points with their error bars, with room and round ticks; but neither points that would
+    /// squeeze most others nor ends of error bars that would. Linear where a logarithmic one could show no point. One
+    /// of shares holds nothing below 0 or above 1.
     pub fn around(points: &[ChartPoint], scale: Scale, shares: bool) -> Self {
         let shows = |scale| move |value: f64| shows(scale, value);
         let scale = match scale {
@@ -180,7 +181,8 @@ impl Axis {
         Self { ticks: labels.into_iter().zip(values).map(|(label, value)| Tick { value, label }).collect(), ..self }
     }
 
-    /// Those of some ticks by increasing value whose labels have room beside each other: the first and the last one before others.
+    /// Those of some ticks by increasing value whose labels have room beside each other: the first and the last one
+    /// before others.
     fn with_room(&self, ticks: Vec<Tick>, length: f64) -> Vec<Tick> {
         let extent = |tick: &Tick| {
             let (place, half) = (self.share(tick.value) * length, text_width(&tick.label, LABEL_SIZE) / 2.0);
@@ -379,8 +381,8 @@ mod tests {
         values.iter().map(|y| ChartPoint { x: 1.0, y: *y, interval: None }).collect()
     }
 
-    /// At least two labels, no two alike, within the axis, each a number that is the tick's to a thousandth of the axis and to half a
-    /// thousandth of itself.
+    /// At least two labels, no two alike, within the axis, each a number that is the tick's to a thousandth of the axis
+    /// and to half a thousandth of itself.
     fn check(axis: &Axis) {
         let labels: Vec<&String> = axis.ticks.iter().map(|tick| &tick.label).collect();
         assert!(axis.low < axis.high && axis.high.is_finite(), "{axis:?}");

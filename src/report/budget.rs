@@ -8,7 +8,8 @@ use super::picture::{Picture, fitting_size, text_width};
 use super::table::Table;
 use crate::network::budget::LayerShapes;
 
-/// A row per layer: its shape, its weights, how many it keeps, its connectivity and the mean number of weights per output; and their sums.
+/// A row per layer: its shape, its weights, how many it keeps, its connectivity and the mean number of weights per
+/// output; and their sums.
 pub fn budget_table(network: &LayerShapes, kept: &[u64]) -> Table {
     let mut table = Table::new(&["layer", "shape", "weights", "kept", "connectivity", "weights per output"]);
     let connectivity = |kept: u64, all: u64| format!("{:.4}", kept as f64 / all as f64);
@@ -36,8 +37,8 @@ pub fn budget_table(network: &LayerShapes, kept: &[u64]) -> Table {
     table
 }
 
-/// The layers that keep no weight, in words, and that no input reaches an output where that follows: in a perceptron, whose layers come one
-/// after the other. None where every layer keeps some.
+/// The layers that keep no weight, in words, and that no input reaches an output where that follows: in a perceptron,
+/// whose layers come one after the other. None where every layer keeps some.
 #[must_use]
 pub fn empty_layers(network: &LayerShapes, kept: &[u64]) -> Option<String> {
     let empty = network.layers.iter().zip(kept).filter(|(_, kept)| **kept == 0);
@@ -46,7 +47,8 @@ pub fn empty_layers(network: &LayerShapes, kept: &[u64]) -> Option<String> {
     (!names.is_empty()).then(|| format!("Layers without a weight: {}.{dead}", names.join(", ")))
 }
 
-/// The weights of each layer as bars, on a logarithmic axis, with the part that is kept: the paper's layer-wise picture.
+/// The weights of each layer as bars, on a logarithmic axis, with the part that is kept: the paper's layer-wise
+/// picture.
 #[derive(Clone, Debug)]
 pub struct BudgetChart {
     /// Above the picture.

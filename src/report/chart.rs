@@ -58,10 +58,11 @@ pub struct ChartSeries {
 
 /// A chart over a logarithmic abscissa with ticks at given places.
 ///
-/// An axis holds all points and error bars but for those that would leave five or more others, or the points, less than a tenth of it.
-/// Lines leave the frame towards points beyond, and a note below the legend gives their values, and those of points that a logarithmic
-/// axis cannot show. An axis of shares, such as the right one, holds every point, and nothing below 0 or above 1. An axis is linear where
-/// a logarithmic one could show no point. The legend names what is drawn. A line that is hidden below others is drawn wider than these.
+/// An axis holds all points and error bars but for those that would leave five or more others, or the points, less than
+/// a tenth of it. Lines leave the frame towards points beyond, and a note below the legend gives their values, and
+/// those of points that a logarithmic axis cannot show. An axis of shares, such as the right one, holds every point,
+/// and nothing below 0 or above 1. An axis is linear where a logarithmic one could show no point. The legend names what
+/// is drawn. A line that is hidden below others is drawn wider than these.
 #[derive(Clone, Debug)]
 pub struct Chart {
     /// Above the picture.

@@ -41,8 +41,8 @@ pub(super) fn trained_name(run: &TrainingRecord) -> String {
     name
 }
 
-/// The best accuracies of each run of one family that has one, by width, but for widths without any; none where a width has several
-/// networks, which it does not tell apart.
+/// The best accuracies of each run of one family that has one, by width, but for widths without any; none where a width
+/// has several networks, which it does not tell apart.
 pub(super) fn accuracies(records: &[Record], family: Family) -> Vec<(usize, Vec<f64>)> {
     let networks = trained_networks(records);
     let of_family = networks.iter().filter(|runs| runs[0].family == family);
@@ -138,8 +138,8 @@ pub(super) fn accuracy_points(widths: &[(usize, Vec<f64>)], value: impl Fn(f64) 
 
 /// Panel (a): mean best test accuracy against width with 95 % intervals over runs; none without training records.
 ///
-/// The dense base network, the first of the sparse family, also begins the dense family and stands as a level line. None either where
-/// a width has several networks.
+/// The dense base network, the first of the sparse family, also begins the dense family and stands as a level line.
+/// None either where a width has several networks.
 pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
     let run = records.iter().find_map(Record::training)?;
     let (sparse, mut dense) = (accuracies(records, Family::Sparse), accuracies(records, Family::Dense));
@@ -213,9 +213,9 @@ pub fn accuracy_chart(records: &[Record]) -> Option<Chart> {
     })
 }
 
-/// Loss against epoch, on the test samples and, dashed, on the training samples: means over the runs of each network of the sparse
-/// family (of the dense one where there is none) that lasted so long; none without curves. Runs that diverged are left out, which a note
-/// says, unless every run did.
+/// Loss against epoch, on the test samples and, dashed, on the training samples: means over the runs of each network of
+/// the sparse family (of the dense one where there is none) that lasted so long; none without curves. Runs that
+/// diverged are left out, which a note says, unless every run did.
 #[must_use]
 pub fn curves_chart(records: &[Record]) -> Option<Chart> {
     let networks = trained_networks(records);
@@ -281,9 +281,10 @@ pub fn curves_chart(records: &[Record]) -> Option<Chart> {
     })
 }
 
-/// The two parts of the distance against width, means over pairs, by each theory (of few drawn networks bias^2 is mostly noise): bias^2,
-/// how far the limit of the sparse network itself, `K~_1 / d`, is from that of the dense one; and variance / n, how far the finite network
-/// is from its own limit. None without such records, or where networks of one width differ in connectivity.
+/// The two parts of the distance against width, means over pairs, by each theory (of few drawn networks bias^2 is
+/// mostly noise): bias^2, how far the limit of the sparse network itself, `K~_1 / d`, is from that of the dense one;
+/// and variance / n, how far the finite network is from its own limit. None without such records, or where networks of
+/// one width differ in connectivity.
 pub fn parts_chart(records: &[Record], normalisation: Normalisation) -> Option<Chart> {
     if repeats_widths(records) {
         return None;
@@ -346,8 +347,8 @@ fn style_of(method: DistanceMethod) -> usize {
     }
 }
 
-/// Panel (b): kernel distance against width by every method recorded under a normalisation, and the test error of the sparse
-/// family on the right axis; none without such records, or where networks of one width differ in connectivity.
+/// Panel (b): kernel distance against width by every method recorded under a normalisation, and the test error of the
+/// sparse family on the right axis; none without such records, or where networks of one width differ in connectivity.
 pub fn distance_chart(records: &[Record], normalisation: Normalisation, statistic: Statistic) -> Option<Chart> {
     if repeats_widths(records) {
         return None;

@@ -12,7 +12,8 @@ use crate::train::Curve;
 /// The files that [`write_records`] can write.
 pub const RECORD_FILES: [&str; 4] = [RECORDS, "distance.csv", "training.csv", "curves.csv"];
 
-/// Writes `records.jsonl`; and where there are such records `distance.csv`, `training.csv`, and `curves.csv`, a line per epoch of each run.
+/// Writes `records.jsonl`; and where there are such records `distance.csv`, `training.csv`, and `curves.csv`, a line
+/// per epoch of each run.
 ///
 /// # Errors
 /// See [`OutputFolder::write`].

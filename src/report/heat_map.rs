@@ -14,8 +14,8 @@ use crate::network::Activation;
 use crate::numeric::statistics::mean;
 use crate::study::{Record, TrainingRecord};
 
-/// A table of numbers as colours, each with its number; cells without one are left white, and the largest is starred, with all that equal
-/// it.
+/// A table of numbers as colours, each with its number; cells without one are left white, and the largest is starred,
+/// with all that equal it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeatMap {
     /// Above the picture.
@@ -32,9 +32,9 @@ pub struct HeatMap {
     pub cells: Vec<Vec<Option<f64>>>,
 }
 
-/// The mean best accuracy, in percent, of the networks of one activation at a budget, over some widths (and so overall connectivities)
-/// and connectivities of the last layer; NaN where every run diverged
-/// before its first epoch ended; cells without a run are empty. None without any record.
+/// The mean best accuracy, in percent, of the networks of one activation at a budget, over some widths (and so overall
+/// connectivities) and connectivities of the last layer; NaN where every run diverged before its first epoch ended;
+/// cells without a run are empty. None without any record.
 pub fn heat_map(records: &[Record], activation: Activation) -> Option<HeatMap> {
     let runs: Vec<&TrainingRecord> =
         records.iter().filter_map(Record::training).filter(|run| run.activation == activation).collect();
@@ -84,7 +84,8 @@ pub fn heat_map(records: &[Record], activation: Activation) -> Option<HeatMap> {
     })
 }
 
-/// The weight budget of a network: the weights that are expected in all layers but the last, and those that its last one keeps.
+/// The weight budget of a network: the weights that are expected in all layers but the last, and those that its last
+/// one keeps.
 fn budget(run: &TrainingRecord) -> usize {
     let network = run.network().kernel_network().architecture;
     let last = run.last_connectivity.get() * (run.architecture.last().width() as f64 * run.width as f64);
@@ -108,8 +109,8 @@ impl HeatMap {
         best
     }
 
-    /// The range of colours, wide enough for its two labels to differ: of all numbers but for those so far below that most others would
-    /// look alike, which take the lowest colour; and whether there are any. None without a number.
+    /// The range of colours, wide enough for its two labels to differ: of all numbers but for those so far below that
+    /// most others would look alike, which take the lowest colour; and whether there are any. None without a number.
     fn range(&self) -> Option<(f64, f64, bool)> {
         let cells = self.cells.iter().flatten().flatten();
         let mut values: Vec<f64> = cells.copied().filter(|value| value.is_finite()).collect();

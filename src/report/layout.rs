@@ -32,8 +32,8 @@ pub(super) struct Layout {
     pub right: Axis,
     /// Room for the labels on both sides, in pixels.
     pub sides: [u32; 2],
-    /// For each series that is drawn, in the order of the legend: its place among all, and how many lines wider it is drawn, one inside the
-    /// other.
+    /// For each series that is drawn, in the order of the legend: its place among all, and how many lines wider it is
+    /// drawn, one inside the other.
     pub drawn: Vec<(usize, u32)>,
     pub legend_columns: usize,
     pub notes: Vec<String>,
@@ -198,8 +198,8 @@ fn lines_of(lead: &str, items: &[String], between: &str) -> Vec<String> {
     lines
 }
 
-/// For each line the number of lines inside each other, each hidden below the next, that begins with it: 0 where it can be seen. Lines as
-/// paths of points in pixels, by increasing abscissa; later ones hide earlier ones.
+/// For each line the number of lines inside each other, each hidden below the next, that begins with it: 0 where it can
+/// be seen. Lines as paths of points in pixels, by increasing abscissa; later ones hide earlier ones.
 fn levels(lines: &[Vec<Vec<(f64, f64)>>]) -> Vec<u32> {
     let mut levels = vec![0; lines.len()];
     for index in (0..lines.len()).rev() {

@@ -1,10 +1,11 @@
 //! Reports: records in; tables, files and pictures out. Only statistics of the records are computed here: no network is
 //! drawn, trained or evaluated.
 //!
-//! [`write_records`] writes the files of a study, which [`read_records`](crate::study::read_records) reads. Of records, [`distance_table`] (which [`distance_words`] explains), [`parts_table`],
-//! [`training_table`] and [`correlation_table`] make tables, [`summary`] a whole page; [`distance_chart`], [`parts_chart`],
-//! [`accuracy_chart`] and [`curves_chart`] make a [`Chart`], which [`Picture`] renders as SVG or PNG and [`write_chart`] writes as
-//! both. Reports of the other studies have tables and charts of their own.
+//! [`write_records`] writes the files of a study, which [`read_records`](crate::study::read_records) reads. Of records,
+//! [`distance_table`] (which [`distance_words`] explains), [`parts_table`], [`training_table`] and
+//! [`correlation_table`] make tables, [`summary`] a whole page; [`distance_chart`], [`parts_chart`], [`accuracy_chart`]
+//! and [`curves_chart`] make a [`Chart`], which [`Picture`] renders as SVG or PNG and [`write_chart`] writes as both.
+//! Reports of the other studies have tables and charts of their own.
 
 mod assumptions;
 mod axis;

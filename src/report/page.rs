@@ -230,7 +230,8 @@ pub fn heat_map_page(records: &[Record]) -> Result<Page> {
 /// The pictures of [`widen_page`].
 pub const WIDEN_PICTURES: [&str; 2] = ["widen", "widen-distance"];
 
-/// The ways to widen at a fixed budget. `at_end`: networks whose best learning rate lay at an end of the range searched.
+/// The ways to widen at a fixed budget. `at_end`: networks whose best learning rate lay at an end of the range
+/// searched.
 #[must_use]
 pub fn widen_page(records: &[Record], at_end: &[String]) -> Page {
     let mut page = Page::of(widen_summary(records, seed(records)));

@@ -84,7 +84,8 @@ pub(super) fn text_width(text: &str, size: u32) -> f64 {
     ("sans-serif", size).into_font().box_size(text).map_or(0.0, |(width, _)| f64::from(width))
 }
 
-/// The largest size, up to a usual one, at which a line of text is no wider than some pixels; a least one where it is longer still.
+/// The largest size, up to a usual one, at which a line of text is no wider than some pixels; a least one where it is
+/// longer still.
 pub(super) fn fitting_size(text: &str, usual: u32, width: u32) -> u32 {
     (LEAST_SIZE..=usual).rev().find(|size| text_width(text, *size) <= f64::from(width)).unwrap_or(LEAST_SIZE)
 }

@@ -38,7 +38,8 @@ fn network_name(records: &[Record], record: &DistanceRecord) -> String {
     format!("n = {width}{before}, p = {}", connectivity.get())
 }
 
-/// Whether two records are of the same network. Eq. (4) at fixed `n p` is evaluated at its own connectivity, which is ignored here.
+/// Whether two records are of the same network. Eq. (4) at fixed `n p` is evaluated at its own connectivity, which is
+/// ignored here.
 fn same_network(a: &DistanceRecord, b: &DistanceRecord) -> bool {
     let own_connectivity = [a, b].iter().any(|record| record.method == DistanceMethod::PaperFixedNp);
     a.architecture.has_shape_of(&b.architecture) && (own_connectivity || a.connectivity == b.connectivity)
@@ -81,11 +82,12 @@ fn methods_of(records: &[Record], normalisation: Normalisation) -> Vec<DistanceM
         .collect()
 }
 
-/// Distances under one normalisation: a row per method, a column per width; the mean or median over pairs, as [`distance_words`] explains.
+/// Distances under one normalisation: a row per method, a column per width; the mean or median over pairs, as
+/// [`distance_words`] explains.
 ///
-/// A mean has its error on the pairs that were taken, or a question mark where the draws do not tell it; and where those are a random
-/// sample, a second row with its error as a mean over all pairs of the data. A median has the resolution of its histogram, if it comes from
-/// one.
+/// A mean has its error on the pairs that were taken, or a question mark where the draws do not tell it; and where
+/// those are a random sample, a second row with its error as a mean over all pairs of the data. A median has the
+/// resolution of its histogram, if it comes from one.
 #[must_use]
 pub fn distance_table(records: &[Record], normalisation: Normalisation, statistic: Statistic) -> Table {
     let mut methods = methods_of(records, normalisation);
@@ -130,8 +132,8 @@ pub fn distance_table(records: &[Record], normalisation: Normalisation, statisti
 /// The name of the row below a method's own, of its mean as an estimate for all pairs.
 const OVER_ALL: &str = "- as an estimate for all pairs";
 
-/// Half the 95 % interval of a mean as an estimate over all pairs of the data: of the pairs that were drawn, and on these pairs of drawn
-/// networks and masks or the numerical error. None where either is not known.
+/// Half the 95 % interval of a mean as an estimate over all pairs of the data: of the pairs that were drawn, and on
+/// these pairs of drawn networks and masks or the numerical error. None where either is not known.
 pub(super) fn error_over_all_pairs(record: &DistanceRecord) -> Option<f64> {
     let of_pairs = record.mean_error_pairs? * t_quantile_95(record.pairs.saturating_sub(1))?;
     let (_, interval) = statistic_of(record, Statistic::Mean)?;
@@ -193,7 +195,8 @@ fn capital(statistic: Statistic) -> &'static str {
     }
 }
 
-/// Bias^2 and variance / n under one normalisation, means over pairs with their errors where those are known: two rows a method.
+/// Bias^2 and variance / n under one normalisation, means over pairs with their errors where those are known: two rows
+/// a method.
 #[must_use]
 pub fn parts_table(records: &[Record], normalisation: Normalisation) -> Table {
     let mut methods = methods_of(records, normalisation);
@@ -221,7 +224,8 @@ pub fn parts_table(records: &[Record], normalisation: Normalisation) -> Table {
     table
 }
 
-/// The mean distance over the pairs of an input with itself, with its standard error, where networks are drawn over all pairs.
+/// The mean distance over the pairs of an input with itself, with its standard error, where networks are drawn over all
+/// pairs.
 #[must_use]
 pub fn diagonal_table(records: &[Record], normalisation: Normalisation) -> Table {
     let mut methods = methods_of(records, normalisation);
@@ -247,8 +251,8 @@ fn table_by_network(first: &str, records: &[Record], networks: &[&DistanceRecord
     Table::new(&heads.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// Training runs: a row per network, accuracies as means over the runs that have one (not those that diverged before it) with half their
-/// 95 % intervals.
+/// Training runs: a row per network, accuracies as means over the runs that have one (not those that diverged before
+/// it) with half their 95 % intervals.
 #[must_use]
 pub fn training_table(records: &[Record]) -> Table {
     let mut table = Table::new(&[
@@ -311,8 +315,8 @@ fn with_interval(values: &[f64]) -> String {
     }
 }
 
-/// The summary of a figure in Markdown: what was done, the tables, where the minimum lies under each method, and the rank
-/// correlation of distance and test error over the widths of the sparse family.
+/// The summary of a figure in Markdown: what was done, the tables, where the minimum lies under each method, and the
+/// rank correlation of distance and test error over the widths of the sparse family.
 ///
 /// `left_out` says what a shorter protocol did not do; empty where nothing was left out.
 pub fn summary(records: &[Record], left_out: &str, seed: u64) -> String {
@@ -447,9 +451,9 @@ fn minima(records: &[Record], normalisation: Normalisation, text: &mut String) {
     let _ = writeln!(text, "Where the distance is least, among these widths:\n\n{table}");
 }
 
-/// Spearman's rank correlation of distance and mean test error over the widths of the sparse family, with its 95 % interval
-/// ([`RankLaw`](crate::numeric::rank::RankLaw)): a row per method, a column per normalisation and statistic over pairs. None with fewer than three trained widths, or
-/// without distances.
+/// Spearman's rank correlation of distance and mean test error over the widths of the sparse family, with its 95 %
+/// interval ([`RankLaw`](crate::numeric::rank::RankLaw)): a row per method, a column per normalisation and statistic
+/// over pairs. None with fewer than three trained widths, or without distances.
 pub fn correlation_table(records: &[Record], seed: u64) -> Option<Table> {
     let accuracies = accuracies(records, Family::Sparse);
     let normalisations = normalisations(records);
@@ -574,8 +578,8 @@ mod tests {
 
     #[test]
     fn the_interval_of_a_mean_over_all_pairs_covers_it() {
-        // 1,770 pairs of inputs of six entries, whose distances are skewed; 100 of them are drawn 400 times. An interval that covers in
-        // 95 % does so in 92 to 97.5 % of 400 draws but for 1 of 100 seeds; these are fixed.
+        // 1,770 pairs of inputs of six entries, whose distances are skewed; 100 of them are drawn 400 times. An
+        // interval that covers in 95 % does so in 92 to 97.5 % of 400 draws but for 1 of 100 seeds; these are fixed.
         let data = Dataset::from(DataSource::Gaussian { dimension: 6, samples: 60 });
         let connectivity = Connectivity::new(0.5).unwrap();
         let network = NetworkSpec::new(8, connectivity).unwrap();

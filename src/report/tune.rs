@@ -46,8 +46,8 @@ fn same_network(tried: &Trial, network: &TrainedNetwork) -> bool {
     tried.network.with_rate(network.learning_rate) == *network
 }
 
-/// Validation error against learning rate: for each network the rates that were trained to the end, with two standard errors, and, dashed,
-/// all those of the first stage.
+/// Validation error against learning rate: for each network the rates that were trained to the end, with two standard
+/// errors, and, dashed, all those of the first stage.
 pub fn tune_chart(report: &TuneReport) -> Chart {
     let last = report.tried.iter().map(|tried| tried.stage).max().unwrap_or(0);
     let mut series = Vec::new();

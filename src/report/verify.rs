@@ -13,8 +13,8 @@ fn name(data: &Dataset, normalisation: Normalisation) -> String {
     }
 }
 
-/// A row per cell: theory, estimate ± standard error and z score of mean, variance and distance; no z score where the mean over
-/// initialisations is too skewed for a test.
+/// A row per cell: theory, estimate ± standard error and z score of mean, variance and distance; no z score where the
+/// mean over initialisations is too skewed for a test.
 pub fn verify_table(report: &VerifyReport) -> Table {
     let mut heads = vec!["data".to_string(), "d p".into(), "n".into()];
     for &quantity in Quantity::ALL {

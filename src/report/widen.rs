@@ -1,4 +1,5 @@
-//! The ways to widen at a fixed budget: test accuracy and kernel distance against width, and what they come to in words.
+//! The ways to widen at a fixed budget: test accuracy and kernel distance against width, and what they come to in
+//! words.
 
 use std::fmt::Write;
 
@@ -22,8 +23,8 @@ const WAYS: [(Family, usize, &str); 4] = [
     (Family::NonlinearBottleneck, 3, "does not help"),
 ];
 
-/// Mean best test accuracy against width with 95 % intervals over runs, a line per way, and the level of the dense base network; none
-/// without training records.
+/// Mean best test accuracy against width with 95 % intervals over runs, a line per way, and the level of the dense base
+/// network; none without training records.
 pub fn widen_chart(records: &[Record]) -> Option<Chart> {
     let run = records.iter().find_map(Record::training)?;
     let mut series = Vec::new();
@@ -62,8 +63,9 @@ pub fn widen_chart(records: &[Record]) -> Option<Chart> {
     })
 }
 
-/// Kernel distance at initialisation against width, relative to the mean square of the infinite-width kernel, a colour per way: of drawn
-/// networks with 95 % intervals over initialisations, and by theory, dashed, where there is one. None without such records.
+/// Kernel distance at initialisation against width, relative to the mean square of the infinite-width kernel, a colour
+/// per way: of drawn networks with 95 % intervals over initialisations, and by theory, dashed, where there is one. None
+/// without such records.
 pub fn widen_distance_chart(records: &[Record]) -> Option<Chart> {
     let mut series = Vec::new();
     for (family, style, _) in WAYS {
@@ -97,8 +99,8 @@ pub fn widen_distance_chart(records: &[Record]) -> Option<Chart> {
     })
 }
 
-/// The comparison in Markdown: what was done; what each way gains over the dense base network at best, beside what the paper found on
-/// ResNet-18; every network; and whether the kernel distance orders them as their test errors do.
+/// The comparison in Markdown: what was done; what each way gains over the dense base network at best, beside what the
+/// paper found on ResNet-18; every network; and whether the kernel distance orders them as their test errors do.
 #[must_use]
 pub fn widen_summary(records: &[Record], seed: u64) -> String {
     let mut text = String::from("# Ways to widen at a fixed number of weights\n\n");

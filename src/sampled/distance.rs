@@ -50,8 +50,8 @@ impl SampledDistances {
     /// Initialisations that are drawn side by side; they are added in their order.
     const TOGETHER: usize = 32;
 
-    /// Draws `initialisations` networks, with weights of a distribution, and compares the kernels of their last layers' units with
-    /// `reference`, one value per pair.
+    /// Draws `initialisations` networks, with weights of a distribution, and compares the kernels of their last layers'
+    /// units with `reference`, one value per pair.
     ///
     /// # Errors
     /// Where there is not one reference value per pair, or `initialisations` is 0 or not below `2^32 - 1`; and see

@@ -70,8 +70,8 @@ pub struct SamplingLaw {
 }
 
 impl SamplingLaw {
-    /// The law for `initialisations` networks, which are drawn as [`SampledDistances::draw`](super::SampledDistances::draw) draws them, on
-    /// up to a thousand of the pairs.
+    /// The law for `initialisations` networks, which are drawn as
+    /// [`SampledDistances::draw`](super::SampledDistances::draw) draws them, on up to a thousand of the pairs.
     ///
     /// # Errors
     /// Where there is not one reference value per pair; and see [`sampled_kernels`](super::sampled_kernels).
@@ -197,8 +197,8 @@ mod tests {
     use crate::numeric::statistics::t_quantile_95;
     use rand_distr::{Distribution, StandardNormal};
 
-    /// Distances that are squares of one normal number, times a factor of the pair: the hardest case of the means over ten. The truth
-    /// is known.
+    /// Distances that are squares of one normal number, times a factor of the pair: the hardest case of the means over
+    /// ten. The truth is known.
     #[test]
     fn intervals_cover_where_students_does_not() {
         const PAIRS: usize = 41;

@@ -180,7 +180,8 @@ impl<'a> Sweep<'a> {
         })
     }
 
-    /// Draws the networks and compares the kernel of each with `v K_1 / d`, `v` the variance of its weights, over all pairs.
+    /// Draws the networks and compares the kernel of each with `v K_1 / d`, `v` the variance of its weights, over all
+    /// pairs.
     ///
     /// Features and kernels are in single precision, sums over pairs in double. On one kind of device the results are
     /// the same bits for any number of threads or devices, any memory, and whatever other networks the sweep has.

@@ -67,7 +67,8 @@ impl TiledInputs {
         self.tiles[0].nrows()
     }
 
-    /// The inputs as one matrix of shape `(d, stride)`, the stride a multiple of `tile`, and their norms; zeros at the end.
+    /// The inputs as one matrix of shape `(d, stride)`, the stride a multiple of `tile`, and their norms; zeros at the
+    /// end.
     #[cfg(any(feature = "cuda", all(test, feature = "host-kernels")))]
     pub(super) fn padded(&self, tile: usize) -> (Array2<f32>, Vec<f64>) {
         let stride = self.samples().next_multiple_of(tile);

@@ -46,7 +46,8 @@ const _: () = assert!(size_of::<Row>() == SAMPLES * size_of::<f32>());
 
 /// Rows as a matrix of shape `(rows, 64)`.
 pub(super) fn matrix(rows: &[Row]) -> ArrayView2<'_, f32> {
-    // SAFETY: a row is 64 numbers and nothing else, as asserted above; so rows are contiguous, and borrowed for as long.
+    // SAFETY: a row is 64 numbers and nothing else, as asserted above; so rows are contiguous, and borrowed for as
+    // long.
     unsafe { ArrayView2::from_shape_ptr((rows.len(), SAMPLES), rows.as_ptr().cast()) }
 }
 
@@ -169,8 +170,8 @@ fn halve(filled: &[u8], features: usize, order: &mut [usize]) {
     halve(filled, features, high);
 }
 
-/// Inputs of a layer for one block of samples: one row per feature; or, where there are `places`, a blank row and those of the features
-/// that are not blank, each at its place.
+/// Inputs of a layer for one block of samples: one row per feature; or, where there are `places`, a blank row and those
+/// of the features that are not blank, each at its place.
 #[derive(Clone, Copy)]
 pub(super) struct Input<'a> {
     pub rows: &'a [Row],

@@ -40,11 +40,11 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// The network as a safetensors file: for each layer, numbered from 0, `layerI.weight` (`w`, F32, outputs x inputs),
-    /// `layerI.mask` (BOOL, which of them exist), `layerI.bias` (F32, where there are any) and `layerI.scale` (F32, no dimension):
-    /// the layer is `output = scale weight input + bias`. `input.shift` and `input.factor` (F64) make `input = (image - shift)
-    /// factor`, pixel by pixel. The metadata's entry `sparsewidth` is a JSON object: `between`, the
-    /// activations that follow each layer but the last, and the `parametrisation`.
+    /// The network as a safetensors file: for each layer, numbered from 0, `layerI.weight` (`w`, F32, outputs x
+    /// inputs), `layerI.mask` (BOOL, which of them exist), `layerI.bias` (F32, where there are any) and `layerI.scale`
+    /// (F32, no dimension): the layer is `output = scale weight input + bias`. `input.shift` and `input.factor` (F64)
+    /// make `input = (image - shift) factor`, pixel by pixel. The metadata's entry `sparsewidth` is a JSON object:
+    /// `between`, the activations that follow each layer but the last, and the `parametrisation`.
     ///
     /// # Errors
     /// Where it cannot be written in that format.

@@ -57,7 +57,8 @@ impl Weights {
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[non_exhaustive]
 pub enum Parametrisation {
-    /// `w` in `output = w input / sqrt(m)`: the parametrisation of the neural tangent kernel, and the authors' for the figure.
+    /// `w` in `output = w input / sqrt(m)`: the parametrisation of the neural tangent kernel, and the authors' for the
+    /// figure.
     #[strum(message = "neural tangent")]
     NeuralTangent,
     /// `W = w / sqrt(m)` itself, as in most libraries.
@@ -84,7 +85,8 @@ impl Parametrisation {
 #[derive(Clone, Debug)]
 pub struct LinearLayer {
     weights: Weights,
-    /// 1 where a weight exists and 0 elsewhere, shape `(outputs, inputs)`, where zeros are stored for those that do not.
+    /// 1 where a weight exists and 0 elsewhere, shape `(outputs, inputs)`, where zeros are stored for those that do
+    /// not.
     mask: Option<Array2<f32>>,
     /// One per output, or none.
     biases: Vec<f32>,

@@ -245,8 +245,8 @@ fn cross_entropy(outputs: &[Row], labels: &[u8], room: &mut [Row]) -> (f64, [f32
     (labels.iter().enumerate().map(|sample| f64::from(of_sample(sample))).sum(), sums)
 }
 
-/// The same, and the gradient `(softmax - one-hot) / samples` of their mean over all `samples`, which is 0 beyond the labels of the
-/// block.
+/// The same, and the gradient `(softmax - one-hot) / samples` of their mean over all `samples`, which is 0 beyond the
+/// labels of the block.
 fn cross_entropy_gradient(outputs: &[Row], labels: &[u8], samples: usize, gradient: &mut [Row]) -> f64 {
     let (loss, sums) = cross_entropy(outputs, labels, gradient);
     let share = 1.0 / samples as f32;
@@ -373,7 +373,8 @@ mod tests {
             let mut network = Mlp::draw(&law, 5, initialisation).unwrap();
             let (input, _) = samples();
             let outputs = network.outputs(&Blocks::new(&Samples::new(input.t().to_owned()))).unwrap();
-            // Linear layers in between: outputs that depend on no input are those without a path, but for chance cancellation.
+            // Linear layers in between: outputs that depend on no input are those without a path, but for chance
+            // cancellation.
             let constant = outputs.outer_iter().all(|row| row == outputs.row(0));
             assert_eq!(network.is_dead(), constant, "{connectivities:?} {initialisation}");
             if constant { dead += 1 } else { alive += 1 }
@@ -411,7 +412,8 @@ mod tests {
         }
     }
 
-    /// Values as they are, and images with blank pixels, whose blank values are not 0; with the values they stand for, one a column.
+    /// Values as they are, and images with blank pixels, whose blank values are not 0; with the values they stand for,
+    /// one a column.
     fn both_kinds() -> [(Samples, Array2<f64>); 2] {
         let (input, _) = samples();
         let images = Array2::from_shape_fn((70, 30), |(i, j)| if j % 4 == 1 { 0 } else { (i * 29 + j * 53) as u8 });

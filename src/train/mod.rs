@@ -1,8 +1,8 @@
 //! The trainer: multilayer perceptrons that store only the weights that exist, or a matrix with a mask where most do,
 //! and stochastic gradient descent.
 //!
-//! Samples and activations come in [`Blocks`] of 64, matrices of one row per feature and one column per sample, so that a weight meets
-//! whole rows of contiguous samples, whichever weights exist.
+//! Samples and activations come in [`Blocks`] of 64, matrices of one row per feature and one column per sample, so that
+//! a weight meets whole rows of contiguous samples, whichever weights exist.
 
 mod blocks;
 mod checkpoint;

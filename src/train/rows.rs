@@ -1,4 +1,5 @@
-//! The inner loops of training over blocks of 64 samples, compiled for AVX-512, AVX2 and plain x86-64 and chosen at run time.
+//! The inner loops of training over blocks of 64 samples, compiled for AVX-512, AVX2 and plain x86-64 and chosen at run
+//! time.
 //!
 //! A block is one [`Row`] per feature; gradients with respect to weights are summed over all blocks of a batch. Sums
 //! for one row of samples, or for a few, stay in registers. No fused multiply-adds and a fixed order: the same bits on
@@ -280,7 +281,8 @@ pub fn exponentials(outputs: &[Row], exponentials: &mut [Row]) -> ([f32; SAMPLES
     (largest, sums)
 }
 
-/// `e^x` for `x <= 0` to 2 units in the last place; `e^-87` below -87. Cephes' polynomial (Moshier), for loops that vectorise.
+/// `e^x` for `x <= 0` to 2 units in the last place; `e^-87` below -87. Cephes' polynomial (Moshier), for loops that
+/// vectorise.
 #[inline(always)]
 fn exponential(x: f32) -> f32 {
     // Adding it rounds to a whole number, which then stands in the last bits.

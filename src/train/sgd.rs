@@ -129,7 +129,8 @@ impl Curve {
     }
 }
 
-/// Trains one network by plain stochastic gradient descent on the cross-entropy, on one thread, the same bits each time.
+/// Trains one network by plain stochastic gradient descent on the cross-entropy, on one thread, the same bits each
+/// time.
 ///
 /// # Errors
 /// Where the sizes of data and network do not fit, or a number is out of range.

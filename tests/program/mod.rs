@@ -26,7 +26,8 @@ pub fn done(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Checks that it refuses its arguments with exit code 2, without a panic or any output, in a message that has some words.
+/// Checks that it refuses its arguments with exit code 2, without a panic or any output, in a message that has some
+/// words.
 pub fn refused(arguments: &[&str], words: &[&str]) {
     let output = sparsewidth(arguments);
     let error = String::from_utf8(output.stderr).unwrap();
@@ -48,7 +49,8 @@ pub fn read(folder: &Path, name: &str) -> Vec<u8> {
     std::fs::read(folder.join(name)).unwrap()
 }
 
-/// Makes a folder `m` with four small MNIST files: 64 training and 32 test images of 4 x 4 pixels, of which one a label is bright.
+/// Makes a folder `m` with four small MNIST files: 64 training and 32 test images of 4 x 4 pixels, of which one a label
+/// is bright.
 pub fn little_mnist(folder: &Path) -> String {
     let folder = folder.join("m");
     std::fs::create_dir_all(&folder).unwrap();

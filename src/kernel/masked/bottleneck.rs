@@ -1,8 +1,9 @@
 //! Theorem 1 for a linear bottleneck: the matrix of the hidden layer is a product of two, of rank at most `r`.
 //!
-//! The hidden units are `h = V U x / sqrt(r)`, with `U` of shape `(r, d)`, `V` of shape `(n, r)` and every entry `N(0, 1)`; the
-//! kernel is `nngp(x, y) = 1/(n d) sum_i [h_i(x)]_+ [h_i(y)]_+`, as in [`nngp`](crate::kernel::nngp). Given row `v_i` of `V`, `h_i(x)` is
-//! `|v_i| / sqrt(r)` times `g.x` for one Gaussian vector `g`, so that with `E |v|^2 = r` and `E |v|^4 = r (r + 2)`
+//! The hidden units are `h = V U x / sqrt(r)`, with `U` of shape `(r, d)`, `V` of shape `(n, r)` and every entry
+//! `N(0, 1)`; the kernel is `nngp(x, y) = 1/(n d) sum_i [h_i(x)]_+ [h_i(y)]_+`, as in [`nngp`](crate::kernel::nngp).
+//! Given row `v_i` of `V`, `h_i(x)` is `|v_i| / sqrt(r)` times `g.x` for one Gaussian vector `g`, so that with
+//! `E |v|^2 = r` and `E |v|^4 = r (r + 2)`
 //!
 //! - `K~_1 = K_1`: a linear bottleneck has no bias, whatever its rank;
 //! - `K~_2 = (1 + 2/r) K_2`.
@@ -12,7 +13,8 @@
 //! `W = (U x, U y)^T (U x, U y) / r` is the Gram matrix that is left, a Wishart matrix of `r` degrees of freedom. With
 //! `t` the angle between `x` and `y`, `s` that between `U x` and `U y`, and `K_1 = |x||y| J(t)`,
 //!
-//! `E K_1(W)^2 = |x|^2 |y|^2 (r^2 - 1) / (2 pi r) int_0^pi ds int dw (sin t sin s)^(r-2) sin^6 t J(s)^2 / (cosh w - cos t cos s)^(r+2)`
+//! `E K_1(W)^2 = |x|^2 |y|^2 (r^2 - 1) / (2 pi r) int_0^pi ds int dw (sin t sin s)^(r-2) sin^6 t J(s)^2 / (cosh w - cos
+//! t cos s)^(r+2)`
 //!
 //! This uses the law of that matrix with its scale integrated out; `w` is the logarithm of the ratio of `|U x| / |U y|`
 //! to `|x| / |y|`. For `r = 1` the expectation is `K_2 / 2`.

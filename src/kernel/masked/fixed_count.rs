@@ -15,14 +15,16 @@ const MOST_ENTRIES: usize = 20;
 
 /// Theorem 1 for masks that keep a fixed number of weights: in each row, or over the whole layer.
 ///
-/// Given its size, such a mask is uniform over the masks of that size, as a Bernoulli mask is; so all that differs is the law of the
-/// size. Among `m` of the `d` entries of a row (those where `x` and `y` are not both zero) the mask `s` keeps a hypergeometric number
-/// `|s|`: of the `d` entries of a row `k = round(p d)` are kept for a constant fan-in, and of the `n d` entries of a layer
-/// `round(p n d)` for an exact count over `n` rows. With `kappa_l(j)` the mean of `K_l(x_s, y_s)` over the masks of size `j`,
+/// Given its size, such a mask is uniform over the masks of that size, as a Bernoulli mask is; so all that differs is
+/// the law of the size. Among `m` of the `d` entries of a row (those where `x` and `y` are not both zero) the mask `s`
+/// keeps a hypergeometric number `|s|`: of the `d` entries of a row `k = round(p d)` are kept for a constant fan-in,
+/// and of the `n d` entries of a layer `round(p n d)` for an exact count over `n` rows. With `kappa_l(j)` the mean of
+/// `K_l(x_s, y_s)` over the masks of size `j`,
 ///
 /// `K~_l = sigma^(2l) E[kappa_l(|s|)]`,
 ///
-/// `sigma^2 = d / k` for a constant fan-in and `1/p` for an exact count, as layers are drawn ([`LayerSpec`](crate::network::LayerSpec)).
+/// `sigma^2 = d / k` for a constant fan-in and `1/p` for an exact count, as layers are drawn
+/// ([`LayerSpec`](crate::network::LayerSpec)).
 ///
 /// Rows of a constant fan-in are independent. Those of an exact count are not: the more weights one row has, the fewer
 /// the others have, so that
@@ -194,8 +196,8 @@ fn by_size(pair: &Pair) -> Vec<OfSize> {
     sizes
 }
 
-/// The relative rounding of a sum over the sizes of `m` entries: probabilities by up to `m` ratios of five operations each,
-/// normalised, and the sum itself.
+/// The relative rounding of a sum over the sizes of `m` entries: probabilities by up to `m` ratios of five operations
+/// each, normalised, and the sum itself.
 fn rounding_over_sizes(m: usize) -> f64 {
     10.0 * (m as f64 + 1.0) * f64::EPSILON
 }
@@ -278,7 +280,8 @@ mod tests {
 
     #[test]
     fn sampled_masks_agree_with_their_sum() {
-        // Beyond 20 entries by a pair whose entries are the same but for one of next to nothing; its sum has one entry less.
+        // Beyond 20 entries by a pair whose entries are the same but for one of next to nothing; its sum has one entry
+        // less.
         let (x, y) = inputs(20);
         let longer = |values: &Array1<f64>| Array1::from_iter(values.iter().copied().chain([1e-9]));
         let (long_x, long_y) = (longer(&x), longer(&y));

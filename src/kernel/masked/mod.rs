@@ -228,8 +228,8 @@ impl RowMoments for Auto {
     }
 }
 
-/// Rounding of a kernel that is a sum of positive terms, in units of the bounds of [`scales`]: 50 units in the last place for
-/// the Gram triple, 70 for sums of terms in lanes (see `enumerate`), and a few for each kernel.
+/// Rounding of a kernel that is a sum of positive terms, in units of the bounds of [`scales`]: 50 units in the last
+/// place for the Gram triple, 70 for sums of terms in lanes (see `enumerate`), and a few for each kernel.
 const ROUNDING: f64 = 128.0 * f64::EPSILON;
 
 /// Upper bounds of `K~_1` and `K~_2` by Cauchy-Schwarz, `sqrt(A B)` and `3/2 sqrt((A^2 + q sum x^4)(B^2 + q sum y^4))`:

@@ -15,9 +15,9 @@ use crate::numeric::random::{Purpose, Stream};
 /// `K~_l = E_s[sigma^(2l) K_l(x_s, y_s)]` by sampling masks `s`, stratified on the mask's size `|s|`.
 ///
 /// Drawing masks and taking the average over weights in closed form (Rao-Blackwell) has far less variance than drawing
-/// networks. Over the `m` entries where `x` and `y` are not both zero, `|s|` is binomial; the sizes 0, 1 and `m` are summed
-/// exactly. The other sizes share the masks in proportion to `P(|s| = k) k^2`, since `K_2` grows like `k^2`; neighbouring
-/// sizes are joined until a stratum holds sixteen masks.
+/// networks. Over the `m` entries where `x` and `y` are not both zero, `|s|` is binomial; the sizes 0, 1 and `m` are
+/// summed exactly. The other sizes share the masks in proportion to `P(|s| = k) k^2`, since `K_2` grows like `k^2`;
+/// neighbouring sizes are joined until a stratum holds sixteen masks.
 ///
 /// The error is the standard error of the stratified mean, plus an allowance for what the masks drawn have missed:
 /// where a few entries hold most of the norm and no mask drawn keeps them, the kernels look more alike than they are.
@@ -183,8 +183,8 @@ fn half_sum(gram: &Gram) -> f64 {
 /// Moments of `q = sum_{j in s} z_j` over the uniformly random subsets `s` of a size, of `m` numbers `z_j`.
 struct SubsetNorms {
     count: f64,
-    /// The sums over ordered tuples of different indices that `q`, `q^2` and `q^4` are made of, by the number of indices: for `q^2`,
-    /// `sum z_i^2` and `sum z_i z_j`.
+    /// The sums over ordered tuples of different indices that `q`, `q^2` and `q^4` are made of, by the number of
+    /// indices: for `q^2`, `sum z_i^2` and `sum z_i z_j`.
     first: f64,
     second: [f64; 2],
     fourth: [f64; 4],
@@ -345,7 +345,8 @@ fn choose(weights: &[f64], mut target: f64) -> usize {
     weights.iter().rposition(|weight| *weight > 0.0).expect("a stratum has sizes of positive weight")
 }
 
-/// A uniform number below `n < 2^32` by multiplication; its bias, below `n / 2^32`, is far under any standard error here.
+/// A uniform number below `n < 2^32` by multiplication; its bias, below `n / 2^32`, is far under any standard error
+/// here.
 #[inline]
 fn below(stream: &mut impl Rng, n: usize) -> usize {
     ((u64::from(stream.next_u32()) * n as u64) >> 32) as usize

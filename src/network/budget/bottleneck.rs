@@ -19,8 +19,8 @@ pub fn product_weights(rows: usize, columns: usize, rank: usize) -> usize {
     rank.saturating_mul((rows - rank).saturating_add(columns))
 }
 
-/// The largest width `n` of a `dimension - n - outputs` perceptron whose first matrix has rank `rank` and whose weights, that matrix
-/// counted by [`product_weights`], are at most `weights`.
+/// The largest width `n` of a `dimension - n - outputs` perceptron whose first matrix has rank `rank` and whose
+/// weights, that matrix counted by [`product_weights`], are at most `weights`.
 ///
 /// # Errors
 /// Where the rank is 0 or above the dimension, or the budget leaves a width below the rank.

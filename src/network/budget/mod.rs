@@ -13,8 +13,8 @@ pub use shapes::{LayerShape, LayerShapes, Stem};
 use crate::error::{Error, Result};
 use crate::network::Connectivity;
 
-/// The connectivity of the first layer of a `dimension - width - outputs` perceptron that has `weights` weights in all and
-/// a dense last layer: `p = (weights - outputs width) / (dimension width)`.
+/// The connectivity of the first layer of a `dimension - width - outputs` perceptron that has `weights` weights in all
+/// and a dense last layer: `p = (weights - outputs width) / (dimension width)`.
 ///
 /// ```
 /// use sparsewidth::network::budget::first_layer_connectivity;
@@ -37,7 +37,8 @@ pub fn first_layer_connectivity(
 /// The same with a last layer of connectivity `q`, which keeps `round(q outputs width)` weights.
 ///
 /// # Errors
-/// Where the width is 0 or the outputs exceed 10^9, the last layer takes the whole budget, or the budget exceeds what is left.
+/// Where the width is 0 or the outputs exceed 10^9, the last layer takes the whole budget, or the budget exceeds what
+/// is left.
 pub fn first_layer_connectivity_beside(
     weights: usize,
     dimension: usize,

@@ -140,7 +140,8 @@ impl Rule {
     }
 }
 
-/// Shares of a budget in proportion to some parts; a layer that would keep more than its size is dense, and leaves less to the others.
+/// Shares of a budget in proportion to some parts; a layer that would keep more than its size is dense, and leaves less
+/// to the others.
 fn in_proportion(parts: &[f64], sizes: &[u64], budget: u64) -> Vec<f64> {
     let mut dense = vec![false; sizes.len()];
     loop {
@@ -268,8 +269,8 @@ mod tests {
             .map(|shape| LayerShape { name: format!("{shape:?}"), shape })
             .collect();
         let counts = Rule::ErdosRenyiKernel.divide(&network, 20_000).unwrap();
-        // By hand: 198 (of 73, 198 and 138 in all 409) times 48.9 is below 73,728; 73 times 48.9 is beyond 1,728, 138 times that beyond
-        // 1,280; so both small layers are dense.
+        // By hand: 198 (of 73, 198 and 138 in all 409) times 48.9 is below 73,728; 73 times 48.9 is beyond 1,728, 138
+        // times that beyond 1,280; so both small layers are dense.
         assert_eq!(counts, [1_728, 16_992, 1_280]);
         let even = Rule::Proportional.divide(&network, 7_673).unwrap();
         assert_eq!(even, [173, 7_372, 128]);

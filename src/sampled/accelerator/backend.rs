@@ -248,7 +248,8 @@ impl<A: Accelerator> Backend for OnDevice<'_, A> {
                     U32(u32::from(first)),
                     U32(u32::from(last)),
                 ];
-                // SAFETY: the kernel's arguments; one block per pair of tiles, grams as large as the limits where they are used.
+                // SAFETY: the kernel's arguments; one block per pair of tiles, grams as large as the limits where they
+                // are used.
                 unsafe { device.launch(Kernel::SquaredDistances, (pairs.len(), 1), &arguments)? };
                 if last {
                     sums.push(buffer);

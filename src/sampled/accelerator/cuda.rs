@@ -23,8 +23,8 @@ pub const SOURCE: &str = include_str!("../kernels/sampled.cu");
 const THREADS: u32 = 256;
 /// The oldest driver that has every function that is called here: 12.0.
 const OLDEST_DRIVER: i32 = 12_000;
-/// Compute capabilities for which the kernels are compiled where NVRTC does not know the device's own, the newest first; drivers
-/// translate them for later devices.
+/// Compute capabilities for which the kernels are compiled where NVRTC does not know the device's own, the newest
+/// first; drivers translate them for later devices.
 const PORTABLE: [i32; 3] = [90, 80, 75];
 
 /// An NVIDIA GPU with the kernels loaded.
@@ -51,8 +51,8 @@ fn failed(what: &'static str) -> impl Fn(DriverError) -> Error {
 }
 
 impl Cuda {
-    /// Every GPU of this machine that can be used, with the kernels compiled and loaded. Compiling takes a second, once: the result
-    /// is kept in the user's cache folder.
+    /// Every GPU of this machine that can be used, with the kernels compiled and loaded. Compiling takes a second,
+    /// once: the result is kept in the user's cache folder.
     ///
     /// # Errors
     /// Where there is no driver, no device, or no NVRTC, or no device can be used; the message says which.

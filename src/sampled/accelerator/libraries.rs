@@ -1,5 +1,5 @@
-//! Whether the driver and NVRTC can be used. cudarc panics where it is asked for a library, or for a function of one, that is not
-//! there; so all that it will ask for is looked for here first.
+//! Whether the driver and NVRTC can be used. cudarc panics where it is asked for a library, or for a function of one,
+//! that is not there; so all that it will ask for is looked for here first.
 
 use std::error::Error;
 
@@ -130,8 +130,8 @@ fn has(library: &Library, functions: &[&'static str]) -> Result<(), Obstacle> {
 mod tests {
     use super::*;
 
-    /// The driver of the tests has what the program was seen to call on it, and nothing else: a function that is missing in the
-    /// list here would end the program there.
+    /// The driver of the tests has what the program was seen to call on it, and nothing else: a function that is
+    /// missing in the list here would end the program there.
     #[test]
     fn functions_are_those_of_the_tests_driver() {
         let source = include_str!("../../../tests/driver/driver.cpp");

@@ -19,8 +19,9 @@ pub struct Conditioned {
     pub free: Vec<(f64, f64)>,
 }
 
-/// The entries of a pair as vectors `(xi_j, eta_j)`: `x_j = |x| xi_j`, `y_j = |y| (xi_j cos t + eta_j sin t)`, where the
-/// average over masks of `(1/p) sum_j s_j xi_j^2` is 1, of `(1/p) sum_j s_j eta_j^2` 1, of `(1/p) sum_j s_j xi_j eta_j` 0.
+/// The entries of a pair as vectors `(xi_j, eta_j)`: `x_j = |x| xi_j`, `y_j = |y| (xi_j cos t + eta_j sin t)`, where
+/// the average over masks of `(1/p) sum_j s_j xi_j^2` is 1, of `(1/p) sum_j s_j eta_j^2` 1, of
+/// `(1/p) sum_j s_j xi_j eta_j` 0.
 ///
 /// A direction `f` sees the entry as `z_j(f) = xi_j cos f + eta_j sin f`. Both arrays are padded with zeros.
 #[derive(Default)]
@@ -35,14 +36,15 @@ pub struct Group {
     pub entries: Entries,
     /// The unit vector along `(xi_j, eta_j)`.
     pub direction: (f64, f64),
-    /// Whether the required entries have that ratio too, if there are any: on a mask of them and some of the group, `x_s` and
-    /// `y_s` are parallel, and such masks are taken out of the integral. The group may be empty then.
+    /// Whether the required entries have that ratio too, if there are any: on a mask of them and some of the group,
+    /// `x_s` and `y_s` are parallel, and such masks are taken out of the integral. The group may be empty then.
     pub taken_out: bool,
     /// The sum of the squared lengths of those required entries.
     pub required: f64,
 }
 
-/// A pair of inputs, neither zero nor parallel on average, in the frame where their average Gram matrix is the identity.
+/// A pair of inputs, neither zero nor parallel on average, in the frame where their average Gram matrix is the
+/// identity.
 pub struct Frame {
     /// The average Gram triple over masks: `|x|^2`, `|y|^2` and `x.y` where no entry is required.
     pub gram: Gram,
@@ -127,8 +129,8 @@ impl Frame {
         (largest + 1.0).powf(self.singles.count as f64 / largest)
     }
 
-    /// The average over masks of `T_2` in units of `(|x||y|)^2`: `K_2` at the average Gram triple, and what the variance of the
-    /// Gram triple over masks adds.
+    /// The average over masks of `T_2` in units of `(|x||y|)^2`: `K_2` at the average Gram triple, and what the
+    /// variance of the Gram triple over masks adds.
     pub fn taylor_2(&self, connectivity: Connectivity) -> f64 {
         let dense = arc_cosine(Gram { a: 1.0, b: 1.0, c: self.cosine }).k2;
         let vectors: Vec<_> = self.free().flat_map(Entries::vectors).collect();
@@ -137,8 +139,8 @@ impl Frame {
         dense + connectivity.excess() * sum
     }
 
-    /// `T_l(x_s, y_s)`, `l = 1, 2`, of a mask on which the inputs are parallel to the vector, in units of `(|x||y|)^l`: the
-    /// Taylor polynomial of order `l` of `K_l` at the average Gram triple,
+    /// `T_l(x_s, y_s)`, `l = 1, 2`, of a mask on which the inputs are parallel to the vector, in units of `(|x||y|)^l`:
+    /// the Taylor polynomial of order `l` of `K_l` at the average Gram triple,
     ///
     /// - `T_1 = (1/2 pi) [ (sin t) (a + b)/2 + phi c ]`
     /// - `T_2 = (1/4 pi) [ 6 phi c^2 - (sin t cos t) (a^2 + b^2) + 4 (sin t) c (a + b) ]`
@@ -203,8 +205,8 @@ impl Frame {
             let other = self.cosine * xi + self.sine * eta;
             [xi * xi, other * other]
         };
-        // Over both inputs: sum_g (1 - w_g) A_g, and 1 - sum_g w_g A_g^2 + q sum_j (1 - w_j) x_j^4, w_g the probability of masks
-        // within a part that is taken out, A_g its share of the norm.
+        // Over both inputs: sum_g (1 - w_g) A_g, and 1 - sum_g w_g A_g^2 + q sum_j (1 - w_j) x_j^4, w_g the probability
+        // of masks within a part that is taken out, A_g its share of the norm.
         let (mut first, mut second) = (0.0, 0.0);
         let mut within = [0.0; 2];
         let mut add = |lost: f64, required: &Entries, free: &mut dyn Iterator<Item = (f64, f64)>| {

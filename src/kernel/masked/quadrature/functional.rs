@@ -65,9 +65,9 @@ impl Functional {
 
     /// The rule for `count` directions, a power of two.
     ///
-    /// Frequencies near `N/2` are taken out smoothly, by the filter `exp(-36 (2m/N)^12)`: where the samples have kinks, the
-    /// sum converges at their rate everywhere but next to the poles `f = 0` and `f = t` (Gottlieb & Shu, "On the Gibbs
-    /// phenomenon and its resolution", SIAM Review 1997).
+    /// Frequencies near `N/2` are taken out smoothly, by the filter `exp(-36 (2m/N)^12)`: where the samples have kinks,
+    /// the sum converges at their rate everywhere but next to the poles `f = 0` and `f = t` (Gottlieb & Shu, "On the
+    /// Gibbs phenomenon and its resolution", SIAM Review 1997).
     pub fn rule(&self, count: usize) -> Rule {
         let angle = self.sine.atan2(self.cosine);
         let half = count / 2;

@@ -22,9 +22,9 @@ const REPEATED: usize = 16;
 /// than 1e-15 of these.
 const POINTS: usize = 14;
 
-/// `F(w) - 1` with `F(w) = prod_j (1 - p + p exp(-w r_j^2))`, the Laplace transform of a group of entries of lengths `r_j` along
-/// one line. In a direction `f` at an angle `g` to the line the group has `F(lambda cos^2 g)`: one table serves all directions,
-/// and nodes half an octave apart share the weights of the interpolation.
+/// `F(w) - 1` with `F(w) = prod_j (1 - p + p exp(-w r_j^2))`, the Laplace transform of a group of entries of lengths
+/// `r_j` along one line. In a direction `f` at an angle `g` to the line the group has `F(lambda cos^2 g)`: one table
+/// serves all directions, and nodes half an octave apart share the weights of the interpolation.
 pub struct GroupTransform {
     /// `F - 1` at `first 2^(-BELOW + (PHASES k + phase)/STEPS)`, by the phase and `k`.
     rows: [Vec<f64>; PHASES],

@@ -27,32 +27,35 @@ use crate::numeric::estimate::Estimate;
 ///
 /// # Where the integral comes from
 ///
-/// One row `u` of the sparse layer sees the inputs as `P = u.x` and `Q = u.y`, and `K~_l = E[P_+^l Q_+^l]`, where `[P]_+ = max(P, 0)`.
-/// The Fourier transform of a ramp `P_+^l` is `l! (i a)^(-l-1)`, and the characteristic function of `(P, Q)` is a product over
-/// entries, `Psi(a, b) = prod_j [1 - p + p exp(-(a x_j + b y_j)^2 / 2p)]`. In polar coordinates of the plane of `(a, b)`, stretched
-/// so that the dense network's `(P, Q)` is isotropic, the radius leaves a logarithm and the angle a rational kernel:
+/// One row `u` of the sparse layer sees the inputs as `P = u.x` and `Q = u.y`, and `K~_l = E[P_+^l Q_+^l]`, where
+/// `[P]_+ = max(P, 0)`. The Fourier transform of a ramp `P_+^l` is `l! (i a)^(-l-1)`, and the characteristic function
+/// of `(P, Q)` is a product over entries, `Psi(a, b) = prod_j [1 - p + p exp(-(a x_j + b y_j)^2 / 2p)]`. In polar
+/// coordinates of the plane of `(a, b)`, stretched so that the dense network's `(P, Q)` is isotropic, the radius leaves
+/// a logarithm and the angle a rational kernel:
 ///
 /// `K~_l = T_l + ((|x||y|)^l (sin t)^(2l+1) / 8 pi^2) int_0^pi E_s[h_s^l ln h_s](f) / (sin f sin(t - f))^(l+1) df`
 ///
-/// - `t` is the angle between `x` and `y`, and the direction `f` sees entry `j` as `z_j(f) = xi_j cos f + eta_j sin f`, where
-///   `x_j = |x| xi_j` and `y_j = |y| (xi_j cos t + eta_j sin t)`;
-/// - `s` is the mask of the row, and `h_s(f) = (1/p) sum_j s_j z_j(f)^2` the variance of the row's projection on the direction `f`
-///   once its mask is drawn: 1 on average over masks, for every `f`;
+/// - `t` is the angle between `x` and `y`, and the direction `f` sees entry `j` as `z_j(f) = xi_j cos f + eta_j sin f`,
+///   where `x_j = |x| xi_j` and `y_j = |y| (xi_j cos t + eta_j sin t)`;
+/// - `s` is the mask of the row, and `h_s(f) = (1/p) sum_j s_j z_j(f)^2` the variance of the row's projection on the
+///   direction `f` once its mask is drawn: 1 on average over masks, for every `f`;
 /// - the integral is a finite part (Hadamard) at its poles. Polynomials in `h` of degree `l` have no part in it;
-/// - `T_l` is the average over masks of the Taylor polynomial of order `l` of `K_l` at the Gram triple `(A, B, C)`: it is `K_1`
-///   for `l = 1`, and the second-order expansion ([`Expansion`](super::Expansion)) for `l = 2`. So `K~_1 - K_1`, the bias, is the integral alone,
-///   with nothing cancelled.
+/// - `T_l` is the average over masks of the Taylor polynomial of order `l` of `K_l` at the Gram triple `(A, B, C)`: it
+///   is `K_1` for `l = 1`, and the second-order expansion ([`Expansion`](super::Expansion)) for `l = 2`. So
+///   `K~_1 - K_1`, the bias, is the integral alone, with nothing cancelled.
 ///
 /// # How it is computed
 ///
-/// - *Parallel masks* leave logarithmic singularities in `f`. Masks of one entry, and masks within a large group of entries
-///   of equal ratio `y_j / x_j` (the background of an image), are taken out and summed in closed form. An entry that fills
-///   most of a direction is conditioned on; where no more than 2^16 masks are left, they are summed one by one.
-/// - *Radius*: `E_s[h^l ln h]` is an integral of the Laplace transform `prod_j [1 - p + p exp(-lambda z_j^2)]` over `ln lambda`;
-///   the trapezoidal rule in half octaves is right to 1e-13 whatever the masks, and doublings replace the exponentials. What a
-///   group of parallel entries contributes is a function of one variable, tabulated once per pair.
-/// - *Angle*: equally spaced directions and their Fourier coefficients, filtered; directions double until the error estimate is
-///   below the tolerance. Convergence is exponential where many entries share a mask, algebraic where few do.
+/// - *Parallel masks* leave logarithmic singularities in `f`. Masks of one entry, and masks within a large group of
+///   entries of equal ratio `y_j / x_j` (the background of an image), are taken out and summed in closed form. An entry
+///   that fills most of a direction is conditioned on; where no more than 2^16 masks are left, they are summed one by
+///   one.
+/// - *Radius*: `E_s[h^l ln h]` is an integral of the Laplace transform `prod_j [1 - p + p exp(-lambda z_j^2)]` over
+///   `ln lambda`; the trapezoidal rule in half octaves is right to 1e-13 whatever the masks, and doublings replace the
+///   exponentials. What a group of parallel entries contributes is a function of one variable, tabulated once per pair.
+/// - *Angle*: equally spaced directions and their Fourier coefficients, filtered; directions double until the error
+///   estimate is below the tolerance. Convergence is exponential where many entries share a mask, algebraic where few
+///   do.
 ///
 /// # The error estimate
 ///
@@ -74,13 +77,14 @@ use crate::numeric::estimate::Estimate;
 /// `cargo bench --bench attack` searches for results whose error exceeds their estimate; docs/methods.md reports what
 /// it found.
 ///
-/// `terms` of the result counts the nodes, directions times values of `lambda`, and the masks that are summed one by one.
+/// `terms` of the result counts the nodes, directions times values of `lambda`, and the masks that are summed one by
+/// one.
 ///
 /// Where the estimate cannot be brought below the tolerance, or the tolerance is below rounding, the result has a
 /// larger error; see [`MaskedMoments::within`].
 ///
-/// Source: ours. For the Fourier form of the arc-cosine kernels see Cho & Saul 2009; for filters, Gottlieb & Shu, "On the Gibbs
-/// phenomenon and its resolution", SIAM Review 1997.
+/// Source: ours. For the Fourier form of the arc-cosine kernels see Cho & Saul 2009; for filters, Gottlieb & Shu, "On
+/// the Gibbs phenomenon and its resolution", SIAM Review 1997.
 ///
 /// ```
 /// use ndarray::Array1;
@@ -158,7 +162,8 @@ impl Quadrature {
     /// The most directions that a result takes: with more, rounding grows faster than the error falls.
     pub const MOST_DIRECTIONS: usize = 1 << 13;
 
-    /// The rule that doubles its directions until the error estimates of `K~_1` and `K~_2` are below `tolerance` times their value.
+    /// The rule that doubles its directions until the error estimates of `K~_1` and `K~_2` are below `tolerance` times
+    /// their value.
     ///
     /// # Errors
     /// Unless `0 < tolerance < 1`.

@@ -23,8 +23,8 @@ pub fn doublings(largest: f64) -> usize {
     (largest / SERIES_UP_TO).log2().ceil().max(0.0) as usize
 }
 
-/// Writes `1 - exp(-lambda z^2)` at the first node and half an octave above, from the `lambda` of the series by doublings.
-/// `powers[n - 1]` receives the sum of `z^(2n)`; there are at most [`ORDER`], or none.
+/// Writes `1 - exp(-lambda z^2)` at the first node and half an octave above, from the `lambda` of the series by
+/// doublings. `powers[n - 1]` receives the sum of `z^(2n)`; there are at most [`ORDER`], or none.
 #[multiversion(targets("x86_64+avx512f+fma", "x86_64+avx2+fma"))]
 pub fn begin(
     (xi, eta): (&[f64], &[f64]),

@@ -17,13 +17,14 @@ const MOST_OCTAVES: usize = 120;
 /// The averages over masks of `h^l ln h`, `l = 1, 2`, up to polynomials in `h` of degree `l`; masks that
 /// [`Frame::parallel_masks`] sums in closed form are left out.
 ///
-/// Here `h = sum_j s_j z_j(f)^2` is the variance, times `p`, of the row's projection on the direction `f`. As finite parts,
+/// Here `h = sum_j s_j z_j(f)^2` is the variance, times `p`, of the row's projection on the direction `f`. As finite
+/// parts,
 ///
 /// `E[h ln h] = int M(lambda) lambda^(-2) d lambda`,  `E[h^2 ln h] = -2 int M(lambda) lambda^(-3) d lambda`,
 ///
-/// with `M(lambda) = E[exp(-lambda h)] = prod_j (1 - p + p exp(-lambda z_j^2))`, less the masks left out. From the first node
-/// upwards `M - 1` is evaluated at `lambda 2^(k/2)`; doubling `lambda` takes `v = 1 - exp(-lambda z^2)` to `v (2 - v)`,
-/// without an exponential and without cancellation. Below, the moments of `h` give the whole sum.
+/// with `M(lambda) = E[exp(-lambda h)] = prod_j (1 - p + p exp(-lambda z_j^2))`, less the masks left out. From the
+/// first node upwards `M - 1` is evaluated at `lambda 2^(k/2)`; doubling `lambda` takes `v = 1 - exp(-lambda z^2)` to
+/// `v (2 - v)`, without an exponential and without cancellation. Below, the moments of `h` give the whole sum.
 pub struct Radial<'a> {
     frame: &'a Frame,
     p: f64,
@@ -176,8 +177,8 @@ impl<'a> Radial<'a> {
         self.first * [1.0, SQRT_2][half] * 2.0f64.powi(octave as i32)
     }
 
-    /// Fills in `1 - exp(-w)` at the first node of both sequences and the transforms of the groups at all nodes, and gives the
-    /// power sums of the singles.
+    /// Fills in `1 - exp(-w)` at the first node of both sequences and the transforms of the groups at all nodes, and
+    /// gives the power sums of the singles.
     fn begin(&self, direction: (f64, f64), Scratch { sequences: [first, second], groups }: &mut Scratch) -> Powers {
         let start = self.first * 0.5f64.powi(self.doublings as i32);
         let mut powers = [0.0; ORDER + 2];
@@ -253,8 +254,8 @@ impl<'a> Radial<'a> {
     }
 }
 
-/// The coefficients of `E[h^n]`, `n = l + 1..=ORDER`, in the sum of `M(lambda) lambda^(-l)` over `lambda = first 2^(-k/2)`,
-/// `k = 1, 2, ...`: `(-1)^n / n!` times a geometric series.
+/// The coefficients of `E[h^n]`, `n = l + 1..=ORDER`, in the sum of `M(lambda) lambda^(-l)` over
+/// `lambda = first 2^(-k/2)`, `k = 1, 2, ...`: `(-1)^n / n!` times a geometric series.
 fn below_first(first: f64, l: usize) -> Powers {
     let mut coefficients = [0.0; ORDER + 2];
     let mut term = 1.0 / first.powi(l as i32);
