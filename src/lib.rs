@@ -33,7 +33,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`data`] | data sets (MNIST, `.npy`, Gaussian) and their normalisation |
-//! | [`kernel`] | the theory: Gram triples, arc-cosine moments, masked moments, Theorem 1 ([`kernel::nngp`]), Eq. (4) ([`kernel::paper`]) |
+//! | [`kernel`] | the theory: Gram triples, arc-cosine moments, masked moments, Theorem 1 ([`kernel::nngp`]), Eq. (4) ([`kernel::eq_4`]) |
 //! | [`network`] | connectivity, masks and weights of sparse layers, and how a weight budget is divided ([`network::budget`]) |
 //! | [`sampled`] | kernels of networks as drawn, on CPUs and GPUs |
 //! | [`train`] | the sparse trainer |

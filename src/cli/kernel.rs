@@ -16,7 +16,7 @@ use sparsewidth::network::Connectivity;
 use sparsewidth::numeric::estimate::ErrorType;
 use sparsewidth::numeric::parallel::try_map;
 use sparsewidth::numeric::parse::{count, share};
-use sparsewidth::{Error, Result, kernel::paper};
+use sparsewidth::{Error, Result, kernel::eq_4};
 
 use super::Common;
 use super::output::{json_lines, print};
@@ -200,7 +200,7 @@ fn kernel_record(
         Way::Enumerate(enumerate) => enumerate(&pair)?,
         Way::Rows(method) => method.of_pair(&pair, connectivity, index as u32)?,
         Way::Paper => {
-            let form = if pair.x() == pair.y() { paper::diagonal } else { paper::off_diagonal };
+            let form = if pair.x() == pair.y() { eq_4::diagonal } else { eq_4::off_diagonal };
             let distance = width.map(|width| form(Dimension::of(&pair), width, connectivity));
             record.distance = distance.as_ref().map(DistanceFields::new);
             return Ok(record);

@@ -8,11 +8,11 @@
 //! | [`masked`] | their averages over masks, `K~_1` and `K~_2`, one file per method |
 //! | [`nngp`] | Theorem 1 |
 //! | [`all_pairs`] | Theorem 1 by the second-order expansion, for all pairs of two sets |
-//! | [`paper`] | Eq. (4), its diagonal form and optimal connectivity, as published |
+//! | [`eq_4`] | Eq. (4), its diagonal form and optimal connectivity, as published |
 
 pub mod all_pairs;
 pub mod arc_cosine;
+pub mod eq_4;
 pub mod gram;
 pub mod masked;
 pub mod nngp;
-pub mod paper;

@@ -6,10 +6,10 @@ use strum::{EnumMessage, IntoStaticStr, VariantArray};
 use super::distance::mean_square;
 use crate::data::{Dataset, Normalisation, PreparedInputs};
 use crate::error::{Error, Result};
+use crate::kernel::eq_4;
 use crate::kernel::gram::Pair;
 use crate::kernel::masked::{Auto, Expansion, MaskedMoments, Quadrature, RowMoments, Sampling};
 use crate::kernel::nngp::{Dimension, Width, theorem_1};
-use crate::kernel::paper;
 use crate::network::Connectivity;
 use crate::network::budget::first_layer_connectivity;
 use crate::numeric::statistics::{mean, quantile, sorted};
@@ -207,7 +207,7 @@ impl OptimumSpec {
             }
         }
         let even = self.weights as f64 / (dimension + self.outputs) as f64;
-        let formula = even / paper::optimal_connectivity(search.dimension, even);
+        let formula = even / eq_4::optimal_connectivity(search.dimension, even);
         let asked = formula.round() as usize;
         let formula = asked.clamp(least, most);
         evaluate(&mut curve, formula)?;
@@ -280,7 +280,7 @@ impl Search<'_> {
             connectivity,
             theorem1: distance(&self.method)?,
             expansion: distance(&Expansion)?,
-            paper: paper::off_diagonal(self.dimension, units, connectivity).total(),
+            paper: eq_4::off_diagonal(self.dimension, units, connectivity).total(),
         })
     }
 }

@@ -9,10 +9,10 @@ use super::{DistanceMethod, DistanceSpec, NetworkSpec, Reference};
 use crate::error::{Error, Result};
 use crate::kernel::all_pairs::all_pairs;
 use crate::kernel::arc_cosine::arc_cosine;
+use crate::kernel::eq_4;
 use crate::kernel::gram::{Gram, Pair};
 use crate::kernel::masked::{Method, RowMoments};
 use crate::kernel::nngp::{Width, bias_error, infinite_width_kernel, theorem_1, variance_error};
-use crate::kernel::paper;
 use crate::network::{Activation, Connectivity, LayerId, LayerSpec};
 use crate::numeric::estimate::Uncertainty;
 use crate::numeric::statistics::{mean, median_interval_95, quantile, sorted, standard_error};
@@ -234,7 +234,7 @@ impl DistanceInputs<'_> {
     /// Eq. (4) takes no inputs: one value stands for every pair.
     pub(super) fn paper(&self, network: &NetworkSpec, connectivity: Connectivity) -> Result<Distances> {
         let v2 = self.study.spec.law.variance().powi(2);
-        let distance = paper::off_diagonal(self.values.dimension(), Width::new(network.width())?, connectivity);
+        let distance = eq_4::off_diagonal(self.values.dimension(), Width::new(network.width())?, connectivity);
         Ok(Distances {
             spread: Spread {
                 mean: v2 * distance.total(),

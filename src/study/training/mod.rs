@@ -1,10 +1,10 @@
 //! The study of test errors: networks trained, each in several runs.
 
-mod rates;
+mod rates_file;
 mod run;
 mod spec;
 
-pub use rates::{LearningRate, LearningRates};
+pub use rates_file::{LearningRate, LearningRates};
 pub use run::WEIGHTS;
 pub use spec::{EvaluationSet, Family, MOST_SAMPLES, TrainedNetwork, TrainingStudySpec};
 

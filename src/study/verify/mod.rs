@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::data::{DataSource, Dataset, Normalisation, random_pairs};
 use crate::error::{Error, Result, Setting};
 use crate::kernel::arc_cosine::arc_cosine;
+use crate::kernel::eq_4;
 use crate::kernel::gram::Pair;
 use crate::kernel::masked::{Auto, MaskedMoments, Quadrature, RowMoments, Sampling, for_masks};
 use crate::kernel::nngp::{Dimension, Distance, Width, infinite_width_kernel, theorem_1, variance_error};
-use crate::kernel::paper;
 use crate::network::Connectivity;
 use crate::network::{LayerId, LayerSpec, MaskFamily, WeightDistribution};
 use crate::numeric::estimate::Uncertainty;
@@ -413,7 +413,7 @@ fn paper_point(
         weights_per_row: p * dimension.get() as f64,
         width,
         exact: (mean(&bias), mean(&variance)),
-        paper: parts(paper::off_diagonal(dimension, units, connectivity)),
+        paper: parts(eq_4::off_diagonal(dimension, units, connectivity)),
     })
 }
 

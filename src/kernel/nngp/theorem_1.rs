@@ -1,20 +1,9 @@
-//! Theorem 1: the mean squared distance between the NNGP kernel of a sparse, finite network and that of infinite width.
-//!
-//! The network is `f(x) = (n d)^(-1/2) v^T [u x]_+`, with `u` in `R^(n x d)`; each entry of `u` is `N(0, 1/p)` with
-//! probability `p` and 0 otherwise. Its NNGP kernel, that of the Gaussian process of its outputs under random `v`, is
-//! `nngp(x, y) = 1/(n d) sum_i [u_i.x]_+ [u_i.y]_+`, a random number; that of the dense network of infinite width is
-//! `nngp_inf = K_1 / d`. (The paper writes `Theta` for the NNGP kernel; most of the literature uses that letter for the
-//! tangent kernel.) Theorem 1 of the paper (arXiv 2010.14495, Section 3) is exact at every `n`, `d`, `p`:
-//!
-//! `E[(nngp - nngp_inf)^2] = (K~_1 - K_1)^2 / d^2  +  (K~_2 - K~_1^2) / (d^2 n)`
-//!
-//! that is, bias^2 + variance / n, with the masked moments `K~_l` of [`masked`](crate::kernel::masked).
-
-use std::fmt;
+//! Theorem 1: the distance of one pair from its masked moments, and of many at once.
 
 use ndarray::Array2;
 use rayon::prelude::*;
 
+use super::{Dimension, Width, infinite_width_kernel};
 use crate::data::PreparedInputs;
 use crate::error::{Error, Result, Setting};
 use crate::kernel::arc_cosine::arc_cosine;
@@ -23,76 +12,6 @@ use crate::kernel::masked::{MaskedMoments, Quadrature, RowMoments, Sampling, for
 use crate::network::{Connectivity, MaskFamily};
 use crate::numeric::estimate::{Estimate, Uncertainty};
 use crate::numeric::parallel::try_map;
-
-/// A width `n`, the number of hidden units, at least 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Width(usize);
-
-impl Width {
-    /// A width of at least 1.
-    ///
-    /// # Errors
-    /// Where the width is 0.
-    pub fn new(width: usize) -> Result<Self> {
-        match width {
-            0 => Err(Error::value("width", 0, "a network needs at least one hidden unit", "give a positive width")),
-            _ => Ok(Self(width)),
-        }
-    }
-
-    /// `n`.
-    #[must_use]
-    pub fn get(self) -> usize {
-        self.0
-    }
-}
-
-impl fmt::Display for Width {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// An input dimension `d`, at least 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Dimension(usize);
-
-impl Dimension {
-    /// A dimension of at least 1.
-    ///
-    /// # Errors
-    /// Where the dimension is 0.
-    pub fn new(dimension: usize) -> Result<Self> {
-        match dimension {
-            0 => Err(Error::value("dimension", 0, "an input needs at least one entry", "give a positive dimension")),
-            _ => Ok(Self(dimension)),
-        }
-    }
-
-    /// The dimension of the inputs of a pair.
-    #[must_use]
-    pub fn of(pair: &Pair) -> Self {
-        Self(pair.dimension())
-    }
-
-    /// `d`.
-    #[must_use]
-    pub fn get(self) -> usize {
-        self.0
-    }
-}
-
-impl fmt::Display for Dimension {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// The infinite-width kernel `nngp_inf = K_1 / d`.
-#[must_use]
-pub fn infinite_width_kernel(k1: f64, dimension: Dimension) -> f64 {
-    k1 / dimension.0 as f64
-}
 
 /// A mean squared distance in its two parts.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -193,7 +112,8 @@ pub fn variance_error(moments: &MaskedMoments, width: Width) -> Uncertainty {
 /// # let x = ndarray::Array2::from_shape_fn((20, 30), |(i, j)| ((3 * i + 7 * j) as f64).sin());
 /// let inputs = PreparedInputs::from_rows(x.view())?;
 /// let pairs = inputs.random_pairs(100, 0)?;
-/// let distances = Theorem1::new(Connectivity::new(0.2)?).tolerance(1e-4).distances(&inputs, &pairs, Width::new(128)?)?;
+/// let theorem = Theorem1::new(Connectivity::new(0.2)?).tolerance(1e-4);
+/// let distances = theorem.distances(&inputs, &pairs, Width::new(128)?)?;
 /// assert!(distances.len() == 100 && distances.iter().all(|distance| distance.total() > 0.0));
 /// # Ok::<(), sparsewidth::Error>(())
 /// ```

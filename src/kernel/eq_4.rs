@@ -22,9 +22,9 @@ use crate::network::Connectivity;
 ///
 /// ```
 /// use sparsewidth::kernel::nngp::{Dimension, Width};
-/// use sparsewidth::{kernel::paper, network::Connectivity};
+/// use sparsewidth::{kernel::eq_4, network::Connectivity};
 /// // A dense network has no bias; its distance is the variance (1/4n)(1 - 1/pi^2).
-/// let dense = paper::off_diagonal(Dimension::new(784)?, Width::new(8)?, Connectivity::new(1.0)?);
+/// let dense = eq_4::off_diagonal(Dimension::new(784)?, Width::new(8)?, Connectivity::new(1.0)?);
 /// assert_eq!(dense.bias_squared, 0.0);
 /// assert!((dense.total() - 0.0281).abs() < 1e-4);
 /// # Ok::<(), sparsewidth::Error>(())
