@@ -64,6 +64,8 @@ pub enum Setting {
     Tolerance,
     /// The learning rate of training.
     LearningRate,
+    /// A file of learning rates, as a search writes it.
+    LearningRates,
     /// Whether the weights of trained networks are kept.
     KeepWeights,
 }

@@ -98,7 +98,7 @@ pub use error::{Error, ErrorKind, Result, Setting};
 pub use kernel::masked::{MaskedMoments, RowMoments};
 pub use kernel::nngp::{Dimension, Distance, Theorem1, Width};
 pub use network::{Architecture, Connectivity, Layer, MaskFamily, WeightDistribution};
-pub use numeric::estimate::{Estimate, Uncertainty};
+pub use numeric::estimate::{ErrorType, Estimate, Uncertainty};
 
 /// The examples of the README, run as tests.
 #[cfg(doctest)]

@@ -225,7 +225,7 @@ fn files_that_are_something_else_are_named() {
     // Of learning rates, shapes, weights and records.
     let rates = |path: &str, words: &[&str]| refused(&["train", "--widths", "8", "--rates", path], words);
     rates(&write("utf16.toml", &utf16), &["text in UTF-16", "iconv -f UTF-16 -t UTF-8"]);
-    rates(&write("tune.json", b"{\"spec\": 1}"), &["text in JSON", "give a rates.toml"]);
+    rates(&write("tune.json", b"{\"spec\": 1}"), &["text in JSON", "give the rates.toml"]);
     rates(&write("page.toml", page), &["a web page (HTML)"]);
     rates(folder.path().to_str().unwrap(), &["is a folder", "rates.toml"]);
     rates(&write("marked.toml", b"\xef\xbb\xbfrate = []\n"), &["no rate of the sparse network relu:8 linear:10"]);

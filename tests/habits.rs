@@ -59,7 +59,7 @@ fn files_of_others_and_of_other_studies_are_not_replaced() {
         std::fs::create_dir(&out).unwrap();
         std::fs::write(Path::new(&out).join(name), "of somebody").unwrap();
         let arguments = [study, &["--out", &out]].concat();
-        refused(&arguments, &[name, "is there already", "another output folder"]);
+        refused(&arguments, &[name, "exists already", "another output folder"]);
         assert_eq!(read(Path::new(&out), name), b"of somebody");
         // Nothing else was begun there; and where the name is free, the study goes on and again.
         assert_eq!(std::fs::read_dir(&out).unwrap().count(), 1, "{study:?}");
@@ -67,7 +67,7 @@ fn files_of_others_and_of_other_studies_are_not_replaced() {
         done(&arguments);
         done(&arguments);
         std::fs::write(Path::new(&out).join(name), "changed").unwrap();
-        refused(&arguments, &[name, "did not write it as it is"]);
+        refused(&arguments, &[name, "are not what"]);
     }
 
     // A study of another command, and a redrawing, in a folder with files of the same names.
@@ -83,7 +83,7 @@ fn files_of_others_and_of_other_studies_are_not_replaced() {
     let name = std::fs::read_dir(at("kept/weights")).unwrap().next().unwrap().unwrap().file_name();
     std::fs::create_dir_all(at("other/weights")).unwrap();
     std::fs::write(Path::new(&at("other/weights")).join(&name), "of somebody").unwrap();
-    refused(&[&train[..], &["--keep-weights", "--out", &at("other")]].concat(), &["weights", "is there already"]);
+    refused(&[&train[..], &["--keep-weights", "--out", &at("other")]].concat(), &["weights", "exists already"]);
     assert!(!Path::new(&at("other/journal.jsonl")).exists());
 
     // A search is no figure, and repeated records are not more runs.
@@ -166,7 +166,10 @@ fn the_same_study_spelt_otherwise_goes_on() {
     assert_ne!(swapped, sound);
     std::fs::write(&journal, swapped).unwrap();
     let again = ["distance", "--networks", "4:0.5", "--methods", "theorem1", "--pairs", "20"];
-    refuse(&again, &["journal.jsonl", "corrupt", "its record is not that of distance/pixel/sampled/5:0.5"]);
+    refuse(
+        &again,
+        &["journal.jsonl", "corrupt", "its record does not belong to the task distance/pixel/sampled/5:0.5"],
+    );
 
     // Runs and networks of a training, and the range of a search.
     let train = |more: &[&str]| {
@@ -237,7 +240,7 @@ fn networks_with_nothing_left_are_named() {
         ["train", "--data", &data, "--widths", "8,32", "--learning-rate", "0.1", "--epochs", "1", "--runs", "2"];
     let fan_in = [&train[..], &["--connectivity", "0.02", "--training-mask", "constant-fan-in"]].concat();
     let error = standard_error(&fan_in);
-    assert!(error.contains("sparse-8-p0.02") && error.contains("layer 1 has no weight"), "{error}");
+    assert!(error.contains("sparse-8-p0.02") && error.contains("no weight is left in layer 1"), "{error}");
     let table = done(&fan_in);
     assert_eq!(table.matches("(layer 1 has no weight: no input reaches an output)").count(), 2, "{table}");
     assert!(table.contains("|      0.000e0 |"), "{table}");
@@ -261,7 +264,7 @@ fn networks_with_nothing_left_are_named() {
     let kernels =
         ["distance", "--data", &data, "--networks", "8:0.02,8:0.5", "--mask", "constant-fan-in", "--pairs", "20"];
     let kernels = [&kernels[..], &["--methods", "sampled,theorem1_fixed_count"]].concat();
-    assert!(standard_error(&kernels).contains("width 8, connectivity 0.02: layer 1 has no weight"));
+    assert!(standard_error(&kernels).contains("width 8, connectivity 0.02: no weight is left in layer 1"));
     let text = done(&kernels);
     assert!(text.contains("(no weight)") && text.contains("whose kernel is 0: 8:0.02 (layer 1)"), "{text}");
     assert!(text.lines().filter(|line| line.contains("(no weight)")).all(|line| !line.contains("± 0e0")), "{text}");

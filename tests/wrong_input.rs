@@ -187,8 +187,8 @@ fn npy_files() {
         ("integers", files.npy("integers.npy", &array![[1i32, 2], [3, 4]]), "f32 or f64"),
         ("three axes", files.npy("axes.npy", &Array3::<f64>::zeros((1, 1, 2))), "3 dimensions, (1, 1, 2)"),
         ("no rows", files.npy("empty.npy", &Array2::<f64>::zeros((0, 2))), "is empty"),
-        ("not npy", files.bytes("text.npy", b"words"), "not a whole .npy file"),
-        ("cut", files.bytes("cut.npy", &std::fs::read(&good).unwrap()[..140]), "not a whole .npy file"),
+        ("not npy", files.bytes("text.npy", b"words"), "not a complete and valid .npy file"),
+        ("cut", files.bytes("cut.npy", &std::fs::read(&good).unwrap()[..140]), "not a complete and valid .npy file"),
         ("missing", files.path("missing.npy"), "cannot be read"),
         ("other rows", files.npy("rows.npy", &Array2::<f64>::ones((3, 2))), "shape (3, 2)"),
         ("other length", files.npy("length.npy", &Array1::<f64>::ones(3)), "shape (1, 3)"),
@@ -196,7 +196,7 @@ fn npy_files() {
         ("tiny", files.npy("tiny.npy", &array![[1e-80, 0.0], [3.0, 4.0]]), "largest entry is 1e-80"),
         ("impossible shape", files.bytes("shape.npy", &header("(0, 18446744073709551615)")), "beyond any memory"),
         ("big-endian", files.bytes("endian.npy", &big_endian()), "byte order"),
-        ("lying header", files.bytes("lies.npy", &header("(100000000000, 10)")), "not a whole .npy file"),
+        ("lying header", files.bytes("lies.npy", &header("(100000000000, 10)")), "not a complete and valid .npy file"),
     ];
     for (name, path, words) in &cases {
         println!("{name}");
@@ -330,7 +330,7 @@ fn numbers() {
     };
     tune(&["--lowest", "0"], &["lowest = 0"]);
     tune(&["--lowest", "8", "--highest", "4"], &["highest = 4", "lowest rate, 8"]);
-    tune(&["--lowest", "1e-30", "--highest", "1e30"], &["factors of two"]);
+    tune(&["--lowest", "1e-30", "--highest", "1e30"], &["less than 2^64 times"]);
     tune(&["--validation", "2048"], &["validation = 2048", "smaller"]);
     tune(&["--validation", "0"], &["validation = 0"]);
     tune(&["--widths", "636"], &["weights = 6352", "too small"]);

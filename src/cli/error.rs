@@ -34,6 +34,7 @@ fn option(setting: Setting) -> Option<&'static str> {
         Setting::Weights => Some("--weights"),
         Setting::Tolerance => Some("--tolerance"),
         Setting::LearningRate => Some("--learning-rate"),
+        Setting::LearningRates => Some("sparsewidth tune"),
         Setting::KeepWeights => Some("train --keep-weights"),
         _ => None,
     }

@@ -10,8 +10,8 @@ use super::mnist::CLASSES;
 use super::{DataSource, Inputs, Mnist, Normalisation};
 use crate::error::{Error, Result};
 
-/// A data set by its source, which is read at its first use and then kept: clones share what was read, so that a whole command opens its
-/// data once.
+/// A data set by its source, which is read at its first use and then kept: clones share what was read, so that a whole
+/// command opens its data once.
 ///
 /// ```
 /// use sparsewidth::data::Dataset;

@@ -15,7 +15,8 @@ use crate::files::{CHECK, in_shell, read_whole, unreadable};
 
 /// The first two bytes of a gzip stream.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-/// The most bytes of an unpacked file, twenty times those of MNIST: a gzip stream can hold a thousand times its own length.
+/// The most bytes of an unpacked file, twenty times those of MNIST: a gzip stream can hold a thousand times its own
+/// length.
 const MOST_UNPACKED: u64 = 1 << 30;
 
 /// Reads the bytes of a file and unpacks them where they are gzipped.
@@ -32,7 +33,7 @@ pub(super) fn unpack(bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>> {
     unpack_at_most(MOST_UNPACKED, bytes, path)
 }
 
-/// The same, if that comes to at most so many bytes.
+/// Unpacks as [`unpack`] does, but refuses more than `most` bytes.
 fn unpack_at_most(most: u64, bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>> {
     if !bytes.starts_with(&GZIP_MAGIC) {
         return Ok(bytes);

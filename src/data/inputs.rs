@@ -19,7 +19,7 @@ pub enum Values {
 }
 
 impl Values {
-    /// What they are counted in where means and deviations are told.
+    /// The unit in which means and standard deviations are given.
     pub(super) fn unit(self) -> f64 {
         match self {
             Self::Mnist | Self::Bytes => 255.0,

@@ -75,8 +75,8 @@ impl Mnist {
     /// The embedded data: 2,048 training images and all 10,000 test images.
     ///
     /// # Errors
-    /// Where the bytes do not have the checksums that they had when they were embedded: the program file is damaged. Where the
-    /// library was built without the feature `embedded`.
+    /// Where the bytes do not have the checksums that they had when they were embedded: the program file is damaged.
+    /// Where the library was built without the feature `embedded`.
     #[cfg(not(feature = "embedded"))]
     pub fn embedded() -> Result<Self> {
         let problem = "this build has no embedded images";
@@ -91,8 +91,8 @@ impl Mnist {
     /// The embedded data: 2,048 training images and all 10,000 test images.
     ///
     /// # Errors
-    /// Where the bytes do not have the checksums that they had when they were embedded: the program file is damaged. Where the
-    /// library was built without the feature `embedded`.
+    /// Where the bytes do not have the checksums that they had when they were embedded: the program file is damaged.
+    /// Where the library was built without the feature `embedded`.
     #[cfg(feature = "embedded")]
     pub fn embedded() -> Result<Self> {
         let load = |part: &Embedded| {
@@ -110,12 +110,12 @@ impl Mnist {
         Ok(Self { train: load(&EMBEDDED[0])?, test: load(&EMBEDDED[1])? })
     }
 
-    /// Reads `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`
-    /// from a folder, each plain or with `.gz`.
+    /// Reads `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and
+    /// `t10k-labels-idx1-ubyte` from a folder, each plain or with `.gz`.
     ///
     /// # Errors
-    /// A missing or malformed file, counts of images and labels that differ, training and test images of different sizes,
-    /// or labels beyond 9.
+    /// A missing or malformed file, counts of images and labels that differ, training and test images of different
+    /// sizes, or labels beyond 9.
     pub fn from_folder(folder: &Path) -> Result<Self> {
         if !folder.is_dir() {
             return Err(no_folder(folder));
@@ -257,8 +257,8 @@ impl Labelled {
 
     /// A uniformly random subset of `count` samples, in their order: all of them where there are no more.
     ///
-    /// The embedded training images are `subset(SUBSET_SIZE, SUBSET_SEED)` of the full 60,000. The checksum stays that of
-    /// the files.
+    /// The embedded training images are `subset(SUBSET_SIZE, SUBSET_SEED)` of the full 60,000. The checksum stays that
+    /// of the files.
     #[must_use]
     pub fn subset(&self, count: usize, seed: u64) -> Self {
         self.select(&subset(self.len(), count.min(self.len()), seed))

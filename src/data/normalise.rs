@@ -18,8 +18,8 @@ pub enum Normalisation {
     /// paper. Heavy-tailed: a pixel that is almost always blank takes values up to 100.
     #[strum(message = "pixel normalisation")]
     Pixel,
-    /// One shift and one scale for all entries: `(x/255 - 0.1307) / 0.3081` for MNIST, its published mean and standard deviation; for any
-    /// other set, those of its own entries.
+    /// One shift and one scale for all entries: `(x/255 - 0.1307) / 0.3081` for MNIST, its published mean and standard
+    /// deviation; for any other set, those of its own entries.
     #[strum(message = "global normalisation")]
     Global,
     /// Leave the inputs as they are.
@@ -28,7 +28,7 @@ pub enum Normalisation {
 }
 
 impl Normalisation {
-    /// The name, as the command line and records spell it.
+    /// The name, as records spell it.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.into()
@@ -41,7 +41,8 @@ impl Normalisation {
     }
 }
 
-/// The mean and standard deviation by which a global normalisation shifts and scales every entry, of bytes in units of 255.
+/// The mean and standard deviation by which a global normalisation shifts and scales every entry, of bytes in units
+/// of 255.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GlobalScale {
     /// The mean.
@@ -108,7 +109,7 @@ impl Normaliser {
                 let shift = values.sum_axis(Axis(0)) / samples;
                 let factor = Array1::from_shape_fn(d, |j| {
                     let column = values.column(j);
-                    // Told by comparison, not by the variance, which rounding could leave above zero.
+                    // By comparing entries: rounding can leave the variance of a constant column above zero.
                     if constant(column) {
                         return 0.0;
                     }

@@ -1,7 +1,7 @@
 //! Matrices from `.npy` files.
 //!
-//! The header is read here, not by a parser of Python literals: of what Python can write it holds a dictionary of three entries,
-//! and on anything else such a parser can take time exponential in its length.
+//! The header is read here and not by a parser of Python literals: it is a dictionary of three entries, and on other
+//! input such a parser can take exponential time.
 
 use std::path::Path;
 
@@ -20,8 +20,8 @@ const LONGEST_HEADER: usize = 10_000;
 /// Reads a matrix of shape `(N, d)`, f32 or f64, or a vector of shape `(d,)` as one row.
 ///
 /// # Errors
-/// A file that is missing or malformed, of another type or number of dimensions, empty, or with an entry that is not finite
-/// or beyond what kernels can take ([`LARGEST_ENTRY`]).
+/// A file that is missing or malformed, of another type or number of dimensions, empty, or with an entry that is not
+/// finite or beyond what kernels can take ([`LARGEST_ENTRY`]).
 pub fn read_npy(path: &Path) -> Result<Array2<f64>> {
     let bytes = read_whole(path).map_err(|error| unreadable(path, error, CHECK))?;
     let matrix = parse(&bytes, path).map_err(|(problem, remedy)| match Kind::of(&bytes) {
@@ -39,7 +39,7 @@ const REMEDY: &str = "give a .npy file of shape (N, d) or (d,), type f32 or f64"
 
 /// The matrix of a file's bytes; its path is for what to do about another array.
 fn parse(bytes: &[u8], path: &Path) -> std::result::Result<Array2<f64>, Refusal> {
-    let damaged = |problem: &str| (format!("is not a whole .npy file ({problem})"), REMEDY.to_string());
+    let damaged = |problem: &str| (format!("is not a complete and valid .npy file ({problem})"), REMEDY.to_string());
     let convert = |change: &str| {
         let (file, to) = (in_python(path), in_python(&as_matrix(path)));
         format!("in Python: import numpy; a = numpy.load({file}); numpy.save({to}, {change})")
@@ -177,7 +177,7 @@ impl<'a> Header<'a> {
     }
 }
 
-/// The string at the beginning, and what follows it. No string of a header needs an escape.
+/// The quoted string at the beginning, and what follows it. Strings in a header need no escapes.
 fn quoted(text: &str) -> Option<(&str, &str)> {
     let quote = text.chars().next().filter(|first| ['\'', '"'].contains(first))?;
     text[1..].split_once(quote)
@@ -215,7 +215,11 @@ fn checked(matrix: Array2<f64>, path: &Path) -> Result<Array2<f64>> {
     let beyond = |value: f64| value.is_nan() || value.abs() > LARGEST_ENTRY;
     if let Some(((row, column), value)) = matrix.indexed_iter().find(|(_, value)| beyond(**value)) {
         let problem = format!("entry [{row}, {column}] is {value:e}");
-        return Err(Error::file(path, problem, format!("entries must be finite and at most {LARGEST_ENTRY:e}")));
+        return Err(Error::file(
+            path,
+            problem,
+            format!("give entries that are finite and at most {LARGEST_ENTRY:e} in magnitude"),
+        ));
     }
     Ok(matrix)
 }
@@ -284,7 +288,7 @@ mod tests {
         let whole = file(2, &header("(1, 1)"), &[0; 8]);
         assert!(parse(&whole, Path::new("x.npy")).is_ok());
         for end in 0..whole.len() {
-            assert!(refusal(&whole[..end]).contains("not a whole .npy file"), "{end}");
+            assert!(refusal(&whole[..end]).contains("not a complete and valid .npy file"), "{end}");
         }
         assert!(refusal(&[MAGIC, &[4, 0, 0, 0]].concat()).contains("version"));
     }

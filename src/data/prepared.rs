@@ -81,7 +81,7 @@ impl PreparedInputs {
         let samples = self.samples();
         if let Some((i, j)) = rows.iter().find(|(i, j)| *i.max(j) >= samples) {
             let problem = format!("there are {samples} inputs");
-            return Err(Error::value("pairs", i.max(j), problem, "give row numbers below"));
+            return Err(Error::value("pairs", i.max(j), problem, format!("give row numbers below {samples}")));
         }
         Ok(rows.iter().map(|(i, j)| Pair::of_rows(self, *i, self, *j)).collect())
     }
@@ -103,8 +103,9 @@ pub fn pair_count(samples: usize) -> Option<usize> {
     if first % 2 == 0 { (first / 2).checked_mul(second) } else { first.checked_mul(second / 2) }
 }
 
-/// Random pairs of different rows among `samples`, uniform and independent; or each of the `samples (samples - 1) / 2` pairs once, in
-/// order, where at least so many are asked for. A kernel is symmetric, so that a pair in either order is one pair.
+/// Random pairs of different rows among `samples`, uniform and independent, so that a pair may occur twice; or, where
+/// `count` is at least `samples (samples - 1) / 2`, each pair once, in order. A kernel is symmetric, so a pair and its
+/// reverse are one pair.
 ///
 /// # Errors
 /// Where there are fewer than two samples, or no pair is asked for.

@@ -79,7 +79,8 @@ impl From<DataSource> for String {
 }
 
 impl DataSource {
-    /// A `.npy` file, or a folder: by its name alone. Where that is no UTF-8, records show it with replacement characters.
+    /// A `.npy` file, or a folder: by its name alone. Where that is no UTF-8, records show it with replacement
+    /// characters.
     #[must_use]
     pub fn of_path(path: &Path) -> Self {
         match path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy")) {
@@ -126,8 +127,8 @@ impl DataSource {
         }
     }
 
-    /// The inputs on which distances are taken: the test images, the rows of the `.npy` file, or the Gaussian vectors of
-    /// a seed.
+    /// The inputs on which distances are taken: the test images, the rows of the `.npy` file, or the Gaussian vectors
+    /// of a seed.
     ///
     /// # Errors
     /// Where the source cannot be read.
@@ -135,9 +136,9 @@ impl DataSource {
         match self {
             Self::Embedded | Self::Folder(_) => Ok(Inputs::of_images(&self.labelled()?.test)),
             Self::Npy(path) => {
-                // It is read more than once.
+                // A resumed study reads it again, which a pipe cannot serve.
                 if path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
-                    return Err(Error::file(path, "is a pipe or a device, no file", "write it to a file first"));
+                    return Err(Error::file(path, "is a pipe or a device, not a file", "write it to a file first"));
                 }
                 Ok(Inputs::real(read_npy(path)?))
             }

@@ -1,4 +1,5 @@
-//! What a file is that is not what it was taken for: by its first bytes, in words, with what to do about it.
+//! What kind of file was given in place of the expected one: recognised by its first bytes, named in words, with a
+//! remedy.
 
 use std::path::{Path, PathBuf};
 
@@ -210,7 +211,7 @@ impl Kind {
             Self::Compressed(name, _) => format!("compressed by {name}"),
             Self::Tar => "a tar archive".into(),
             Self::Npz(names) => format!("a NumPy archive (.npz) of {}", listed(names)),
-            Self::Torch => "a file of PyTorch's torch.save".into(),
+            Self::Torch => "a file that PyTorch's torch.save wrote".into(),
             Self::Zip(names) if names.is_empty() => "a ZIP archive that is empty or cut short".into(),
             Self::Zip(names) => format!("a ZIP archive of {}", listed(names)),
             Self::Pickle => "a Python pickle, as older versions of PyTorch and CIFAR write them".into(),
@@ -225,7 +226,8 @@ impl Kind {
         }
     }
 
-    /// What to do where something else was wanted, with the line to type where there is one; none where that is for the reader to say.
+    /// What to do where something else was wanted, with the line to type where there is one; none where that is for the
+    /// reader to say.
     fn remedy(&self, path: &Path, wanted: Wanted) -> Option<String> {
         let (file, python) = (in_shell(&path.display().to_string()), in_python(path));
         let numpy =
@@ -272,14 +274,15 @@ impl Kind {
         })
     }
 
-    /// That a file is of this kind, where another was wanted, with `otherwise` to do where the kind does not say it.
+    /// The error that the file is of this kind and not `wanted`; `otherwise` is the remedy where the kind has none of
+    /// its own.
     pub fn refusal(&self, path: &Path, wanted: Wanted, otherwise: &str) -> Error {
         let remedy = self.remedy(path, wanted).unwrap_or_else(|| otherwise.into());
         Error::file(path, format!("is {}", self.name()), remedy)
     }
 }
 
-/// A new file for what of another is a matrix, beside it.
+/// A path beside `path` for the matrix that is converted from it.
 pub(crate) fn as_matrix(path: &Path) -> PathBuf {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let named = |number: u32| match number {

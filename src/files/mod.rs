@@ -15,10 +15,10 @@ pub use output::{MERGE, OutputFolder, WRITTEN};
 use crate::error::{Error, Result};
 use crate::files::kind::{Kind, Wanted};
 
-/// How the name of a file begins that is not yet whole.
+/// The beginning of the name of a file that is not yet complete.
 const UNFINISHED: &str = ".sparsewidth-unfinished-";
 
-/// The age at which such a file is nobody's any more: none takes so long to write.
+/// The age from which such a file counts as abandoned: no write takes this long.
 const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// The most bytes that are read of what has no length of its own, such as a pipe: 1 GiB.
@@ -76,8 +76,8 @@ pub fn make_writable_folder(folder: &Path) -> Result<()> {
     unfinished(folder).map(drop).map_err(|error| unwritable(folder, error))
 }
 
-/// Removes what programs that were killed while they wrote have left in a folder, where anything can be removed. What is younger than an
-/// hour stays: another program may be writing it.
+/// Removes from a folder the unfinished files of programs that were killed while writing, as far as possible. Files
+/// younger than an hour stay: another program may still be writing them.
 pub(crate) fn remove_unfinished(folder: &Path) {
     let is_old = |entry: &DirEntry| {
         let modified = entry.metadata().and_then(|metadata| metadata.modified());
@@ -134,7 +134,7 @@ pub(crate) fn in_python(path: &Path) -> String {
 /// What to do about a file that cannot be read, where nothing better is known.
 pub(crate) const CHECK: &str = "check the path and its permissions";
 
-/// Says that a file cannot be read, and where it is a folder, so.
+/// The error of a file that cannot be read, or that is a folder.
 pub(crate) fn unreadable(path: &Path, error: IoError, remedy: &str) -> Error {
     if path.is_dir() {
         return Error::file(path, "is a folder, not a file", "give a file in it");
@@ -142,10 +142,11 @@ pub(crate) fn unreadable(path: &Path, error: IoError, remedy: &str) -> Error {
     Error::file(path, format!("cannot be read ({error})"), remedy).caused_by(error)
 }
 
-/// The text of such a file, without the byte-order mark that some editors put before it.
+/// Reads a text file, without the byte-order mark that some editors put before it.
 ///
 /// # Errors
-/// Where it cannot be read, is larger than a gigabyte, is something else, or not UTF-8; what to do is then `remedy`, where nothing better is known.
+/// Where it cannot be read, is a pipe or device that holds more than 1 GiB, is another kind of file, or is not UTF-8.
+/// `remedy` is what to do where the kind of file does not say it.
 pub fn read_text(path: &Path, remedy: &str) -> Result<String> {
     let bytes = read_whole(path).map_err(|error| unreadable(path, error, remedy))?;
     if let Some(kind) = Kind::of(&bytes).filter(|kind| !kind.is_text()) {

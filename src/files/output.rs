@@ -14,13 +14,13 @@ use crate::error::{Error, Result, Setting};
 /// The file of an output folder that lists what was written there, a line each.
 pub const WRITTEN: &str = ".sparsewidth-written.jsonl";
 
-/// The writer of joined records, which belong to whichever study goes on in their folder.
+/// The writer of merged records. Any study may replace them when it goes on in their folder.
 pub const MERGE: &str = "merge";
 
 /// A folder that one kind of study or report writes its files to.
 ///
-/// What is written is listed in [`WRITTEN`], by name, writer and SHA-256. A file that stands there already is replaced only where it is
-/// as this writer left it: not what somebody else put there, or changed.
+/// What is written is listed in [`WRITTEN`], by name, writer and SHA-256. A file that stands there already is replaced
+/// only where it is as this writer left it: not what somebody else put there, or changed.
 #[derive(Clone, Debug)]
 pub struct OutputFolder {
     path: PathBuf,
@@ -81,8 +81,8 @@ impl OutputFolder {
         }
         let others = listed.iter().find(|written| written.file == name && written.writer != self.writer);
         let problem = match others {
-            Some(other) => format!("is there already, written by `{}` and not by `{}`", other.writer, self.writer),
-            None => format!("is there already, and `{}` did not write it as it is", self.writer),
+            Some(other) => format!("exists already, written by `{}` and not by `{}`", other.writer, self.writer),
+            None => format!("exists already, and its contents are not what `{}` wrote", self.writer),
         };
         Err(Error::file(&path, problem, "move the file away, or give another output folder")
             .about(Setting::OutputFolder))
@@ -112,7 +112,8 @@ impl OutputFolder {
         let failure = |error: &dyn std::fmt::Display| Error::failure(format!("writing {}", path.display()), error);
         let mut file =
             OpenOptions::new().create(true).append(true).open(&path).map_err(|error| unwritable(&self.path, error))?;
-        // In one piece, after a newline of its own: programs that write at once, or were cut off, do not mix their lines.
+        // In one piece, after a newline of its own: programs that write at once, or were cut off, do not mix their
+        // lines.
         let mut line = b"\n".to_vec();
         line.extend(serde_json::to_vec(&written).map_err(|error| failure(&error))?);
         line.push(b'\n');
@@ -152,7 +153,7 @@ mod tests {
         assert!(message.contains("summary.md") && message.contains("by `figure` and not by `widen`"), "{message}");
         std::fs::write(at("summary.md"), "my notes").unwrap();
         for message in [open("figure").unwrap_err(), ours.write("summary.md", b"four").unwrap_err()] {
-            assert!(message.to_string().contains("did not write it"), "{message}");
+            assert!(message.to_string().contains("are not what `figure` wrote"), "{message}");
         }
         assert_eq!(std::fs::read(at("summary.md")).unwrap(), b"my notes");
         // What a kill between list and file leaves.
@@ -172,6 +173,6 @@ mod tests {
             std::fs::write(folder.path().join(name), "old").unwrap();
         }
         let message = OutputFolder::new(folder.path(), "figure", &names(&["summary.md"])).unwrap_err().to_string();
-        assert!(message.contains("did not write it") && message.contains("move the file away"), "{message}");
+        assert!(message.contains("are not what `figure` wrote") && message.contains("move the file away"), "{message}");
     }
 }

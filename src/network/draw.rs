@@ -37,7 +37,7 @@ impl WeightDistribution {
         }
     }
 
-    /// The name, as the command line and records spell it.
+    /// The name, as records spell it.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.into()

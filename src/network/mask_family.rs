@@ -26,7 +26,7 @@ pub enum MaskFamily {
 }
 
 impl MaskFamily {
-    /// The name, as the command line and records spell it.
+    /// The name, as records spell it.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.into()

@@ -60,6 +60,17 @@ pub enum ErrorType {
 }
 
 /// How far a value may be from the truth: by a systematic part, and by a standard error that more draws make smaller.
+///
+/// ```
+/// use sparsewidth::{ErrorType, Estimate, Uncertainty};
+/// let found = Estimate { value: 2.0, error: Uncertainty::estimate(0.1).with_standard_error(0.2) };
+/// // A proven bound, an estimate of the error and a standard error are kept apart.
+/// assert_eq!((found.error.kind(), found.error.proven()), (ErrorType::StandardError, None));
+/// // As one number: the systematic part and one standard error, or three.
+/// assert!((found.error.magnitude().unwrap() - 0.3).abs() < 1e-12);
+/// assert!((found.error.at(3.0).unwrap() - 0.7).abs() < 1e-12);
+/// assert_eq!(Uncertainty::UNKNOWN.magnitude(), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Uncertainty {
     systematic: Systematic,

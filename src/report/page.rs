@@ -285,7 +285,7 @@ pub fn verification_page(report: &VerifyReport) -> Page {
     page
 }
 
-/// The seed of a study, by its first record.
+/// The seed of a study, by its first record; any, without records, which have no correlations to simulate.
 fn seed(records: &[Record]) -> u64 {
     records.first().map_or(0, |record| match record {
         Record::Distance(record) => record.seed,

@@ -1,9 +1,9 @@
-//! What tasks cost, in rough counts of operations, for the time that is left. The constants are measured: how long tasks took, by method,
-//! on two cores.
+//! What tasks cost, in rough counts of operations, for the time that is left. The constants are measured: how long
+//! tasks took, by method, on two cores.
 
 use super::distance::{DistanceMethod, DistanceSpec, NetworkSpec};
 
-/// A cost, of so many operations.
+/// The cost of a number of operations.
 pub(crate) fn of_operations(operations: f64) -> u64 {
     (operations / 1e3) as u64 + 1
 }

@@ -1,4 +1,5 @@
-//! How many of a network's weights exist: what a connectivity comes to once it is rounded, and which layers are left without any.
+//! How many of a network's weights exist: what a connectivity comes to once it is rounded, and which layers are left
+//! without any.
 
 use crate::network::{Architecture, WeightDistribution};
 
@@ -53,7 +54,7 @@ fn share(weights: &[usize], places: &[usize]) -> f64 {
 pub(super) fn remark(network: &str, density: &Density) -> Option<String> {
     density.empty_layers().map(|layers| {
         format!(
-            "{network}: layer {layers} has no weight, so that no input reaches an output: its connectivity rounds to 0."
+            "{network}: no weight is left in layer {layers}, because the connectivity rounds to 0; no input reaches an output."
         )
     })
 }

@@ -7,8 +7,10 @@
 //! | [`OptimumSpec`] | the width that minimises the distance at a budget | [`OptimumReport`] |
 //! | [`VerifySpec`] | Theorem 1 against drawn networks | [`VerifyReport`] |
 //!
-//! The first two keep a journal ([`Journal`]) where they are given a folder, go on where they were interrupted, and can be shared out
-//! among machines ([`Shard`], [`merge`]). Records depend on the spec alone, not on threads, order or interruptions.
+//! The first two keep a journal ([`Journal`]) where they are given a folder, go on where they were interrupted, and can
+//! be shared out among machines ([`Shard`], [`merge`]). Records depend on the spec alone, not on threads, order or
+//! interruptions; only their last digits depend on the kind of processor and, for kernels over all pairs, on the
+//! device.
 //!
 //! ```
 //! use sparsewidth::data::{DataSource, Normalisation};

@@ -51,8 +51,8 @@ pub enum OptimumMethod {
     /// Eq. (4) of the paper at the network's own connectivity.
     #[strum(message = "Eq. (4), own p")]
     Paper,
-    /// The width `n p / p*` of the paper's `p* = sqrt(n p / 4 d)`, at `n p = weights / (d + outputs)`; the connectivity is that which the
-    /// budget leaves at this width, lower than `p*` where there is a last layer.
+    /// The width `n p / p*` of the paper's `p* = sqrt(n p / 4 d)`, at `n p = weights / (d + outputs)`; the connectivity
+    /// is that which the budget leaves at this width, lower than `p*` where there is a last layer.
     #[strum(message = "width of p* = sqrt(n p / 4 d)")]
     PaperFormula,
 }
@@ -101,12 +101,13 @@ pub struct Optimum {
     pub method: OptimumMethod,
     /// The point of its minimum; all distances there.
     pub at: CurvePoint,
-    /// The widths between which the theory's own distance stays within 5 % of its minimum, as far as was searched; none for the formula.
+    /// The widths between which the theory's own distance stays within 5 % of its minimum, as far as was searched; none
+    /// for the formula.
     pub within_5_percent: Option<(f64, f64)>,
     /// The exact distance here, over its minimum: what following this theory costs.
     pub exact_over_least: f64,
-    /// Whether this is the widest network that was searched, whose rows keep one weight on average: where the theory's distance falls as
-    /// far as that, it can fall on, and this is the end of the search rather than a minimum.
+    /// Whether this is the widest network that was searched, whose rows keep one weight on average: where the theory's
+    /// distance falls as far as that, it can fall on, and this is the end of the search rather than a minimum.
     #[serde(default)]
     pub at_end: bool,
 }
@@ -125,7 +126,8 @@ pub struct OptimumReport {
     pub checksum: String,
     /// Version of the program.
     pub version: String,
-    /// The mean and standard deviation by which a global normalisation shifted and scaled every entry, of bytes in units of 255.
+    /// The mean and standard deviation by which a global normalisation shifted and scaled every entry, of bytes in
+    /// units of 255.
     #[serde(default)]
     pub global_mean: Option<f64>,
     /// See `global_mean`.
@@ -156,12 +158,12 @@ impl OptimumSpec {
         Quadrature::new(self.tolerance).map(|_| ())
     }
 
-    /// Scans the widths that the budget admits, then narrows down each minimum to one width. `progress` is called with the share that is
-    /// done, as far as it is known.
+    /// Scans the widths that the budget admits, then narrows down each minimum to one width. `progress` is called with
+    /// the share that is done, as far as it is known.
     ///
     /// # Errors
-    /// Where the data cannot be read or normalised or its kernels vanish, the budget admits no width, or a setting is out of
-    /// range.
+    /// Where the data cannot be read or normalised or its kernels vanish, the budget admits no width, or a setting is
+    /// out of range.
     pub fn run(&self, progress: &(dyn Fn(f64) + Sync)) -> Result<OptimumReport> {
         self.check()?;
         let inputs = self.data.inputs(self.seed)?;
@@ -244,7 +246,8 @@ impl OptimumSpec {
         })
     }
 
-    /// The least and the largest width that the budget admits: a dense first layer, and on average one weight per row of it.
+    /// The least and the largest width that the budget admits: a dense first layer, and on average one weight per row
+    /// of it.
     fn widths(&self, dimension: usize) -> Result<(usize, usize)> {
         let least = self.weights.div_ceil(dimension.saturating_add(self.outputs)).max(1);
         // (weights - outputs n) / n >= 1 leaves one weight per row.
@@ -285,16 +288,16 @@ impl Search<'_> {
     }
 }
 
-/// The place of the least distance. None where the theory has a distance anywhere that is not positive, so none: the expansion
-/// can, where it breaks down, and the inputs can, where their kernels vanish.
+/// The place of the least distance; none if any distance is not positive. The expansion gives such where it breaks
+/// down, and so do inputs whose kernels vanish.
 fn minimum(curve: &[CurvePoint], method: OptimumMethod) -> Option<usize> {
     let values: Vec<f64> = curve.iter().map(|point| point.by(method)).collect();
     let positive = values.iter().all(|value| *value > 0.0);
     positive.then(|| (0..values.len()).min_by(|a, b| values[*a].total_cmp(&values[*b])))?
 }
 
-/// A width in the middle of the wider gap beside the one at `place`, in the logarithm; none where both are below a half percent
-/// or hold no width.
+/// A width in the middle of the wider gap beside the one at `place`, in the logarithm; none where both are below a half
+/// percent or hold no width.
 fn between(widths: &[usize], place: usize) -> Option<usize> {
     let gap = |low: usize| {
         let (low, high) = (*widths.get(low)? as f64, *widths.get(low + 1)? as f64);
@@ -305,8 +308,8 @@ fn between(widths: &[usize], place: usize) -> Option<usize> {
     Some((low * high).sqrt().round().clamp(low + 1.0, high - 1.0) as usize)
 }
 
-/// The widths on both sides at which the curve crosses 1.05 times its minimum, linear in the logarithm of the width between
-/// points; the end of the curve where it does not.
+/// The widths on both sides at which the curve crosses 1.05 times its minimum, linear in the logarithm of the width
+/// between points; the end of the curve where it does not.
 fn within(curve: &[CurvePoint], method: OptimumMethod, place: usize) -> (f64, f64) {
     let limit = 1.05 * curve[place].by(method);
     let cross = |points: &mut dyn Iterator<Item = &CurvePoint>| -> f64 {

@@ -1,5 +1,5 @@
-//! The paper's experiments: their widths, budgets, learning rates and protocols, and the networks that follow from them (arXiv
-//! 2010.14495; learning rates from the authors' code, google-research/wide-sparse-nets).
+//! The paper's experiments: their widths, budgets, learning rates and protocols, and the networks that follow from them
+//! (arXiv 2010.14495; learning rates from the authors' code, google-research/wide-sparse-nets).
 
 use super::distance::{DistanceMethod, DistanceSpec, NetworkSpec, Reference};
 use super::training::{EvaluationSet, Family, MOST_SAMPLES, TrainedNetwork, TrainingStudySpec};
@@ -27,9 +27,10 @@ pub const PAPER_WIDTHS: [usize; 7] = [8, 32, 128, 216, 328, 512, 635];
 /// The width whose dense network sets the budget: 6,352 weights on MNIST, `(784 + 10) 8`.
 pub const PAPER_BASE_WIDTH: usize = 8;
 
-/// The widths to look at where none are asked for: `usual` ones, in rising order, where the budget fits them all; otherwise others that
-/// lie as they do, by ratio, between the least and the greatest width that it fits. Where the last layer has no outputs, the greatest is
-/// the one at which a row has one weight on average.
+/// The widths to use where none are given: `usual`, in rising order, if the budget fits them all. Otherwise they are
+/// rescaled, by ratio, from 8 to 635 onto the range of widths that the budget fits; where it fits none, `usual`
+/// unchanged. Where the last layer has no outputs, the largest width is the one at which a row has one weight on
+/// average.
 ///
 /// ```
 /// use sparsewidth::study::paper::{PAPER_WIDTHS, usual_widths};
@@ -106,7 +107,8 @@ impl DistanceSpec {
 }
 
 impl TrainingStudySpec {
-    /// The paper's protocol for the given networks: 2,048 samples, 300 epochs, batch 256, exact counts, uniform weights, no biases.
+    /// The paper's protocol for the given networks: 2,048 samples, 300 epochs, batch 256, exact counts, uniform
+    /// weights, no biases.
     #[must_use]
     pub fn paper(networks: Vec<TrainedNetwork>, runs: usize) -> Self {
         Self {
@@ -139,9 +141,8 @@ impl TrainingStudySpec {
     }
 }
 
-/// The networks of a figure, each at the learning rate 1: of every network whose kernel is studied the one that is trained, the sparse
-/// family, and where they are asked for dense ones of the same widths. What is dense in the sparse family belongs to both, and is trained
-/// once.
+/// The networks to train for a figure, each at learning rate 1: the sparse network of each kernel and, if asked for, a
+/// dense one of the same width. A network that is dense already is trained once, for both families.
 ///
 /// # Errors
 /// Where a width is 0.
@@ -152,8 +153,8 @@ pub fn figure_networks(kernels: &[NetworkSpec], dense_family: bool) -> Result<Ve
     sparse.chain(dense).map(|(family, width, p)| TrainedNetwork::new(family, width, p, 1.0)).collect()
 }
 
-/// The networks of the paper's MLP figure at a budget, with the authors' learning rates: the sparse family (its first width
-/// is the dense base network), and the wider dense networks where they are asked for.
+/// The networks of the paper's MLP figure at a budget, with the authors' learning rates: the sparse family (its first
+/// width is the dense base network), and the wider dense networks where they are asked for.
 ///
 /// # Errors
 /// Where the budget does not fit the paper's widths.
@@ -165,8 +166,8 @@ pub fn paper_networks(weights: usize, dimension: usize, dense_family: bool) -> R
     figure_networks(&kernels, dense_family)?.iter().map(with_rate).collect()
 }
 
-/// The cells of the paper's heat map: every width with every connectivity of the last layer and every activation, where that leaves
-/// the first layer at least one weight and no more than it has.
+/// The cells of the paper's heat map: every width with every connectivity of the last layer and every activation, where
+/// that leaves the first layer at least one weight and no more than it has.
 ///
 /// # Errors
 /// Where a width is 0, or no cell is left.

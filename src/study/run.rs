@@ -85,11 +85,11 @@ impl StudySpec {
         self.takes_all_pairs() && self.distance.iter().flat_map(|spec| &spec.networks).any(on_device)
     }
 
-    /// Runs what the journal of `folder` does not hold yet, and returns all records in the order of the spec: distances by
-    /// normalisation, method and width, then training runs by network. Without a folder nothing is journaled.
+    /// Runs what the journal of `folder` does not hold yet, and returns all records in the order of the spec: distances
+    /// by normalisation, method and width, then training runs by network. Without a folder nothing is journaled.
     ///
-    /// The records depend on the spec alone: not on threads, order, or interruptions; but for the last digits of those that are
-    /// computed on `device`, kernels over all pairs.
+    /// The records depend on the spec alone, not on threads, order or interruptions; only their last digits depend on
+    /// the kind of processor and, for kernels over all pairs, on `device`.
     ///
     /// # Errors
     /// Where the spec or data is wrong (before any work is done), the journal is refused, or a file cannot be written.
@@ -102,7 +102,8 @@ impl StudySpec {
         self.run_shard(Shard::WHOLE, folder, device, progress)
     }
 
-    /// The same for a share of the tasks. The journals of all shares, joined by [`merge`](super::merge), hold what that of the whole study holds.
+    /// The same for a share of the tasks. The journals of all shares, joined by [`merge`](super::merge), hold what that
+    /// of the whole study holds.
     ///
     /// # Errors
     /// As [`StudySpec::run`].
@@ -238,7 +239,8 @@ impl StudySpec {
     }
 }
 
-/// What should be said before the work: inputs that are 0, layers left without a weight, and the scale of data that is not MNIST.
+/// What should be said before the work: inputs that are 0, layers left without a weight, and the scale of data that is
+/// not MNIST.
 fn remarks(
     distance: Option<&PreparedDistance>,
     training: Option<&(&TrainingStudySpec, PreparedTraining)>,

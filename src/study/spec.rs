@@ -22,12 +22,7 @@ pub(crate) fn at_most(name: &str, count: usize, largest: usize) -> Result<()> {
     if count <= largest {
         return Ok(());
     }
-    Err(Error::value(
-        name,
-        count,
-        format!("is beyond the largest that a study takes, {largest}"),
-        "give a smaller number",
-    ))
+    Err(Error::value(name, count, format!("is too large: a study takes at most {largest}"), "give a smaller number"))
 }
 
 /// A study: distances of sparse networks' kernels, test errors of trained networks, or both on one data set.
@@ -45,8 +40,8 @@ pub struct StudySpec {
 }
 
 impl StudySpec {
-    /// Refuses counts that are zero or beyond reason, repeated entries, and methods that lack what they need; [`StudySpec::run`] does so
-    /// first of all.
+    /// Refuses counts that are zero or beyond reason, repeated entries, and methods that lack what they need;
+    /// [`StudySpec::run`] does so first of all.
     ///
     /// # Errors
     /// Where it finds any.
@@ -60,7 +55,8 @@ impl StudySpec {
         at_most("tasks", self.most_tasks(), MOST_TASKS)
     }
 
-    /// A spec of the tasks of both, where their settings are the same.
+    /// The smallest spec that has the tasks of both, whose settings are the same. It can have more: the methods of one
+    /// for the networks of the other, and runs between theirs.
     pub(crate) fn with_tasks_of(self, other: Self) -> Self {
         fn join<T: PartialEq>(mut first: Vec<T>, second: Vec<T>) -> Vec<T> {
             for entry in second {
@@ -117,7 +113,8 @@ pub(crate) fn check_counts(counts: &[(&str, usize, usize)]) -> Result<()> {
     Ok(())
 }
 
-/// Refuses layers wider than a study takes, or with more weights between two hidden ones than are drawn in reasonable time.
+/// Refuses layers wider than a study takes, or with more weights between two hidden ones than are drawn in reasonable
+/// time.
 pub(crate) fn check_layers(layers: &[Layer]) -> Result<()> {
     for layer in layers {
         at_most("width", layer.width(), MAX_WIDTH)?;

@@ -29,10 +29,10 @@ const SHARES: [f64; 2] = [1.0 / 9.0, 1.0 / 3.0];
 
 /// A search for learning rates.
 ///
-/// In three stages: one run at each rate of the range, in factors of two, for a ninth of the epochs; of these the best third (three at
-/// least) for a third of the epochs; of these the best two, with the rates half way to their neighbours, for all epochs and in all
-/// runs. A run counts by its best accuracy on the validation samples, a diverged one as all wrong. Runs are numbered apart from those
-/// of studies.
+/// In three stages: one run at each rate of the range, in factors of two, for a ninth of the epochs; of these the best
+/// third (three at least) for a third of the epochs; of these the best two, with the rates half way to their
+/// neighbours, for all epochs and in all runs. A run counts by its best accuracy on the validation samples, a diverged
+/// one as all wrong. Runs are numbered apart from those of studies.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TuneSpec {
     /// The data.
@@ -118,7 +118,8 @@ impl TuneReport {
 }
 
 impl TuneSpec {
-    /// Searches, going on from the journal of `folder`; without one nothing is journaled. Returns the records of all runs as well.
+    /// Searches, going on from the journal of `folder`; without one nothing is journaled. Returns the records of all
+    /// runs as well.
     ///
     /// # Errors
     /// Where the spec or data is wrong (before any work is done), the journal is refused, or a file cannot be written.
@@ -230,11 +231,11 @@ impl TuneSpec {
         }
         let steps = (highest / lowest).log2();
         if !(0.0..MOST_RATES as f64).contains(&steps) {
-            let problem = format!("must lie above the lowest rate, {lowest}, by less than {MOST_RATES} factors of two");
+            let problem = format!("must be at least the lowest rate, {lowest}, and less than 2^{MOST_RATES} times it");
             return Err(Error::value("highest", highest, problem, "give another range"));
         }
-        // A highest rate that is meant to be a multiple of the lowest must not fall to rounding. In single precision, as they are used,
-        // and as those of the last stage are compared with them.
+        // A highest rate that is meant to be a multiple of the lowest must not fall to rounding. In single precision,
+        // as they are used, and as those of the last stage are compared with them.
         Ok((0..=(steps + 1e-9).floor() as i32).map(|step| f64::from((lowest * 2f64.powi(step)) as f32)).collect())
     }
 }
@@ -343,7 +344,8 @@ mod tests {
         let mut rates: Vec<_> = report.tried.iter().map(|tried| tried.network.learning_rate).collect();
         rates.sort_by(f64::total_cmp);
         rates.dedup();
-        // Two of the first stage, and the one between them, each with a run; the last stage has two. None is outside of the range.
+        // Two of the first stage, and the one between them, each with a run; the last stage has two. None is outside of
+        // the range.
         assert_eq!((rates.len(), records.len()), (3, 6));
         assert!(rates.iter().all(|rate| (0.00099..0.00211).contains(rate)), "{rates:?}");
     }
@@ -367,7 +369,7 @@ mod tests {
             spec.run(None, &|_| {}).unwrap_err().to_string()
         };
         assert!(message(&|spec| spec.range = (8.0, 4.0)).contains("highest = 4"));
-        assert!(message(&|spec| spec.range = (1e-30, 1e30)).contains("factors of two"));
+        assert!(message(&|spec| spec.range = (1e-30, 1e30)).contains("less than 2^64 times"));
         assert!(message(&|spec| spec.range = (0.0, 1.0)).contains("lowest = 0"));
         assert!(message(&|spec| spec.training.evaluation = EvaluationSet::Test).contains("test set"));
     }

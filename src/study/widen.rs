@@ -11,10 +11,11 @@ use crate::network::{Activation, Architecture, Layer, MaskFamily};
 
 /// The networks of one way to widen at a weight budget, by width, each with the rate 1.
 ///
-/// The last layer is dense in all of them. Sparse networks have the widths given. A bottleneck leaves no choice of width beside its own:
-/// those of `bottlenecks` are taken, or where none are given, the ones whose width is nearest to each of `widths`. Of a linear bottleneck
-/// the first matrix counts by its rank ([`product_weights`](crate::network::budget::product_weights)), so that at full rank it has the weights of
-/// the matrix that was split.
+/// The last layer is dense in all of them. Sparse networks have the widths given. The width behind a bottleneck follows
+/// from the budget: `bottlenecks` are used if given, otherwise those whose width is nearest to each of `widths`. Of a
+/// linear bottleneck the first matrix counts by its rank
+/// ([`product_weights`](crate::network::budget::product_weights)), so that at full rank it has the weights of the
+/// matrix that was split.
 ///
 /// # Errors
 /// Where the budget does not fit a width or a bottleneck, or no network is left.
@@ -68,7 +69,7 @@ pub fn widened_networks(
         Family::LinearBottleneck => behind(Activation::Linear, linear_bottleneck_width)?,
         Family::NonlinearBottleneck => behind(Activation::Relu, nonlinear_bottleneck_width)?,
         Family::Dense => {
-            let problem = "grows with the width: it keeps no budget";
+            let problem = "its number of weights grows with the width, so it keeps no budget";
             return Err(Error::value("family", family.name(), problem, "use one of the others"));
         }
     };
@@ -90,7 +91,7 @@ pub fn widened_networks(
             _ => String::new(),
         };
         let problem =
-            format!("two networks would have it{}{}, and width is what they are compared by", of(first), of(second));
+            format!("two networks have this width{}{}, and networks are compared by width", of(first), of(second));
         return Err(Error::value("width", width(first), problem, "leave one of them out"));
     }
     Ok(networks)

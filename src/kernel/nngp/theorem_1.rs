@@ -77,7 +77,8 @@ pub fn theorem_1(moments: &MaskedMoments, dimension: Dimension, width: Width) ->
     let square = (1.0 + 1.0 / n) / d2;
     let systematic = |s1: f64, s2: f64| (slope_1 + square * s1) * s1 + slope_2 * s2;
     let error = k1.error.combine_parts(k2.error, systematic, |s1, s2| slope_1 * s1 + slope_2 * s2);
-    // The bias has a rounding error from `K_1` as well.
+    // The bias has a rounding error from `K_1` as well. (An unknown error of `K~_1` makes that of the total unknown by
+    // itself.)
     let alone = k1.error.systematic().magnitude().unwrap_or(0.0);
     let beyond = |error: f64, s: f64| {
         let beyond = (s - alone).max(0.0);
@@ -104,6 +105,10 @@ pub fn variance_error(moments: &MaskedMoments, width: Width) -> Uncertainty {
 
 /// Theorem 1 for many pairs at once: distances and kernels of sparse networks to a tolerance, in parallel, each with
 /// its error.
+///
+/// The masked moments are found by [`for_masks`]: for Bernoulli masks by [`Auto`](crate::kernel::masked::Auto), which
+/// takes the closed form, a sum over at most 2^20 masks (inputs of up to 20 different entries), or the quadrature, some
+/// milliseconds a pair. Settings out of their ranges are errors of the methods that compute.
 ///
 /// Results are the same for any number of threads. The work runs on rayon's ambient pool.
 ///

@@ -19,8 +19,8 @@ use crate::numeric::statistics::{mean, median_interval_95, quantile, sorted, sta
 use crate::sampled::{SampledDistances, SampledNetwork, SamplingLaw, Sweep, sampled_kernels};
 use crate::study::record::draws_tell_error;
 
-/// Hidden units, over all initialisations, after which drawn networks over all pairs are recorded before others follow: the limits,
-/// made anew, take as long as a thousand.
+/// Networks are drawn together over all pairs until they have this many hidden units over all initialisations: the
+/// limits, made anew for each group, cost as much as a thousand units.
 const TOGETHER: usize = 20_000;
 
 /// The spread of the distance over pairs.
@@ -71,8 +71,9 @@ pub(super) struct Distances {
 }
 
 impl DistanceInputs<'_> {
-    /// The infinite-width kernel of each pair, `v^L` times `K_1 / d` for `L` layers up to the hidden one: with `K_1` of the Gram triple
-    /// that the layers before it leave, of which a ReLU layer makes `(A/2, B/2, K_1)` and a linear one what it was.
+    /// The infinite-width kernel of each pair, `v^L` times `K_1 / d` for `L` layers up to the hidden one: with `K_1` of
+    /// the Gram triple that the layers before it leave, of which a ReLU layer makes `(A/2, B/2, K_1)` and a linear one
+    /// what it was.
     pub(super) fn limits(&self, network: &NetworkSpec) -> Vec<f64> {
         let layers = network.architecture.layers();
         let spec = self.study.spec;
@@ -182,7 +183,8 @@ impl DistanceInputs<'_> {
             }
         };
         let mean_interval = if tells_error(network, self.dimension(), &found.off_diagonal) {
-            // Of the same networks, on some of the random pairs: relative to the distance it differs little from that over all pairs.
+            // Of the same networks, on some of the random pairs: relative to the distance it differs little from that
+            // over all pairs.
             let (architecture, reference) = (&network.architecture, self.limits(network));
             let draws = found.off_diagonal.len();
             let law = SamplingLaw::find(&self.sampled, architecture, spec.law, seed, draws, &reference)?;
@@ -204,7 +206,8 @@ impl DistanceInputs<'_> {
         })
     }
 
-    /// The second-order expansion over all pairs of different inputs; for all networks of the study at once, whichever asks first.
+    /// The second-order expansion over all pairs of different inputs; for all networks of the study at once, whichever
+    /// asks first.
     pub(super) fn all_pairs(&self, network: &NetworkSpec, progress: &(dyn Fn(f64) + Sync)) -> Result<Distances> {
         let spec = self.study.spec;
         let all = match self.all.get() {

@@ -53,7 +53,8 @@ pub(crate) struct DistanceInputs<'a> {
     pub(super) all: OnceLock<Vec<PairDistances>>,
     /// The inputs in tiles, where networks are drawn over all pairs, and what that takes on the device, in bytes.
     pub(super) tiled: Option<(TiledInputs, usize)>,
-    /// The distances of drawn networks over all pairs, by the place of the network in the study, once they are asked for.
+    /// The distances of drawn networks over all pairs, by the place of the network in the study, once they are asked
+    /// for.
     pub(super) sampled_all: Mutex<HashMap<usize, AllPairsDistances>>,
 }
 
@@ -71,7 +72,8 @@ impl<'a> DistanceInputs<'a> {
     /// Normalises the inputs of a study and draws their pairs.
     ///
     /// # Errors
-    /// Where the data does not admit the normalisation or has too few rows, or kernels over all pairs do not fit into memory.
+    /// Where the data does not admit the normalisation or has too few rows, or kernels over all pairs do not fit into
+    /// memory.
     pub fn new(study: &DistanceStudy<'a>, normalisation: Normalisation) -> Result<Self> {
         let DistanceStudy { inputs, spec, seed, device, .. } = study;
         let normaliser = inputs.normaliser(normalisation)?;

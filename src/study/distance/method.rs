@@ -28,7 +28,8 @@ pub enum DistanceMethod {
     /// Theorem 1, its masked moments by the best method at hand ([`Auto`](crate::kernel::masked::Auto)).
     #[strum(message = "Theorem 1")]
     Theorem1,
-    /// The same for the masks of the drawn networks, where these have a fixed count ([`FixedCount`](crate::kernel::masked::FixedCount)).
+    /// The same for the masks of the drawn networks, where these have a fixed count
+    /// ([`FixedCount`](crate::kernel::masked::FixedCount)).
     #[serde(alias = "theorem1_masks")]
     #[strum(message = "Theorem 1, fixed counts")]
     Theorem1FixedCount,
@@ -61,8 +62,9 @@ impl DistanceMethod {
         matches!(self, Self::Sampled | Self::SampledAll)
     }
 
-    /// Whether it applies to a network. Behind a layer before the hidden one networks are sampled; there is theory as well
-    /// ([`LinearBottleneck`](crate::kernel::masked::LinearBottleneck)) where that layer is linear and every weight exists.
+    /// Whether it applies to a network. Networks with a layer before the hidden one are sampled; where that layer is
+    /// linear and every weight exists there is theory as well
+    /// ([`LinearBottleneck`](crate::kernel::masked::LinearBottleneck)).
     #[must_use]
     pub fn serves(self, network: &NetworkSpec) -> bool {
         match (self, network.architecture.layers()) {
@@ -76,7 +78,7 @@ impl DistanceMethod {
         }
     }
 
-    /// The name, as the command line and records spell it.
+    /// The name, as records spell it.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.into()

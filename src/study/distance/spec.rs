@@ -98,8 +98,8 @@ pub struct DistanceSpec {
     pub methods: Vec<DistanceMethod>,
     /// Random pairs of different inputs; where the data has no more pairs, each of these once.
     pub pairs: usize,
-    /// Initialisations of sampled networks; more where that draws fewer than [`DistanceSpec::LEAST_WEIGHTS`] weights in all, but
-    /// not over all pairs.
+    /// Initialisations of sampled networks; more where that draws fewer than [`DistanceSpec::LEAST_WEIGHTS`] weights in
+    /// all, but not over all pairs.
     pub initialisations: usize,
     /// The relative error of the masked moments to which Theorem 1 is evaluated, pair by pair.
     pub tolerance: f64,
@@ -116,8 +116,8 @@ impl DistanceSpec {
     /// weights is drawn 10,000 times: its distance has so long a tail that fewer do not tell its standard error.
     pub const LEAST_WEIGHTS: f64 = 20_000.0;
 
-    /// How often a network is drawn at input dimension `dimension`: [`DistanceSpec::initialisations`] times, or more until
-    /// [`DistanceSpec::LEAST_WEIGHTS`].
+    /// How often a network is drawn at input dimension `dimension`: [`DistanceSpec::initialisations`] times, or more
+    /// until [`DistanceSpec::LEAST_WEIGHTS`].
     #[must_use]
     pub fn draws(&self, network: &NetworkSpec, dimension: usize) -> usize {
         let weights = network.architecture.weights(dimension).max(1.0);

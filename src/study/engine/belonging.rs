@@ -5,8 +5,8 @@ use crate::study::record::{DistanceRecord, Record, TrainingRecord};
 use crate::study::run::distance_task;
 
 impl Record {
-    /// The name of the task that it is the record of. Of Eq. (4) at a fixed `n p` it has that connectivity, not the network's; a run has
-    /// its epochs, of which a search does several numbers.
+    /// The name of the task that it is the record of. Of Eq. (4) at a fixed `n p` it has that connectivity, not the
+    /// network's; a run has its epochs, of which a search does several numbers.
     pub(crate) fn task(&self) -> String {
         match self {
             Self::Distance(record) => {
@@ -33,7 +33,7 @@ impl Record {
         }
     }
 
-    /// Whether two records have the same of what tells their study.
+    /// Whether two records are of one kind, and distances of one method: these share all that identifies a study.
     pub(crate) fn is_alike(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Distance(first), Self::Distance(second)) => first.method == second.method,

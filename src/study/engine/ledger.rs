@@ -39,7 +39,8 @@ impl<'a> TaskLog<'a> {
         Ok(Self { journal: Mutex::new(journal), data: data.to_string(), progress })
     }
 
-    /// The record of a task of some cost, found now or before, if it is still `whole`.
+    /// The record of a task: from the journal if it is there and `whole`, otherwise made by `find` and entered. `whole`
+    /// is false where a file that belongs to the record is gone.
     pub fn finish(&self, task: &str, cost: u64, whole: bool, find: &Find) -> Result<Record> {
         let lock = || self.journal.lock().unwrap_or_else(PoisonError::into_inner);
         let known = lock().as_ref().and_then(|journal| journal.record(task).cloned()).filter(|_| whole);
@@ -68,8 +69,8 @@ impl<'a> TaskLog<'a> {
     }
 }
 
-/// How long a task takes from now on, of which a share was done in the time that is gone; none where that is too soon to tell, or it is
-/// done within ten seconds.
+/// How long a task takes from now on, of which a share was done in the time that is gone; none where that is too soon
+/// to tell, or it is done within ten seconds.
 fn time_left(gone: Duration, share: f64) -> Option<Duration> {
     const FIRST: Duration = Duration::from_secs(2);
     const LONG: f64 = 10.0;

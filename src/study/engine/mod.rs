@@ -1,4 +1,5 @@
-//! What every study runs on: tasks that are done once, a journal to go on from, shares of the tasks on many machines, and progress.
+//! What every study runs on: tasks that are done once, a journal to go on from, shares of the tasks on many machines,
+//! and progress.
 
 mod belonging;
 mod journal;

@@ -1,4 +1,4 @@
-//! By what two specs differ: in the settings that a result depends on, whichever tasks they have.
+//! How two specs differ in the settings that results depend on, whichever tasks they have.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ pub(super) fn is_search(spec: &Value) -> bool {
     spec.get("range").is_some()
 }
 
-/// What of a spec says which tasks there are, and where the data lies, but nothing of what comes out of a task.
+/// The parts of a spec that choose tasks or locate the data; no result depends on them.
 const OF_TASKS: [(&str, &[&str]); 3] = [
     ("", &["data", "range"]),
     ("distance", &["networks", "methods", "normalisations"]),

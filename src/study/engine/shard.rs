@@ -15,7 +15,8 @@ use crate::study::run::{Task, tasks_of};
 use crate::study::spec::{MOST_TASKS, StudySpec};
 use crate::study::training::{WEIGHTS, weights_path};
 
-/// A share of a study's tasks, written `number/count`: task `i`, from 0 in the order of the spec, belongs to share `i mod count + 1`.
+/// A share of a study's tasks, written `number/count`: task `i`, from 0 in the order of the spec, belongs to share
+/// `i mod count + 1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
     /// From 1 to `count`.
@@ -63,12 +64,13 @@ impl FromStr for Shard {
     }
 }
 
-/// What journals came to together.
+/// What merging journals gave.
 #[derive(Clone, Debug)]
 pub struct MergeReport {
-    /// Tasks that are done.
+    /// Records in the joined journal, including those of runs whose weights are missing.
     pub done: usize,
-    /// The names of those that are not; none where that is not known before they are done, as in a search for learning rates.
+    /// The names of those that are not; none where that is not known before they are done, as in a search for learning
+    /// rates.
     pub missing: Option<Vec<String>>,
     /// All records, in the order of the spec, where nothing is known to be missing.
     pub records: Option<Vec<Record>>,
@@ -76,12 +78,12 @@ pub struct MergeReport {
     pub remarks: Vec<String>,
 }
 
-/// Joins the journals of folders into that of `out`, and copies the weights that were kept. The command of the study then goes on from
-/// there as after an interruption, and where every task is done only draws.
+/// Joins the journals of folders into that of `out`, and copies the weights that were kept. The command of the study
+/// then goes on from there as after an interruption, and where every task is done only draws.
 ///
 /// # Errors
-/// Where a folder has no journal, the journals are of different studies, or of one of more tasks than any has, a task has different
-/// records or weights, or `out` holds a journal already.
+/// Where a folder has no journal, the journals are of different studies, or of one of more tasks than any has, a task
+/// has different records or weights, or `out` holds a journal already.
 pub fn merge(folders: &[PathBuf], out: &Path) -> Result<MergeReport> {
     let path = out.join(JOURNAL);
     if is_begun(out) {
@@ -117,7 +119,7 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<MergeReport> {
     }
     let spec = serde_json::from_value::<StudySpec>(joined.spec().clone()).ok();
     if let Some(count) = spec.as_ref().map(StudySpec::most_tasks).filter(|count| *count > MOST_TASKS) {
-        let problem = format!("the study in its header has {count} tasks, {MOST_TASKS} are the most");
+        let problem = format!("the study in its header has {count} tasks; at most {MOST_TASKS} are allowed");
         return Err(Error::file(&first.join(JOURNAL), problem, "give the output folder of a study"));
     }
     let order: Option<Vec<String>> = spec.as_ref().map(tasks_of);
@@ -130,7 +132,7 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<MergeReport> {
     let records = missing
         .as_ref()
         .filter(|missing| missing.is_empty())
-        // Not those of tasks that no header has.
+        // Entries whose task is in no header are left out.
         .map(|_| {
             joined
                 .entries
@@ -158,8 +160,8 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<MergeReport> {
     Ok(MergeReport { done: joined.entries.len(), missing, records, remarks: joined.remarks })
 }
 
-/// The files of the weights of the runs that are `done`, where a study keeps them. A run whose file is in none of the folders is taken out
-/// of `done`: the study's command would do it again.
+/// The files of the weights of the runs that are `done`, where a study keeps them. A run whose file is in none of the
+/// folders is taken out of `done`: the study's command would do it again.
 fn kept_weights(spec: &StudySpec, folders: &[PathBuf], done: &mut HashSet<&String>) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     if !spec.training.as_ref().is_some_and(|training| training.keep_weights) {

@@ -26,15 +26,16 @@ pub fn to_lines(records: &[Record]) -> Result<Vec<u8>> {
 /// Reads the `records.jsonl` of a folder: the records of one study, each of them once however often it stands there.
 ///
 /// # Errors
-/// Where there is none, a line of it is damaged or of another study than those before it, or two lines hold different records of one
-/// task.
+/// Where there is none, a line of it is damaged or of another study than those before it, or two lines hold different
+/// records of one task.
 pub fn read_records(folder: &Path) -> Result<Vec<Record>> {
     let path = folder.join(RECORDS);
     let remedy = "give the output folder of a finished study, or run the study again";
     let text = read_text(&path, remedy)?;
     let wrong = |number: usize, problem: String| Error::file(&path, format!("line {number} {problem}"), remedy);
     let mut records: Vec<Record> = Vec::new();
-    // The line and place of each task's record; and the lines of one record of each kind and method, by which its study is known.
+    // The line and place of each task's record; and the lines of one record of each kind and method, by which its study
+    // is known.
     let mut known: HashMap<String, (usize, usize)> = HashMap::new();
     let mut of_study: Vec<(usize, usize)> = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {

@@ -17,9 +17,11 @@ use crate::study::DistanceMethod;
 use crate::study::training::{Family, TrainedNetwork};
 use crate::train::{Curve, Parametrisation};
 
-/// The format of records, which counts up when fields change: what has another one is brought to this or refused by name.
+/// The format of records, which counts up when fields change: what has another one is brought to this or refused by
+/// name.
 ///
-/// 1: `architecture` in place of `before`, and `schema` itself. Records without a schema are older; they are read as they were meant.
+/// 1: `architecture` in place of `before`, and `schema` itself. Records without a schema are older; they are read as
+/// they were meant.
 pub const SCHEMA: u32 = 1;
 
 /// One result of a study.
@@ -152,7 +154,7 @@ pub struct DistanceRecord {
     pub schema: u32,
     /// Version of the program.
     pub version: String,
-    /// The data, as named on the command line.
+    /// The name of the data source.
     pub data: String,
     /// SHA-256 of the data.
     pub checksum: String,
@@ -160,7 +162,8 @@ pub struct DistanceRecord {
     pub normalisation: Normalisation,
     /// Input dimension `d`.
     pub dimension: usize,
-    /// The network's layers up to the last hidden one, with their masks: of the drawn networks where sampled, of the theory elsewhere.
+    /// The network's layers up to the last hidden one, with their masks: of the drawn networks where sampled, of the
+    /// theory elsewhere.
     pub architecture: Architecture,
     /// Width `n` of the last hidden layer.
     pub width: usize,
@@ -172,7 +175,8 @@ pub struct DistanceRecord {
     pub mask: MaskFamily,
     /// Law of the weights.
     pub law: WeightDistribution,
-    /// Variance `v` of the weights in units of `sigma^2`; the reference kernel is `v K_1 / d`, theory is scaled by `v^2`.
+    /// Variance `v` of the weights in units of `sigma^2`; the reference kernel is `v K_1 / d`, theory is scaled by
+    /// `v^2`.
     pub weight_variance: f64,
     /// Reference kernel: `analytic` or `dense:N`.
     pub reference: String,
@@ -188,16 +192,17 @@ pub struct DistanceRecord {
     pub precision: String,
     /// Mean over pairs. An unbiased estimate: where it is far below its standard error it can come out negative.
     pub mean: f64,
-    /// Standard error of the mean as an estimate over all pairs of the data, beside `mean_error_samples`; 0 where all were taken one by
-    /// one, none where they were taken together.
+    /// Standard error of the mean as an estimate over all pairs of the data, beside `mean_error_samples`; 0 where all
+    /// were taken one by one, none where they were taken together.
     pub mean_error_pairs: Option<f64>,
-    /// Standard error of the mean on these very pairs, from the initialisations or the masks; a bound where nothing is sampled.
+    /// Standard error of the mean on these pairs, from the initialisations or the masks; a bound where nothing is
+    /// sampled.
     pub mean_error_samples: Option<f64>,
-    /// Median over pairs. Of sampled networks: of each pair's mean over few initialisations, which is biased downwards; none
-    /// over all pairs.
+    /// Median over pairs. Of sampled networks: of each pair's mean over few initialisations, which is biased downwards;
+    /// none over all pairs.
     pub median: Option<f64>,
-    /// Lower end of the median's 95 % confidence interval over all pairs of the data: from the order statistics of these, and of sampled
-    /// networks from their law as well, around `median_corrected`.
+    /// Lower end of the median's 95 % confidence interval over all pairs of the data: from the order statistics of
+    /// these, and of sampled networks from their law as well, around `median_corrected`.
     pub median_low: Option<f64>,
     /// Its upper end.
     pub median_high: Option<f64>,
@@ -218,11 +223,12 @@ pub struct DistanceRecord {
     pub diagonal: Option<f64>,
     /// See `diagonal`.
     pub diagonal_error: Option<f64>,
-    /// Mean over the pairs of the square of the infinite-width kernel that networks are compared with, where they are taken one by one:
-    /// a unit for distances of networks whose limits differ.
+    /// Mean over the pairs of the square of the infinite-width kernel that networks are compared with, where they are
+    /// taken one by one: a unit for distances of networks whose limits differ.
     #[serde(default)]
     pub reference_square: Option<f64>,
-    /// The mean and standard deviation by which a global normalisation shifted and scaled every entry, of bytes in units of 255.
+    /// The mean and standard deviation by which a global normalisation shifted and scaled every entry, of bytes in
+    /// units of 255.
     #[serde(default)]
     pub global_mean: Option<f64>,
     /// See `global_mean`.
@@ -231,14 +237,15 @@ pub struct DistanceRecord {
     /// Of a formula that takes no inputs, Eq. (4): the mean of `|x|^2 / d` over the inputs, which it takes for 1.
     #[serde(default)]
     pub mean_square: Option<f64>,
-    /// The share of weights that exist in networks whose masks have a fixed count, in which `connectivity` is rounded, over all layers.
+    /// The share of weights that exist in networks whose masks have a fixed count, in which `connectivity` is rounded,
+    /// over all layers.
     #[serde(default)]
     pub connectivity_reached: Option<f64>,
     /// The numbers, from 1, of layers of such networks that have no weight; none where every layer has some.
     #[serde(default)]
     pub empty_layers: Option<String>,
-    /// Lower end of the 95 % confidence interval of the mean on these very pairs, where networks are sampled and their draws tell it
-    /// ([`SamplingLaw`](crate::sampled::SamplingLaw)).
+    /// Lower end of the 95 % confidence interval of the mean on these pairs, where networks are sampled and their draws
+    /// tell it ([`SamplingLaw`](crate::sampled::SamplingLaw)).
     #[serde(default)]
     pub mean_low: Option<f64>,
     /// Its upper end.
@@ -247,7 +254,8 @@ pub struct DistanceRecord {
     /// `median` of sampled networks, freed of its bias.
     #[serde(default)]
     pub median_corrected: Option<f64>,
-    /// Number of pairs of different inputs that the data has; none for formulas that take no inputs, and in older records.
+    /// Number of pairs of different inputs that the data has; none for formulas that take no inputs, and in older
+    /// records.
     #[serde(default)]
     pub pairs_of_data: Option<usize>,
     /// The largest relative error of median and quartiles where those come from a histogram; none where they are exact.
@@ -263,9 +271,9 @@ impl DistanceRecord {
         self.pairs > 0 && !takes_all && self.pairs_of_data != Some(self.pairs)
     }
 
-    /// Whether the standard error over samples can be trusted. Networks of next to no weights have a distance of so long a
-    /// tail that it is mostly found in draws not made: told by fewer than 1,000 weights expected in all draws, or a
-    /// coefficient of variation between draws above 3.
+    /// Whether the standard error over samples can be trusted. Networks of next to no weights have a distance of so
+    /// long a tail that it is mostly found in draws not made: told by fewer than 1,000 weights expected in all draws,
+    /// or a coefficient of variation between draws above 3.
     #[must_use]
     pub fn has_reliable_error(&self) -> bool {
         let Some(error) = self.mean_error_samples else { return false };
@@ -282,8 +290,8 @@ pub(crate) fn draws_tell_error(weights: f64, samples: usize, mean: f64, error: f
 }
 
 impl TrainingRecord {
-    /// The best accuracy of an epoch of finite losses. Records of earlier programs counted the epoch that diverged, which has no place in
-    /// the curve.
+    /// The best accuracy of an epoch of finite losses. Records of earlier programs counted the epoch that diverged,
+    /// which has no place in the curve.
     pub fn finite_accuracy(&self) -> Option<f64> {
         let epochs = self.curve.test_accuracy.len();
         if self.diverged && self.best_epoch.is_some_and(|epoch| epoch > epochs) {
@@ -307,7 +315,7 @@ pub struct TrainingRecord {
     pub schema: u32,
     /// Version of the program.
     pub version: String,
-    /// The data, as named on the command line.
+    /// The name of the data source.
     pub data: String,
     /// SHA-256 of the training files.
     pub checksum: String,
@@ -359,8 +367,8 @@ pub struct TrainingRecord {
     pub device: String,
     /// Precision of weights and activations.
     pub precision: String,
-    /// Best test accuracy after an epoch of finite losses; none where there is no such epoch. Chosen on the test set, as in the paper, so
-    /// it flatters every network a little.
+    /// Best test accuracy after an epoch of finite losses; none where there is no such epoch. Chosen on the test set,
+    /// as in the paper, so it flatters every network a little.
     pub best_accuracy: Option<f64>,
     /// That epoch.
     pub best_epoch: Option<usize>,
@@ -370,7 +378,8 @@ pub struct TrainingRecord {
     pub training_loss: Option<f64>,
     /// Whether the run diverged, and ended there.
     pub diverged: bool,
-    /// The mean and standard deviation by which a global normalisation shifted and scaled every entry, of bytes in units of 255.
+    /// The mean and standard deviation by which a global normalisation shifted and scaled every entry, of bytes in
+    /// units of 255.
     #[serde(default)]
     pub global_mean: Option<f64>,
     /// See `global_mean`.
@@ -388,7 +397,7 @@ pub struct TrainingRecord {
     /// Whether no input reaches an output: no path of weights that exist joins the two.
     #[serde(default)]
     pub dead: Option<bool>,
-    /// Losses and accuracy after each epoch; `curves.csv` instead of a column of `training.csv`.
+    /// Losses and accuracy after each epoch; CSV files have them in `curves.csv`, not in `training.csv`.
     #[serde(default, skip_serializing_if = "Curve::is_empty")]
     pub curve: Curve,
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::data::{DataSource, Dataset, Normalisation};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Setting};
 use crate::files::kind::Kind;
 use crate::files::{CHECK, read_text};
 use crate::network::{Activation, Architecture, Connectivity, Layer, MaskFamily};
@@ -30,7 +30,8 @@ pub struct LearningRate {
     pub validation_error: f64,
 }
 
-/// A rate as files hold it: its network by `architecture`, or in older files by the width of one hidden layer and one before it.
+/// A rate as files hold it: its network by `architecture`, or in older files by the width of one hidden layer and one
+/// before it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rate {
@@ -149,10 +150,10 @@ impl LearningRates {
             return Err(Error::file(path, "is a folder, not a file", format!("give {}", inside.display())));
         }
         let text = read_text(path, CHECK)?;
-        let remedy = "give a rates.toml that `sparsewidth tune` wrote";
-        let wrong = |problem: String| Error::file(path, problem, remedy);
+        let remedy = "give the rates.toml of a search for learning rates";
+        let wrong = |problem: String| Error::file(path, problem, remedy).about(Setting::LearningRates);
         if Kind::of(text.as_bytes()) == Some(Kind::Json) {
-            return Err(wrong("is text in JSON, no file of learning rates".into()));
+            return Err(wrong("is text in JSON, not a file of learning rates".into()));
         }
         let read: Self = toml::from_str(&text)
             .map_err(|error| wrong(format!("is not a file of learning rates: {}", error.to_string().trim_end())))?;
@@ -166,7 +167,8 @@ impl LearningRates {
         Ok(Self { path: path.into(), ..read })
     }
 
-    /// The rate that the file has for a network, in a parametrisation, with biases or without; the `learning_rate` in `network` is ignored.
+    /// The rate that the file has for a network, in a parametrisation, with biases or without; the `learning_rate` in
+    /// `network` is ignored.
     ///
     /// # Errors
     /// Where there is none.

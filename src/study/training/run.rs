@@ -60,7 +60,8 @@ impl<'a> PreparedTraining<'a> {
         })
     }
 
-    /// What should be said before the work: layers left without a weight, a scale that is the set's own, and inputs that are all 0.
+    /// What should be said before the work: layers left without a weight, a scale that is the set's own, and inputs
+    /// that are all 0.
     pub fn remarks(&self, spec: &TrainingStudySpec) -> Vec<String> {
         let of = |network: &TrainedNetwork| {
             density::remark(&network.name(), &Density::of(&network.architecture, self.data.features())?)
@@ -180,7 +181,12 @@ fn sets(mnist: &Mnist, spec: &TrainingStudySpec) -> Result<(Labelled, Labelled)>
         return Ok((mnist.train.select(&chosen), mnist.test.clone()));
     };
     if count == 0 {
-        return Err(Error::value("validation", count, "rates are chosen by some samples", "give at least 1"));
+        return Err(Error::value(
+            "validation",
+            count,
+            "at least one validation sample is needed to choose a rate",
+            "give a positive number",
+        ));
     }
     if count >= chosen.len().max(all - chosen.len() + 1) {
         let problem = format!("of {all} training samples {} are trained on", chosen.len());

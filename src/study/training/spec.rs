@@ -39,7 +39,7 @@ impl Family {
     /// All families, in the order of tables.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// The name, as the command line and records spell it.
+    /// The name, as records spell it.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.into()
@@ -82,7 +82,8 @@ impl TryFrom<Unchecked> for TrainedNetwork {
 }
 
 impl TrainedNetwork {
-    /// A network of one hidden layer of ReLU units and a dense last layer of 10 outputs, under masks of an exact count, as the paper's.
+    /// A network of one hidden layer of ReLU units and a dense last layer of 10 outputs, under masks of an exact count,
+    /// as the paper's.
     ///
     /// # Errors
     /// Where the width is 0.
@@ -162,15 +163,15 @@ fn check_hidden(architecture: &Architecture) -> Result<()> {
 pub enum EvaluationSet {
     /// The test set.
     Test,
-    /// This many training samples, held out: from outside the training subset, or, where too few are left there, from the subset, which
-    /// shrinks by them.
+    /// This many training samples, held out: from outside the training subset, or, where too few are left there, from
+    /// the subset, which shrinks by them.
     Validation(usize),
 }
 
 impl EvaluationSet {
-    /// Validation samples where no number is asked for, of `all` training samples of which `trained` are trained on: `usual` ones where
-    /// the data has so many; else all that are not trained on; or where these are less than a quarter of those that are, a quarter of
-    /// them.
+    /// Validation samples where no number is given, for `all` training samples of which `trained` are trained on:
+    /// `usual` if the data has that many; otherwise all that are not trained on, or a quarter of the trained ones if
+    /// that is more.
     #[must_use]
     pub fn usual_validation(usual: usize, all: usize, trained: usize) -> Self {
         let trained = trained.min(all);
@@ -204,7 +205,8 @@ pub struct TrainingStudySpec {
     pub parametrisation: Parametrisation,
     /// Whether every layer has biases.
     pub biases: bool,
-    /// Whether each run's weights after its last epoch are kept, as `weights/NAME-runN.safetensors` in the output folder.
+    /// Whether each run's weights after its last epoch are kept, as `weights/NAME-runN.safetensors` in the output
+    /// folder.
     pub keep_weights: bool,
 }
 
@@ -233,17 +235,17 @@ impl TrainingStudySpec {
 const MOST_BYTES: f64 = (1u64 << 34) as f64;
 
 impl TrainingStudySpec {
-    /// Refuses networks that no memory holds, trained on so many samples of some dimension.
+    /// Refuses networks that would not fit in memory when trained on `samples` samples of dimension `dimension`.
     pub(crate) fn check_memory(&self, samples: usize, dimension: usize) -> Result<()> {
         for network in &self.networks {
             let weights = network.architecture.weights(dimension);
             let units: f64 = network.architecture.layers().iter().map(|layer| layer.width() as f64).sum();
-            // A weight has its column and value, twice while it is drawn, and its gradient; a unit its output and its gradient for each
-            // sample of a step, which are whole blocks of 64.
+            // A weight has its column and value, twice while it is drawn, and its gradient; a unit its output and its
+            // gradient for each sample of a step, which are whole blocks of 64.
             let bytes = 20.0 * weights + 8.0 * units * self.batch.min(samples).max(64) as f64;
             if bytes > MOST_BYTES {
                 let problem = format!(
-                    "its {weights:.0} weights and their activations take {:.0} GB in training, {:.0} are the most of one network",
+                    "its {weights:.0} weights and their activations take {:.0} GB in training; one network may take at most {:.0} GB",
                     bytes / 1e9,
                     MOST_BYTES / 1e9
                 );

@@ -19,8 +19,8 @@ pub struct Check {
     pub estimate: f64,
     /// Its standard error, from the initialisations; the numerical error of the theory is at most a tenth of it.
     pub standard_error: f64,
-    /// The skewness of the mean over initialisations, estimated from them: that of one, over the root of their number. 1 where what most
-    /// of it is made of may be in no draw at all.
+    /// The skewness of the mean over initialisations, estimated from them: that of one, over the root of their number.
+    /// 1 where what most of it is made of may be in no draw at all.
     #[serde(default)]
     pub skewness: f64,
 }
@@ -32,15 +32,16 @@ impl Check {
         (self.estimate - factor * self.theory) / self.standard_error
     }
 
-    /// Whether the mean over initialisations is near enough to normal for its z score to be tested: its skewness is at most
-    /// [`Check::MOST_SKEWNESS`].
+    /// Whether the mean over initialisations is near enough to normal for its z score to be tested: its skewness is at
+    /// most [`Check::MOST_SKEWNESS`].
     #[must_use]
     pub fn is_tested(&self) -> bool {
         self.skewness.abs() <= Self::MOST_SKEWNESS
     }
 
-    /// Beyond, a standard error that happens to be small goes with an estimate that is far too low, and a true theorem is rejected: by up to
-    /// a tenth of seeds at the least settings, and by none of thousands below (`examples/coverage.rs`).
+    /// Above this a small standard error tends to come with an estimate that is far too low, so a true theorem is
+    /// rejected: for up to a tenth of seeds at the smallest settings, and for none of thousands below this
+    /// (`examples/coverage.rs`).
     pub const MOST_SKEWNESS: f64 = 0.2;
 }
 

@@ -32,11 +32,13 @@ pub struct VerifySpec {
     pub weights_per_row: Vec<f64>,
     /// Widths `n`.
     pub widths: Vec<usize>,
-    /// Random pairs of inputs per cell, which count alike; where the data has no more pairs, each of these once.
+    /// Random pairs of inputs per cell, weighted equally; where the data has no more pairs, each of these once. Pairs
+    /// whose kernel vanishes are left out.
     pub pairs: usize,
     /// The masks of the drawn networks and of the theory.
     pub mask: MaskFamily,
-    /// Initialisations per cell, at least 1,000. Where the mean of so many is not near normal a cell is not tested ([`Check::is_tested`]).
+    /// Initialisations per cell, at least 1,000. Where the mean of so many is not near normal a cell is not tested
+    /// ([`Check::is_tested`]).
     pub initialisations: usize,
     /// The relative error of the exact masked moments.
     pub tolerance: f64,
@@ -93,7 +95,7 @@ pub struct VerifyReport {
     pub tests: Vec<Tests>,
     /// The theorem made wrong by [`VerifyReport::POWER_FACTOR`].
     pub power: Vec<Tests>,
-    /// Eq. (4) over `d p`.
+    /// Eq. (4) beside Theorem 1; empty unless masks are Bernoulli, and only for inputs of dimension 100 and more.
     pub paper: Vec<PaperPoint>,
 }
 
@@ -103,7 +105,8 @@ impl VerifyReport {
     /// The chance that a true theorem is rejected, over all tests.
     pub const FAMILY_WISE: f64 = 1e-6;
 
-    /// The quantities that are rejected: of which a test has a p-value below [`VerifyReport::FAMILY_WISE`] over the number of tests.
+    /// The quantities that are rejected: of which a test has a p-value below [`VerifyReport::FAMILY_WISE`] over the
+    /// number of tests.
     #[must_use]
     pub fn rejected(tests: &[Tests]) -> Vec<Quantity> {
         let each = Self::FAMILY_WISE / (2 * tests.len()) as f64;
@@ -133,8 +136,8 @@ const DOMINANT: f64 = 30.0;
 const PAPER_PAIRS: usize = 200;
 
 impl VerifySpec {
-    /// Gaussian inputs of dimension 12, 100 and 784 and MNIST in both normalisations, 4, 16, 100 and `d` weights per row, widths 8
-    /// and 64, 16 pairs, Bernoulli masks, 10,000 initialisations.
+    /// Gaussian inputs of dimension 12, 100 and 784 and MNIST in both normalisations, 4, 16, 100 and `d` weights per
+    /// row, widths 8 and 64, 16 pairs, Bernoulli masks, 10,000 initialisations.
     #[must_use]
     pub fn usual(seed: u64) -> Self {
         let gaussian = |dimension| (DataSource::Gaussian { dimension, samples: 64 }.into(), Normalisation::None);
@@ -161,8 +164,8 @@ impl VerifySpec {
     /// Draws the networks of every cell, each from its own seed, tests them, and lays Eq. (4) beside the theorem.
     ///
     /// # Errors
-    /// Where a setting is out of range, data cannot be read or has no pair with a positive kernel, the tolerance leaves a
-    /// prediction less well known than its estimate, or no cell can be tested.
+    /// Where a setting is out of range, data cannot be read or has no pair with a positive kernel, the tolerance leaves
+    /// a prediction less well known than its estimate, or no cell can be tested.
     pub fn run(&self, progress: &(dyn Fn(f64) + Sync)) -> Result<VerifyReport> {
         let cells = self.cells(progress)?;
         let (tests, power) = (Tests::of(&cells, 1.0)?, Tests::of(&cells, VerifyReport::POWER_FACTOR)?);
@@ -296,8 +299,8 @@ impl VerifySpec {
         }
     }
 
-    /// Whether an entry of a pair that makes most of its kernel is kept by few rows over all initialisations. Then none may hold it, and the
-    /// draws look as if it did not exist.
+    /// Whether few rows, over all initialisations, keep an entry that makes most of a pair's kernel. Then possibly none
+    /// does, and the draws look as if it did not exist.
     fn may_miss(&self, pairs: &[Pair], connectivity: Connectivity, width: usize) -> bool {
         let p = connectivity.get();
         if p * width as f64 * self.initialisations as f64 >= SEEN {
@@ -440,7 +443,8 @@ mod self_checks {
         assert!(!VerifyReport::rejected(&report.power).is_empty(), "{:?}", report.power);
         for (place, tests) in report.tests.iter().enumerate() {
             let sum: f64 = report.cells.iter().map(|cell| cell.checks[place].z(1.0).powi(2)).sum();
-            // Under chi-square with fifteen degrees of freedom outside of 4 to 40 in 1 of 370 seeds, for each quantity; this one is fixed.
+            // Under chi-square with fifteen degrees of freedom outside of 4 to 40 in 1 of 370 seeds, for each quantity;
+            // this one is fixed.
             assert!(sum > 4.0 && sum < 40.0 && tests.chi_square > 1e-4, "{sum} {tests:?}");
         }
     }
@@ -500,8 +504,8 @@ mod self_checks {
         assert!(report.cells.iter().all(|cell| cell.checks.iter().all(Check::is_tested)), "{:?}", report.cells);
     }
 
-    /// Of 1,000 inputs' entries one is ten thousand times the others, and one row of ten thousand holds it: mean and variance are made by
-    /// what most sets of draws do not hold at all.
+    /// Of 1,000 inputs' entries one is ten thousand times the others, and one row of ten thousand holds it: mean and
+    /// variance are made by what most sets of draws do not hold at all.
     #[test]
     fn an_entry_that_the_draws_may_miss_is_not_tested() {
         let mut values = DataSource::Gaussian { dimension: 3_000, samples: 8 }.inputs(1).unwrap().values;

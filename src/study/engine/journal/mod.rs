@@ -21,13 +21,13 @@ pub const JOURNAL: &str = "journal.jsonl";
 
 /// An open journal, held by one program at a time: what a study has found so far.
 ///
-/// `journal.jsonl` in the output folder holds a header with the program's version, the spec and the checksum of the data, then one
-/// line per finished task. A line counts once its newline is written, so a program killed in the middle of a line loses that task
-/// only.
+/// `journal.jsonl` in the output folder holds a header with the program's version, the spec and the checksum of the
+/// data, then one line per finished task. A line counts once its newline is written, so a program killed in the middle
+/// of a line loses that task only.
 ///
-/// A journal belongs to its data, by checksum, and to what every task depends on. A study of other tasks alike goes on with it - other
-/// networks, methods, runs, in any order, the data under another path - and leaves a header of its own. A journal of another version, of
-/// other data or settings is refused, with what differs.
+/// A journal belongs to its data, by checksum, and to what every task depends on. A study of other tasks alike goes on
+/// with it - other networks, methods, runs, in any order, the data under another path - and leaves a header of its own.
+/// A journal of another version, of other data or settings is refused, with what differs.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
@@ -84,7 +84,8 @@ impl Journal {
         Ok(journal)
     }
 
-    /// What should be said before the study goes on: that the folder cannot be locked, or that another kind of processor began it.
+    /// What should be said before the study goes on: that the folder cannot be locked, or that another kind of
+    /// processor began it.
     #[must_use]
     pub fn remarks(&self) -> &[String] {
         &self.remarks
@@ -126,8 +127,8 @@ impl Journal {
     }
 }
 
-/// Opens the journal of a folder, which is made where it does not exist, and keeps others from it until the file is dropped; with a remark
-/// where the file system has no locks.
+/// Opens the journal of a folder, which is made where it does not exist, and keeps others from it until the file is
+/// dropped; with a remark where the file system has no locks.
 fn open_locked(folder: &Path) -> Result<(File, Vec<String>)> {
     make_folder(folder)?;
     let path = folder.join(JOURNAL);
@@ -174,7 +175,8 @@ fn processor() -> String {
     if names.is_empty() { arch.into() } else { format!("{arch} with {}", names.join(", ")) }
 }
 
-/// Whether a file that was opened a moment ago is no longer in its folder: `merge` has put a joined journal in its place.
+/// Whether a file that was opened a moment ago is no longer in its folder: `merge` has put a joined journal in its
+/// place.
 fn is_replaced(file: &File) -> bool {
     #[cfg(unix)]
     {

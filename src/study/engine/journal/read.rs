@@ -161,7 +161,7 @@ pub(super) fn corrupt(path: &Path, line: usize, problem: &dyn std::fmt::Display)
     Error::file(
         path,
         problem,
-        "where nothing in the file is of use, delete it to begin anew; otherwise give another output folder",
+        "delete the file to start again if nothing in it is needed; otherwise give another output folder",
     )
     .about(Setting::OutputFolder)
 }
@@ -194,14 +194,19 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Header>, Vec<Entry>)> {
         }
         let entry: Entry = serde_json::from_slice(line).map_err(|error| corrupt(path, number, &error))?;
         if !headers.iter().any(|header| header.holds(&entry)) {
-            return Err(corrupt(path, number, &format!("its record is not that of {}, or of other data", entry.task)));
+            return Err(corrupt(
+                path,
+                number,
+                &format!("its record does not belong to the task {}, or is of other data", entry.task),
+            ));
         }
         entries.push(entry);
     }
     Ok((headers, entries))
 }
 
-/// Reads the whole lines of a journal, its headers and the record of each task, and checks the headers against `expected`.
+/// Reads the whole lines of a journal, its headers and the record of each task, and checks the headers against
+/// `expected`.
 pub(super) fn read(path: &Path, bytes: &[u8], expected: &Header) -> Result<(Vec<Header>, HashMap<String, Record>)> {
     let first = bytes.split_inclusive(|byte| *byte == b'\n').find(|line| *line != b"\n").unwrap_or_default();
     // Of another version's records only the header is known to be readable.
@@ -235,7 +240,8 @@ fn difference(found: &Header, expected: &Header) -> Option<String> {
     } else if !(found.checksums().is_subset(&expected.checksums())
         || expected.checksums().is_subset(&found.checksums()))
     {
-        // Of distances and training there are the checksums of test and training files, of one of the two only some of them.
+        // Of distances and training there are the checksums of test and training files, of one of the two only some of
+        // them.
         differs("data checksum", &found.checksum, &expected.checksum)
     } else {
         None
