@@ -16,11 +16,11 @@ fuzz_target!(|bytes: &[u8]| {
         Ok(unpacked) => unpacked,
         Err(error) => return assert_refusal(&error, &path),
     };
-    let named = unpacked.get(3).map_or(2, |dimensions| usize::from(*dimensions));
+    let named = unpacked.get(3).copied().unwrap_or(2);
     for dimensions in [1, 3, named] {
         match idx::parse(&unpacked, dimensions, &path) {
             Ok(array) => {
-                assert_eq!(array.ndim(), dimensions);
+                assert_eq!(array.ndim(), usize::from(dimensions));
                 round_trip(&array);
                 if let [samples, rows, columns] = *array.shape() {
                     folder_of_images(samples, (rows, columns), &path);
@@ -36,7 +36,8 @@ fn round_trip(array: &ArrayD<u8>) {
     let packed = idx::encode_gzip(array.view()).expect("what was read can be written");
     let path = write("again.gz", &packed);
     let unpacked = idx::read_unpacked(&path).expect("what was packed can be unpacked");
-    assert_eq!(idx::parse(&unpacked, array.ndim(), &path).expect("what was written can be read"), array);
+    let dimensions = u8::try_from(array.ndim()).expect("an IDX header has a byte for it");
+    assert_eq!(idx::parse(&unpacked, dimensions, &path).expect("what was written can be read"), array);
 }
 
 /// Reads the folder in which the images are both sets and have labels of 0.
