@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::figure::distances;
 use crate::data::{GlobalScale, Normalisation};
 use crate::network::WeightDistribution;
+use crate::study::density::named_layers;
 use crate::study::{DistanceMethod, DistanceRecord, OptimumMethod, OptimumReport, Record};
 
 /// The factor up to which `|x|^2 / d` is called near 1: distances go with its square.
@@ -55,7 +56,8 @@ pub fn assumptions(records: &[Record], normalisation: Normalisation) -> String {
     for &method in DistanceMethod::ALL {
         for record in distances(records, normalisation, method) {
             let Some(layers) = &record.empty_layers else { continue };
-            let name = format!("{}:{} (layer {layers})", record.width, record.connectivity.get());
+            let layers = named_layers(layers);
+            let name = format!("{}:{} ({layers})", record.width, record.connectivity.get());
             if !empty.contains(&name) {
                 empty.push(name);
             }

@@ -41,8 +41,8 @@ pub(super) fn trained_name(run: &TrainingRecord) -> String {
     name
 }
 
-/// The best accuracies of each run of one family that has one, by width, but for widths without any; none where a width
-/// has several networks, which it does not tell apart.
+/// The best accuracies of each run of one family that has one, by width, but for widths without any; none where several
+/// networks have one width.
 pub(super) fn accuracies(records: &[Record], family: Family) -> Vec<(usize, Vec<f64>)> {
     let networks = trained_networks(records);
     let of_family = networks.iter().filter(|runs| runs[0].family == family);

@@ -11,6 +11,7 @@ mod assumptions;
 mod axis;
 mod budget;
 mod chart;
+mod distance_tables;
 mod figure;
 mod files;
 mod heat_map;
@@ -28,6 +29,7 @@ mod widen;
 pub use assumptions::{assumptions, optimum_assumptions};
 pub use budget::{BudgetChart, budget_chart, budget_table, empty_layers};
 pub use chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
+pub use distance_tables::{diagonal_table, distance_table, distance_words, parts_table};
 pub use figure::{accuracy_chart, curves_chart, distance_chart, parts_chart};
 pub use files::{RECORD_FILES, chart_files, write_chart, write_records};
 pub use heat_map::{HeatMap, heat_map};
@@ -39,9 +41,7 @@ pub use page::{
     verification_page, widen_page,
 };
 pub use picture::Picture;
-pub use summary::{
-    correlation_table, diagonal_table, distance_table, distance_words, parts_table, summary, training_table,
-};
+pub use summary::{correlation_table, summary, training_table};
 pub use table::Table;
 pub use tune::{tune_chart, tune_table};
 pub use verify::{

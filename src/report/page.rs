@@ -6,12 +6,13 @@ use plotters::prelude::*;
 use super::assumptions::{assumptions, optimum_assumptions};
 use super::budget::BudgetChart;
 use super::chart::Chart;
+use super::distance_tables::{diagonal_table, distance_table, distance_words, normalisations, parts_table};
 use super::figure::{accuracy_chart, curves_chart, distance_chart, parts_chart};
 use super::heat_map::{HeatMap, heat_map};
 use super::left_out::left_out;
 use super::optimum::{optimum_chart, optimum_note, optimum_table};
 use super::picture::Picture;
-use super::summary::{diagonal_table, distance_table, distance_words, parts_table, summary, training_table};
+use super::summary::{summary, training_table};
 use super::tune::{tune_chart, tune_table};
 use super::verify::{paper_chart, verify_page, verify_scores_chart, verify_values_chart};
 use super::widen::{widen_chart, widen_distance_chart, widen_summary};
@@ -95,17 +96,6 @@ impl Page {
         let all: Vec<String> = pictures.into_iter().chain(files).collect();
         (!all.is_empty()).then(|| all.join(", "))
     }
-}
-
-/// The normalisations in their order of distance records.
-fn normalisations(records: &[Record]) -> Vec<Normalisation> {
-    let mut found = Vec::new();
-    for record in records.iter().filter_map(Record::distance) {
-        if !found.contains(&record.normalisation) {
-            found.push(record.normalisation);
-        }
-    }
-    found
 }
 
 /// The pictures of [`distance_page`], under some normalisations.

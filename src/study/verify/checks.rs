@@ -19,8 +19,8 @@ pub struct Check {
     pub estimate: f64,
     /// Its standard error, from the initialisations; the numerical error of the theory is at most a tenth of it.
     pub standard_error: f64,
-    /// The skewness of the mean over initialisations, estimated from them: that of one, over the root of their number.
-    /// 1 where what most of it is made of may be in no draw at all.
+    /// The skewness of the mean over initialisations, estimated from them: the skewness of one, divided by the root of
+    /// their number. At least 1 where an entry that makes up most of the mean may be in no draw at all.
     #[serde(default)]
     pub skewness: f64,
 }
@@ -39,7 +39,7 @@ impl Check {
         self.skewness.abs() <= Self::MOST_SKEWNESS
     }
 
-    /// Above this a small standard error tends to come with an estimate that is far too low, so a true theorem is
+    /// Above this, a small standard error tends to come with an estimate that is far too low, so a true theorem is
     /// rejected: for up to a tenth of seeds at the smallest settings, and for none of thousands below this
     /// (`examples/coverage.rs`).
     pub const MOST_SKEWNESS: f64 = 0.2;
@@ -94,7 +94,7 @@ pub(crate) fn skewness(values: &[f64]) -> f64 {
 }
 
 impl Tests {
-    /// Tests the cells against a theorem that is wrong by `factor` (1: as it is), a test a quantity.
+    /// Tests the cells against a theorem that is wrong by `factor` (1: as it is), quantity by quantity.
     ///
     /// # Errors
     /// Where no cell of a quantity can be tested ([`Check::is_tested`]).
