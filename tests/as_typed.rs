@@ -174,9 +174,9 @@ fn files_that_are_something_else_are_named() {
     std::fs::remove_file(folder.path().join(first)).unwrap();
     for (bytes, words) in [
         (&page[..], &["a web page (HTML)", "train-images-idx3-ubyte.gz ADDRESS"][..]),
-        (pointer, &["a pointer of Git LFS", "lfs pull"]),
+        (pointer, &["a Git LFS pointer", "lfs pull"]),
         (b"PK\x03\x04", &["a ZIP archive", "cut short"]),
-        (&packed, &["compressed by gzip", "compressed twice"]),
+        (&packed, &["compressed with gzip", "compressed twice"]),
         (&colours, &["bytes in 4 dimensions", "without colours"]),
         (&std::fs::read(format!("{data}/t10k-labels-idx1-ubyte")).unwrap(), &["1 dimension", "one of labels"]),
         (b"1,2,3\n", &["a table of numbers as text, separated by commas"]),
@@ -228,7 +228,7 @@ fn files_that_are_something_else_are_named() {
     rates(&write("tune.json", b"{\"spec\": 1}"), &["text in JSON", "give the rates.toml"]);
     rates(&write("page.toml", page), &["a web page (HTML)"]);
     rates(folder.path().to_str().unwrap(), &["is a folder", "rates.toml"]);
-    rates(&write("marked.toml", b"\xef\xbb\xbfrate = []\n"), &["no rate of the sparse network relu:8 linear:10"]);
+    rates(&write("marked.toml", b"\xef\xbb\xbfrate = []\n"), &["no rate for the sparse network relu:8 linear:10"]);
     refused(&["budget", "--weights", "9", "--arch", &write("s.toml", &utf16)], &["text in UTF-16"]);
     let header = br#"{"conv1.weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
     let other = [&(header.len() as u64).to_le_bytes()[..], header, &[0; 4]].concat();

@@ -242,7 +242,7 @@ fn networks_with_nothing_left_are_named() {
     let error = standard_error(&fan_in);
     assert!(error.contains("sparse-8-p0.02") && error.contains("no weight is left in layer 1"), "{error}");
     let table = done(&fan_in);
-    assert_eq!(table.matches("(layer 1 has no weight: no input reaches an output)").count(), 2, "{table}");
+    assert_eq!(table.matches("(no weight in layer 1: no input reaches an output)").count(), 2, "{table}");
     assert!(table.contains("|      0.000e0 |"), "{table}");
     let runs = records(&done(&[&fan_in[..], &["--json", "--quiet"]].concat()));
     for run in &runs {

@@ -116,7 +116,7 @@ fn what_does_not_belong_together_is_not_joined() {
     let changed = journal.replacen("\"samples\":0", "\"samples\":1", 1);
     assert_ne!(changed, journal);
     std::fs::write(at("damaged/journal.jsonl"), changed).unwrap();
-    refuse("out", &["two", "damaged"], &["damaged", "another record of distance/none/paper/16"]);
+    refuse("out", &["two", "damaged"], &["damaged", "a record of distance/none/paper/16"]);
 
     // Of a share alone it says what is missing; a share twice is a share once.
     let text = done(&merge("half", &["one", "one"]).iter().map(String::as_str).collect::<Vec<_>>());
@@ -133,7 +133,7 @@ fn what_does_not_belong_together_is_not_joined() {
         files.find(|path| path.extension().is_some_and(|kind| kind == "safetensors")).unwrap()
     };
     std::fs::write(weights("w3/weights"), "others").unwrap();
-    refuse("out", &["w1", "w2", "w3"], &["w3/weights", "other weights than", "w2"]);
+    refuse("out", &["w1", "w2", "w3"], &["w3/weights", "weights that differ from those in", "w2"]);
     std::fs::create_dir(at("w2/weights/folder")).unwrap();
     std::fs::write(at("w2/weights/.sparsewidth-unfinished-x"), "").unwrap();
     std::fs::remove_file(weights("w1/weights")).unwrap();

@@ -436,7 +436,7 @@ fn folders_and_journals() {
     refused(&["train", "--widths", "8", "--rates", &text], &["rates.toml", "not a file of learning rates", "tune"]);
     refused(&["figure", "--rates", &files.path("no.toml")], &["no.toml", "cannot be read"]);
     let none = files.bytes("none.toml", b"rate = []\n");
-    refused(&["figure", "--rates", &none], &["none.toml", "no rate of the sparse network relu:8 linear:10", "tune"]);
+    refused(&["figure", "--rates", &none], &["none.toml", "no rate for the sparse network relu:8 linear:10", "tune"]);
     refused(&["train", "--widths", "8", "--rates", &none, "--learning-rate", "1"], &["--rates", "--learning-rate"]);
     refused(&["evaluate", &files.path("no.safetensors")], &["no.safetensors", "cannot be read"]);
     refused(&["evaluate", &text], &["rates.toml", "not a complete safetensors file", "--keep-weights"]);

@@ -10,7 +10,7 @@ use super::mnist::CLASSES;
 use super::{DataSource, Inputs, Mnist, Normalisation};
 use crate::error::{Error, Result};
 
-/// A data set by its source, which is read at its first use and then kept: clones share what was read, so that a whole
+/// A data set, named by its source. It is read at its first use and then kept; clones share what was read, so a whole
 /// command opens its data once.
 ///
 /// ```
@@ -28,11 +28,11 @@ pub struct Dataset {
     opened: Arc<Opened>,
 }
 
-/// What was read of a source.
+/// What was read from a source.
 #[derive(Debug, Default)]
 struct Opened {
     labelled: Mutex<Option<Arc<Mnist>>>,
-    /// With the seed that they were drawn with.
+    /// The inputs, with the seed for which they were read or drawn.
     inputs: Mutex<Option<(u64, Arc<Inputs>)>>,
 }
 
@@ -55,7 +55,7 @@ impl Dataset {
         if self.has_labels() { CLASSES } else { 0 }
     }
 
-    /// The normalisation that is taken where none is asked for: the paper's of images, none of other data.
+    /// The normalisation used where none is given: the paper's for images, none for other data.
     #[must_use]
     pub fn usual_normalisation(&self) -> Normalisation {
         if self.has_labels() { Normalisation::Pixel } else { Normalisation::None }
@@ -109,7 +109,7 @@ impl Dataset {
     }
 }
 
-/// Locks, also where another thread panicked while it read: what is there is whole.
+/// Locks, even after another thread panicked while reading: what is stored is always complete.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

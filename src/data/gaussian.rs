@@ -7,13 +7,13 @@ use crate::error::{Error, Result};
 use crate::numeric::parse;
 use crate::numeric::random::{Purpose, Stream};
 
-/// How the name of such data begins, as in `gaussian:784,1000`.
+/// The beginning of the name of such data, as in `gaussian:784,1000`.
 pub(super) const PREFIX: &str = "gaussian:";
 
 /// The most synthetic entries: 2 GB in double precision, and as much again while they are normalised.
 const MAX_ENTRIES: usize = 250_000_000;
 
-/// Dimension and samples, written `D` or `D,N`, of which the whole name is `text`.
+/// Reads dimension and samples, written `D` or `D,N`. `text` is the whole name, for the error message.
 pub(super) fn sizes(text: &str, sizes: &str) -> Result<(usize, usize)> {
     const EXAMPLE: &str = "write for instance gaussian:784 or gaussian:784,1000";
     let (dimension, samples) = sizes.split_once(',').unwrap_or((sizes, "10000"));

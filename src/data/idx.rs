@@ -15,8 +15,8 @@ use crate::files::{CHECK, in_shell, read_whole, unreadable};
 
 /// The first two bytes of a gzip stream.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-/// The most bytes of an unpacked file, twenty times those of MNIST: a gzip stream can hold a thousand times its own
-/// length.
+/// The most bytes of an unpacked file, twenty times those of MNIST: a gzip stream can unpack to a thousand times its
+/// own length.
 const MOST_UNPACKED: u64 = 1 << 30;
 
 /// Reads the bytes of a file and unpacks them where they are gzipped.
@@ -52,7 +52,7 @@ fn unpack_at_most(most: u64, bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>> {
 /// Parses unpacked IDX bytes of type unsigned byte with the given number of dimensions.
 ///
 /// # Errors
-/// A wrong magic number, a size of zero, or a length unlike what the header promises; `path` is named in the message.
+/// A wrong magic number, a size of zero, or a length other than the header says; `path` is named in the message.
 pub fn parse(bytes: &[u8], dimensions: u8, path: &Path) -> Result<ArrayD<u8>> {
     let magic = [0, 0, 8, dimensions];
     let header = 4 + 4 * usize::from(dimensions);
@@ -82,7 +82,7 @@ pub fn parse(bytes: &[u8], dimensions: u8, path: &Path) -> Result<ArrayD<u8>> {
     Ok(ArrayD::from_shape_vec(IxDyn(&shape), payload.to_vec()).expect("as many bytes as the shape has: checked"))
 }
 
-/// That a file's bytes are of another kind, or an IDX file of another shape, where they show it.
+/// The error that a file is of another kind, or an IDX file of another shape, where its bytes show it.
 fn other_kind(bytes: &[u8], dimensions: u8, path: &Path) -> Option<Error> {
     let kind = Kind::of(bytes).filter(|kind| *kind != Kind::Empty)?;
     let remedy = match kind {
@@ -110,7 +110,7 @@ fn other_kind(bytes: &[u8], dimensions: u8, path: &Path) -> Option<Error> {
 /// Encodes an array as gzipped IDX, the same bytes each time (no time stamp).
 ///
 /// # Errors
-/// Where an axis does not fit 32 bits, or their number 8.
+/// Where the length of an axis does not fit 32 bits, or the number of axes 8 bits.
 pub fn encode_gzip(array: ArrayViewD<u8>) -> Result<Vec<u8>> {
     let failure = |error: &dyn std::fmt::Display| Error::failure("encoding an IDX file", error);
     let mut header = vec![0, 0, 8, u8::try_from(array.ndim()).map_err(|error| failure(&error))?];

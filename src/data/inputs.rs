@@ -33,14 +33,14 @@ impl Values {
 pub struct Inputs {
     /// Shape `(samples, d)`.
     pub values: Array2<f64>,
-    /// What they are.
+    /// What the values are.
     pub kind: Values,
     /// SHA-256 of the values as read, as hexadecimal.
     pub checksum: String,
 }
 
 impl Inputs {
-    /// Real numbers.
+    /// Inputs of real numbers.
     pub(super) fn real(values: Array2<f64>) -> Self {
         let mut digest = Sha256::new();
         values.iter().for_each(|value| digest.update(value.to_le_bytes()));

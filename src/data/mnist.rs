@@ -115,7 +115,7 @@ impl Mnist {
     ///
     /// # Errors
     /// A missing or malformed file, counts of images and labels that differ, training and test images of different
-    /// sizes, or labels beyond 9.
+    /// sizes, or labels above 9.
     pub fn from_folder(folder: &Path) -> Result<Self> {
         if !folder.is_dir() {
             return Err(no_folder(folder));
@@ -144,12 +144,12 @@ fn find(folder: &Path, name: &str) -> Result<PathBuf> {
         })
 }
 
-/// What to do about a folder that is none.
+/// The error of a path that is not a folder, with what to do about it.
 fn no_folder(folder: &Path) -> Error {
     let remedy = "give the folder with the four MNIST files";
     if !folder.exists() {
         let problem = "is neither an existing folder nor the name of built-in data";
-        return Error::file(folder, problem, format!("{remedy}, mnist for what is built in, or gaussian:784"));
+        return Error::file(folder, problem, format!("{remedy}, mnist for the built-in images, or gaussian:784"));
     }
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -176,12 +176,12 @@ fn no_folder(folder: &Path) -> Error {
     }
 }
 
-/// A path as a shell takes it.
+/// A path, quoted for a shell.
 fn quoted(path: &Path) -> String {
     in_shell(&path.display().to_string())
 }
 
-/// What to do where a folder lacks a file: from what it has instead.
+/// What to do where a folder lacks a file, judged by what it has instead.
 fn instead(folder: &Path, name: &str) -> String {
     let plain = |name: &str| name.to_lowercase().replace(['.', '_'], "-");
     let names = |folder: &Path| -> Vec<String> {
@@ -229,14 +229,14 @@ impl Labelled {
             return Err(Error::file(labels_path, problem, "give the label file that belongs to the images"));
         }
         if let Some((index, label)) = labels.iter().enumerate().find(|(_, label)| usize::from(**label) >= CLASSES) {
-            let problem = format!("label {index} is {label}, labels are 0 to {}", CLASSES - 1);
+            let problem = format!("label {index} is {label}, not from 0 to {}", CLASSES - 1);
             return Err(Error::file(labels_path, problem, "give the standard label file"));
         }
         let images = images.into_shape_with_order((samples, rows * columns)).expect("as many entries as before");
         Ok(Self { images, shape: (rows, columns), labels, checksum: hexadecimal(digest) })
     }
 
-    /// Whether they are MNIST's, told by the checksum, or other images.
+    /// Whether they are MNIST's images, judged by the checksum, or others.
     #[must_use]
     pub fn kind(&self) -> Values {
         let mut known = [SUBSET_CHECKSUM, TEST_CHECKSUM, WHOLE_TRAINING_SET].into_iter();
@@ -249,13 +249,13 @@ impl Labelled {
         self.labels.len()
     }
 
-    /// Whether there is no sample; never so for a set that was read.
+    /// Whether there are no samples; never true of a set that was read.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// A uniformly random subset of `count` samples, in their order: all of them where there are no more.
+    /// A uniformly random subset of `count` samples, in their order; all samples where there are no more than `count`.
     ///
     /// The embedded training images are `subset(SUBSET_SIZE, SUBSET_SEED)` of the full 60,000. The checksum stays that
     /// of the files.

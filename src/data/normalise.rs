@@ -19,7 +19,7 @@ pub enum Normalisation {
     #[strum(message = "pixel normalisation")]
     Pixel,
     /// One shift and one scale for all entries: `(x/255 - 0.1307) / 0.3081` for MNIST, its published mean and standard
-    /// deviation; for any other set, those of its own entries.
+    /// deviation; for any other set, the mean and deviation of its entries.
     #[strum(message = "global normalisation")]
     Global,
     /// Leave the inputs as they are.
@@ -41,8 +41,8 @@ impl Normalisation {
     }
 }
 
-/// The mean and standard deviation by which a global normalisation shifts and scales every entry, of bytes in units
-/// of 255.
+/// The mean and standard deviation by which a global normalisation shifts and scales every entry, for bytes in units of
+/// 255.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GlobalScale {
     /// The mean.
@@ -88,7 +88,8 @@ impl Normaliser {
     /// The standard deviation is that of the set itself (divisor `N`). `kind` says what the values are.
     ///
     /// # Errors
-    /// Values whose variance is not representable; [`Normalisation::Global`] of values that are all equal.
+    /// Under [`Normalisation::Pixel`] and [`Normalisation::Global`]: where there are no values, or their variance is
+    /// not representable. Under the latter also where all values are equal.
     pub fn fit(normalisation: Normalisation, values: &Array2<f64>, kind: Values) -> Result<Self> {
         let d = values.ncols();
         match normalisation {
@@ -166,7 +167,7 @@ impl Normaliser {
     /// Refuses inputs of another dimension.
     pub(crate) fn check(&self, columns: usize) -> Result<()> {
         if columns != self.dimension() {
-            let problem = format!("the normalisation is of inputs with {} entries", self.dimension());
+            let problem = format!("the normalisation is for inputs of {} entries", self.dimension());
             let found = format!("{columns} entries each");
             return Err(Error::value("values", found, problem, "fit a normalisation to such inputs"));
         }
@@ -196,7 +197,7 @@ mod tests {
         // One column would be broadcast, two would panic.
         for d in [1, 2] {
             let message = fitted(d).apply(Array2::zeros((3, 5))).unwrap_err().to_string();
-            assert!(message.contains(&format!("5 entries each: the normalisation is of inputs with {d}")), "{message}");
+            assert!(message.contains(&format!("5 entries each: the normalisation is for inputs of {d}")), "{message}");
         }
         assert_eq!(fitted(5).apply(Array2::zeros((3, 5))).unwrap().dim(), (3, 5));
     }

@@ -12,7 +12,7 @@ use crate::files::kind::{Kind, Wanted, as_matrix};
 use crate::files::{CHECK, in_python, read_whole, unreadable};
 use crate::kernel::gram::LARGEST_ENTRY;
 
-/// How every file begins.
+/// The beginning of every `.npy` file.
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// The most bytes of a header, NumPy's own limit.
 const LONGEST_HEADER: usize = 10_000;
@@ -34,10 +34,10 @@ pub fn read_npy(path: &Path) -> Result<Array2<f64>> {
 /// What is wrong with a file, and what to do.
 type Refusal = (String, String);
 
-/// What to do about most of it.
+/// What to do about most refusals.
 const REMEDY: &str = "give a .npy file of shape (N, d) or (d,), type f32 or f64";
 
-/// The matrix of a file's bytes; its path is for what to do about another array.
+/// The matrix in a file's bytes; `path` is for the remedies only.
 fn parse(bytes: &[u8], path: &Path) -> std::result::Result<Array2<f64>, Refusal> {
     let damaged = |problem: &str| (format!("is not a complete and valid .npy file ({problem})"), REMEDY.to_string());
     let convert = |change: &str| {
@@ -66,14 +66,14 @@ fn parse(bytes: &[u8], path: &Path) -> std::result::Result<Array2<f64>, Refusal>
             let name = match descriptor.as_bytes() {
                 [b'|' | b'<' | b'>', b'i' | b'u', ..] => "whole numbers",
                 [_, b'f', ..] => "floats of another size",
-                [_, b'b', ..] => "truth values",
+                [_, b'b', ..] => "booleans",
                 _ => return Err((format!("has entries of type {descriptor}"), REMEDY.into())),
             };
             let problem = format!("has entries of type {descriptor}, {name}, not f32 or f64");
             return Err((problem, convert("a.astype('<f8')")));
         }
     };
-    // Also of no rows: that shape could not be held.
+    // Checked even where there are no rows: such a shape cannot be held either.
     let most = isize::MAX as usize / size_of::<f64>();
     if rows.max(1).checked_mul(columns.max(1)).is_none_or(|entries| entries > most) {
         return Err(damaged("its header's shape is beyond any memory"));
@@ -90,7 +90,7 @@ fn parse(bytes: &[u8], path: &Path) -> std::result::Result<Array2<f64>, Refusal>
     } else {
         values.extend(data.as_chunks().0.iter().map(|bytes| f64::from(f32::from_le_bytes(*bytes))));
     }
-    // Of a vector both orders are the same.
+    // For a vector, both orders are the same.
     Array2::from_shape_vec((rows, columns).set_f(fortran), values).map_err(|error| damaged(&error.to_string()))
 }
 
@@ -102,13 +102,13 @@ fn tuple(shape: &[usize]) -> String {
 
 /// The header of a file and the data after it.
 fn split(bytes: &[u8]) -> std::result::Result<(&str, &[u8]), &'static str> {
-    let rest = bytes.strip_prefix(MAGIC).ok_or("it does not begin like one")?;
+    let rest = bytes.strip_prefix(MAGIC).ok_or("it does not begin as one does")?;
     let cut = "it ends within its header";
     let (length, rest) = match rest {
         [1, 0, low, high, rest @ ..] => (u32::from(u16::from_le_bytes([*low, *high])), rest),
         [2 | 3, 0, a, b, c, d, rest @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]), rest),
         [1..=3, 0, ..] | [] | [_] => return Err(cut),
-        _ => return Err("its version is none of 1.0, 2.0 and 3.0"),
+        _ => return Err("its version is not 1.0, 2.0 or 3.0"),
     };
     let length = length as usize;
     if length > LONGEST_HEADER {
@@ -121,9 +121,9 @@ fn split(bytes: &[u8]) -> std::result::Result<(&str, &[u8]), &'static str> {
 /// What a header says.
 #[derive(Debug, PartialEq)]
 struct Header<'a> {
-    /// The type of the entries: `<f8` and the like, or what stands there instead of a string.
+    /// The type of the entries, such as `<f8`, or what is there instead of a string.
     descriptor: &'a str,
-    /// Whether columns are contiguous, not rows.
+    /// Whether columns are contiguous rather than rows.
     fortran: bool,
     shape: Vec<usize>,
 }
@@ -140,7 +140,7 @@ impl<'a> Header<'a> {
             let value = after.trim_start().strip_prefix(':').ok_or(wrong)?.trim_start();
             let twice = match key {
                 "descr" => {
-                    // A list of fields: nothing that is read here, but to be named.
+                    // A list of fields is not supported; it is read so that the error can name it.
                     let (value, after) = quoted(value).or_else(|| up_to(value, ']')).ok_or(wrong)?;
                     rest = after;
                     descriptor.replace(value).is_some()
@@ -167,7 +167,7 @@ impl<'a> Header<'a> {
                 None => return Err(wrong),
             };
             if twice {
-                return Err("its header says something twice");
+                return Err("its header has the same entry twice");
             }
         }
         match (descriptor, fortran, shape) {
@@ -183,7 +183,7 @@ fn quoted(text: &str) -> Option<(&str, &str)> {
     text[1..].split_once(quote)
 }
 
-/// The text to the first such bracket and with it, and what follows it.
+/// The text up to and including the first `bracket`, and what follows it.
 fn up_to(text: &str, bracket: char) -> Option<(&str, &str)> {
     text.split_inclusive(bracket).next().filter(|head| head.ends_with(bracket)).map(|head| text.split_at(head.len()))
 }
@@ -196,7 +196,7 @@ fn sizes(tuple: &str) -> Option<Vec<usize>> {
     }
     let sizes = match inside.strip_suffix(',') {
         Some(sizes) => sizes,
-        // In Python a number in brackets, no tuple.
+        // In Python this is a number in brackets, not a tuple.
         None if !inside.contains(',') => return None,
         None => inside,
     };
@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn shapes_in_other_quotes_are_checked_alike() {
-        // Of such a size that the data would be aligned.
+        // Padded so that the data would be aligned.
         let header =
             format!("{:<117}", "{\"descr\":\"<f8\",\"fortran_order\":False,\"shape\":(0,18446744073709551615)}");
         assert!(refusal(&file(1, &header, &[])).contains("beyond any memory"));

@@ -10,7 +10,7 @@ use crate::kernel::gram::{Pair, check_inputs};
 use crate::kernel::nngp::Dimension;
 use crate::numeric::random::{Purpose, Stream};
 
-/// Inputs of shape `(samples, d)`, each what [`Pair::new`] takes, in rows one after the other. Clones share them.
+/// Inputs of shape `(samples, d)`, in rows one after the other; [`Pair::new`] accepts each of them. Clones share them.
 ///
 /// ```
 /// use ndarray::array;
@@ -30,7 +30,7 @@ impl PreparedInputs {
     /// Copies rows of shape `(samples, d)`.
     ///
     /// # Errors
-    /// Where there is no row or column, or a row is not what [`Pair::new`] takes.
+    /// Where there is no row or column, or [`Pair::new`] would refuse a row.
     pub fn from_rows(rows: ArrayView2<f64>) -> Result<Self> {
         Self::new(rows.as_standard_layout().into_owned())
     }
@@ -95,7 +95,7 @@ impl PreparedInputs {
     }
 }
 
-/// The number of pairs of different rows among `samples`; none beyond what can be counted.
+/// The number of pairs of different rows among `samples`; none where it is too large for a `usize`.
 #[must_use]
 pub fn pair_count(samples: usize) -> Option<usize> {
     // One of the two is even.
@@ -156,7 +156,7 @@ mod tests {
             let count = pairs.iter().filter(|other| **other == pair).count();
             assert!(count.abs_diff(100) < 46, "{pair:?}: {count}");
         }
-        // All but one of 4,950: some twice. All of them, and more: each once.
+        // All but one of 4,950 pairs: some are drawn twice. All of them, or more: each once.
         let distinct = |count: usize| {
             let mut pairs = random_pairs(100, count, 1).unwrap();
             pairs.iter_mut().for_each(|pair| *pair = (pair.0.min(pair.1), pair.0.max(pair.1)));

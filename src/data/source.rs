@@ -10,7 +10,7 @@ use super::gaussian;
 use super::{Inputs, Mnist, read_npy};
 use crate::error::{Error, Result};
 
-/// Where inputs come from, also by name, as `gaussian:12,100`.
+/// Where inputs come from. Each source has a name, such as `gaussian:12,100`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 #[non_exhaustive]
@@ -21,7 +21,7 @@ pub enum DataSource {
     Folder(PathBuf),
     /// A `.npy` file of shape `(N, d)`, f32 or f64.
     Npy(PathBuf),
-    /// `gaussian:D` or `gaussian:D,N`: `N` inputs (10,000 unless said) from `N(0, I_D)`.
+    /// `gaussian:D` or `gaussian:D,N`: `N` inputs (10,000 unless given) from `N(0, I_D)`.
     Gaussian {
         /// The input dimension.
         dimension: usize,
@@ -55,7 +55,7 @@ impl fmt::Display for DataSource {
             Self::Embedded => f.write_str("mnist"),
             Self::Folder(path) | Self::Npy(path) => {
                 let text = path.display().to_string();
-                // A folder may have a name that means other data.
+                // A folder may have the name of other data.
                 let is_of_other = !matches!(text.parse(), Ok(Self::Folder(_) | Self::Npy(_)));
                 write!(f, "{}{text}", if is_of_other { "./" } else { "" })
             }
@@ -79,8 +79,8 @@ impl From<DataSource> for String {
 }
 
 impl DataSource {
-    /// A `.npy` file, or a folder: by its name alone. Where that is no UTF-8, records show it with replacement
-    /// characters.
+    /// A `.npy` file or a folder, judged by the name alone. Where the name is not UTF-8, records show it with
+    /// replacement characters.
     #[must_use]
     pub fn of_path(path: &Path) -> Self {
         match path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy")) {

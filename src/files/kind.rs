@@ -24,14 +24,14 @@ pub(crate) enum Wanted {
 pub(crate) enum Kind {
     Empty,
     WebPage,
-    /// What servers answer instead of a file that they do not give out.
+    /// What servers send in place of a file that they refuse.
     Xml,
     LfsPointer,
     Utf16,
     Json,
     /// Rows of numbers as text: what separates them, and whether there is a line of names above.
     Table(char, bool),
-    /// Compressed: how it is called, and the command that writes what is in it to standard output.
+    /// Compressed: the name of the method, and the command that writes the contents to standard output.
     Compressed(&'static str, &'static str),
     Tar,
     /// A NumPy archive, with the names of its arrays.
@@ -47,7 +47,7 @@ pub(crate) enum Kind {
     /// IDX: what its entries are, and the number of its dimensions.
     Idx(&'static str, u8),
     Safetensors,
-    /// A picture or document, by its name.
+    /// A picture, a document or a program: its name.
     Other(&'static str),
 }
 
@@ -93,12 +93,12 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 const LOOK: usize = 1 << 16;
 
 impl Kind {
-    /// The kind of a file's bytes, where they tell one.
+    /// The kind of a file, where its bytes show it.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         if bytes.is_empty() {
             return Some(Self::Empty);
         }
-        // First: the length of its header can begin as other kinds do.
+        // Checked first: the length of its header can look like the beginning of another kind.
         if let Some((length, rest)) = bytes.split_first_chunk()
             && rest.first() == Some(&b'{')
             && u64::from_le_bytes(*length) < (1 << 40)
@@ -142,18 +142,19 @@ impl Kind {
         if begins("<?xml") || begins("<Error>") {
             return Some(Self::Xml);
         }
-        // A table of TOML begins with brackets as well, before a name.
+        // A table of TOML begins with brackets too, but a name follows them.
         let inner = text.trim_start_matches(|letter: char| letter == '[' || letter.is_whitespace());
         let value = |first: char| first == '{' || first == '"' || first == '-' || first.is_ascii_digit();
         if text.starts_with('{') || (text.starts_with('[') && inner.starts_with(value)) {
             return Some(Self::Json);
         }
-        // Not the number that the look has cut.
+        // Without the last number, which may be cut short where the file is longer than `LOOK`.
         let cut = text.rfind([',', ';', '\t', ' ', '\n']).filter(|_| bytes.len() > LOOK);
         Self::table(&text[..cut.unwrap_or(text.len())])
     }
 
-    /// A table: its first line, or the second where the first is a heading, is numbers. The last line may be cut.
+    /// A table: its first line, or the second where the first is a heading, consists of numbers. The last line may be
+    /// cut short.
     fn table(text: &str) -> Option<Self> {
         let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).take(3).collect();
         let separator = |line: &str| {
@@ -185,7 +186,7 @@ impl Kind {
         }
     }
 
-    /// Whether it may be what a reader of text expects, who then says better what is wrong.
+    /// Whether it may be what a reader of text expects. Such a reader then says better what is wrong.
     pub fn is_text(&self) -> bool {
         matches!(self, Self::Empty | Self::Json | Self::Table(..))
     }
@@ -195,8 +196,8 @@ impl Kind {
         match self {
             Self::Empty => "empty".into(),
             Self::WebPage => "a web page (HTML)".into(),
-            Self::Xml => "a message of a server (XML)".into(),
-            Self::LfsPointer => "a pointer of Git LFS, which stands for a file that was not downloaded".into(),
+            Self::Xml => "a message from a server (XML)".into(),
+            Self::LfsPointer => "a Git LFS pointer, which stands for a file that was not downloaded".into(),
             Self::Utf16 => "text in UTF-16".into(),
             Self::Json => "text in JSON".into(),
             Self::Table(separator, _) => {
@@ -208,7 +209,7 @@ impl Kind {
                 };
                 format!("a table of numbers as text, separated by {name}")
             }
-            Self::Compressed(name, _) => format!("compressed by {name}"),
+            Self::Compressed(name, _) => format!("compressed with {name}"),
             Self::Tar => "a tar archive".into(),
             Self::Npz(names) => format!("a NumPy archive (.npz) of {}", listed(names)),
             Self::Torch => "a file that PyTorch's torch.save wrote".into(),
@@ -226,13 +227,13 @@ impl Kind {
         }
     }
 
-    /// What to do where something else was wanted, with the line to type where there is one; none where that is for the
-    /// reader to say.
+    /// What to do where something else was wanted, with the command to type where there is one; none where the caller
+    /// knows better.
     fn remedy(&self, path: &Path, wanted: Wanted) -> Option<String> {
         let (file, python) = (in_shell(&path.display().to_string()), in_python(path));
         let numpy =
             |read: &str| format!("in Python: import numpy; numpy.save({}, {read})", in_python(&as_matrix(path)));
-        // Into a line to type goes only what cannot end a string of it.
+        // Only a name that cannot end a quoted string goes into a command.
         let is_plain = |name: &&String| name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-/ ".contains(c));
         let first = |names: &[String]| names.first().filter(is_plain).cloned().unwrap_or("NAME".into());
         Some(match (self, wanted) {
@@ -295,7 +296,7 @@ pub(crate) fn as_matrix(path: &Path) -> PathBuf {
 /// The first few of some names.
 pub(crate) fn listed(names: &[String]) -> String {
     const SHOWN: usize = 4;
-    // Names come from files: nothing of theirs should reach a terminal as it is.
+    // Names come from files: their control characters must not reach a terminal.
     let shown: Vec<String> = names
         .iter()
         .take(SHOWN)
@@ -364,7 +365,7 @@ mod tests {
         ] {
             let kind = Kind::of(bytes).unwrap_or_else(|| panic!("{bytes:?}"));
             assert!(kind.name().contains(name), "{bytes:?}: {}", kind.name());
-            // Cut anywhere, a file is something, or nothing, but no panic.
+            // Wherever a file is cut, its kind is found or not, without a panic.
             (0..bytes.len()).for_each(|end| drop(Kind::of(&bytes[..end])));
         }
         for bytes in [

@@ -1,4 +1,5 @@
-//! Reading files whole, and writing them whole or not at all; output folders, in which nothing foreign is replaced.
+//! Reading files whole, and writing them whole or not at all; output folders, in which a writer replaces only its own
+//! files.
 
 pub(crate) mod kind;
 mod output;
@@ -21,10 +22,10 @@ const UNFINISHED: &str = ".sparsewidth-unfinished-";
 /// The age from which such a file counts as abandoned: no write takes this long.
 const ABANDONED: Duration = Duration::from_secs(3600);
 
-/// The most bytes that are read of what has no length of its own, such as a pipe: 1 GiB.
+/// The most bytes that are read from a source of unknown length, such as a pipe: 1 GiB.
 const MOST_BYTES: u64 = 1 << 30;
 
-/// Writes a file by way of a temporary one beside it, so that it is never seen half written.
+/// Writes a file via a temporary one beside it, so that it is never seen half written.
 ///
 /// # Errors
 /// Where the folder cannot be written or the disk is full.
@@ -51,12 +52,12 @@ fn unfinished(folder: &Path) -> std::io::Result<NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
-/// Says that a folder cannot be written.
+/// The error of a folder that cannot be written to.
 pub(crate) fn unwritable(folder: &Path, error: IoError) -> Error {
     Error::output(folder, format!("cannot be written ({error})")).caused_by(error)
 }
 
-/// Makes a folder, and those that it lies in, where it does not exist.
+/// Makes a folder, and those above it, where they do not exist.
 ///
 /// # Errors
 /// Where it cannot be made.
@@ -67,7 +68,7 @@ pub fn make_folder(folder: &Path) -> Result<()> {
     })
 }
 
-/// Makes a folder, and tries whether it can be written: before work whose results are to go there.
+/// Makes a folder and tests that it can be written to, before work whose results are to go there.
 ///
 /// # Errors
 /// Where it cannot be made or written.
@@ -85,16 +86,16 @@ pub(crate) fn remove_unfinished(folder: &Path) {
     };
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(UNFINISHED) && is_old(&entry) {
-            // It does no harm where it is.
+            // If this fails, the file does no harm where it is.
             let _ = std::fs::remove_file(entry.path());
         }
     }
 }
 
-/// The bytes of a file; of a pipe or device, which may have no end, at most 1 GiB.
+/// The bytes of a file. A pipe or device, which may have no end, is read up to 1 GiB.
 ///
 /// # Errors
-/// Where it cannot be read, or a pipe holds more.
+/// Where it cannot be read, or a pipe or device holds more.
 pub(crate) fn read_whole(path: &Path) -> std::io::Result<Vec<u8>> {
     let file = File::open(path)?;
     let mut bytes = Vec::new();
@@ -109,7 +110,7 @@ pub(crate) fn read_whole(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A word for a shell, in quotation marks where it needs them.
+/// A word as a shell reads it, in quotation marks where it needs them.
 ///
 /// ```
 /// use sparsewidth::files::in_shell;

@@ -19,8 +19,8 @@ pub const MERGE: &str = "merge";
 
 /// A folder that one kind of study or report writes its files to.
 ///
-/// What is written is listed in [`WRITTEN`], by name, writer and SHA-256. A file that stands there already is replaced
-/// only where it is as this writer left it: not what somebody else put there, or changed.
+/// What is written is listed in [`WRITTEN`], by name, writer and SHA-256. A file that exists already is replaced only
+/// if it is as this writer left it, not if somebody else made or changed it.
 #[derive(Clone, Debug)]
 pub struct OutputFolder {
     path: PathBuf,
@@ -35,10 +35,10 @@ struct Written {
 }
 
 impl OutputFolder {
-    /// A folder for `writer`, which will write the files of some names, paths below the folder included.
+    /// A folder for `writer`, which will write files with the given names. A name can be a path below the folder.
     ///
     /// # Errors
-    /// Where a file of such a name is there and this writer has not written it, or it cannot be read.
+    /// Where a file with one of the names exists that this writer has not written, or that cannot be read.
     pub fn new(path: &Path, writer: &'static str, names: &[String]) -> Result<Self> {
         let folder = Self { path: path.into(), writer };
         let listed = folder.listed()?;
@@ -55,13 +55,13 @@ impl OutputFolder {
     /// Writes a file, whole or not at all; the folder is made where it does not exist.
     ///
     /// # Errors
-    /// Where a file of this name is there that this writer has not written, or it cannot be written.
+    /// Where a file with this name exists that this writer has not written, or the file cannot be written.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.path.join(name);
         make_folder(path.parent().unwrap_or(&self.path))?;
         let mut listed = self.listed()?;
         self.check(&listed, name)?;
-        // First: a program that is killed in between leaves no file that is not listed.
+        // Listed first, so that a program that is killed in between leaves no file that is not listed.
         self.list(&mut listed, name, bytes)?;
         write_atomically(&path, bytes)
     }
@@ -96,7 +96,7 @@ impl OutputFolder {
         })
     }
 
-    /// What is listed; a line that was cut lists nothing.
+    /// What is listed. A line that was cut short is ignored.
     fn listed(&self) -> Result<HashSet<Written>> {
         let path = self.path.join(WRITTEN);
         let text = if path.exists() { self.read(WRITTEN)? } else { Vec::new() };
@@ -112,8 +112,8 @@ impl OutputFolder {
         let failure = |error: &dyn std::fmt::Display| Error::failure(format!("writing {}", path.display()), error);
         let mut file =
             OpenOptions::new().create(true).append(true).open(&path).map_err(|error| unwritable(&self.path, error))?;
-        // In one piece, after a newline of its own: programs that write at once, or were cut off, do not mix their
-        // lines.
+        // Written in one piece, after a newline: the lines of programs that write at the same time, or that were
+        // killed, do not mix.
         let mut line = b"\n".to_vec();
         line.extend(serde_json::to_vec(&written).map_err(|error| failure(&error))?);
         line.push(b'\n');
@@ -156,7 +156,7 @@ mod tests {
             assert!(message.to_string().contains("are not what `figure` wrote"), "{message}");
         }
         assert_eq!(std::fs::read(at("summary.md")).unwrap(), b"my notes");
-        // What a kill between list and file leaves.
+        // What is left by a kill between writing the list and the file.
         std::fs::write(at("summary.md"), "two").unwrap();
         open("figure").unwrap();
         // A list that was cut in the middle of a line.

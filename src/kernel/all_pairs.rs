@@ -158,7 +158,7 @@ struct Tile<'a> {
 ///
 /// # Errors
 /// Where the shapes do not match, an input is not one that [`Pair::new`](crate::kernel::gram::Pair::new) accepts, or
-/// there is no pair.
+/// the sets have no pair.
 ///
 /// ```
 /// use ndarray::array;

@@ -140,7 +140,7 @@ impl Architecture {
     /// A network of the given layers, from the inputs on.
     ///
     /// # Errors
-    /// Where there is no layer.
+    /// Without any layer.
     pub fn new(layers: Vec<Layer>) -> Result<Self> {
         match layers.is_empty() {
             true => Err(Error::value("layers", 0, "a network needs at least one layer", "give a layer")),

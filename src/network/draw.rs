@@ -173,7 +173,7 @@ impl SparseRows {
 
 /// A layer whose masks are decided and whose rows can be drawn in any order.
 ///
-/// Every entry has a Philox block of its own, at the counter (column, row, initialisation, layer). Its first two words
+/// Every entry has its own Philox block, at the counter (column, row, initialisation, layer). Its first two words
 /// are the entry's *key*, which decides whether the weight exists; the other two make its value. So a network is the
 /// same whatever device computes it, and networks are nested: at a lower connectivity the same seed keeps a subset of
 /// the weights.
@@ -196,7 +196,7 @@ impl SparseRows {
 pub struct DrawnLayer {
     law: LayerSpec,
     id: LayerId,
-    /// In every row, the entries before this end exist; none where each row has an end of its own.
+    /// In every row, the entries before this end exist; none where the end differs from row to row.
     end: Option<MaskEnd>,
 }
 

@@ -1,5 +1,5 @@
-//! What tasks cost, in rough counts of operations, for the time that is left. The constants are measured: how long
-//! tasks took, by method, on two cores.
+//! What tasks cost, in rough counts of operations, to estimate the time that is left. The constants come from
+//! measurements: how long tasks took, by method, on two cores.
 
 use super::distance::{DistanceMethod, DistanceSpec, NetworkSpec};
 
@@ -8,7 +8,7 @@ pub(crate) fn of_operations(operations: f64) -> u64 {
     (operations / 1e3) as u64 + 1
 }
 
-/// The cost of the distances of one network by a method, of inputs of some dimension.
+/// The cost of the distances of one network by one method, for inputs of this shape.
 pub(crate) fn of_distance(
     spec: &DistanceSpec,
     method: DistanceMethod,

@@ -1,5 +1,5 @@
-//! How many of a network's weights exist: what a connectivity comes to once it is rounded, and which layers are left
-//! without any.
+//! How many of a network's weights exist: what becomes of a connectivity once it is rounded, and which layers are left
+//! without weights.
 
 use crate::network::{Architecture, WeightDistribution};
 
@@ -11,9 +11,9 @@ pub(super) struct Density {
 }
 
 impl Density {
-    /// Of a network behind inputs of a dimension, where its masks have fixed counts; none of others.
+    /// The density of a network on inputs of this dimension; none unless its masks have fixed counts.
     pub fn of(network: &Architecture, dimension: usize) -> Option<Self> {
-        // The counts are those of any distribution.
+        // The counts do not depend on the distribution.
         let layers = network.layer_specs(dimension, WeightDistribution::Gaussian);
         let counts: Option<Vec<(usize, usize)>> =
             layers.iter().map(|layer| Some((layer.rows * layer.columns, layer.fixed_count()?))).collect();
@@ -26,13 +26,13 @@ impl Density {
         share(&self.weights, &self.places)
     }
 
-    /// The same of all layers but the last.
+    /// The same for all layers but the last.
     pub fn reached_before_last(&self) -> f64 {
         let last = self.weights.len() - 1;
         share(&self.weights[..last], &self.places[..last])
     }
 
-    /// The same of the last layer.
+    /// The same for the last layer.
     pub fn reached_last(&self) -> f64 {
         let last = self.weights.len() - 1;
         share(&self.weights[last..], &self.places[last..])
@@ -50,11 +50,16 @@ fn share(weights: &[usize], places: &[usize]) -> f64 {
     weights.iter().sum::<usize>() as f64 / places.iter().sum::<usize>() as f64
 }
 
-/// Says of a network that its rounded connectivity leaves layers without a weight.
+/// The layers of [`Density::empty_layers`] in words, `layer 1` or `layers 1 and 2`.
+pub(crate) fn named_layers(numbers: &str) -> String {
+    let plural = if numbers.contains(' ') { "s" } else { "" };
+    format!("layer{plural} {numbers}")
+}
+
+/// A remark that the rounded connectivity of a network leaves layers without a weight, where it does.
 pub(super) fn remark(network: &str, density: &Density) -> Option<String> {
     density.empty_layers().map(|layers| {
-        format!(
-            "{network}: no weight is left in layer {layers}, because the connectivity rounds to 0; no input reaches an output."
-        )
+        let layers = named_layers(&layers);
+        format!("{network}: no weight is left in {layers}, because the connectivity rounds to 0; no input reaches an output.")
     })
 }

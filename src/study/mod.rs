@@ -37,7 +37,7 @@
 //! ```
 
 mod cost;
-mod density;
+pub(crate) mod density;
 mod distance;
 mod engine;
 mod optimum;

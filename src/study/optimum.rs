@@ -25,9 +25,9 @@ pub struct OptimumSpec {
     pub weights: usize,
     /// Outputs of the dense last layer that the budget pays for; 0 for the first layer alone.
     pub outputs: usize,
-    /// Random pairs of inputs; where the data has no more pairs, each of these once.
+    /// Random pairs of inputs; where the data has no more pairs than this, each of them once.
     pub pairs: usize,
-    /// Whether the median over pairs is minimised, not the mean.
+    /// Whether the median over pairs is minimised instead of the mean.
     pub median: bool,
     /// The relative error of the exact masked moments.
     pub tolerance: f64,
@@ -35,7 +35,7 @@ pub struct OptimumSpec {
     pub seed: u64,
 }
 
-/// By which theory the distance is minimised.
+/// The theory by which the distance is minimised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, EnumMessage, VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -52,7 +52,7 @@ pub enum OptimumMethod {
     #[strum(message = "Eq. (4), own p")]
     Paper,
     /// The width `n p / p*` of the paper's `p* = sqrt(n p / 4 d)`, at `n p = weights / (d + outputs)`; the connectivity
-    /// is that which the budget leaves at this width, lower than `p*` where there is a last layer.
+    /// is the one that the budget leaves at this width. It is lower than `p*` where there is a last layer.
     #[strum(message = "width of p* = sqrt(n p / 4 d)")]
     PaperFormula,
 }
@@ -104,10 +104,10 @@ pub struct Optimum {
     /// The widths between which the theory's own distance stays within 5 % of its minimum, as far as was searched; none
     /// for the formula.
     pub within_5_percent: Option<(f64, f64)>,
-    /// The exact distance here, over its minimum: what following this theory costs.
+    /// The exact distance here, divided by the least exact distance: what following this theory costs.
     pub exact_over_least: f64,
-    /// Whether this is the widest network that was searched, whose rows keep one weight on average: where the theory's
-    /// distance falls as far as that, it can fall on, and this is the end of the search rather than a minimum.
+    /// Whether this is the widest network that was searched, whose rows keep one weight on average. The theory's
+    /// distance may then fall further, and this is the end of the search rather than a minimum.
     #[serde(default)]
     pub at_end: bool,
 }
@@ -126,27 +126,27 @@ pub struct OptimumReport {
     pub checksum: String,
     /// Version of the program.
     pub version: String,
-    /// The mean and standard deviation by which a global normalisation shifted and scaled every entry, of bytes in
+    /// The mean and standard deviation by which a global normalisation shifted and scaled every entry, for bytes in
     /// units of 255.
     #[serde(default)]
     pub global_mean: Option<f64>,
     /// See `global_mean`.
     #[serde(default)]
     pub global_deviation: Option<f64>,
-    /// The mean of `|x|^2 / d` over the inputs, which Eq. (4) takes for 1.
+    /// The mean of `|x|^2 / d` over the inputs, which Eq. (4) takes to be 1.
     #[serde(default)]
     pub mean_square: Option<f64>,
-    /// A minimum per theory; none of a theory that has distances below zero.
+    /// A minimum per theory; none for a theory with distances that are not positive.
     pub optima: Vec<Optimum>,
     /// All points that were evaluated, by width.
     pub curve: Vec<CurvePoint>,
 }
 
-/// Widths in equal steps of their logarithm that the search begins with.
+/// The number of widths, in equal steps of their logarithm, that the search begins with.
 const SCAN: usize = 20;
 
 impl OptimumSpec {
-    /// Refuses settings that are out of range; [`OptimumSpec::run`] does so first of all.
+    /// Refuses settings that are out of range; [`OptimumSpec::run`] does so first.
     ///
     /// # Errors
     /// Where it finds any.
@@ -192,11 +192,12 @@ impl OptimumSpec {
             evaluate(&mut curve, width.clamp(least, most))?;
         }
         let vanish = || {
-            let problem = "has kernels that vanish whatever the network: there is nothing to minimise";
+            let problem = "has kernels that vanish for every network, so there is nothing to minimise";
             Error::value("data", &self.data, problem, "give other inputs, or more pairs")
         };
         minimum(&curve, OptimumMethod::Theorem1).ok_or_else(vanish)?;
-        // Until each minimum is alone between its neighbours: what one theory adds can be the minimum of another.
+        // Go on until each minimum is close enough to its neighbours: a point added for one theory can be the minimum
+        // of another.
         loop {
             let methods = [OptimumMethod::Theorem1, OptimumMethod::Expansion, OptimumMethod::Paper];
             let next = methods.into_iter().find_map(|method| {
@@ -253,7 +254,7 @@ impl OptimumSpec {
         // (weights - outputs n) / n >= 1 leaves one weight per row.
         let most = self.weights / self.outputs.saturating_add(1);
         if most <= least {
-            let problem = format!("leaves no choice of the width at {dimension} inputs and {} outputs", self.outputs);
+            let problem = format!("leaves no choice of width at {dimension} inputs and {} outputs", self.outputs);
             return Err(Error::value("weights", self.weights, problem, "give a larger budget"));
         }
         Ok((least, most))
@@ -296,8 +297,8 @@ fn minimum(curve: &[CurvePoint], method: OptimumMethod) -> Option<usize> {
     positive.then(|| (0..values.len()).min_by(|a, b| values[*a].total_cmp(&values[*b])))?
 }
 
-/// A width in the middle of the wider gap beside the one at `place`, in the logarithm; none where both are below a half
-/// percent or hold no width.
+/// A width in the middle, by the logarithm, of the wider of the two gaps beside the width at `place`; none where both
+/// gaps are below half a percent or hold no width.
 fn between(widths: &[usize], place: usize) -> Option<usize> {
     let gap = |low: usize| {
         let (low, high) = (*widths.get(low)? as f64, *widths.get(low + 1)? as f64);
@@ -371,7 +372,7 @@ mod tests {
         // Eq. (4) overstates the bias, so it stops widening earlier; its formula gives n p / p*.
         let [exact, _, paper, formula] = report.optima[..] else { panic!("{:?}", report.optima) };
         assert!(paper.at.width < exact.at.width);
-        // The exact distance still falls where a row keeps one weight, and on beyond.
+        // The exact distance still falls where a row keeps one weight, and beyond.
         assert!(exact.at_end && !paper.at_end && !formula.at_end, "{:?}", report.optima);
         assert!(search.at(3000).unwrap().theorem1 < exact.at.theorem1);
         assert_eq!(formula.at.width, (8.0 / (8.0f64 / 256.0).sqrt()).round() as usize);

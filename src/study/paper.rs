@@ -9,7 +9,7 @@ use crate::network::budget::first_layer_connectivity_beside;
 use crate::network::{Activation, Connectivity, Layer, WeightDistribution};
 use crate::train::Parametrisation;
 
-/// The pixels of MNIST's images, the paper's.
+/// The number of pixels of an MNIST image, the paper's input dimension.
 pub const PAPER_DIMENSION: usize = 784;
 
 /// Runs of each network in the paper's figure.
@@ -167,7 +167,7 @@ pub fn paper_networks(weights: usize, dimension: usize, dense_family: bool) -> R
 }
 
 /// The cells of the paper's heat map: every width with every connectivity of the last layer and every activation, where
-/// that leaves the first layer at least one weight and no more than it has.
+/// that leaves the first layer at least one weight and no more than it has room for.
 ///
 /// # Errors
 /// Where a width is 0, or no cell is left.
@@ -229,7 +229,7 @@ mod tests {
                 assert!(p.is_ok(), "{weights} {dimension} {outputs}: {widths:?}");
             }
         }
-        // As before where the usual ones fit, and a refusal to come where none does.
+        // Unchanged where the usual widths fit, and where none does, which is refused later.
         assert_eq!(usual_widths(&PAPER_WIDTHS, 8 * 784, 784, 0, Connectivity::DENSE), PAPER_WIDTHS);
         assert_eq!(usual_widths(&PAPER_WIDTHS, 5, 784, 10, Connectivity::DENSE), PAPER_WIDTHS);
     }

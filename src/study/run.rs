@@ -6,12 +6,11 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::cost;
-use super::density::{self, Density};
 use super::distance::{DistanceInputs, DistanceMethod, DistanceSpec, DistanceStudy, NetworkSpec};
 use super::engine::{Find, Progress, Shard, TaskLog};
 use super::record::Record;
 use super::spec::StudySpec;
-use super::training::{PreparedTraining, TrainedNetwork, TrainingStudySpec, WEIGHTS, weights_name, weights_path};
+use super::training::{PreparedTraining, TrainedNetwork, WEIGHTS, weights_name, weights_path};
 use crate::data::Normalisation;
 use crate::error::{Error, Result, Setting};
 use crate::files::{OutputFolder, make_folder, remove_unfinished};
@@ -27,7 +26,7 @@ pub(super) enum Task {
 }
 
 impl Task {
-    /// The name under which the journal knows it.
+    /// Its name in the journal.
     pub fn name(&self) -> String {
         match self {
             Self::Distance { normalisation, method, network } => {
@@ -42,7 +41,7 @@ impl Task {
     }
 }
 
-/// The name of the task of a distance, of a network whose last layer has some connectivity.
+/// The name of the task of a distance. `connectivity` is that of the network's last layer.
 pub(super) fn distance_task(
     normalisation: Normalisation,
     method: DistanceMethod,
@@ -52,18 +51,12 @@ pub(super) fn distance_task(
     format!("distance/{}/{}/{}", normalisation.name(), method.name(), distance_network(network, connectivity))
 }
 
-/// The name of a network in the tasks of distances, by which networks must differ.
+/// The name of a network in the tasks of distances. No two networks of a study may share it.
 pub(super) fn distance_network(network: &Architecture, connectivity: Connectivity) -> String {
     let before: String = (network.before_last().iter())
         .map(|layer| format!("after-{}:{}-", layer.activation().name(), layer.width()))
         .collect();
     format!("{before}{}:{}", network.last().width(), connectivity.get())
-}
-
-/// The part of a study on distances, and its inputs in each normalisation.
-struct PreparedDistance<'a> {
-    study: DistanceStudy<'a>,
-    prepared: Vec<DistanceInputs<'a>>,
 }
 
 /// The names of a study's tasks, in their order.
@@ -78,7 +71,7 @@ impl StudySpec {
         self.distance.as_ref().is_some_and(|spec| spec.methods.contains(&DistanceMethod::SampledAll))
     }
 
-    /// Whether anything of the study is computed on a [`Device`] of choice.
+    /// Whether any part of the study is computed on the [`Device`] that the user chooses.
     #[must_use]
     pub fn uses_device(&self) -> bool {
         let on_device = |network: &NetworkSpec| network.architecture.mask().is_drawn_on_gpus();
@@ -102,8 +95,8 @@ impl StudySpec {
         self.run_shard(Shard::WHOLE, folder, device, progress)
     }
 
-    /// The same for a share of the tasks. The journals of all shares, joined by [`merge`](super::merge), hold what that
-    /// of the whole study holds.
+    /// The same for a share of the tasks. The journals of all shares, joined by [`merge`](super::merge), hold what the
+    /// journal of the whole study would.
     ///
     /// # Errors
     /// As [`StudySpec::run`].
@@ -122,18 +115,20 @@ impl StudySpec {
                 Error::value("keep_weights", true, problem, "give an output folder").about(Setting::OutputFolder)
             );
         }
-        // All that can be wrong with the data comes out here, before there is a journal.
-        let distance = self.distance.as_ref().map(|spec| self.prepare_distance(spec, device, shard)).transpose()?;
-        let prepare = |spec| PreparedTraining::new(&self.data, spec).map(|prepared| (spec, prepared));
-        let training = self.training.as_ref().map(prepare).transpose()?;
-        let mut checksums: Vec<&str> =
-            distance.iter().map(|distance| distance.study.inputs.checksum.as_str()).collect();
-        checksums.extend(training.iter().flat_map(|(_, prepared)| prepared.checksums()));
+        // Whatever is wrong with the data is found here, before there is a journal.
+        let distance = self.distance.as_ref().map(|spec| self.open_distance(spec, device, shard)).transpose()?;
+        let distance = distance.as_ref();
+        let inputs = distance.map_or(Ok(Vec::new()), DistanceStudy::in_every_normalisation)?;
+        let training = self.training.as_ref().map(|spec| PreparedTraining::new(&self.data, spec)).transpose()?;
+        let training = training.as_ref();
+        let mut checksums: Vec<&str> = distance.iter().map(|study| study.inputs.checksum.as_str()).collect();
+        checksums.extend(training.iter().flat_map(|prepared| prepared.checksums()));
         let weights = folder.filter(|_| keeps_weights);
-        // Before there is a journal, by which what is there would be taken for the study's.
+        // Checked before there is a journal: with one, files that are there would be taken for the study's own.
         let kept = weights.map(|folder| self.weights_folder(folder)).transpose()?;
         let ledger = TaskLog::new(folder, self, (&self.data, &checksums[..]), progress)?;
-        let remarks = remarks(distance.as_ref(), training.as_ref());
+        let mut remarks = distance.map_or(Vec::new(), |study| study.remarks(&inputs));
+        remarks.extend(training.iter().flat_map(|prepared| prepared.remarks()));
         remarks.iter().for_each(|text| progress(Progress::Remark { text }));
         if let Some(folder) = weights {
             make_folder(&folder.join(WEIGHTS))?;
@@ -141,17 +136,17 @@ impl StudySpec {
         }
 
         let tasks: Vec<Task> = (0..).zip(self.tasks()).filter_map(|(i, task)| shard.holds(i).then_some(task)).collect();
-        let memory = distance.iter().flat_map(|distance| &distance.prepared).filter_map(DistanceInputs::memory).max();
-        let distance = || distance.as_ref().expect("invariant: only a study of distances has tasks of distances");
-        let training = || training.as_ref().expect("invariant: only a study of training has tasks of training");
+        let memory = inputs.iter().filter_map(DistanceInputs::memory).max();
+        let distance = || distance.expect("invariant: only a study of distances has tasks of distances");
+        let training = || training.expect("invariant: only a study of training has tasks of training");
         let cost = |task: &Task| match task {
             Task::Distance { method, network, .. } => {
-                let DistanceStudy { spec, inputs, .. } = &distance().study;
+                let DistanceStudy { spec, inputs, .. } = distance();
                 cost::of_distance(spec, *method, network, inputs.values.dim())
             }
             Task::Training { network, .. } => {
-                let (spec, prepared) = training();
-                cost::of_operations(prepared.operations(network, spec.epochs) / 4.0)
+                let prepared = training();
+                cost::of_operations(prepared.operations(network, prepared.spec().epochs) / 4.0)
             }
         };
         progress(Progress::Begin { cost: tasks.iter().map(cost).sum(), memory });
@@ -166,31 +161,32 @@ impl StudySpec {
 
         let run = |task: &Task| match task {
             Task::Distance { normalisation, method, network } => finish(task, &|within| {
-                let inputs = distance().prepared.iter().find(|inputs| inputs.normalisation() == *normalisation);
+                let inputs = inputs.iter().find(|inputs| inputs.normalisation() == *normalisation);
                 let inputs = inputs.expect("invariant: inputs are prepared in every normalisation of the study");
                 inputs.record(network, *method, within).map(Record::Distance)
             }),
             Task::Training { network, run } => finish(task, &|_| {
-                let (spec, prepared) = training();
-                prepared.record(&self.data, self.seed, network, *run, spec.epochs, kept.as_ref()).map(Record::Training)
+                let prepared = training();
+                let epochs = prepared.spec().epochs;
+                prepared.record(&self.data, self.seed, network, *run, epochs, kept.as_ref()).map(Record::Training)
             }),
         };
         let (of_distances, of_training): (Vec<&Task>, Vec<&Task>) =
             tasks.iter().partition(|task| matches!(task, Task::Distance { .. }));
-        // One after the other: each spreads over all threads by itself.
+        // Distances one after the other: each uses all threads by itself.
         let mut records: Vec<Record> = of_distances.into_iter().map(run).collect::<Result<_>>()?;
         records.extend(try_map(of_training.into_par_iter().with_max_len(1), run)?);
         Ok(records)
     }
 
-    /// Opens the data and normalises it in every way that the study asks for.
-    fn prepare_distance<'a>(
+    /// The part of the study on distances, with its data opened.
+    fn open_distance<'a>(
         &'a self,
         spec: &'a DistanceSpec,
         device: &'a Device,
         shard: Shard,
-    ) -> Result<PreparedDistance<'a>> {
-        let study = DistanceStudy {
+    ) -> Result<DistanceStudy<'a>> {
+        Ok(DistanceStudy {
             data: &self.data,
             inputs: self.data.inputs(self.seed)?,
             spec,
@@ -198,13 +194,10 @@ impl StudySpec {
             device,
             together: shard.is_whole(),
             drawn: Arc::default(),
-        };
-        let prepare = |normalisation: &Normalisation| DistanceInputs::new(&study, *normalisation);
-        let prepared = spec.normalisations.iter().map(prepare).collect::<Result<_>>()?;
-        Ok(PreparedDistance { study, prepared })
+        })
     }
 
-    /// The folder for weights, where nothing foreign has the names of theirs.
+    /// The folder for weights, unless a file that is not the study's has one of their names.
     fn weights_folder(&self, folder: &Path) -> Result<OutputFolder> {
         let of_task = |task: &Task| match task {
             Task::Training { network, run } => Some(weights_name(network, *run)),
@@ -237,30 +230,4 @@ impl StudySpec {
         }
         tasks
     }
-}
-
-/// What should be said before the work: inputs that are 0, layers left without a weight, and the scale of data that is
-/// not MNIST.
-fn remarks(
-    distance: Option<&PreparedDistance>,
-    training: Option<&(&TrainingStudySpec, PreparedTraining)>,
-) -> Vec<String> {
-    let mut remarks = Vec::new();
-    if let Some(PreparedDistance { study: DistanceStudy { spec, inputs, .. }, prepared }) = distance {
-        remarks.extend(prepared.iter().filter_map(DistanceInputs::remark));
-        let own_masks =
-            |method: &DistanceMethod| method.draws_networks() || *method == DistanceMethod::Theorem1FixedCount;
-        if spec.methods.iter().any(own_masks) {
-            let of = |network: &NetworkSpec| {
-                let (width, p) = (network.width(), network.connectivity().get());
-                let name = format!("Kernels of width {width}, connectivity {p}");
-                density::remark(&name, &Density::of(&network.architecture, inputs.values.ncols())?)
-            };
-            remarks.extend(spec.networks.iter().filter_map(of));
-        }
-    }
-    if let Some((spec, prepared)) = training {
-        remarks.extend(prepared.remarks(spec));
-    }
-    remarks
 }

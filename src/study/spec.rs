@@ -11,7 +11,7 @@ use crate::network::Layer;
 /// The largest width that a study takes.
 pub(crate) const MAX_WIDTH: usize = 100_000_000;
 
-/// The most weights between two hidden layers, whether they exist or not: each has a random number.
+/// The most weights between two hidden layers, whether they exist or not: a random number is drawn for each.
 const MAX_BETWEEN: usize = 1_000_000_000;
 
 /// The most tasks of a study: their names are held in memory.
@@ -41,7 +41,7 @@ pub struct StudySpec {
 
 impl StudySpec {
     /// Refuses counts that are zero or beyond reason, repeated entries, and methods that lack what they need;
-    /// [`StudySpec::run`] does so first of all.
+    /// [`StudySpec::run`] does so first.
     ///
     /// # Errors
     /// Where it finds any.
@@ -92,7 +92,7 @@ impl StudySpec {
         Self { data: self.data, seed: self.seed, distance, training }
     }
 
-    /// The number of its tasks, methods that do not serve a network included.
+    /// The most tasks that it can have: methods that do not apply to a network are counted too.
     pub(crate) fn most_tasks(&self) -> usize {
         let distances = self.distance.as_ref().map_or(0, |spec| {
             spec.networks.len().saturating_mul(spec.methods.len()).saturating_mul(spec.normalisations.len())
@@ -102,7 +102,7 @@ impl StudySpec {
     }
 }
 
-/// Refuses counts outside of 1 to their largest.
+/// Refuses counts that are 0 or too large.
 pub(crate) fn check_counts(counts: &[(&str, usize, usize)]) -> Result<()> {
     for (name, count, largest) in counts {
         if *count == 0 {
@@ -125,7 +125,7 @@ pub(crate) fn check_layers(layers: &[Layer]) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a list with an entry that stands in it twice: its results would be counted twice.
+/// Refuses a list that has an entry twice: its results would be counted twice.
 pub(crate) fn check_distinct<T: PartialEq>(name: &str, entries: &[T], text: impl Fn(&T) -> String) -> Result<()> {
     match entries.iter().enumerate().find(|(index, entry)| entries[..*index].contains(entry)) {
         Some((_, twice)) => Err(Error::value(name, text(twice), "is given twice", "give it once")),

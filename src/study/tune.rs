@@ -20,9 +20,10 @@ use crate::train::check_learning_rate;
 
 /// The most rates of a range, in factors of two.
 const MOST_RATES: usize = 64;
-/// Rates that are left at least after the first stage, of which a third stays, and after the second.
+/// The rates that are left after the first stage, which keeps a third of them but at least this many, and after the
+/// second.
 const LEFT: [usize; 2] = [3, 2];
-/// Rates of the last stage, where the best two are neighbours.
+/// The rates of the last stage, where the best two are neighbours.
 const USUAL_LAST_RATES: usize = 5;
 /// The share of all epochs that the first two stages take.
 const SHARES: [f64; 2] = [1.0 / 9.0, 1.0 / 3.0];
@@ -39,13 +40,13 @@ pub struct TuneSpec {
     pub data: Dataset,
     /// The seed of everything random.
     pub seed: u64,
-    /// How networks are trained, whichever rates they have there; evaluated on a validation set.
+    /// How networks are trained, evaluated on a validation set. The rates that they have there are ignored.
     pub training: TrainingStudySpec,
-    /// The lowest rate and the highest.
+    /// The lowest and the highest rate.
     pub range: (f64, f64),
 }
 
-/// What a rate came to.
+/// What came of a rate that was tried.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
     /// The network, with the rate.
@@ -58,7 +59,7 @@ pub struct Trial {
     pub runs: usize,
     /// The mean validation error over runs.
     pub error: f64,
-    /// Its standard error, of more runs than one.
+    /// Its standard error, where there is more than one run.
     pub standard_error: Option<f64>,
     /// Runs that diverged.
     pub diverged: usize,
@@ -67,14 +68,14 @@ pub struct Trial {
 /// The best rate of a network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SelectedRate {
-    /// What it came to in the last stage.
+    /// Its trial in the last stage.
     pub best: Trial,
     /// Whether it lies at an end of the range, so that a better one may lie beyond.
     pub at_end: bool,
 }
 
 impl SelectedRate {
-    /// Whether a run at that rate ended.
+    /// Whether at least one run at that rate did not diverge.
     fn is_found(&self) -> bool {
         self.best.diverged < self.best.runs
     }
@@ -92,7 +93,7 @@ pub struct TuneReport {
 }
 
 impl TuneReport {
-    /// The networks of which every run diverged at the best rate, and so at all.
+    /// The networks for which every run at the best rate diverged, and so every run at any rate.
     pub fn without_rate(&self) -> impl Iterator<Item = &TrainedNetwork> {
         self.tuned.iter().filter(|tuned| !tuned.is_found()).map(|tuned| &tuned.best.network)
     }
@@ -103,7 +104,7 @@ impl TuneReport {
         self.tuned.iter().filter(|tuned| tuned.at_end).map(|tuned| tuned.best.network.name()).collect()
     }
 
-    /// The best rates, of networks that have one.
+    /// The best rates of the networks that have one.
     #[must_use]
     pub fn rates(&self) -> LearningRates {
         let rate = |tuned: &SelectedRate| {
@@ -118,8 +119,8 @@ impl TuneReport {
 }
 
 impl TuneSpec {
-    /// Searches, going on from the journal of `folder`; without one nothing is journaled. Returns the records of all
-    /// runs as well.
+    /// Searches, going on from the journal of `folder`; without a folder nothing is journaled. Returns the records of
+    /// all runs as well.
     ///
     /// # Errors
     /// Where the spec or data is wrong (before any work is done), the journal is refused, or a file cannot be written.
@@ -131,7 +132,7 @@ impl TuneSpec {
         self.run_shard(Shard::WHOLE, folder, progress)
     }
 
-    /// The same for a share of the networks: each is searched apart from the others.
+    /// The same for a share of the networks: each network is searched independently of the others.
     ///
     /// # Errors
     /// As [`TuneSpec::run`].
@@ -153,7 +154,7 @@ impl TuneSpec {
         let range = self.rates()?;
         let prepared = PreparedTraining::new(&self.data, &training)?;
         let ledger = TaskLog::new(folder, self, (&self.data, &prepared.checksums()[..]), progress)?;
-        prepared.remarks(&training).iter().for_each(|text| progress(Progress::Remark { text }));
+        prepared.remarks().iter().for_each(|text| progress(Progress::Remark { text }));
         let stage_epochs = |stage: usize| match SHARES.get(stage) {
             Some(share) => ((training.epochs as f64 * share).ceil() as usize).max(1),
             None => training.epochs,
@@ -193,7 +194,7 @@ impl TuneSpec {
                     .map(|(network, runs)| summarise(network, stage, epochs, runs))
                     .collect();
                 report.tried.extend(tried.iter().cloned());
-                // The lower rate of equal ones.
+                // Where errors are equal, the lower rate comes first.
                 tried.sort_by(|a, b| a.error.total_cmp(&b.error));
                 if let Some(left) = LEFT.get(stage) {
                     tried.truncate(if stage == 0 { after_first(range.len()) } else { *left });
@@ -209,7 +210,7 @@ impl TuneSpec {
                     report.tuned.push(SelectedRate { best: best.clone(), at_end });
                 }
             }
-            // Stages of as many epochs share their runs.
+            // Stages with the same number of epochs share their runs.
             let fresh =
                 tasks.iter().zip(found).filter(|((network, run), _)| told.insert(task_name(network, epochs, *run)));
             records.extend(fresh.map(|(_, record)| record));
@@ -234,23 +235,23 @@ impl TuneSpec {
             let problem = format!("must be at least the lowest rate, {lowest}, and less than 2^{MOST_RATES} times it");
             return Err(Error::value("highest", highest, problem, "give another range"));
         }
-        // A highest rate that is meant to be a multiple of the lowest must not fall to rounding. In single precision,
-        // as they are used, and as those of the last stage are compared with them.
+        // Rounding must not drop a highest rate that is meant to be a multiple of the lowest. The rates are in single
+        // precision, as they are used and as those of the last stage are compared with them.
         Ok((0..=(steps + 1e-9).floor() as i32).map(|step| f64::from((lowest * 2f64.powi(step)) as f32)).collect())
     }
 }
 
-/// Rates that are left of some after the first stage.
+/// The number of rates that are left after the first stage.
 fn after_first(rates: usize) -> usize {
     rates.div_ceil(3).max(LEFT[0])
 }
 
-/// Rates with those half way, by ratio, to the neighbours of each, as far as the range goes.
+/// The rates and those half way, by ratio, to the neighbours of each, within the range.
 fn with_neighbours(networks: &[TrainedNetwork], (lowest, highest): (f64, f64)) -> Vec<TrainedNetwork> {
     let mut all: Vec<TrainedNetwork> = Vec::new();
     for network in networks {
         for power in [-0.5, 0.0, 0.5f64] {
-            // In single precision as it is used, so that the one between two rates is the same from both.
+            // In single precision as it is used, so that the rate half way between two others is the same from both.
             let learning_rate = f64::from((network.learning_rate * power.exp2()) as f32);
             // A rate is its own neighbour, however it was rounded.
             let in_range =

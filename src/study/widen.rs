@@ -9,7 +9,7 @@ use crate::network::Connectivity;
 use crate::network::budget::{first_layer_connectivity, linear_bottleneck_width, nonlinear_bottleneck_width};
 use crate::network::{Activation, Architecture, Layer, MaskFamily};
 
-/// The networks of one way to widen at a weight budget, by width, each with the rate 1.
+/// The networks of one way to widen at a weight budget, each with learning rate 1.
 ///
 /// The last layer is dense in all of them. Sparse networks have the widths given. The width behind a bottleneck follows
 /// from the budget: `bottlenecks` are used if given, otherwise those whose width is nearest to each of `widths`. Of a
@@ -34,7 +34,7 @@ pub fn widened_networks(
         if !bottlenecks.is_empty() {
             return bottlenecks.iter().map(|narrow| of(*narrow)).collect();
         }
-        // A width that fits none fits no wider bottleneck either.
+        // Where a bottleneck does not fit, no wider one does.
         let all: Vec<TrainedNetwork> = (1..=dimension).map_while(|narrow| of(narrow).ok()).collect();
         if all.is_empty() {
             of(1)?;
@@ -126,7 +126,7 @@ fn deep_connectivity(weights: usize, dimension: usize, width: usize) -> Result<C
 }
 
 impl TrainedNetwork {
-    /// What a kernel sees of the network, all layers but the last, under the theory's Bernoulli masks.
+    /// The part of the network that a kernel is of: all layers but the last, under the theory's Bernoulli masks.
     #[must_use]
     pub fn kernel_network(&self) -> NetworkSpec {
         let hidden =

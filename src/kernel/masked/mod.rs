@@ -41,7 +41,7 @@ pub use fixed_count::FixedCount;
 pub use quadrature::Quadrature;
 pub use sampling::Sampling;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernel::gram::Pair;
 use crate::kernel::nngp::Width;
 use crate::network::{Connectivity, MaskFamily};
@@ -113,9 +113,17 @@ pub trait RowMoments: Sync {
     /// As [`RowMoments::of_pair`].
     fn of_pairs(&self, pairs: &[Pair], connectivity: Connectivity) -> Result<Vec<MaskedMoments>> {
         let numbered = pairs.par_iter().enumerate().with_max_len(16);
-        let number = |index| u32::try_from(index).expect("2^32 pairs do not fit in memory");
-        try_map(numbered, |(index, pair)| self.of_pair(pair, connectivity, number(index)))
+        check_numbers(pairs.len())?;
+        try_map(numbered, |(index, pair)| self.of_pair(pair, connectivity, index as u32))
     }
+}
+
+/// Refuses more pairs than 32 bits can number.
+pub(crate) fn check_numbers(pairs: usize) -> Result<()> {
+    if pairs as u64 <= 1 << 32 {
+        return Ok(());
+    }
+    Err(Error::value("pairs", pairs, "at most 2^32 can be numbered", "compute them in blocks"))
 }
 
 /// The best method for masks of a family over `width` rows: [`Auto`] for Bernoulli masks, [`FixedCount`] for those of a

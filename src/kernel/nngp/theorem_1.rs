@@ -8,7 +8,7 @@ use crate::data::PreparedInputs;
 use crate::error::{Error, Result, Setting};
 use crate::kernel::arc_cosine::arc_cosine;
 use crate::kernel::gram::Pair;
-use crate::kernel::masked::{MaskedMoments, Quadrature, RowMoments, Sampling, for_masks};
+use crate::kernel::masked::{MaskedMoments, Quadrature, RowMoments, Sampling, check_numbers, for_masks};
 use crate::network::{Connectivity, MaskFamily};
 use crate::numeric::estimate::{Estimate, Uncertainty};
 use crate::numeric::parallel::try_map;
@@ -199,10 +199,7 @@ impl Theorem1 {
         }
         let (rows, columns) = (x.samples(), other.samples());
         // The number of an entry selects its stream of random numbers.
-        if rows.checked_mul(columns).is_none_or(|entries| entries as u64 > 1 << 32) {
-            let found = format!("{rows} and {columns} inputs");
-            return Err(Error::value("inputs", found, "a matrix has at most 2^32 entries", "compute it in blocks"));
-        }
+        check_numbers(rows.saturating_mul(columns))?;
         let method = self.method(Width(1))?;
         // A kernel is symmetric: within one set, each pair is computed once.
         let of_row = |i: usize| -> Result<Vec<Estimate>> {

@@ -78,8 +78,8 @@ impl Rule {
     /// ```
     ///
     /// # Errors
-    /// Where there is no layer, the layers have more than 2^52 weights, a share is not from 0 to 1, or the budget is 0
-    /// or more than the layers have. With [`Rule::LastLayer`], also where the budget is less than the last layer keeps,
+    /// Without any layer, for more than 2^52 weights in all, for a share that is not from 0 to 1, and for a budget of 0
+    /// or of more than all weights. With [`Rule::LastLayer`], also where the budget is less than the last layer keeps,
     /// or more than the sum of that and all other layers.
     pub fn divide(&self, layers: &[LayerShape], budget: u64) -> Result<Vec<u64>> {
         let sizes: Vec<u64> = layers.iter().map(LayerShape::weights).collect();

@@ -5,8 +5,8 @@ use std::sync::PoisonError;
 use rayon::prelude::*;
 
 use super::compute::{DistanceInputs, DistanceStudy};
-use super::{DistanceMethod, DistanceSpec, NetworkSpec, Reference};
-use crate::error::{Error, Result};
+use super::{DistanceSpec, NetworkSpec, Reference};
+use crate::error::Result;
 use crate::kernel::all_pairs::all_pairs;
 use crate::kernel::arc_cosine::arc_cosine;
 use crate::kernel::eq_4;
@@ -38,7 +38,7 @@ pub(super) struct Spread {
 }
 
 impl Spread {
-    /// Of distances pair by pair, of some or all pairs of the data.
+    /// The spread of distances that are known pair by pair, for some or all pairs of the data.
     fn of_pairs(distances: &[f64], pairs_of_data: Option<usize>) -> Self {
         let ordered = sorted(distances);
         let quartiles = [0.25, 0.5, 0.75].map(|level| quantile(&ordered, level));
@@ -63,17 +63,17 @@ pub(super) struct Distances {
     pub part_errors: [Option<f64>; 2],
     pub mean_error_samples: Option<f64>,
     pub samples: usize,
-    /// The mean over pairs of an input with itself and its error, where those were taken.
+    /// The mean over the pairs of an input with itself, and its error, where such pairs were taken.
     pub diagonal: Option<(f64, Option<f64>)>,
-    /// The 95 % interval of the mean, and the median freed of its bias, where networks are drawn.
+    /// The 95 % interval of the mean, and the median corrected for its bias, where networks are drawn.
     pub mean_interval: Option<(f64, f64)>,
     pub median_corrected: Option<f64>,
 }
 
 impl DistanceInputs<'_> {
-    /// The infinite-width kernel of each pair, `v^L` times `K_1 / d` for `L` layers up to the hidden one: with `K_1` of
-    /// the Gram triple that the layers before it leave, of which a ReLU layer makes `(A/2, B/2, K_1)` and a linear one
-    /// what it was.
+    /// The infinite-width kernel of each pair: `v^L K_1 / d` for `L` layers up to the last hidden one. `K_1` is that of
+    /// the Gram triple after the layers before it: a ReLU layer turns the triple into `(A/2, B/2, K_1)`, a linear layer
+    /// leaves it as it is.
     pub(super) fn limits(&self, network: &NetworkSpec) -> Vec<f64> {
         let layers = network.architecture.layers();
         let spec = self.study.spec;
@@ -90,7 +90,7 @@ impl DistanceInputs<'_> {
         self.grams.par_iter().map(of_pair).collect()
     }
 
-    /// Drawn networks on the pairs.
+    /// The distances of drawn networks on the pairs.
     pub(super) fn sampled(&self, network: &NetworkSpec) -> Result<Distances> {
         let (d, spec, seed) = (self.dimension(), self.study.spec, self.study.seed);
         let reference = match spec.reference {
@@ -129,10 +129,10 @@ impl DistanceInputs<'_> {
         })
     }
 
-    /// The pairs for theory, which find what they need whatever the network once.
+    /// The pairs for the theory. They compute only once what does not depend on the network.
     fn theory(&self) -> Result<&[Pair<'static>]> {
         if self.theory.get().is_none() {
-            // Where two threads find them, either will do.
+            // Where two threads make them at once, either result will do.
             let _ = self.theory.set(self.values.pairs(&self.pairs)?);
         }
         Ok(self.theory.get().expect("set above"))
@@ -163,31 +163,29 @@ impl DistanceInputs<'_> {
         })
     }
 
-    /// Drawn networks over all pairs; together with those that follow in the study, whose limits are the same.
+    /// The distances of drawn networks over all pairs. Networks that follow in the study, whose limits are the same,
+    /// are drawn together with this one.
     pub(super) fn sampled_all(&self, network: &NetworkSpec, progress: &(dyn Fn(f64) + Sync)) -> Result<Distances> {
-        let Some((tiled, _)) = &self.tiled else {
-            let problem = "is not among the methods that this study was prepared for";
-            return Err(Error::value("methods", DistanceMethod::SampledAll.name(), problem, "add it"));
-        };
+        let (tiled, _) = self.tiled.as_ref().expect("tiles are made where a study takes all pairs of drawn networks");
         let DistanceStudy { spec, seed, device, .. } = self.study;
-        let place = place_of(spec, network)?;
+        let place = place_of(spec, network);
         let mut known = self.sampled_all.lock().unwrap_or_else(PoisonError::into_inner);
         let found = match known.remove(&place) {
             Some(found) => found,
             None => {
                 let networks = self.study.drawn_together(place);
-                let mut all = Sweep::new(device, tiled, &networks, seed)?.run(progress)?.into_iter();
+                let mut all = Sweep::new(device, tiled, &networks, *seed)?.run(progress)?.into_iter();
                 let found = all.next().expect("as many as networks were drawn together, this one first");
                 known.extend((place + 1..).zip(all));
                 found
             }
         };
         let mean_interval = if tells_error(network, self.dimension(), &found.off_diagonal) {
-            // Of the same networks, on some of the random pairs: relative to the distance it differs little from that
-            // over all pairs.
+            // The law of the same networks on some of the random pairs: relative to the distance, it differs little
+            // from the law over all pairs.
             let (architecture, reference) = (&network.architecture, self.limits(network));
             let draws = found.off_diagonal.len();
-            let law = SamplingLaw::find(&self.sampled, architecture, spec.law, seed, draws, &reference)?;
+            let law = SamplingLaw::find(&self.sampled, architecture, spec.law, *seed, draws, &reference)?;
             law.mean_interval(mean(&found.off_diagonal))
         } else {
             None
@@ -206,8 +204,8 @@ impl DistanceInputs<'_> {
         })
     }
 
-    /// The second-order expansion over all pairs of different inputs; for all networks of the study at once, whichever
-    /// asks first.
+    /// The second-order expansion over all pairs of different inputs. The first call computes it for all networks of
+    /// the study at once.
     pub(super) fn all_pairs(&self, network: &NetworkSpec, progress: &(dyn Fn(f64) + Sync)) -> Result<Distances> {
         let spec = self.study.spec;
         let all = match self.all.get() {
@@ -219,7 +217,7 @@ impl DistanceInputs<'_> {
                 self.all.get_or_init(|| found)
             }
         };
-        let found = all.get(place_of(spec, network)?).ok_or_else(|| foreign(network))?;
+        let found = &all[place_of(spec, network)];
         let v2 = spec.law.variance().powi(2);
         Ok(Distances {
             spread: Spread {
@@ -250,7 +248,7 @@ impl DistanceInputs<'_> {
     }
 }
 
-/// Whether the distances of drawn networks, one a network, tell how far their mean may be from the truth.
+/// Whether the distances of drawn networks, one per network, tell how far their mean may be from the truth.
 fn tells_error(network: &NetworkSpec, dimension: usize, distances: &[f64]) -> bool {
     standard_error(distances).is_some_and(|error| {
         draws_tell_error(network.architecture.weights(dimension), distances.len(), mean(distances), error)
@@ -258,7 +256,7 @@ fn tells_error(network: &NetworkSpec, dimension: usize, distances: &[f64]) -> bo
 }
 
 impl DistanceStudy<'_> {
-    /// The networks from a place on that are drawn over all pairs together, or the one at that place.
+    /// The networks, from `place` on, that are drawn together over all pairs: several, or only the one at `place`.
     pub(super) fn drawn_together(&self, place: usize) -> Vec<SampledNetwork> {
         let (initialisations, dimension) = (self.spec.initialisations, self.inputs.values.ncols());
         let mut units = 0;
@@ -268,7 +266,7 @@ impl DistanceStudy<'_> {
             fits
         };
         let sampled = |network: &NetworkSpec| {
-            // Over all pairs there are networks of one hidden layer only.
+            // Over all pairs, only networks of one hidden layer are drawn.
             let law = network.architecture.layer_specs(dimension, self.spec.law)[0];
             SampledNetwork { law, initialisations }
         };
@@ -277,12 +275,9 @@ impl DistanceStudy<'_> {
 }
 
 /// The place of a network in its study.
-fn place_of(spec: &DistanceSpec, network: &NetworkSpec) -> Result<usize> {
-    spec.networks.iter().position(|other| other == network).ok_or_else(|| foreign(network))
-}
-
-fn foreign(network: &NetworkSpec) -> Error {
-    Error::value("networks", network.width(), "is not among those of the study", "give a network of the study")
+fn place_of(spec: &DistanceSpec, network: &NetworkSpec) -> usize {
+    let place = spec.networks.iter().position(|other| other == network);
+    place.expect("a task's network is one of its study's")
 }
 
 fn average(parts: &[(f64, f64)]) -> (f64, f64) {

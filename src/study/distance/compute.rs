@@ -1,4 +1,5 @@
-//! Distances of one study: the inputs, made once a normalisation, and the records that each method makes of them.
+//! Distances of one study: the inputs, prepared once per normalisation, and the records that each method makes from
+//! them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -8,7 +9,7 @@ use rayon::prelude::*;
 
 use super::{DistanceMethod, DistanceSpec, NetworkSpec, Reference};
 use crate::data::{Dataset, GlobalScale, Inputs, Normalisation, PreparedInputs, pair_count};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kernel::all_pairs::PairDistances;
 use crate::kernel::gram::{Gram, Pair};
 use crate::kernel::masked::{Auto, Expansion, LinearBottleneck, Quadrature, Sampling, for_masks};
@@ -16,11 +17,11 @@ use crate::kernel::nngp::Width;
 use crate::network::{MaskFamily, WeightDistribution};
 use crate::numeric::statistics::mean;
 use crate::sampled::{AllPairsDistances, Device, DrawnRows, PairedInputs, Sweep, TiledInputs};
-use crate::study::density::Density;
+use crate::study::density::{self, Density};
 use crate::study::record::{DistanceRecord, SCHEMA};
 
 /// A study of distances on its data, in any normalisation.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct DistanceStudy<'a> {
     pub data: &'a Dataset,
     pub inputs: Arc<Inputs>,
@@ -28,30 +29,58 @@ pub(crate) struct DistanceStudy<'a> {
     pub seed: u64,
     /// Computes kernels over all pairs.
     pub device: &'a Device,
-    /// Whether networks that follow each other are drawn over all pairs together, since all will be asked for.
+    /// Whether networks that follow each other are drawn together over all pairs, since all will be asked for.
     pub together: bool,
     /// Networks are the same in every normalisation.
     pub drawn: Arc<DrawnRows>,
 }
 
+impl DistanceStudy<'_> {
+    /// The inputs in every normalisation that the study asks for.
+    ///
+    /// # Errors
+    /// As [`DistanceInputs::new`].
+    pub fn in_every_normalisation(&self) -> Result<Vec<DistanceInputs<'_>>> {
+        let prepare = |normalisation: &Normalisation| DistanceInputs::new(self, *normalisation);
+        self.spec.normalisations.iter().map(prepare).collect()
+    }
+
+    /// Remarks to make before the work: inputs that are 0, and layers left without a weight.
+    pub fn remarks(&self, inputs: &[DistanceInputs]) -> Vec<String> {
+        let mut remarks: Vec<String> = inputs.iter().filter_map(DistanceInputs::remark).collect();
+        let own_masks =
+            |method: &DistanceMethod| method.draws_networks() || *method == DistanceMethod::Theorem1FixedCount;
+        if self.spec.methods.iter().any(own_masks) {
+            let of = |network: &NetworkSpec| {
+                let (width, p) = (network.width(), network.connectivity().get());
+                let name = format!("Kernels of width {width}, connectivity {p}");
+                density::remark(&name, &Density::of(&network.architecture, self.inputs.values.ncols())?)
+            };
+            remarks.extend(self.spec.networks.iter().filter_map(of));
+        }
+        remarks
+    }
+}
+
 /// Normalised inputs and their random pairs.
 #[derive(Debug)]
 pub(crate) struct DistanceInputs<'a> {
-    pub(super) study: DistanceStudy<'a>,
+    pub(super) study: &'a DistanceStudy<'a>,
     normalisation: Normalisation,
     scale: Option<GlobalScale>,
     /// The mean of `|x|^2 / d`.
     mean_square: f64,
     pub(super) values: PreparedInputs,
     pub(super) pairs: Vec<(usize, usize)>,
-    /// The same for theory, once it is asked for.
+    /// The pairs for the theory, once they are asked for.
     pub(super) theory: OnceLock<Vec<Pair<'static>>>,
     pub(super) sampled: PairedInputs,
     /// The Gram triple of each pair.
     pub(super) grams: Vec<Gram>,
     /// The distances of all pairs by network, once they are asked for.
     pub(super) all: OnceLock<Vec<PairDistances>>,
-    /// The inputs in tiles, where networks are drawn over all pairs, and what that takes on the device, in bytes.
+    /// The inputs in tiles, where networks are drawn over all pairs, and the memory that this takes on the device, in
+    /// bytes.
     pub(super) tiled: Option<(TiledInputs, usize)>,
     /// The distances of drawn networks over all pairs, by the place of the network in the study, once they are asked
     /// for.
@@ -59,7 +88,7 @@ pub(crate) struct DistanceInputs<'a> {
 }
 
 impl<'a> DistanceInputs<'a> {
-    /// What should be said of them: how many inputs are 0.
+    /// A remark on how many inputs are 0, where any are.
     pub fn remark(&self) -> Option<String> {
         let count = self.values.samples();
         let zero = self.values.values().outer_iter().filter(|row| row.iter().all(|entry| *entry == 0.0)).count();
@@ -74,7 +103,7 @@ impl<'a> DistanceInputs<'a> {
     /// # Errors
     /// Where the data does not admit the normalisation or has too few rows, or kernels over all pairs do not fit into
     /// memory.
-    pub fn new(study: &DistanceStudy<'a>, normalisation: Normalisation) -> Result<Self> {
+    pub fn new(study: &'a DistanceStudy<'a>, normalisation: Normalisation) -> Result<Self> {
         let DistanceStudy { inputs, spec, seed, device, .. } = study;
         let normaliser = inputs.normaliser(normalisation)?;
         let values = PreparedInputs::new(normaliser.apply(inputs.values.clone())?)?;
@@ -93,7 +122,7 @@ impl<'a> DistanceInputs<'a> {
             None
         };
         Ok(Self {
-            study: study.clone(),
+            study,
             normalisation,
             scale: normaliser.global_scale(),
             mean_square: mean_square(values.values()),
@@ -108,7 +137,8 @@ impl<'a> DistanceInputs<'a> {
         })
     }
 
-    /// What kernels over all pairs take at most in the memory of their device, in bytes, where the study has any.
+    /// The most memory, in bytes, that kernels over all pairs take on their device; none where the study has no such
+    /// kernels.
     pub fn memory(&self) -> Option<usize> {
         self.tiled.as_ref().map(|(_, bytes)| *bytes)
     }
@@ -127,30 +157,26 @@ impl<'a> DistanceInputs<'a> {
         self.values.dimension().get()
     }
 
-    /// The record of one method at one width. Where that takes long, `progress` is called with the share that is done.
+    /// The record of one method for one network. Where that takes long, `progress` is called with the share that is
+    /// done.
     ///
     /// # Errors
-    /// Where the method cannot serve.
+    /// Where the method does not apply to the network, or fails.
     pub fn record(
         &self,
         network: &NetworkSpec,
         method: DistanceMethod,
         progress: &(dyn Fn(f64) + Sync),
     ) -> Result<DistanceRecord> {
-        let DistanceStudy { data, inputs, spec, seed, device, .. } = &self.study;
+        let DistanceStudy { data, inputs, spec, seed, device, .. } = self.study;
         let connectivity = match method {
             DistanceMethod::PaperFixedNp => {
                 network.np_connectivity.expect("Eq. (4) at a fixed n p has a budget: checked by DistanceSpec::check")
             }
             _ => network.connectivity(),
         };
+        assert!(method.serves(network), "a task's method serves its network");
         let found = match method {
-            _ if !method.serves(network) => {
-                let before = network.architecture.before_last().last();
-                let before = before.map_or(String::new(), ToString::to_string);
-                let problem = format!("has no theory for a layer {before} before the hidden one");
-                return Err(Error::value("methods", method.name(), problem, "use sampled"));
-            }
             DistanceMethod::Sampled => self.sampled(network)?,
             DistanceMethod::SampledAll => self.sampled_all(network, progress)?,
             DistanceMethod::Theorem1 => match network.architecture.before_last() {

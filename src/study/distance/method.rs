@@ -44,7 +44,7 @@ pub enum DistanceMethod {
     /// Eq. (4) of the paper at the network's own connectivity.
     #[strum(message = "Eq. (4), own p")]
     Paper,
-    /// Eq. (4) at the even connectivity of the budget, as the paper's own figure takes it.
+    /// Eq. (4) at the connectivity of an evenly spread budget, as in the paper's own figure.
     #[serde(alias = "paper_even")]
     #[strum(message = "Eq. (4), fixed n p")]
     PaperFixedNp,
@@ -53,7 +53,7 @@ pub enum DistanceMethod {
 impl DistanceMethod {
     /// All methods, in the order of tables and legends.
     pub const ALL: &'static [Self] = Self::VARIANTS;
-    /// Those that a study takes by default: all but those over all pairs and for other masks.
+    /// The methods that a study uses by default: all but those over all pairs and those for other masks.
     pub const USUAL: [Self; 5] = [Self::Sampled, Self::Theorem1, Self::Expansion, Self::Paper, Self::PaperFixedNp];
 
     /// Whether networks are drawn.
@@ -63,7 +63,7 @@ impl DistanceMethod {
     }
 
     /// Whether it applies to a network. Networks with a layer before the hidden one are sampled; where that layer is
-    /// linear and every weight exists there is theory as well
+    /// linear and every weight exists, there is theory as well
     /// ([`LinearBottleneck`](crate::kernel::masked::LinearBottleneck)).
     #[must_use]
     pub fn serves(self, network: &NetworkSpec) -> bool {

@@ -19,13 +19,13 @@ use crate::study::spec::{MAX_WIDTH, at_most, check_counts, check_distinct, check
 pub struct NetworkSpec {
     /// Its layers up to the last hidden one, whose kernel it is.
     pub architecture: Architecture,
-    /// The connectivity if the whole budget, last layer included, were spread evenly: the fixed `n p` that the paper's
-    /// theory curve takes. None where no budget is set.
+    /// The connectivity that the whole budget, last layer included, would give if it were spread evenly: that of the
+    /// paper's theory curve, at a fixed `n p`. None where no budget is set.
     pub np_connectivity: Option<Connectivity>,
 }
 
 impl NetworkSpec {
-    /// A network of one hidden layer, of no budget, under Bernoulli masks.
+    /// A network of one hidden layer, without a budget, under Bernoulli masks.
     ///
     /// # Errors
     /// Where the width is 0.
@@ -68,7 +68,7 @@ impl NetworkSpec {
 impl FromStr for NetworkSpec {
     type Err = Error;
 
-    /// Reads `WIDTH:CONNECTIVITY`, numbers as [`parse`] takes them.
+    /// Reads `WIDTH:CONNECTIVITY`, with numbers as [`parse`] takes them.
     fn from_str(text: &str) -> Result<Self> {
         let wrong = |part: &str| {
             let problem = format!("is not WIDTH:CONNECTIVITY{part}");
@@ -96,28 +96,30 @@ pub struct DistanceSpec {
     pub networks: Vec<NetworkSpec>,
     /// The methods.
     pub methods: Vec<DistanceMethod>,
-    /// Random pairs of different inputs; where the data has no more pairs, each of these once.
+    /// Random pairs of different inputs; where the data has no more pairs than this, each of them once.
     pub pairs: usize,
-    /// Initialisations of sampled networks; more where that draws fewer than [`DistanceSpec::LEAST_WEIGHTS`] weights in
-    /// all, but not over all pairs.
+    /// Initialisations of sampled networks. Except over all pairs, there are more where these draw fewer than
+    /// [`DistanceSpec::LEAST_WEIGHTS`] weights in all.
     pub initialisations: usize,
-    /// The relative error of the masked moments to which Theorem 1 is evaluated, pair by pair.
+    /// The relative error to which the masked moments of Theorem 1 are evaluated, pair by pair.
     pub tolerance: f64,
-    /// Masks per pair, where the quadrature misses that tolerance.
+    /// Masks per pair, where the quadrature misses `tolerance`.
     pub masks: usize,
-    /// Weights of sampled networks; the theory's are Gaussian. Theory is scaled to a law's variance `v` by `v^2`.
+    /// The law of the weights of sampled networks; the theory's are Gaussian. For a law of variance `v`, theory is
+    /// scaled by `v^2`.
     pub law: WeightDistribution,
     /// What sampled kernels are compared to.
     pub reference: Reference,
 }
 
 impl DistanceSpec {
-    /// Initialisations go on until at least this many weights are expected to have been drawn, so that a network of two
-    /// weights is drawn 10,000 times: its distance has so long a tail that fewer do not tell its standard error.
+    /// Initialisations go on until at least this many weights are expected to have been drawn, so a network of two
+    /// weights is drawn 10,000 times. The tail of its distance is so long that fewer draws would not tell its standard
+    /// error.
     pub const LEAST_WEIGHTS: f64 = 20_000.0;
 
-    /// How often a network is drawn at input dimension `dimension`: [`DistanceSpec::initialisations`] times, or more
-    /// until [`DistanceSpec::LEAST_WEIGHTS`].
+    /// How often a network is drawn at input dimension `dimension`: [`DistanceSpec::initialisations`] times, or as
+    /// often as [`DistanceSpec::LEAST_WEIGHTS`] requires.
     #[must_use]
     pub fn draws(&self, network: &NetworkSpec, dimension: usize) -> usize {
         let weights = network.architecture.weights(dimension).max(1.0);
@@ -141,7 +143,7 @@ impl DistanceSpec {
         check_distinct("networks", &names.collect::<Vec<_>>(), String::clone)?;
         for network in &self.networks {
             if network.architecture.last().activation() != Activation::Relu {
-                let problem = "distances are of ReLU units in the last layer";
+                let problem = "distances are defined for ReLU units in the last layer only";
                 return Err(Error::value(
                     "networks",
                     &network.architecture,
@@ -150,7 +152,7 @@ impl DistanceSpec {
                 ));
             }
             if !self.methods.iter().any(|method| method.serves(network)) {
-                let problem = format!("no method asked for serves the network {}", network.architecture);
+                let problem = format!("none of the methods applies to the network {}", network.architecture);
                 return Err(Error::value("methods", self.methods[0].name(), problem, "add sampled"));
             }
             check_layers(network.architecture.layers())?;
@@ -169,7 +171,7 @@ impl DistanceSpec {
             }
         }
         if self.methods.contains(&DistanceMethod::SampledAll) && self.reference != Reference::Analytic {
-            let problem = "over all pairs kernels are compared with the closed form only";
+            let problem = "over all pairs, kernels are compared with the closed form only";
             return Err(Error::value("reference", self.reference, problem, "leave sampled_all out, or use analytic"));
         }
         if self.methods.contains(&DistanceMethod::Theorem1FixedCount)
@@ -199,20 +201,21 @@ mod tests {
 
     #[test]
     fn networks_of_one_name_and_those_without_theory_are_refused() {
-        let refused = |networks: &[&str], methods: &[DistanceMethod]| {
-            let networks =
-                networks.iter().map(|text| NetworkSpec { architecture: text.parse().unwrap(), np_connectivity: None });
-            let spec = DistanceSpec { methods: methods.to_vec(), ..DistanceSpec::paper(networks.collect()) };
-            spec.check(0).err().map(|error| error.to_string()).unwrap_or_default()
+        let spec = |networks: &[&str], methods: &[DistanceMethod]| {
+            let network = |text: &&str| NetworkSpec { architecture: text.parse().unwrap(), np_connectivity: None };
+            let networks = networks.iter().map(network).collect();
+            DistanceSpec { methods: methods.to_vec(), ..DistanceSpec::paper(networks) }
         };
+        let refused =
+            |networks: &[&str], methods: &[DistanceMethod]| spec(networks, methods).check(0).unwrap_err().to_string();
         let sampled = [DistanceMethod::Sampled];
         // The journal knows a network by its widths and last connectivity: these would share one record.
         assert!(refused(&["relu:8@0.5", "relu:8@0.5/exact_count"], &sampled).contains("given twice"));
         assert!(refused(&["relu:5@0.1 relu:8@0.5", "relu:5@0.2 relu:8@0.5"], &sampled).contains("given twice"));
         assert!(refused(&["linear:8"], &sampled).contains("ReLU units in the last layer"));
         let unserved = refused(&["relu:8 relu:16"], &[DistanceMethod::Theorem1]);
-        assert!(unserved.contains("no method asked for serves"), "{unserved}");
-        assert_eq!(refused(&["relu:8@0.5", "relu:8@0.2", "relu:5 relu:8@0.5"], &sampled), "");
+        assert!(unserved.contains("none of the methods applies to"), "{unserved}");
+        assert!(spec(&["relu:8@0.5", "relu:8@0.2", "relu:5 relu:8@0.5"], &sampled).check(0).is_ok());
     }
 
     #[test]
@@ -227,7 +230,8 @@ mod tests {
 
     #[test]
     fn errors_of_few_weights_or_of_a_long_tail_are_not_trusted() {
-        // By 1,000 weights in all; and by a standard deviation of three means: at 100 draws an error of 0.3 means.
+        // The limits are 1,000 weights in all, and a standard deviation of three means: at 100 draws, an error of 0.3
+        // means.
         assert!(draws_tell_error(10.0, 100, 1.0, 0.3) && !draws_tell_error(9.9, 100, 1.0, 0.3));
         assert!(!draws_tell_error(10.0, 100, 1.0, 0.31));
     }

@@ -1,12 +1,13 @@
-//! Which task of which study a record is of: what readers of records and journals go by.
+//! Which task of which study a record belongs to, for the readers of records and journals.
 
 use crate::study::DistanceMethod;
 use crate::study::record::{DistanceRecord, Record, TrainingRecord};
 use crate::study::run::distance_task;
 
 impl Record {
-    /// The name of the task that it is the record of. Of Eq. (4) at a fixed `n p` it has that connectivity, not the
-    /// network's; a run has its epochs, of which a search does several numbers.
+    /// The name of the task that made the record. For Eq. (4) at a fixed `n p` it has the connectivity of the evenly
+    /// spread budget, not the network's. For a training run it has the number of epochs, of which a search uses
+    /// several.
     pub(crate) fn task(&self) -> String {
         match self {
             Self::Distance(record) => {
@@ -17,7 +18,7 @@ impl Record {
         }
     }
 
-    /// Whether a task of a journal can have made it.
+    /// Whether a task with this name in a journal can have made it.
     pub(super) fn is_of(&self, task: &str) -> bool {
         match self {
             Self::Distance(record) if record.method == DistanceMethod::PaperFixedNp => {
@@ -26,7 +27,7 @@ impl Record {
                 task.starts_with(&before)
             }
             Self::Distance(_) => task == self.task(),
-            // A study names its runs without their epochs, which are the same in all.
+            // A study names its runs without the number of epochs, which is the same for all.
             Self::Training(run) => {
                 task == self.task() || task == format!("training/{}/{}", run.network().name(), run.run)
             }
@@ -42,7 +43,7 @@ impl Record {
         }
     }
 
-    /// The first thing by which the studies of two records differ, in words.
+    /// The first difference between the studies of two records, in words.
     pub(crate) fn difference(&self, other: &Self) -> Option<String> {
         let differ = |found: Vec<(&str, String)>, expected: Vec<(&str, String)>| {
             let mut pairs = found.into_iter().zip(expected);
@@ -62,7 +63,7 @@ impl Record {
     }
 }
 
-/// What all distances of a study share; and, where they are `alike`, those of one method.
+/// What all distances of a study share and, where the records are `alike`, what those of one method share.
 fn of_distance(record: &DistanceRecord, alike: bool) -> Vec<(&'static str, String)> {
     let mut shared = vec![
         ("program version", record.version.clone()),
@@ -106,7 +107,7 @@ fn of_training(run: &TrainingRecord) -> Vec<(&'static str, String)> {
 /// Settings by name, as words.
 type Settings = Vec<(&'static str, String)>;
 
-/// What distances and training runs of one study share, of both; distances are taken on the test images.
+/// What a distance and a training run of one study share, for each of the two. Distances are taken on the test images.
 fn common(distance: &DistanceRecord, run: &TrainingRecord) -> (Settings, Settings) {
     let test = if run.validation { &distance.checksum } else { &run.test_checksum };
     let of = |version: &str, checksum: &str, dimension: usize, seed: u64| {

@@ -13,19 +13,19 @@ use crate::data::Dataset;
 use crate::error::Result;
 use crate::study::Record;
 
-/// Makes a record, and says how far it is.
+/// Makes a record, and reports the share that is done.
 pub(crate) type Find<'a> = dyn Fn(&(dyn Fn(f64) + Sync)) -> Result<Record> + 'a;
 
-/// Does tasks that the journal, where there is one, does not hold yet, and enters them.
+/// Does the tasks that the journal, where there is one, does not hold yet, and enters their records.
 pub(crate) struct TaskLog<'a> {
     journal: Mutex<Option<Journal>>,
-    /// How the data is named in this run of the study: records from the journal can have another name of it.
+    /// The name of the data in this run of the study; records from the journal can have another.
     data: String,
     progress: &'a (dyn Fn(Progress) + Sync),
 }
 
 impl<'a> TaskLog<'a> {
-    /// Opens the journal of a folder for a study on data of such checksums.
+    /// Opens the journal of a folder for a study on data with these checksums.
     pub fn new(
         folder: Option<&Path>,
         spec: &impl Serialize,
@@ -69,13 +69,13 @@ impl<'a> TaskLog<'a> {
     }
 }
 
-/// How long a task takes from now on, of which a share was done in the time that is gone; none where that is too soon
-/// to tell, or it is done within ten seconds.
+/// The time left for a task of which `share` was done in the time `gone`; none where it is too soon to tell, or less
+/// than ten seconds are left.
 fn time_left(gone: Duration, share: f64) -> Option<Duration> {
     const FIRST: Duration = Duration::from_secs(2);
     const LONG: f64 = 10.0;
     let left = gone.as_secs_f64() * (1.0 - share) / share;
-    // Shares of next to nothing make times that no Duration holds.
+    // A share close to 0 gives a time that no `Duration` holds.
     (gone >= FIRST && left >= LONG).then(|| Duration::try_from_secs_f64(left).ok())?
 }
 

@@ -1,4 +1,4 @@
-//! What a running study says of itself.
+//! What a running study reports.
 
 use std::time::Duration;
 
@@ -10,22 +10,22 @@ pub enum Progress<'a> {
     Begin {
         /// Cost of all tasks.
         cost: u64,
-        /// What kernels over all pairs take at most in the memory of their device, in bytes.
+        /// The most memory that kernels over all pairs take on their device, in bytes.
         memory: Option<usize>,
     },
-    /// Something should be said.
+    /// A remark for the user.
     Remark {
-        /// In a sentence or more.
+        /// One sentence or more.
         text: &'a str,
     },
-    /// A task that has run for two seconds will take a while: told once, before its next [`Progress::Within`].
+    /// A task that has run for two seconds will take a while. Reported once, before its next [`Progress::Within`].
     Long {
         /// The name of the task.
         task: &'a str,
-        /// What it takes from now on, by what is done so far.
+        /// The time that it still takes, judged by what is done so far.
         left: Duration,
     },
-    /// A long task is on its way.
+    /// A long task is under way.
     Within {
         /// The name of the task.
         task: &'a str,
@@ -36,7 +36,7 @@ pub enum Progress<'a> {
     Done {
         /// The name of the task.
         task: &'a str,
-        /// Its cost in the same units.
+        /// Its cost, in the units of [`Progress::Begin`].
         cost: u64,
         /// Whether its record came from the journal.
         resumed: bool,

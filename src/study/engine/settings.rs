@@ -18,7 +18,7 @@ const OF_TASKS: [(&str, &[&str]); 3] = [
     ("training", &["networks", "runs", "first_run", "keep_weights"]),
 ];
 
-/// A spec without that. Which masks the networks have is a setting; which networks there are is not.
+/// A spec without those parts. Which masks the networks have is a setting; which networks there are is not.
 fn settings(spec: &Value) -> Value {
     let mut settings = spec.clone();
     for section in ["distance", "training"] {
@@ -33,7 +33,7 @@ fn settings(spec: &Value) -> Value {
             names.iter().for_each(|name| drop(part.remove(*name)));
         }
     }
-    // The name of a search's task has its epochs.
+    // Epochs are in the names of a search's tasks, so they are not a setting.
     if let (true, Some(Value::Object(training))) = (is_search(spec), settings.get_mut("training")) {
         training.remove("epochs");
     }
@@ -49,7 +49,7 @@ fn masks(networks: Option<&Value>) -> Value {
     names.into_iter().collect::<Vec<_>>().join(", ").into()
 }
 
-/// The first setting by which two specs differ of what both of them do.
+/// The first setting that differs between two specs, in the sections that both of them have.
 pub(super) fn settings_difference(found: &Value, expected: &Value) -> Option<(String, Value, Value)> {
     let (mut found, mut expected) = (settings(found), settings(expected));
     for section in ["distance", "training"] {
@@ -63,10 +63,10 @@ pub(super) fn settings_difference(found: &Value, expected: &Value) -> Option<(St
     first_difference(&found, &expected, "")
 }
 
-/// The longest value of a spec that is told whole, in characters.
+/// The longest value of a spec that is shown in full, in characters.
 const LONG: usize = 100;
 
-/// The first place at which two specs differ, with what stands there.
+/// The first place at which two specs differ, with the values there.
 fn first_difference(found: &Value, expected: &Value, name: &str) -> Option<(String, Value, Value)> {
     match (found, expected) {
         (Value::Object(left), Value::Object(right)) => left.keys().chain(right.keys()).find_map(|key| {
@@ -74,7 +74,7 @@ fn first_difference(found: &Value, expected: &Value, name: &str) -> Option<(Stri
             let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
             first_difference(&at(left), &at(right), &name)
         }),
-        // Short lists are told whole.
+        // Short lists are shown in full.
         (Value::Array(left), Value::Array(right))
             if [found, expected].iter().any(|list| list.to_string().len() > LONG) =>
         {
@@ -89,7 +89,7 @@ fn first_difference(found: &Value, expected: &Value, name: &str) -> Option<(Stri
     }
 }
 
-/// The beginning of a text that is long.
+/// A text, cut short where it is long.
 pub(super) fn shortened(text: &dyn std::fmt::Display) -> String {
     let text = text.to_string();
     if text.chars().count() <= LONG { text } else { text.chars().take(LONG).chain("...".chars()).collect() }

@@ -28,13 +28,13 @@ impl Shard {
     /// All tasks.
     pub const WHOLE: Self = Self { number: 1, count: 1 };
 
-    /// Whether the task of an index, from 0, belongs to it.
+    /// Whether the task with this index, from 0, belongs to the share.
     #[must_use]
     pub fn holds(self, index: usize) -> bool {
         index % self.count == self.number - 1
     }
 
-    /// Whether that is every task.
+    /// Whether the share is all tasks.
     #[must_use]
     pub fn is_whole(self) -> bool {
         self.count == 1
@@ -57,8 +57,8 @@ impl FromStr for Shard {
             _ => Err(Error::value(
                 "shard",
                 text,
-                "is not a part I/N",
-                "write for instance 3/8: the third of eight, from 1/8 on",
+                "is not a share I/N",
+                "write for instance 3/8 for the third of eight shares",
             )),
         }
     }
@@ -69,21 +69,21 @@ impl FromStr for Shard {
 pub struct MergeReport {
     /// Records in the joined journal, including those of runs whose weights are missing.
     pub done: usize,
-    /// The names of those that are not; none where that is not known before they are done, as in a search for learning
-    /// rates.
+    /// The names of the tasks that are not done; none where the tasks are not known beforehand, as in a search for
+    /// learning rates.
     pub missing: Option<Vec<String>>,
-    /// All records, in the order of the spec, where nothing is known to be missing.
+    /// All records, in the order of the spec; none unless it is known that no task is missing.
     pub records: Option<Vec<Record>>,
-    /// What should be said of the journals: that they cannot be locked, or were begun on different kinds of processors.
+    /// Remarks on the journals: that they cannot be locked, or were begun on different kinds of processors.
     pub remarks: Vec<String>,
 }
 
-/// Joins the journals of folders into that of `out`, and copies the weights that were kept. The command of the study
-/// then goes on from there as after an interruption, and where every task is done only draws.
+/// Joins the journals of `folders` into one in `out`, and copies the weights that were kept. With `out` as its folder,
+/// the study then goes on as after an interruption; where every task is done, nothing is computed again.
 ///
 /// # Errors
-/// Where a folder has no journal, the journals are of different studies, or of one of more tasks than any has, a task
-/// has different records or weights, or `out` holds a journal already.
+/// Where a folder has no journal, the journals are of different studies, or of one with more tasks than a study can
+/// have, a task has different records or weights in two folders, or `out` holds a journal already.
 pub fn merge(folders: &[PathBuf], out: &Path) -> Result<MergeReport> {
     let path = out.join(JOURNAL);
     if is_begun(out) {
@@ -110,7 +110,7 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<MergeReport> {
                 }
                 Some(place) if joined.entries[*place].1 == record => {}
                 Some(_) => {
-                    let problem = format!("has another record of {task} than a folder before it");
+                    let problem = format!("has a record of {task} that differs from the one in a folder before it");
                     let remedy = "delete the line of that task from one of the journals, and run that part again";
                     return Err(Error::file(&folder.join(JOURNAL), problem, remedy));
                 }
@@ -154,7 +154,7 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<MergeReport> {
     for from in weights {
         output.write(&name(&from), &read_weights(&from)?)?;
     }
-    // Last: who finds the journal finds the weights that it speaks of.
+    // The journal is written last: where it exists, so do the weights of its runs.
     write_atomically(&path, &bytes)?;
     drop(held);
     Ok(MergeReport { done: joined.entries.len(), missing, records, remarks: joined.remarks })
@@ -182,7 +182,7 @@ fn kept_weights(spec: &StudySpec, folders: &[PathBuf], done: &mut HashSet<&Strin
         let bytes = if others.is_empty() { Vec::new() } else { read_weights(first)? };
         for other in others {
             if read_weights(other)? != bytes {
-                let problem = format!("holds other weights than {}", first.display());
+                let problem = format!("holds weights that differ from those in {}", first.display());
                 return Err(Error::file(other, problem, "delete the one that is wrong"));
             }
         }
@@ -213,7 +213,7 @@ mod tests {
         assert!(Shard::WHOLE.is_whole() && "1/1".parse::<Shard>().unwrap() == Shard::WHOLE);
     }
 
-    /// Merges a folder with a journal of such lines into a new folder, and returns that folder's.
+    /// Merges a folder whose journal has these lines into a new folder, and returns the new journal.
     fn merged(header: &str, entries: &str) -> Result<String> {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));

@@ -23,19 +23,19 @@ pub fn to_lines(records: &[Record]) -> Result<Vec<u8>> {
     Ok(lines)
 }
 
-/// Reads the `records.jsonl` of a folder: the records of one study, each of them once however often it stands there.
+/// Reads the `records.jsonl` of a folder: the records of one study, each of them once, however often it is there.
 ///
 /// # Errors
-/// Where there is none, a line of it is damaged or of another study than those before it, or two lines hold different
-/// records of one task.
+/// Where there is no such file, a line of it is damaged or belongs to another study than those before it, or two lines
+/// hold different records of one task.
 pub fn read_records(folder: &Path) -> Result<Vec<Record>> {
     let path = folder.join(RECORDS);
     let remedy = "give the output folder of a finished study, or run the study again";
     let text = read_text(&path, remedy)?;
     let wrong = |number: usize, problem: String| Error::file(&path, format!("line {number} {problem}"), remedy);
     let mut records: Vec<Record> = Vec::new();
-    // The line and place of each task's record; and the lines of one record of each kind and method, by which its study
-    // is known.
+    // The line and place of each task's record; then those of one record of each kind and method, which identify the
+    // study.
     let mut known: HashMap<String, (usize, usize)> = HashMap::new();
     let mut of_study: Vec<(usize, usize)> = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
@@ -47,12 +47,12 @@ pub fn read_records(folder: &Path) -> Result<Vec<Record>> {
         let mut is_new = true;
         for (first, place) in &of_study {
             if let Some(difference) = record.difference(&records[*place]) {
-                return Err(wrong(number, format!("is of another study than line {first}: {difference}")));
+                return Err(wrong(number, format!("belongs to another study than line {first}: {difference}")));
             }
             is_new &= !record.is_alike(&records[*place]);
         }
         if let Some((first, _)) = same_task {
-            return Err(wrong(number, format!("has another record of {} than line {first}", record.task())));
+            return Err(wrong(number, format!("has a record of {} that differs from line {first}", record.task())));
         }
         if is_new {
             of_study.push((number, records.len()));
@@ -103,14 +103,15 @@ mod tests {
         let Record::Distance(distance) = &mut changed else { panic!("a distance") };
         distance.mean *= 2.0;
         let twice = message(&[&records[..], &[changed.clone()]].concat());
-        assert!(twice.contains("line 5 has another record of distance/none/sampled/8:0.5"), "{twice}");
-        assert!(twice.contains("than line 2"), "{twice}");
-        // Seeds, and what only records of one method share: of networks that the first lines do not have.
+        assert!(twice.contains("line 5 has a record of distance/none/sampled/8:0.5"), "{twice}");
+        assert!(twice.contains("differs from line 2"), "{twice}");
+        // Another seed, then a difference in what only records of one method share; both for networks that the first
+        // lines do not have.
         let other = message(&[&records[..1], &study(1)[1..]].concat());
-        assert!(other.contains("line 2 is of another study than line 1: its seed is 1, not 0"), "{other}");
+        assert!(other.contains("line 2 belongs to another study than line 1: its seed is 1, not 0"), "{other}");
         let Record::Distance(distance) = &mut changed else { panic!("a distance") };
         (distance.width, distance.pairs, distance.architecture) = (16, 11, "relu:16@0.5".parse().unwrap());
         let other = message(&[&records[..], &[changed]].concat());
-        assert!(other.contains("line 5 is of another study than line 1: its pairs is 11, not 10"), "{other}");
+        assert!(other.contains("line 5 belongs to another study than line 1: its pairs is 11, not 10"), "{other}");
     }
 }

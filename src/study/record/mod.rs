@@ -17,8 +17,8 @@ use crate::study::DistanceMethod;
 use crate::study::training::{Family, TrainedNetwork};
 use crate::train::{Curve, Parametrisation};
 
-/// The format of records, which counts up when fields change: what has another one is brought to this or refused by
-/// name.
+/// The format of records, a number that rises when fields change. A record of another format is converted to this one,
+/// or refused with the number of its format.
 ///
 /// 1: `architecture` in place of `before`, and `schema` itself. Records without a schema are older; they are read as
 /// they were meant.
@@ -39,13 +39,13 @@ impl Record {
     /// Reads a record as a line of JSON, also one of an older format.
     ///
     /// # Errors
-    /// Where it is no such record, is of a format that is not known, or its fields contradict each other.
+    /// Where it is not a record, its format is not known, or its fields contradict each other.
     pub(crate) fn from_json(text: &str) -> std::result::Result<Self, String> {
         let mut value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
         Self::from_value(&mut value)
     }
 
-    /// The same of a value, which is brought to the present format.
+    /// The same for a JSON value, which is converted to the present format.
     pub(crate) fn from_value(value: &mut Value) -> std::result::Result<Self, String> {
         upgrade(value)?;
         let record: Self = serde_json::from_value(value.take()).map_err(|error| error.to_string())?;
@@ -54,7 +54,7 @@ impl Record {
         Ok(record)
     }
 
-    /// Refuses a learning curve of parts of different lengths.
+    /// Refuses a learning curve whose parts have different lengths.
     fn check_curve(&self) -> std::result::Result<(), String> {
         let Self::Training(run) = self else { return Ok(()) };
         let Curve { training_loss, test_loss, test_accuracy } = &run.curve;
@@ -68,7 +68,7 @@ impl Record {
         }
     }
 
-    /// Refuses a record whose columns are not those of its architecture.
+    /// Refuses a record whose width and masks are not those of its architecture.
     fn check_architecture(&self) -> std::result::Result<(), String> {
         let (architecture, width, mask) = match self {
             Self::Distance(record) => (&record.architecture, record.width, record.mask),
@@ -102,7 +102,7 @@ impl Record {
         }
     }
 
-    /// The same with another name of its data.
+    /// The same with another name for its data.
     pub(crate) fn of_data(mut self, name: &str) -> Self {
         match &mut self {
             Self::Distance(record) => record.data = name.into(),
@@ -162,8 +162,8 @@ pub struct DistanceRecord {
     pub normalisation: Normalisation,
     /// Input dimension `d`.
     pub dimension: usize,
-    /// The network's layers up to the last hidden one, with their masks: of the drawn networks where sampled, of the
-    /// theory elsewhere.
+    /// The network's layers up to the last hidden one, with their masks: those of the drawn networks where networks are
+    /// sampled, those of the theory elsewhere.
     pub architecture: Architecture,
     /// Width `n` of the last hidden layer.
     pub width: usize,
@@ -182,7 +182,8 @@ pub struct DistanceRecord {
     pub reference: String,
     /// Number of pairs, random ones or all; 0 for formulas that take no inputs.
     pub pairs: usize,
-    /// Initialisations where networks are sampled, masks per pair where masks are (for any pair); 0 where nothing is.
+    /// Initialisations where networks are sampled, masks per pair where masks are sampled (for at least one pair); 0
+    /// where nothing is sampled.
     pub samples: usize,
     /// Seed.
     pub seed: u64,
@@ -192,17 +193,17 @@ pub struct DistanceRecord {
     pub precision: String,
     /// Mean over pairs. An unbiased estimate: where it is far below its standard error it can come out negative.
     pub mean: f64,
-    /// Standard error of the mean as an estimate over all pairs of the data, beside `mean_error_samples`; 0 where all
-    /// were taken one by one, none where they were taken together.
+    /// Standard error of the mean as an estimate over all pairs of the data, in addition to `mean_error_samples`; 0
+    /// where all pairs were taken one by one, none where they were taken together.
     pub mean_error_pairs: Option<f64>,
     /// Standard error of the mean on these pairs, from the initialisations or the masks; a bound where nothing is
     /// sampled.
     pub mean_error_samples: Option<f64>,
-    /// Median over pairs. Of sampled networks: of each pair's mean over few initialisations, which is biased downwards;
-    /// none over all pairs.
+    /// Median over pairs. For sampled networks it is the median of each pair's mean over few initialisations, which is
+    /// biased downwards; none where they are sampled over all pairs.
     pub median: Option<f64>,
-    /// Lower end of the median's 95 % confidence interval over all pairs of the data: from the order statistics of
-    /// these, and of sampled networks from their law as well, around `median_corrected`.
+    /// Lower end of the median's 95 % confidence interval over all pairs of the data: from the order statistics of the
+    /// pairs taken and, for sampled networks, from their law as well, around `median_corrected`.
     pub median_low: Option<f64>,
     /// Its upper end.
     pub median_high: Option<f64>,
@@ -214,16 +215,16 @@ pub struct DistanceRecord {
     pub bias_squared: Option<f64>,
     /// Mean over pairs of the variance of one hidden unit; the distance is `bias_squared + variance / width`.
     pub variance: Option<f64>,
-    /// Error of `bias_squared` as of `mean_error_samples`, where it is known.
+    /// Error of `bias_squared`, of the kind of `mean_error_samples`, where it is known.
     pub bias_squared_error: Option<f64>,
-    /// Error of `variance`, the same.
+    /// Error of `variance`, of the same kind.
     pub variance_error: Option<f64>,
-    /// Mean over the pairs of an input with itself, where networks are drawn over all pairs, and its error as of
-    /// `mean_error_samples`.
+    /// Mean over the pairs of an input with itself, where networks are drawn over all pairs. `diagonal_error` is its
+    /// error, of the kind of `mean_error_samples`.
     pub diagonal: Option<f64>,
     /// See `diagonal`.
     pub diagonal_error: Option<f64>,
-    /// Mean over the pairs of the square of the infinite-width kernel that networks are compared with, where they are
+    /// Mean over the pairs of the square of the infinite-width kernel that networks are compared with, where pairs are
     /// taken one by one: a unit for distances of networks whose limits differ.
     #[serde(default)]
     pub reference_square: Option<f64>,
@@ -234,24 +235,25 @@ pub struct DistanceRecord {
     /// See `global_mean`.
     #[serde(default)]
     pub global_deviation: Option<f64>,
-    /// Of a formula that takes no inputs, Eq. (4): the mean of `|x|^2 / d` over the inputs, which it takes for 1.
+    /// For a formula that takes no inputs, Eq. (4): the mean of `|x|^2 / d` over the inputs, which the formula takes to
+    /// be 1.
     #[serde(default)]
     pub mean_square: Option<f64>,
-    /// The share of weights that exist in networks whose masks have a fixed count, in which `connectivity` is rounded,
-    /// over all layers.
+    /// The share of weights that exist, over all layers, for masks of a fixed count, to which `connectivity` is
+    /// rounded.
     #[serde(default)]
     pub connectivity_reached: Option<f64>,
-    /// The numbers, from 1, of layers of such networks that have no weight; none where every layer has some.
+    /// The numbers, from 1, of layers under such masks that have no weight; none where every layer has some.
     #[serde(default)]
     pub empty_layers: Option<String>,
     /// Lower end of the 95 % confidence interval of the mean on these pairs, where networks are sampled and their draws
-    /// tell it ([`SamplingLaw`](crate::sampled::SamplingLaw)).
+    /// suffice for it ([`SamplingLaw`](crate::sampled::SamplingLaw)).
     #[serde(default)]
     pub mean_low: Option<f64>,
     /// Its upper end.
     #[serde(default)]
     pub mean_high: Option<f64>,
-    /// `median` of sampled networks, freed of its bias.
+    /// `median` of sampled networks, corrected for its bias.
     #[serde(default)]
     pub median_corrected: Option<f64>,
     /// Number of pairs of different inputs that the data has; none for formulas that take no inputs, and in older
@@ -264,16 +266,16 @@ pub struct DistanceRecord {
 }
 
 impl DistanceRecord {
-    /// Whether its pairs are a random sample of those of the data: not all of them, nor none.
+    /// Whether its pairs are a random sample of those of the data, neither all of them nor none.
     #[must_use]
     pub fn samples_pairs(&self) -> bool {
         let takes_all = matches!(self.method, DistanceMethod::SampledAll | DistanceMethod::ExpansionAll);
         self.pairs > 0 && !takes_all && self.pairs_of_data != Some(self.pairs)
     }
 
-    /// Whether the standard error over samples can be trusted. Networks of next to no weights have a distance of so
-    /// long a tail that it is mostly found in draws not made: told by fewer than 1,000 weights expected in all draws,
-    /// or a coefficient of variation between draws above 3.
+    /// Whether the standard error over samples can be trusted. The distance of networks with very few weights has such
+    /// a long tail that most of it lies in draws that were not made. The signs are fewer than 1,000 weights expected in
+    /// all draws, or a coefficient of variation between draws above 3.
     #[must_use]
     pub fn has_reliable_error(&self) -> bool {
         let Some(error) = self.mean_error_samples else { return false };
@@ -290,8 +292,8 @@ pub(crate) fn draws_tell_error(weights: f64, samples: usize, mean: f64, error: f
 }
 
 impl TrainingRecord {
-    /// The best accuracy of an epoch of finite losses. Records of earlier programs counted the epoch that diverged,
-    /// which has no place in the curve.
+    /// The best accuracy of an epoch of finite losses. Records of earlier versions also counted the epoch that
+    /// diverged, which is not in the curve.
     pub fn finite_accuracy(&self) -> Option<f64> {
         let epochs = self.curve.test_accuracy.len();
         if self.diverged && self.best_epoch.is_some_and(|epoch| epoch > epochs) {
@@ -331,15 +333,15 @@ pub struct TrainingRecord {
     pub test_samples: usize,
     /// Input dimension `d`.
     pub dimension: usize,
-    /// The way in which it was widened.
+    /// The way in which the network was widened.
     pub family: Family,
     /// The network's layers with their masks, the outputs included.
     pub architecture: Architecture,
-    /// What follows the last hidden layer.
+    /// Activation of the last hidden layer.
     pub activation: Activation,
-    /// Its width `n`.
+    /// Width `n` of the last hidden layer.
     pub width: usize,
-    /// Its connectivity `p`.
+    /// Connectivity `p` of the last hidden layer.
     pub connectivity: Connectivity,
     /// Connectivity of the last layer.
     pub last_connectivity: Connectivity,
@@ -361,7 +363,7 @@ pub struct TrainingRecord {
     pub batch: usize,
     /// Seed.
     pub seed: u64,
-    /// The run under this seed.
+    /// The number of the run under this seed.
     pub run: u32,
     /// Device that computed it.
     pub device: String,

@@ -1,23 +1,24 @@
-//! Records of older formats, brought to the present one.
+//! Records of older formats, converted to the present one.
 
 use serde_json::{Value, json};
 
 use super::SCHEMA;
 use crate::data::CLASSES;
 
-/// Brings a record to the format [`SCHEMA`], or says why it cannot be.
+/// Converts a record to the format [`SCHEMA`], or says why that is not possible.
 pub(crate) fn upgrade(record: &mut Value) -> Result<(), String> {
     match record.get("schema").map(Value::as_u64) {
         Some(Some(schema)) if schema == u64::from(SCHEMA) => Ok(()),
         Some(schema) => {
             let found = schema.map_or("not a number".into(), |schema| schema.to_string());
-            Err(format!("its schema is {found}, this program reads up to {SCHEMA}"))
+            Err(format!("its schema is {found}, but this program reads up to {SCHEMA}"))
         }
         None => from_0(record),
     }
 }
 
-/// From records without a schema: a width, and one layer `before` it or none, all of one connectivity but the last.
+/// Converts a record without a schema. It has a width and at most one layer `before` it; all layers but the last have
+/// one connectivity.
 fn from_0(record: &mut Value) -> Result<(), String> {
     let Some(fields) = record.as_object_mut() else { return Err("it is not an object".into()) };
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_string);

@@ -18,7 +18,7 @@ use crate::train::{Parametrisation, check_learning_rate};
 pub struct LearningRate {
     /// The family of the network.
     pub family: Family,
-    /// Its layers, the outputs included. Masks do not count.
+    /// Its layers, the outputs included. Masks do not matter.
     pub architecture: Architecture,
     /// Which variable gradient descent updates: a rate means little in another parametrisation.
     pub parametrisation: Parametrisation,
@@ -26,12 +26,12 @@ pub struct LearningRate {
     pub biases: bool,
     /// The learning rate.
     pub learning_rate: f64,
-    /// The mean validation error that it came to.
+    /// The mean validation error at this rate.
     pub validation_error: f64,
 }
 
-/// A rate as files hold it: its network by `architecture`, or in older files by the width of one hidden layer and one
-/// before it.
+/// A rate as files hold it. The network is given by `architecture` or, in older files, by the width of a hidden layer
+/// and the layer before it, if any.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rate {
@@ -102,7 +102,7 @@ pub struct LearningRates {
 }
 
 impl LearningRate {
-    /// Whether it is that of a network, whichever rate that has now.
+    /// Whether it is the rate of this network, whatever rate the network has now.
     fn is_of(&self, network: &TrainedNetwork, parametrisation: Parametrisation, biases: bool) -> bool {
         self.family == network.family
             && (self.parametrisation, self.biases) == (parametrisation, biases)
@@ -116,12 +116,12 @@ impl LearningRate {
 }
 
 impl LearningRates {
-    /// Rates found now.
+    /// Rates that were just found.
     pub(crate) fn new(data: DataSource, normalisation: Normalisation, rate: Vec<LearningRate>) -> Self {
         Self { data: Some(data), normalisation: Some(normalisation), rate, path: PathBuf::new() }
     }
 
-    /// Where they were found on other data, or under another normalisation, a sentence that says so.
+    /// A remark that they were found on other data or under another normalisation, where they were.
     #[must_use]
     pub fn remark(&self, data: &Dataset, normalisation: Normalisation) -> Option<String> {
         let other = self.data.as_ref().is_some_and(|found| found != data.source())
@@ -134,7 +134,7 @@ impl LearningRates {
     /// The rates as TOML, below a comment on where they come from.
     ///
     /// # Errors
-    /// Where they cannot be written so.
+    /// Where they cannot be written as TOML.
     pub fn to_toml(&self, comment: &str) -> Result<String> {
         let text = toml::to_string(self).map_err(|error| Error::failure("writing TOML", error))?;
         Ok(format!("# {}\n\n{text}", comment.replace('\n', "\n# ")))
@@ -143,7 +143,8 @@ impl LearningRates {
     /// Reads a file of rates.
     ///
     /// # Errors
-    /// Where it cannot be read, is no such file, has two rates of one network, or one that is not positive.
+    /// Where it cannot be read, is not a file of rates, has two rates for one network, or has a rate that is not
+    /// positive.
     pub fn read(path: &Path) -> Result<Self> {
         let inside = path.join("rates.toml");
         if path.is_dir() {
@@ -161,7 +162,7 @@ impl LearningRates {
             check_learning_rate(rate.learning_rate)
                 .map_err(|error| wrong(format!("is wrong at network {}: {error}", rate.architecture)))?;
             if read.rate[..index].iter().any(|other| other.is_of(&rate.network(), rate.parametrisation, rate.biases)) {
-                return Err(wrong(format!("has two rates of one network, {}", rate.architecture)));
+                return Err(wrong(format!("has two rates for one network, {}", rate.architecture)));
             }
         }
         Ok(Self { path: path.into(), ..read })
@@ -176,7 +177,7 @@ impl LearningRates {
         let found = self.rate.iter().find(|rate| rate.is_of(network, parametrisation, biases));
         found.map(|rate| rate.learning_rate).ok_or_else(|| {
             let problem = format!(
-                "has no rate of the {} network {}, {} parametrisation, {} biases",
+                "has no rate for the {} network {}, {} parametrisation, {} biases",
                 network.family.name(),
                 network.architecture.with_mask(MaskFamily::Bernoulli),
                 parametrisation.title(),
@@ -249,6 +250,6 @@ mod tests {
         }
         let twice = format!("{text}{}", &text[text.find("[[rate]]").unwrap()..]);
         std::fs::write(&path, twice).unwrap();
-        assert!(LearningRates::read(&path).unwrap_err().to_string().contains("two rates of one network"));
+        assert!(LearningRates::read(&path).unwrap_err().to_string().contains("two rates for one network"));
     }
 }

@@ -41,7 +41,7 @@ impl<'a> PreparedTraining<'a> {
         let (training, test) = sets(&*source.labelled()?, spec)?;
         spec.check_memory(training.images.nrows(), training.images.ncols())?;
         let normaliser = Normaliser::fit(spec.normalisation, &training.images.mapv(f64::from), training.kind())?;
-        // The same in every sample, and mapped to 0.
+        // All samples are equal, and are mapped to 0.
         let first = training.images.row(0);
         let blank = training.images.outer_iter().all(|image| image == first)
             && first
@@ -60,13 +60,18 @@ impl<'a> PreparedTraining<'a> {
         })
     }
 
-    /// What should be said before the work: layers left without a weight, a scale that is the set's own, and inputs
+    /// The spec that the samples were prepared for.
+    pub fn spec(&self) -> &'a TrainingStudySpec {
+        self.spec
+    }
+
+    /// Remarks to make before the work: layers left without a weight, a scale taken from the set itself, and inputs
     /// that are all 0.
-    pub fn remarks(&self, spec: &TrainingStudySpec) -> Vec<String> {
+    pub fn remarks(&self) -> Vec<String> {
         let of = |network: &TrainedNetwork| {
             density::remark(&network.name(), &Density::of(&network.architecture, self.data.features())?)
         };
-        let mut remarks: Vec<String> = spec.networks.iter().filter_map(of).collect();
+        let mut remarks: Vec<String> = self.spec.networks.iter().filter_map(of).collect();
         if let Some(GlobalScale { mean, deviation }) =
             self.normaliser.global_scale().filter(|scale| *scale != GlobalScale::MNIST)
         {
@@ -78,7 +83,7 @@ impl<'a> PreparedTraining<'a> {
         if self.blank {
             remarks.push(format!(
                 "Every training input is 0 under {}: no network can learn from these.",
-                spec.normalisation.title()
+                self.spec.normalisation.title()
             ));
         }
         remarks
@@ -189,7 +194,7 @@ fn sets(mnist: &Mnist, spec: &TrainingStudySpec) -> Result<(Labelled, Labelled)>
         ));
     }
     if count >= chosen.len().max(all - chosen.len() + 1) {
-        let problem = format!("of {all} training samples {} are trained on", chosen.len());
+        let problem = format!("of the {all} training samples, {} are trained on", chosen.len());
         return Err(Error::value("validation", count, problem, "give a smaller number, or fewer training samples"));
     }
     let without = |of: &[usize], these: &[usize]| -> Vec<usize> {
@@ -198,7 +203,7 @@ fn sets(mnist: &Mnist, spec: &TrainingStudySpec) -> Result<(Labelled, Labelled)>
     let others = without(&(0..all).collect::<Vec<_>>(), &chosen);
     let few = others.len() < count;
     let from = if few { &chosen } else { &others };
-    // Another subset seed: that of the training samples would choose these by the same keys.
+    // Another seed than that of the training subset, which would choose by the same keys.
     let validation: Vec<usize> = subset(from.len(), count, SUBSET_SEED + 1).iter().map(|place| from[*place]).collect();
     let training = if few { without(&chosen, &validation) } else { chosen };
     Ok((mnist.train.select(&training), mnist.train.select(&validation)))

@@ -64,7 +64,7 @@ pub struct TrainedNetwork {
     pub learning_rate: f64,
 }
 
-/// A network to train as files have it.
+/// A network to train, as read from a file.
 #[derive(Deserialize)]
 struct Unchecked {
     family: Family,
@@ -83,7 +83,7 @@ impl TryFrom<Unchecked> for TrainedNetwork {
 
 impl TrainedNetwork {
     /// A network of one hidden layer of ReLU units and a dense last layer of 10 outputs, under masks of an exact count,
-    /// as the paper's.
+    /// as in the paper.
     ///
     /// # Errors
     /// Where the width is 0.
@@ -126,7 +126,7 @@ impl TrainedNetwork {
         self.architecture.before_last().last().expect("a network to train has a hidden layer: checked where it is made")
     }
 
-    /// The name under which journals and files know it, rate included.
+    /// Its name in journals and files, rate included.
     #[must_use]
     pub fn name(&self) -> String {
         let (hidden, last) = (self.hidden(), self.architecture.last());
@@ -156,7 +156,7 @@ fn check_hidden(architecture: &Architecture) -> Result<()> {
     }
 }
 
-/// On what trained networks are evaluated.
+/// What trained networks are evaluated on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -183,23 +183,23 @@ impl EvaluationSet {
 /// Networks to train, each in several runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainingStudySpec {
-    /// The normalisation, by the statistics of the training samples, of both sets alike.
+    /// The normalisation of both sets, by the statistics of the training samples.
     pub normalisation: Normalisation,
     /// Training samples: a random subset where the data has more.
     pub samples: usize,
-    /// On what the networks are evaluated after each epoch.
+    /// What the networks are evaluated on after each epoch.
     pub evaluation: EvaluationSet,
     /// The networks.
     pub networks: Vec<TrainedNetwork>,
     /// Runs per network, each with its own initialisation and order of samples.
     pub runs: usize,
-    /// The number of the first of them.
+    /// The number of the first run.
     pub first_run: u32,
     /// Passes over the training samples.
     pub epochs: usize,
     /// Samples per step.
     pub batch: usize,
-    /// Their initial values.
+    /// The law of the initial weights.
     pub law: WeightDistribution,
     /// Which variable gradient descent updates.
     pub parametrisation: Parametrisation,
@@ -240,8 +240,8 @@ impl TrainingStudySpec {
         for network in &self.networks {
             let weights = network.architecture.weights(dimension);
             let units: f64 = network.architecture.layers().iter().map(|layer| layer.width() as f64).sum();
-            // A weight has its column and value, twice while it is drawn, and its gradient; a unit its output and its
-            // gradient for each sample of a step, which are whole blocks of 64.
+            // A weight has its column and value, both twice while it is drawn, and its gradient. A unit has its output
+            // and its gradient for each sample of a step, in whole blocks of 64 samples.
             let bytes = 20.0 * weights + 8.0 * units * self.batch.min(samples).max(64) as f64;
             if bytes > MOST_BYTES {
                 let problem = format!(
@@ -261,10 +261,10 @@ impl TrainingStudySpec {
     }
 }
 
-/// The first run of a search for learning rates: its initialisations are none that a study from run 0 on trains.
+/// The first run of a search for learning rates: a search shares no initialisation with a study whose runs begin at 0.
 pub(crate) const FIRST_TUNING_RUN: u32 = 1 << 30;
 
-/// The upper limit of [`TrainingStudySpec::samples`]; give it to train on all there are.
+/// The upper limit of [`TrainingStudySpec::samples`]; give it to train on all samples.
 pub const MOST_SAMPLES: usize = 1_000_000_000;
 
 #[cfg(test)]

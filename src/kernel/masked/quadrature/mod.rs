@@ -244,8 +244,8 @@ struct Average {
 
 impl Quadrature {
     /// The average of `K_l` over masks that are known in part. A free entry that fills most of a direction is
-    /// conditioned on, up to `conditions` times: masks without it look nothing like masks with it, and each kind gets a
-    /// frame of its own.
+    /// conditioned on, up to `conditions` times: masks without it look nothing like masks with it, so each kind has
+    /// another frame.
     fn average(&self, masks: Conditioned, connectivity: Connectivity, conditions: usize) -> Average {
         let Some(frame) = Frame::new(&masks, connectivity) else { return parallel(&masks, connectivity) };
         let dense = arc_cosine(frame.gram);

@@ -25,9 +25,10 @@ pub const JOURNAL: &str = "journal.jsonl";
 /// data, then one line per finished task. A line counts once its newline is written, so a program killed in the middle
 /// of a line loses that task only.
 ///
-/// A journal belongs to its data, by checksum, and to what every task depends on. A study of other tasks alike goes on
-/// with it - other networks, methods, runs, in any order, the data under another path - and leaves a header of its own.
-/// A journal of another version, of other data or settings is refused, with what differs.
+/// A journal belongs to its data, by checksum, and to the settings that every task depends on. A study with the same
+/// settings and other tasks goes on with it and adds a header of its own: other networks, methods or runs, in any
+/// order, or the data under another path. A journal of another version, other data or other settings is refused, and
+/// the error says what differs.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
@@ -100,7 +101,7 @@ impl Journal {
     /// Adds the record of a finished task.
     ///
     /// # Errors
-    /// Where the disk does not take it.
+    /// Where it cannot be written to the disk.
     pub fn append(&mut self, task: &str, record: Record) -> Result<()> {
         let entry = Entry { task: task.into(), record };
         let bytes = line(&entry, &self.path)?;
@@ -109,10 +110,10 @@ impl Journal {
         Ok(())
     }
 
-    /// Adds a line and sees it to the disk; a line that could not be written whole is taken back.
+    /// Adds a line and waits until it is on the disk. A line that could not be written whole is removed.
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
         if let Err(error) = self.file.write_all(bytes).and_then(|()| self.file.sync_data()) {
-            // Where even that fails, the next opening drops the fragment.
+            // Where even this fails, the next opening drops the fragment.
             let _ = self.truncate();
             return Err(Error::failure(format!("writing {}", self.path.display()), error));
         }
@@ -127,8 +128,8 @@ impl Journal {
     }
 }
 
-/// Opens the journal of a folder, which is made where it does not exist, and keeps others from it until the file is
-/// dropped; with a remark where the file system has no locks.
+/// Opens the journal of a folder, which is made where it does not exist, and keeps other programs from it until the
+/// file is dropped; with a remark where the file system has no locks.
 fn open_locked(folder: &Path) -> Result<(File, Vec<String>)> {
     make_folder(folder)?;
     let path = folder.join(JOURNAL);
@@ -146,7 +147,7 @@ fn open_locked(folder: &Path) -> Result<(File, Vec<String>)> {
     Ok((file, remarks))
 }
 
-/// Some file systems have no locks; two programs at once are then the user's to avoid.
+/// Some file systems have no locks. The user must then avoid running two programs at once.
 fn lock_remark(locked: &std::result::Result<(), TryLockError>, path: &Path) -> Option<String> {
     match locked {
         Err(TryLockError::Error(error)) => Some(format!(
@@ -160,7 +161,7 @@ fn lock_remark(locked: &std::result::Result<(), TryLockError>, path: &Path) -> O
 /// What another kind of processor does to records.
 const DIGITS: &str = "the last digits of records depend on that";
 
-/// This kind of processor, as far as results depend on it: for which instructions the hot loops are compiled.
+/// This kind of processor, as far as results depend on it: the instructions for which the hot loops are compiled.
 fn processor() -> String {
     #[cfg(target_arch = "x86_64")]
     let known = [
@@ -195,10 +196,10 @@ pub(super) fn is_begun(folder: &Path) -> bool {
     folder.join(JOURNAL).metadata().is_ok_and(|metadata| metadata.len() > 0)
 }
 
-/// Takes hold of a folder whose journal is not begun, until the file is dropped.
+/// Locks a folder whose journal is not begun, until the file is dropped.
 ///
 /// # Errors
-/// Where it is, another program holds it, or the folder cannot be written.
+/// Where the journal is begun, another program has locked it, or the folder cannot be written to.
 pub(super) fn claim(folder: &Path) -> Result<File> {
     let (file, _) = open_locked(folder)?;
     if is_begun(folder) {
@@ -251,7 +252,7 @@ mod tests {
         std::fs::write(&path, &elsewhere).unwrap();
         let remarks = Journal::open(folder.path(), &spec(1), "abc").unwrap().remarks().to_vec();
         assert!(remarks.len() == 1 && remarks[0].contains("abacus with beads"), "{remarks:?}");
-        // Nor is that another study.
+        // Another processor does not make it another study.
         assert_eq!(std::fs::read_to_string(&path).unwrap(), elsewhere);
     }
 

@@ -1,4 +1,4 @@
-//! The lines of a journal: what they hold, how they are read, and by what two studies differ.
+//! The lines of a journal: what they hold, how they are read, and how two studies differ.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, TryLockError};
@@ -18,12 +18,12 @@ use crate::study::spec::StudySpec;
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Header {
-    /// Also the format's name: its first key.
+    /// The format. As the first key, it also tells that the line is a header.
     pub sparsewidth_journal: u32,
     pub version: String,
     /// Checksums of the data, one after the other.
     pub checksum: String,
-    /// The kind of processor that began it, on which the last digits of records depend.
+    /// The kind of processor on which it was begun; the last digits of records depend on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub processor: Option<String>,
     pub spec: Value,
@@ -34,7 +34,7 @@ impl Header {
         self.checksum.split(' ').collect()
     }
 
-    /// Whether a record is of the task that it stands for, and of this data.
+    /// Whether a record belongs to the task of its entry, and to this data.
     fn holds(&self, entry: &Entry) -> bool {
         let checksum = match &entry.record {
             Record::Distance(record) => &record.checksum,
@@ -53,7 +53,7 @@ pub(super) const ELSEWHERE: &str = "give another output folder";
 /// What to do where one is in the way.
 pub(in crate::study::engine) const NEW: &str = "give a new output folder";
 
-/// How a line begins that is a header.
+/// The beginning of a line that is a header.
 const HEADER_START: &[u8] = b"{\"sparsewidth_journal\"";
 
 #[derive(Serialize, Deserialize)]
@@ -71,7 +71,7 @@ fn checked<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Re
 /// A journal that is read and not written.
 pub(in crate::study::engine) struct WholeJournal {
     header: Header,
-    /// What should be said of it.
+    /// Remarks on it.
     pub remarks: Vec<String>,
     /// Tasks and their records, in the order in which they were finished, each task once.
     pub entries: Vec<(String, Record)>,
@@ -83,7 +83,7 @@ impl WholeJournal {
         &self.header.spec
     }
 
-    /// Takes the tasks of another's header into its own, or says by what the two studies differ.
+    /// Takes the tasks of the other journal's header into its own, or says how the two studies differ.
     pub fn join(&mut self, other: &Self) -> std::result::Result<(), String> {
         if let Some(difference) = difference(&other.header, &self.header) {
             return Err(difference);
@@ -99,7 +99,7 @@ impl WholeJournal {
         Ok(())
     }
 
-    /// The lines of a journal at a path that hold the same.
+    /// The lines of a journal file with the same contents; `path` is for the error message.
     pub fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
         let mut bytes = line(&self.header, path)?;
         for (task, record) in &self.entries {
@@ -171,7 +171,7 @@ pub(super) fn whole_lines(bytes: &[u8]) -> &[u8] {
     &bytes[..bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1)]
 }
 
-/// The headers of a journal's whole lines, none where there is no line, and its entries.
+/// The headers in a journal's whole lines, none where there is no line, and the entries.
 fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Header>, Vec<Entry>)> {
     // An editor's byte-order mark harms nothing.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -186,7 +186,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Header>, Vec<Entry>)> {
             })?;
             if header.sparsewidth_journal != FORMAT {
                 let found = header.sparsewidth_journal;
-                let problem = format!("is a journal of format {found}, this program writes format {FORMAT}");
+                let problem = format!("is a journal of format {found}, but this program writes format {FORMAT}");
                 return Err(Error::file(path, problem, "use the program that wrote it, or give another folder"));
             }
             headers.push(header);
@@ -209,7 +209,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Header>, Vec<Entry>)> {
 /// `expected`.
 pub(super) fn read(path: &Path, bytes: &[u8], expected: &Header) -> Result<(Vec<Header>, HashMap<String, Record>)> {
     let first = bytes.split_inclusive(|byte| *byte == b'\n').find(|line| *line != b"\n").unwrap_or_default();
-    // Of another version's records only the header is known to be readable.
+    // In a journal of another version, only the header is sure to be readable, so it is checked first.
     let check = |headers: &[Header]| match headers.iter().find_map(|found| difference(found, expected)) {
         Some(difference) => {
             let problem = format!("belongs to another study: {difference}");
@@ -240,8 +240,8 @@ fn difference(found: &Header, expected: &Header) -> Option<String> {
     } else if !(found.checksums().is_subset(&expected.checksums())
         || expected.checksums().is_subset(&found.checksums()))
     {
-        // Of distances and training there are the checksums of test and training files, of one of the two only some of
-        // them.
+        // A study of distances and training has the checksums of test and training files; a study of one of the two has
+        // only some of them.
         differs("data checksum", &found.checksum, &expected.checksum)
     } else {
         None
@@ -249,7 +249,7 @@ fn difference(found: &Header, expected: &Header) -> Option<String> {
 }
 
 impl Header {
-    /// Takes in the tasks of another header of the same study, and its data where that is more.
+    /// Takes in the tasks of another header of the same study, and its checksums where they are more.
     fn take_in(&mut self, other: &Self) {
         if self.checksums().len() < other.checksums().len() {
             self.checksum.clone_from(&other.checksum);
@@ -257,7 +257,7 @@ impl Header {
         if self.spec == other.spec {
             return;
         }
-        // A search has no tasks that are known before; its headers differ in what no result depends on.
+        // The tasks of a search are not known beforehand; its headers differ only in what no result depends on.
         let spec = |header: &Self| serde_json::from_value::<StudySpec>(header.spec.clone()).ok();
         if let (Some(own), Some(others)) = (spec(self), spec(other)) {
             self.spec = serde_json::to_value(own.with_tasks_of(others)).expect("a spec is JSON: it was read as such");
