@@ -97,6 +97,7 @@ pub use data::{DataSource, Dataset, Normalisation, PreparedInputs};
 pub use error::{Error, ErrorKind, Result, Setting};
 pub use kernel::masked::{MaskedMoments, RowMoments};
 pub use kernel::nngp::{Dimension, Distance, Theorem1, Width};
+pub use kernel::ntk::{Kernel, Tangent};
 pub use network::{Architecture, Connectivity, Layer, MaskFamily, WeightDistribution};
 pub use numeric::estimate::{ErrorType, Estimate, Uncertainty};
 

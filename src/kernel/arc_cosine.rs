@@ -72,6 +72,13 @@ impl Angle {
         let sine = ((1.0 - cosine) * (1.0 + cosine)).sqrt();
         Self { cosine, sine, phi: sine.atan2(-cosine) }
     }
+
+    /// `K_0 = phi / 2 pi`, the probability that a Gaussian vector has positive products with both inputs. Where they
+    /// are nearly parallel it is as accurate as the angle.
+    #[inline]
+    pub fn k0(self) -> f64 {
+        self.phi / (2.0 * PI)
+    }
 }
 
 /// `sin phi - phi cos phi` and `u - 3/2 sin u + u/2 cos u` (`u = 2 phi`) by their Taylor series

@@ -7,6 +7,7 @@ use ndarray::{ArrayView1, ArrayView2};
 
 use crate::data::PreparedInputs;
 use crate::error::{Error, Result};
+use crate::kernel::arc_cosine::Angle;
 use crate::kernel::masked::Grouping;
 use crate::numeric::simd::lane_sum;
 
@@ -132,6 +133,19 @@ impl<'a> Pair<'a> {
         self.gram
     }
 
+    /// The angle between the inputs, to a few units in the last place of its sine and its cosine however small it is,
+    /// from the part of one input that is orthogonal to the other. Of a zero input, a right angle.
+    pub(crate) fn angle(&self) -> Angle {
+        let (over_x, over_y) = (1.0 / self.gram.a.sqrt(), 1.0 / self.gram.b.sqrt());
+        if self.gram.a == 0.0 || self.gram.b == 0.0 {
+            return Angle::of(Gram::default());
+        }
+        let along = self.sum(|x, y| (x * over_x) * (y * over_y));
+        let across = self.sum(|x, y| (y * over_y - along * (x * over_x)).powi(2)).sqrt();
+        let length = along.hypot(across);
+        Angle { cosine: along / length, sine: across / length, phi: across.atan2(-along) }
+    }
+
     /// Its entries in groups of equal ones, for the sum over masks; computed once.
     pub(crate) fn grouping(&self) -> &Grouping {
         self.grouping.get_or_init(|| Grouping::of_pair(self))
@@ -216,6 +230,24 @@ mod tests {
             let x = Array1::from_elem(n, 0.1);
             let relative = Pair::new(x.view(), x.view()).unwrap().sum(|x, _| x) / (n as f64 * 0.1) - 1.0;
             assert!(relative.abs() < 50.0 * f64::EPSILON, "n = {n}: {relative:e}");
+        }
+    }
+
+    #[test]
+    fn small_angles_keep_their_digits() {
+        // y = x + e z with z orthogonal to x and |z| = |x|: tan t = e.
+        let x = array![3.0, -1.0, 2.0, 0.5];
+        let z = array![1.0, 3.0, 0.5, -2.0];
+        for e in [1e-15, 1e-9, 1e-3, 1.0] {
+            for sign in [1.0, -1.0] {
+                let y = (&x + &z * e) * sign;
+                let found = Pair::new(x.view(), y.view()).unwrap().angle();
+                let expected = if sign > 0.0 { e.atan() } else { std::f64::consts::PI - e.atan() };
+                let angle = found.sine.atan2(found.cosine);
+                // x + e z is rounded to single entries of about 3.
+                assert!((angle - expected).abs() < 4.0 * f64::EPSILON, "{e:e} {sign}: {angle:e} {expected:e}");
+                assert!((found.phi + angle - std::f64::consts::PI).abs() < 4.0 * f64::EPSILON);
+            }
         }
     }
 

@@ -7,6 +7,7 @@
 //! | [`arc_cosine`] | the arc-cosine moments `K_1` and `K_2` |
 //! | [`masked`] | their averages over masks, `K~_1` and `K~_2`, one file per method |
 //! | [`nngp`] | Theorem 1 |
+//! | [`ntk`] | the tangent kernel, and the kernels of infinite width at any depth |
 //! | [`all_pairs`] | Theorem 1 by the second-order expansion, for all pairs of two sets |
 //! | [`eq_4`] | Eq. (4), its diagonal form and optimal connectivity, as published |
 
@@ -16,3 +17,4 @@ pub mod eq_4;
 pub mod gram;
 pub mod masked;
 pub mod nngp;
+pub mod ntk;

@@ -37,6 +37,15 @@ impl WeightDistribution {
         }
     }
 
+    /// The kurtosis `E v^4 / (E v^2)^2`: 3, or 9/5.
+    #[must_use]
+    pub fn kurtosis(self) -> f64 {
+        match self {
+            Self::Gaussian => 3.0,
+            Self::Uniform => 1.8,
+        }
+    }
+
     /// The name, as records spell it.
     #[must_use]
     pub fn name(self) -> &'static str {

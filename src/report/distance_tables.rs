@@ -80,9 +80,9 @@ pub(super) fn methods_of(records: &[Record], normalisation: Normalisation) -> Ve
 /// Distances under one normalisation: a row per method, a column per width; the mean or median over pairs, as
 /// [`distance_words`] explains.
 ///
-/// A mean has its error on the pairs that were taken, or a question mark where the draws do not determine it. Where
-/// the pairs are a random sample, a second row has the error of the same mean as an estimate for all pairs. A median has the
-/// resolution of its histogram, if it comes from one.
+/// A mean has its error on the pairs that were taken, or a question mark where the draws do not determine it. Where the
+/// pairs are a random sample, a second row has the error of the same mean as an estimate for all pairs. A median has
+/// the resolution of its histogram, if it comes from one.
 #[must_use]
 pub fn distance_table(records: &[Record], normalisation: Normalisation, statistic: Statistic) -> Table {
     let mut methods = methods_of(records, normalisation);

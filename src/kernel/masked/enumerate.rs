@@ -15,8 +15,8 @@ use crate::numeric::estimate::Estimate;
 /// Entries where `x_j = y_j = 0` drop out; entries with equal `(x_j, y_j)`, up to a common sign, form a group of `m`
 /// whose mask matters only through its size, so it takes `m + 1` terms with binomial weights instead of `2^m`. The
 /// groups are split in two: the states of an inner block are tabulated once as Gram triples with their weights, and
-/// each state of the outer groups shifts the whole block. So every triple is one short sum: rounding does not add up, and
-/// the bits are the same for any number of threads.
+/// each state of the outer groups shifts the whole block. So every triple is one short sum: rounding does not add up,
+/// and the bits are the same for any number of threads.
 #[derive(Clone, Copy, Debug)]
 pub struct Enumerate {
     /// Refuse sums of more terms than this. The default is 2^34.
