@@ -35,8 +35,9 @@ use sparsewidth::data::{DataSource, Normalisation};
 use sparsewidth::kernel::all_pairs::all_pairs;
 use sparsewidth::kernel::arc_cosine::arc_cosine;
 use sparsewidth::kernel::gram::{Gram, Pair};
-use sparsewidth::kernel::masked::{Enumerate, Expansion, Quadrature, RowMoments, Sampling};
+use sparsewidth::kernel::masked::{Enumerate, Expansion, Quadrature, Row, RowMoments, Sampling};
 use sparsewidth::kernel::nngp::Width;
+use sparsewidth::kernel::ntk::{Kernel, Tangent};
 use sparsewidth::network::Connectivity;
 use sparsewidth::numeric::linalg::product;
 
@@ -128,8 +129,19 @@ fn sampled_masks(bencher: Bencher, connectivity: f64) {
 
 /// The lines of the table in docs/methods.md: inputs, weights per row, relative tolerance.
 #[divan::bench(args = lines(), sample_count = 300)]
-fn quadrature(bencher: Bencher, (inputs, weights, tolerance): (&str, f64, f64)) {
+fn quadrature(bencher: Bencher, line: (&str, f64, f64)) {
+    one_by_one(bencher, line, Kernel::Nngp);
+}
+
+/// The same lines for both kernels together.
+#[divan::bench(args = lines(), sample_count = 300)]
+fn quadrature_of_both_kernels(bencher: Bencher, line: (&str, f64, f64)) {
+    one_by_one(bencher, line, Kernel::Ntk(Tangent::Standardised));
+}
+
+fn one_by_one(bencher: Bencher, (inputs, weights, tolerance): (&str, f64, f64), kernel: Kernel) {
     let connectivity = Connectivity::new(weights / 784.0).expect("in range");
+    let row = Row::new(connectivity).kernel(kernel);
     let method = Quadrature::new(tolerance).expect("in range");
     let rows = match inputs {
         "global" => images(Normalisation::Global),
@@ -145,7 +157,7 @@ fn quadrature(bencher: Bencher, (inputs, weights, tolerance): (&str, f64, f64)) 
         })
         .bench_local_values(|(i, j)| {
             let pair = Pair::new(rows.row(i), rows.row(j)).expect("finite inputs");
-            method.moments(black_box(&pair), connectivity)
+            method.moments(black_box(&pair), row)
         });
 }
 

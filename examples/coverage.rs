@@ -290,7 +290,7 @@ fn masks(replicates: usize) -> anyhow::Result<()> {
                     let pair = Pair::new(x.view(), y.view())?;
                     let p = Connectivity::new(stream.random_range(0.05..0.5))?;
                     let exact = Enumerate::default().moments(&pair, p)?;
-                    let found = Sampling::new(masks, 1)?.of_pair(&pair, p, replicate)?;
+                    let found = Sampling::new(masks, 1)?.of_pair(&pair, &p.into(), replicate)?;
                     Ok([(exact.k1, found.k1), (exact.k2, found.k2)].map(|(exact, found)| {
                         let error = found.error.magnitude().unwrap_or(f64::NAN);
                         (found.value - exact.value).abs() > 4.0 * error + 1e-9 * exact.value.abs()

@@ -19,7 +19,7 @@ fn theory(mask: MaskFamily, pairs: &[Pair], p: Connectivity, dimension: usize) -
     let (quadrature, sampling) = (Quadrature::new(1e-6).unwrap(), Sampling::new(20_000, 9).unwrap());
     let width = Width::new(WIDTH).unwrap();
     let method = for_masks(mask, width, quadrature, sampling);
-    let found: Vec<(f64, f64)> = (method.of_pairs(pairs, p).unwrap().iter())
+    let found: Vec<(f64, f64)> = (method.of_pairs(pairs, &p.into()).unwrap().iter())
         .map(|moments| {
             let distance = theorem_1(moments, Dimension::new(dimension).unwrap(), width);
             (distance.total(), distance.error.magnitude().unwrap())

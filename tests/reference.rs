@@ -92,7 +92,7 @@ fn each_masked(method: &dyn RowMoments, check: impl Fn(&str, [(Estimate, f64); 3
     for case in cases {
         let pair = pair(&case.x, &case.y);
         let p = Connectivity::new(case.connectivity).unwrap();
-        let MaskedMoments { k1, k2, shift, method: used, .. } = method.moments(&pair, p).unwrap();
+        let MaskedMoments { k1, k2, shift, method: used, .. } = method.of_pair(&pair, &p.into(), 0).unwrap();
         let found = [(k1, case.masked_k1), (k2, case.masked_k2), (shift, case.shift)];
         check(&case.name, found, used);
     }
@@ -254,7 +254,7 @@ fn the_second_moment_of_an_input_with_itself_by_every_method() {
         for p in connectivities {
             let expected = 1.5 * (square * square + (1.0 - p) / p * fourth);
             for (y, exact) in [(&SOME[..], true), (&other[..], p == 1.0)] {
-                let found = method.moments(&pair(&SOME, y), Connectivity::new(p).unwrap()).unwrap();
+                let found = method.of_pair(&pair(&SOME, y), &Connectivity::new(p).unwrap().into(), 0).unwrap();
                 assert_eq!(found.method, if exact { Method::ClosedForm } else { expected_method }, "{name}, p = {p}");
                 // Five standard errors where masks are sampled. The expansion is exact here, but for the nudge and
                 // rounding, a few units in the last place of sums of ten terms.
@@ -276,7 +276,7 @@ fn the_second_moment_of_an_input_with_itself_for_other_families() {
     let (sampling, d) = (Sampling::new(100, 0).unwrap(), 10.0f64);
     let check = |name: &str, method: &dyn RowMoments, p: f64, expected: f64| {
         for y in [&SOME[..], &other] {
-            let found = method.moments(&pair(&SOME, y), Connectivity::new(p).unwrap()).unwrap().k2;
+            let found = method.of_pair(&pair(&SOME, y), &Connectivity::new(p).unwrap().into(), 0).unwrap().k2;
             let bound = found.error.magnitude().expect("a bound or an estimate") + 1e-14 * expected;
             assert!((found.value - expected).abs() <= bound, "{name}, p = {p}: {found:?}, expected {expected:e}");
         }
@@ -319,7 +319,7 @@ fn next_to_dense_masks_lack_one_entry() {
         slope_2 += kernel.k2 - dense.k2;
     }
     let at = |method: &dyn RowMoments, e: f64| {
-        let moments = method.moments(&pair(&SOME, &y), Connectivity::new(1.0 - e).unwrap()).unwrap();
+        let moments = method.of_pair(&pair(&SOME, &y), &Connectivity::new(1.0 - e).unwrap().into(), 0).unwrap();
         [moments.shift.value, moments.k2.value - dense.k2]
     };
     let beyond = |e: f64| {

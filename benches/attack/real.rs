@@ -51,7 +51,7 @@ pub fn run(options: &Options) -> sparsewidth::Result<bool> {
         let found = Quadrature::new(tolerance)?.moments(&pair, connectivity)?;
         let finer = Quadrature::new((tolerance / 1000.0).max(1e-11))?.moments(&pair, connectivity)?;
         let sampled = Sampling::new(options.masks, options.seed)?;
-        let sampled = sampled.of_pair(&pair, connectivity, index)?;
+        let sampled = sampled.of_pair(&pair, &connectivity.into(), index)?;
         let all = parts(&found).into_iter().zip(parts(&finer)).zip(parts(&sampled)).zip(PARTS);
         let checked = all.map(|(((found, finer), sampled), part)| {
             let off = |value: f64, allowed: f64| {

@@ -143,7 +143,8 @@ pub fn run(args: KernelArgs, common: &Common) -> Result<()> {
         let terms = |index: usize| Pair::new(x.row(index), y.row(index)).map_or(0.0, |pair| Enumerate::terms(&pair));
         bar.set_length((0..x.nrows()).map(terms).sum::<f64>() as u64);
     }
-    let enumerate = |pair: &Pair| Enumerate::default().with_progress(pair, connectivity, &|terms| bar.inc(terms));
+    let enumerate =
+        |pair: &Pair| Enumerate::default().with_progress(pair, &connectivity.into(), &|terms| bar.inc(terms));
     let width = args.width.map(Width::new).transpose()?;
     let method: Way = match args.method {
         MethodOption::Auto => Way::Rows(Box::new(Auto { quadrature, sampling })),
@@ -198,7 +199,7 @@ fn kernel_record(
     };
     let moments = match method {
         Way::Enumerate(enumerate) => enumerate(&pair)?,
-        Way::Rows(method) => method.of_pair(&pair, connectivity, index as u32)?,
+        Way::Rows(method) => method.of_pair(&pair, &connectivity.into(), index as u32)?,
         Way::Paper => {
             let form = if pair.x() == pair.y() { eq_4::diagonal } else { eq_4::off_diagonal };
             let distance = width.map(|width| form(Dimension::of(&pair), width, connectivity));

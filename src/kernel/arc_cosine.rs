@@ -158,7 +158,7 @@ fn weighted_sum(a: &[f64], b: &[f64], c: &[f64], weight: &[f64], shift: Gram) ->
 /// `phi = pi - t` for `tan t = d / c`, `d >= 0`: reduced to an arc tangent of at most `tan(pi/8)` by symmetry about
 /// `pi/4`, then a polynomial fitted to `atan(s)/s` in `s^2` (Chebyshev, 1.3e-18 from it).
 #[inline(always)]
-fn arc_tangent<const FUSED: bool>(d: f64, c: f64) -> f64 {
+pub(crate) fn arc_tangent<const FUSED: bool>(d: f64, c: f64) -> f64 {
     const COEFFICIENTS: [f64; 12] = [
         -0.017_803_896_394_812_564,
         0.037_963_903_161_110_83,

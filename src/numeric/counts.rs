@@ -5,6 +5,9 @@
 /// logarithms of factorials, the usual way, loses four digits at `m = 784`.)
 pub fn binomial(m: u32, p: f64) -> Vec<f64> {
     let (size, odds) = (m as usize, p / (1.0 - p));
+    if p == 1.0 {
+        return (0..=size).map(|k| f64::from(u8::from(k == size))).collect();
+    }
     let mode = (((f64::from(m) + 1.0) * p) as usize).min(size);
     let mut weights = vec![0.0; size + 1];
     weights[mode] = 1.0;

@@ -11,3 +11,4 @@ pub mod random;
 pub mod rank;
 pub(crate) mod simd;
 pub mod statistics;
+pub(crate) mod twofold;

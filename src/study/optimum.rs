@@ -274,7 +274,7 @@ impl Search<'_> {
         let connectivity = first_layer_connectivity(weights, self.dimension.get(), outputs, width)?;
         let units = Width::new(width)?;
         let distance = |method: &dyn RowMoments| -> Result<f64> {
-            let moments = method.of_pairs(&self.pairs, connectivity)?;
+            let moments = method.of_pairs(&self.pairs, &connectivity.into())?;
             let of_pair = |moments: &MaskedMoments| theorem_1(moments, self.dimension, units).total();
             let values: Vec<f64> = moments.iter().map(of_pair).collect();
             Ok(if median { quantile(&sorted(&values), 0.5) } else { mean(&values) })

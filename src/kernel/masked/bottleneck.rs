@@ -23,11 +23,10 @@
 
 use std::f64::consts::{FRAC_PI_2, PI};
 
-use super::{MaskedMoments, Method, RowMoments};
+use super::{MaskedMoments, Method, Row, RowMoments};
 use crate::error::{Error, Result};
 use crate::kernel::arc_cosine::{Angle, arc_cosine};
 use crate::kernel::gram::{Gram, Pair};
-use crate::network::Connectivity;
 use crate::numeric::estimate::Estimate;
 
 /// The largest rank: the quadrature takes longer the larger it is, and rounding in its powers grows with it.
@@ -137,24 +136,28 @@ impl RowMoments for LinearBottleneck {
     /// `K~_1 = K_1`, `K~_2 = (1 + 2/r) K_2`, and the covariance `Cov` between two units.
     ///
     /// # Errors
-    /// Where not every weight exists: there is no theory of sparse bottlenecks.
-    fn of_pair(&self, pair: &Pair, connectivity: Connectivity, _: u32) -> Result<MaskedMoments> {
-        if !connectivity.is_dense() {
+    /// Where not every weight exists, or the tangent kernel is asked for: there is no theory of these.
+    fn of_pair(&self, pair: &Pair, row: &Row, _: u32) -> Result<MaskedMoments> {
+        row.check(pair)?;
+        if !row.is_dense(pair) {
+            let found = row.uniform().map_or("one per input".to_string(), |p| p.to_string());
             let problem = "the theory of a linear bottleneck holds only where every weight exists";
-            return Err(Error::value("connectivity", connectivity.get(), problem, "give 1, or sample the networks"));
+            return Err(Error::value("connectivity", found, problem, "give 1, or sample the networks"));
+        }
+        if row.tangent().is_some() {
+            let problem = "the theory of a linear bottleneck is that of the NNGP kernel";
+            return Err(Error::value("kernel", "ntk", problem, "ask for nngp, or sample the networks"));
         }
         let gram = pair.gram();
         let (dense, scale, rank) = (arc_cosine(gram), gram.scale(), self.rank as f64);
         let rounded = |value: f64, scale: f64| Estimate::estimated(value, 1e-14 * scale);
         let unit = dense.k1 / if scale > 0.0 { scale } else { 1.0 };
         let covariance = (self.mean_square(gram) - unit * unit).max(0.0);
+        let k1 = rounded(dense.k1, scale);
+        let k2 = rounded((1.0 + 2.0 / rank) * dense.k2, 3.0 * scale * scale);
         Ok(MaskedMoments {
-            k1: rounded(dense.k1, scale),
-            k2: rounded((1.0 + 2.0 / rank) * dense.k2, 3.0 * scale * scale),
-            shift: Estimate::ZERO,
             covariance: Estimate::estimated(scale * scale * covariance, ACCURACY * scale * scale),
-            method: Method::ClosedForm,
-            terms: 0,
+            ..MaskedMoments::nngp(k1, k2, Estimate::ZERO, Method::ClosedForm, 0)
         })
     }
 }

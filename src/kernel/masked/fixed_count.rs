@@ -1,11 +1,13 @@
 //! Masks of a fixed count: over each row, or over the whole layer.
 
 use super::sampling::Sampling;
-use super::{MaskedMoments, Method, ROUNDING, RowMoments, closed_form};
+use super::tangent_sum::FineGram;
+use super::{MaskedMoments, Method, ROUNDING, Row, RowMoments, TangentMoments, closed_form};
 use crate::error::Result;
-use crate::kernel::arc_cosine::{ArcCosine, arc_cosine};
+use crate::kernel::arc_cosine::arc_cosine;
 use crate::kernel::gram::{Gram, Pair};
 use crate::kernel::nngp::Width;
+use crate::kernel::ntk::{InfiniteWidth, Tangent};
 use crate::network::Connectivity;
 use crate::numeric::counts::hypergeometric;
 use crate::numeric::estimate::{Estimate, Uncertainty};
@@ -32,6 +34,7 @@ const MOST_ENTRIES: usize = 20;
 /// `Var nngp = (K~_2 - K~_1^2 + (n - 1) Cov) / (n d^2)`,
 ///
 /// with `Cov` the covariance of `sigma^2 kappa_1(|s|)` between two rows, negative where `kappa_1` grows with the size.
+/// For the tangent kernel `kappa_1` is the mean of `K_1 + tau C K_0`, and `tau` is 1 or `1/sigma^2`.
 ///
 /// Source: ours.
 ///
@@ -108,34 +111,41 @@ impl RowMoments for FixedCount {
     /// up to rounding. Where masks are sampled, the covariance is that of the part of `kappa_1` that is linear in the
     /// size: `Cov(kappa_1, |s|)^2 / Var(|s|)^2` times the covariance of the sizes. For wide layers the rest is smaller
     /// by a factor of the width; it is not included in the error.
-    fn of_pair(&self, pair: &Pair, connectivity: Connectivity, index: u32) -> Result<MaskedMoments> {
+    fn of_pair(&self, pair: &Pair, row: &Row, index: u32) -> Result<MaskedMoments> {
+        let connectivity = row.needs_uniform("a fixed count")?;
         let dimension = pair.dimension();
         let (entries, kept) = self.kept(dimension, connectivity);
         if kept < 1.0 {
             // The network is 0.
-            let k1 = arc_cosine(pair.gram()).k1;
+            let limit = InfiniteWidth::of(pair).get(row.get_kernel());
             let zero = Estimate::ZERO;
-            let shift = Estimate::bounded(-k1, ROUNDING * pair.gram().scale());
-            let method = Method::ClosedForm;
-            return Ok(MaskedMoments { k1: zero, k2: zero, shift, covariance: zero, method, terms: 0 });
+            let shift = Estimate::bounded(-limit, ROUNDING * pair.gram().scale());
+            let nngp = MaskedMoments::nngp(zero, zero, shift, Method::ClosedForm, 0);
+            let nothing = TangentMoments { j1: zero, j11: zero, j2: zero };
+            return Ok(row.tangent().map_or(nngp, |_| nngp.with_tangent(nothing, row.kurtosis(), shift)));
         }
         let zero = pair.gram().a == 0.0 || pair.gram().b == 0.0;
         if connectivity.is_dense() || zero || (self.rows.is_none() && kept == entries) {
-            return Ok(closed_form(pair, Connectivity::DENSE).expect("a dense layer has a closed form"));
+            let dense = Row::new(Connectivity::DENSE).kernel(row.get_kernel()).with_readout_of(row);
+            return Ok(closed_form(pair, dense).expect("a dense layer has a closed form"));
         }
         // As layers are drawn, see `LayerSpec::sigma`.
         let variance = if self.rows.is_none() { entries / kept } else { 1.0 / connectivity.get() };
+        let tau = match row.tangent() {
+            Some(Tangent::Paper) => 1.0 / variance,
+            _ => 1.0,
+        };
         let filled = pair.x().iter().zip(pair.y()).filter(|(x, y)| **x != 0.0 || **y != 0.0).count();
         let sizes = hypergeometric(filled, entries, kept);
         if filled > MOST_ENTRIES {
-            let (moments, with_size) = self.sampling.over_sizes(pair, index, |_| sizes.clone(), variance);
+            let (moments, with_size) = self.sampling.over_sizes(pair, row, index, |_| sizes.clone(), (variance, tau));
             return Ok(MaskedMoments {
                 covariance: self.linear_covariance(with_size, filled, entries, kept),
                 ..moments
             });
         }
-        let kernels = by_size(pair);
-        let moments = summed(pair, &kernels, &sizes, variance);
+        let kernels = by_size(pair, row.tangent().map(|_| tau));
+        let moments = summed(pair, row, &kernels, &sizes, variance);
         let covariance = match self.dependent_rows() {
             true => covariance(&kernels, &sizes, entries, kept, variance),
             false => Estimate::ZERO,
@@ -144,42 +154,61 @@ impl RowMoments for FixedCount {
     }
 }
 
+/// The means over the masks of one size: `K_1`, `K_2`, and for the tangent kernel `tau C K_0`, `tau C K_1`,
+/// `tau^2 C^2 K_0`, else zeros.
+type Means = [f64; 5];
+
 /// What is known of the masks of one size.
 #[derive(Clone, Copy, Debug, Default)]
 struct OfSize {
-    /// `kappa_l`: the means of `K_l(x_s, y_s)`.
-    mean: ArcCosine,
+    mean: Means,
     /// Bounds of their rounding.
-    error: ArcCosine,
+    error: Means,
 }
 
-/// What is known of the masks of each size, by the sum over all masks.
-fn by_size(pair: &Pair) -> Vec<OfSize> {
-    let entries: Vec<Gram> = (pair.x().iter().zip(pair.y()))
-        .filter(|(x, y)| **x != 0.0 || **y != 0.0)
-        .map(|(x, y)| Gram { a: x * x, b: y * y, c: x * y })
-        .collect();
+impl OfSize {
+    /// `kappa_1`: the mean of a unit's share given its mask.
+    fn first(&self) -> f64 {
+        self.mean[0] + self.mean[2]
+    }
+
+    fn first_error(&self) -> f64 {
+        self.error[0] + self.error[2]
+    }
+}
+
+/// What is known of the masks of each size, by the sum over all masks; `tau` is that of the tangent kernel, where it is
+/// asked for.
+fn by_size(pair: &Pair, tau: Option<f64>) -> Vec<OfSize> {
+    let filled = || pair.x().iter().zip(pair.y()).filter(|(x, y)| **x != 0.0 || **y != 0.0);
+    let entries: Vec<Gram> = filled().map(|(x, y)| Gram { a: x * x, b: y * y, c: x * y }).collect();
+    let fine: Vec<FineGram> = filled().map(|(x, y)| FineGram::of_entry(*x, *y, tau.unwrap_or_default())).collect();
     let m = entries.len();
     let mut sizes = vec![OfSize::default(); m + 1];
     let mut counts = vec![0.0; m + 1];
     for mask in 0u64..1 << m {
-        let mut gram = Gram::default();
-        for (_, entry) in entries.iter().enumerate().filter(|(j, _)| mask >> j & 1 == 1) {
-            gram.a += entry.a;
-            gram.b += entry.b;
-            gram.c += entry.c;
-        }
-        let (kernel, size) = (arc_cosine(gram), mask.count_ones() as usize);
-        sizes[size].mean.k1 += kernel.k1;
-        sizes[size].mean.k2 += kernel.k2;
+        let chosen = (0..m).filter(|j| mask >> j & 1 == 1);
+        let terms = if tau.is_some() {
+            chosen.fold(FineGram::default(), |sum, j| sum.plus(fine[j])).terms()
+        } else {
+            let mut gram = Gram::default();
+            for entry in chosen.map(|j| &entries[j]) {
+                gram.a += entry.a;
+                gram.b += entry.b;
+                gram.c += entry.c;
+            }
+            let kernel = arc_cosine(gram);
+            [kernel.k1, kernel.k2, 0.0, 0.0, 0.0]
+        };
+        let size = mask.count_ones() as usize;
+        sizes[size].mean.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
         counts[size] += 1.0;
     }
     let gram = pair.gram();
     let fourths: [f64; 2] =
         [|gram: &Gram| gram.a * gram.a, |gram: &Gram| gram.b * gram.b].map(|fourth| entries.iter().map(fourth).sum());
     for (size, (OfSize { mean, error }, count)) in sizes.iter_mut().zip(counts).enumerate() {
-        mean.k1 /= count;
-        mean.k2 /= count;
+        mean.iter_mut().for_each(|mean| *mean /= count);
         // The rounding of a kernel is relative to |x_s| |y_s|, which can be far above the kernel. By Cauchy-Schwarz the
         // mean of |x_s| |y_s| is at most sqrt(A B) times the share of masks that keep an entry. The mean of its square
         // is at most the root of the product of the means of |x_s|^4 and |y_s|^4, where `two` is the share of masks
@@ -188,10 +217,21 @@ fn by_size(pair: &Pair) -> Vec<OfSize> {
         let (one, two) = (j / m, j * (j - 1.0) / (m * (m - 1.0)).max(1.0));
         let square = |norm: f64, fourth: f64| two * (norm * norm - fourth).max(0.0) + one * fourth;
         let squares = square(gram.a, fourths[0]).sqrt() * square(gram.b, fourths[1]).sqrt();
-        // The sum over masks adds up positive terms, one after the other.
+        // The sum over masks adds up terms one after the other.
         let added = count * f64::EPSILON;
-        error.k1 = ROUNDING * one * gram.scale() + added * mean.k1;
-        error.k2 = ROUNDING * 1.5 * squares + added * mean.k2;
+        let (first, second) = (ROUNDING * one * gram.scale(), ROUNDING * 1.5 * squares);
+        // Those of the tangent kernel are not all positive: at most one half of |x_s| |y_s| or its square.
+        let (of_first, of_second) = (added * 0.5 * one * gram.scale(), added * 0.5 * squares);
+        *error = [
+            first + added * mean[0],
+            second + added * mean[1],
+            first + of_first,
+            second + of_second,
+            second + of_second,
+        ];
+        if tau.is_none() {
+            error[2..].fill(0.0);
+        }
     }
     sizes
 }
@@ -202,27 +242,31 @@ fn rounding_over_sizes(m: usize) -> f64 {
     10.0 * (m as f64 + 1.0) * f64::EPSILON
 }
 
-fn summed(pair: &Pair, kernels: &[OfSize], sizes: &[f64], variance: f64) -> MaskedMoments {
+fn summed(pair: &Pair, row: &Row, kernels: &[OfSize], sizes: &[f64], variance: f64) -> MaskedMoments {
     let of_weights = rounding_over_sizes(sizes.len() - 1);
-    let estimate = |unit: f64, moment: fn(&ArcCosine) -> f64| {
+    let estimate = |unit: f64, average: usize| {
         let mean = |value: &dyn Fn(&OfSize) -> f64| {
             kernels.iter().zip(sizes).map(|(size, weight)| weight * value(size)).sum::<f64>()
         };
-        let value = unit * mean(&|size| moment(&size.mean));
-        Estimate::bounded(value, unit * mean(&|size| moment(&size.error)) + of_weights * value)
+        let value = unit * mean(&|size| size.mean[average]);
+        let magnitude = unit * mean(&|size| size.mean[average].abs());
+        Estimate::bounded(value, unit * mean(&|size| size.error[average]) + of_weights * magnitude)
     };
-    let k1 = estimate(variance, |moments| moments.k1);
-    let k2 = estimate(variance * variance, |moments| moments.k2);
-    let shift = k1.value - arc_cosine(pair.gram()).k1;
+    let [k1, j1] = [0, 2].map(|average| estimate(variance, average));
+    let [k2, j11, j2] = [1, 3, 4].map(|average| estimate(variance * variance, average));
     let beside = ROUNDING * pair.gram().scale();
-    MaskedMoments {
-        k1,
-        k2,
-        shift: Estimate { value: shift, error: k1.error.combine(Uncertainty::bound(beside), |k1, beside| k1 + beside) },
-        covariance: Estimate::ZERO,
-        method: Method::Enumerate,
-        terms: kernels.len() as u64 + (1 << (kernels.len() - 1)),
+    let shift = |first: Estimate, limit: f64, beside: f64| Estimate {
+        value: first.value - limit,
+        error: first.error.combine(Uncertainty::bound(beside), |first, beside| first + beside),
+    };
+    let terms = kernels.len() as u64 + (1 << (kernels.len() - 1));
+    let of_nngp = shift(k1, arc_cosine(pair.gram()).k1, beside);
+    let nngp = MaskedMoments::nngp(k1, k2, of_nngp, Method::Enumerate, terms);
+    if row.tangent().is_none() {
+        return nngp;
     }
+    let both = nngp.with_tangent(TangentMoments { j1, j11, j2 }, row.kurtosis(), of_nngp);
+    MaskedMoments { shift: shift(both.first, InfiniteWidth::of(pair).ntk, 2.0 * beside), ..both }
 }
 
 /// The covariance of `sigma^2 kappa_1` between the same entries of two rows of a layer that keeps `kept` of its
@@ -235,18 +279,18 @@ fn covariance(kernels: &[OfSize], sizes: &[f64], entries: f64, kept: f64, varian
     let mean = |sizes: &[f64]| {
         let sum =
             |value: fn(&OfSize) -> f64| kernels.iter().zip(sizes).map(|(of, weight)| weight * value(of)).sum::<f64>();
-        let mean = sum(|of| of.mean.k1);
-        (mean, sum(|of| of.error.k1) + of_weights * mean)
+        let mean = sum(OfSize::first);
+        (mean, sum(OfSize::first_error) + of_weights * sum(|of| of.first().abs()))
     };
     let (overall, error_overall) = mean(sizes);
     let (mut value, mut error) = (0.0, 0.0);
     for (size, weight) in sizes.iter().enumerate().filter(|(_, weight)| **weight > 0.0) {
         // The second row's entries are among those that the first leaves.
         let (conditional, error_conditional) = mean(&hypergeometric(m, entries - m as f64, kept - size as f64));
-        let above = kernels[size].mean.k1 - overall;
-        let error_above = kernels[size].error.k1 + error_overall + f64::EPSILON * above.abs();
+        let above = kernels[size].first() - overall;
+        let error_above = kernels[size].first_error() + error_overall + f64::EPSILON * above.abs();
         value += weight * above * conditional;
-        error += weight * (error_above * (conditional + error_conditional) + above.abs() * error_conditional);
+        error += weight * (error_above * (conditional.abs() + error_conditional) + above.abs() * error_conditional);
         error += of_weights * weight * (above * conditional).abs();
     }
     let unit = variance * variance;
@@ -256,6 +300,7 @@ fn covariance(kernels: &[OfSize], sizes: &[f64], entries: f64, kept: f64, varian
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::arc_cosine::ArcCosine;
     use crate::kernel::masked::Enumerate;
     use crate::kernel::nngp::{Dimension, theorem_1};
     use ndarray::{Array1, array};
@@ -270,9 +315,9 @@ mod tests {
     fn a_mixture_of_fixed_sizes_is_the_bernoulli_mean() {
         let (x, y) = inputs(9);
         let pair = Pair::new(x.view(), y.view()).unwrap();
-        let (kernels, p) = (by_size(&pair), 0.3);
+        let (kernels, p) = (by_size(&pair, None), 0.3);
         let sizes = crate::numeric::counts::binomial(9, p);
-        let mixed = summed(&pair, &kernels, &sizes, 1.0 / p);
+        let mixed = summed(&pair, &Row::new(Connectivity::new(p).unwrap()), &kernels, &sizes, 1.0 / p);
         let exact = Enumerate::default().moments(&pair, Connectivity::new(p).unwrap()).unwrap();
         assert!((mixed.k1.value / exact.k1.value - 1.0).abs() < 1e-13);
         assert!((mixed.k2.value / exact.k2.value - 1.0).abs() < 1e-13);

@@ -24,7 +24,9 @@ mod enumerate;
 mod expansion;
 mod fixed_count;
 mod quadrature;
+mod row;
 mod sampling;
+mod tangent_sum;
 
 use std::fmt;
 
@@ -39,25 +41,36 @@ pub(crate) use enumerate::Grouping;
 pub use expansion::Expansion;
 pub use fixed_count::FixedCount;
 pub use quadrature::Quadrature;
+pub(crate) use row::Entry;
+pub use row::Row;
 pub use sampling::Sampling;
 
 use crate::error::{Error, Result};
 use crate::kernel::gram::Pair;
 use crate::kernel::nngp::Width;
-use crate::network::{Connectivity, MaskFamily};
+use crate::network::MaskFamily;
 use crate::numeric::estimate::Estimate;
 use crate::numeric::parallel::try_map;
 
-/// The masked moments of one pair at one connectivity.
+/// The masked moments of one pair at one connectivity, and what they make of the kernel: the moments of one hidden
+/// unit's share, times `d`.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct MaskedMoments {
     /// `K~_1`.
     pub k1: Estimate,
     /// `K~_2`.
     pub k2: Estimate,
-    /// `K~_1 - K_1`, by the method's most accurate way: the bias of Theorem 1, times `d`.
+    /// What the tangent kernel needs besides; none for the NNGP kernel.
+    pub tangent: Option<TangentMoments>,
+    /// The mean of one unit's share: `K~_1`, or `K~_1 + tau J~_1` for the tangent kernel.
+    pub first: Estimate,
+    /// The mean of its square: `K~_2`, or `K~_2 + 2 tau J~_11 + tau^2 k J~_2`, `k` the kurtosis of the readout.
+    pub second: Estimate,
+    /// The mean less the infinite-width kernel, `K_1` or `K_1 + C K_0`, by the method's most accurate way: the bias,
+    /// times `d`.
     pub shift: Estimate,
-    /// `Cov`, the covariance of `[u_i.x]_+ [u_i.y]_+` between two rows `u_i`: 0 where rows are independent.
+    /// `Cov`, the covariance of the shares of two units: 0 where rows are independent.
     pub covariance: Estimate,
     /// How they were found.
     pub method: Method,
@@ -65,24 +78,65 @@ pub struct MaskedMoments {
     pub terms: u64,
 }
 
+/// The averages over masks that only the tangent kernel has, see [`ntk`](crate::kernel::ntk); with `tau` in them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TangentMoments {
+    /// `tau J~_1 = tau E_s[C_s K_0(s)] / p`.
+    pub j1: Estimate,
+    /// `tau J~_11 = tau E_s[C_s K_1(s)] / p^2`.
+    pub j11: Estimate,
+    /// `tau^2 J~_2 = tau^2 E_s[C_s^2 K_0(s)] / p^2`.
+    pub j2: Estimate,
+}
+
 impl MaskedMoments {
-    /// Whether the errors of `K~_1` and `K~_2`, each the systematic part plus three standard errors, are at most
-    /// `tolerance` times their values; false where an error is unknown.
+    /// Those of the NNGP kernel, where rows are independent.
+    pub(crate) fn nngp(k1: Estimate, k2: Estimate, shift: Estimate, method: Method, terms: u64) -> Self {
+        let covariance = Estimate::ZERO;
+        Self { k1, k2, tangent: None, first: k1, second: k2, shift, covariance, method, terms }
+    }
+
+    /// Those of the tangent kernel, from the same and its own: errors add up, whatever their correlation.
+    pub(crate) fn with_tangent(self, tangent: TangentMoments, kurtosis: f64, shift: Estimate) -> Self {
+        let TangentMoments { j1, j11, j2 } = tangent;
+        let plus = |sum: Estimate, factor: f64, term: Estimate| Estimate {
+            value: sum.value + factor * term.value,
+            error: sum.error.combine(term.error.scaled(factor), |a, b| a + b),
+        };
+        Self {
+            tangent: Some(tangent),
+            first: plus(self.k1, 1.0, j1),
+            second: plus(plus(self.k2, 2.0, j11), kurtosis, j2),
+            shift,
+            ..self
+        }
+    }
+
+    /// Whether the errors of both moments, each the systematic part plus three standard errors, are at most `tolerance`
+    /// times their values, or for the tangent kernel times the sum of their parts; false where an error is unknown.
     #[must_use]
     pub fn within(&self, tolerance: f64) -> bool {
         self.relative_error().is_some_and(|error| error <= tolerance)
     }
 
-    /// The larger of the relative errors of `K~_1` and `K~_2`, each the systematic part plus three standard errors;
-    /// none where unknown or beyond double precision.
+    /// The larger of the relative errors of the two moments, each the systematic part plus three standard errors; none
+    /// where unknown or beyond double precision. The parts of the tangent kernel can cancel, so errors are relative to
+    /// the sum of their magnitudes.
     fn relative_error(&self) -> Option<f64> {
-        let relative = |estimate: Estimate| {
-            let size = estimate.error.at(3.0)?;
-            let relative = if size == 0.0 { 0.0 } else { size / estimate.value.abs() };
+        let [of_first, of_second] = match self.tangent {
+            None => [self.k1.value.abs(), self.k2.value.abs()],
+            Some(TangentMoments { j1, j11, j2 }) => {
+                [self.k1.value.abs() + j1.value.abs(), self.k2.value.abs() + 2.0 * j11.value.abs() + j2.value.abs()]
+            }
+        };
+        let relative = |estimate: Estimate, size: f64| {
+            let error = estimate.error.at(3.0)?;
+            let relative = if error == 0.0 { 0.0 } else { error / size };
             // NaN would be lost in a maximum.
             (estimate.value.is_finite() && !relative.is_nan()).then_some(relative)
         };
-        Some(relative(self.k1)?.max(relative(self.k2)?))
+        Some(relative(self.first, of_first)?.max(relative(self.second, of_second)?))
     }
 }
 
@@ -92,29 +146,31 @@ impl MaskedMoments {
 /// A method that draws random numbers uses a separate stream for each pair, selected by the pair's `index` in a study
 /// of many pairs. Results therefore do not depend on the order of the pairs or the number of threads.
 pub trait RowMoments: Sync {
-    /// The moments of a pair: `K~_1`, `K~_2`, `K~_1 - K_1` and the covariance between rows. `index` is the number of
-    /// the pair.
+    /// The moments of a pair, for the masks and the kernel of `row`. `index` is the number of the pair.
     ///
     /// # Errors
-    /// Where the method cannot handle this pair; the message names one that can.
-    fn of_pair(&self, pair: &Pair, connectivity: Connectivity, index: u32) -> Result<MaskedMoments>;
+    /// Where the method cannot handle this pair or row; the message names one that can.
+    fn of_pair(&self, pair: &Pair, row: &Row, index: u32) -> Result<MaskedMoments>;
 
-    /// The moments of a single pair, which has the number 0.
+    /// The moments of a single pair, which has the number 0. A connectivity alone is a [`Row`] of the NNGP kernel.
     ///
     /// # Errors
     /// As [`RowMoments::of_pair`].
-    fn moments(&self, pair: &Pair, connectivity: Connectivity) -> Result<MaskedMoments> {
-        self.of_pair(pair, connectivity, 0)
+    fn moments<'a>(&self, pair: &Pair, row: impl Into<Row<'a>>) -> Result<MaskedMoments>
+    where
+        Self: Sized,
+    {
+        self.of_pair(pair, &row.into(), 0)
     }
 
     /// The moments of many pairs, in parallel. Pairs are numbered from 0 in their order.
     ///
     /// # Errors
     /// As [`RowMoments::of_pair`].
-    fn of_pairs(&self, pairs: &[Pair], connectivity: Connectivity) -> Result<Vec<MaskedMoments>> {
+    fn of_pairs(&self, pairs: &[Pair], row: &Row) -> Result<Vec<MaskedMoments>> {
         let numbered = pairs.par_iter().enumerate().with_max_len(16);
         check_numbers(pairs.len())?;
-        try_map(numbered, |(index, pair)| self.of_pair(pair, connectivity, index as u32))
+        try_map(numbered, |(index, pair)| self.of_pair(pair, row, index as u32))
     }
 }
 
@@ -212,14 +268,15 @@ impl Auto {
 }
 
 impl RowMoments for Auto {
-    fn of_pair(&self, pair: &Pair, connectivity: Connectivity, index: u32) -> Result<MaskedMoments> {
-        if let Some(exact) = closed_form(pair, connectivity) {
+    fn of_pair(&self, pair: &Pair, row: &Row, index: u32) -> Result<MaskedMoments> {
+        row.check(pair)?;
+        if let Some(exact) = closed_form(pair, *row) {
             return Ok(exact);
         }
-        if Self::ENUMERATE.serves(pair) {
-            return Self::ENUMERATE.of_pair(pair, connectivity, index);
+        if Self::ENUMERATE.serves_row(pair, row) {
+            return Self::ENUMERATE.of_pair(pair, row, index);
         }
-        let integral = self.quadrature.of_pair(pair, connectivity, index)?;
+        let integral = self.quadrature.of_pair(pair, row, index)?;
         if integral.within(self.quadrature.tolerance()) {
             return Ok(integral);
         }
@@ -227,7 +284,7 @@ impl RowMoments for Auto {
         if integral.relative_error().is_some_and(|error| error * (self.sampling.masks() as f64).sqrt() < 0.1) {
             return Ok(integral);
         }
-        let sampled = self.sampling.of_pair(pair, connectivity, index)?;
+        let sampled = self.sampling.of_pair(pair, row, index)?;
         let better = match (sampled.relative_error(), integral.relative_error()) {
             (Some(sampled), Some(integral)) => sampled < integral,
             (sampled, _) => sampled.is_some(),
@@ -240,13 +297,20 @@ impl RowMoments for Auto {
 /// place for the Gram triple, 70 for sums of terms in lanes (see `enumerate`), and a few for each kernel.
 const ROUNDING: f64 = 128.0 * f64::EPSILON;
 
-/// Upper bounds of `K~_1` and `K~_2` by Cauchy-Schwarz, `sqrt(A B)` and `3/2 sqrt((A^2 + q sum x^4)(B^2 + q sum y^4))`:
-/// the scales of their rounding errors.
-fn scales(pair: &Pair, connectivity: Connectivity) -> (f64, f64) {
+/// Upper bounds of `K~_1` and `K~_2` by Cauchy-Schwarz, `sqrt(A B)` and `3/2 sqrt((A^2 + sum q x^4)(B^2 + sum q y^4))`:
+/// the scales of their rounding errors. Those of the tangent kernel's averages are not larger where `tau <= 1`.
+fn scales(pair: &Pair, row: &Row) -> (f64, f64) {
     let gram = pair.gram();
-    let q = connectivity.excess();
-    let second = |norm: f64, fourth: f64| (norm * norm + q * fourth).sqrt();
-    let second_x = second(gram.a, pair.sum(|x, _| x.powi(4)));
-    let second_y = second(gram.b, pair.sum(|_, y| y.powi(4)));
-    (gram.scale(), 1.5 * second_x * second_y)
+    let second = |norm: f64, fourth: f64| (norm * norm + fourth).sqrt();
+    let (fourth_x, fourth_y) = match row.uniform() {
+        Some(connectivity) => {
+            let q = connectivity.excess();
+            (q * pair.sum(|x, _| x.powi(4)), q * pair.sum(|_, y| y.powi(4)))
+        }
+        None => (
+            row.sum(pair, |entry| entry.excess() * entry.x.powi(4)),
+            row.sum(pair, |entry| entry.excess() * entry.y.powi(4)),
+        ),
+    };
+    (gram.scale(), 1.5 * second(gram.a, fourth_x) * second(gram.b, fourth_y))
 }

@@ -3,11 +3,10 @@
 use rand::{Rng, RngExt};
 use rayon::prelude::*;
 
-use super::{MaskedMoments, Method, ROUNDING, RowMoments, closed_form};
+use super::{Entry, MaskedMoments, Method, ROUNDING, Row, RowMoments, TangentMoments, closed_form};
 use crate::error::{Error, Result};
-use crate::kernel::arc_cosine::{ArcCosine, arc_cosine};
+use crate::kernel::arc_cosine::{Angle, arc_cosine};
 use crate::kernel::gram::{Gram, Pair};
-use crate::network::Connectivity;
 use crate::numeric::counts::binomial;
 use crate::numeric::estimate::{Estimate, Uncertainty};
 use crate::numeric::random::{Purpose, Stream};
@@ -23,7 +22,11 @@ use crate::numeric::random::{Purpose, Stream};
 /// where a few entries hold most of the norm and no mask drawn keeps them, the kernels look more alike than they are.
 /// Since `a b <= ((a + b) / 2)^2`, `K_1 <= q / 2` and `K_2 <= 3 q^2 / 2` with `q = |(x + y)_s / 2|^2` (`x` and `y`
 /// scaled to norm 1), and the variances of `q` and `q^2` over the masks of a stratum are known exactly. The part of
-/// them that the masks drawn lack, times 1/4 and 9/4, is added to the variance of the kernels.
+/// them that the masks drawn lack, times 1/4 and 9/4, is added to the variance of the kernels. For the tangent kernel,
+/// whose `C K_0` can be negative, `q = (|x_s|^2 + |y_s|^2) / 2`: its share is at most `q`, and the square of its share
+/// at most `(5 + k) q^2 / 2` on average, `k` the kurtosis of the readout.
+///
+/// Where inputs have connectivities of their own, masks are drawn entry by entry, without strata.
 #[derive(Clone, Copy, Debug)]
 pub struct Sampling {
     masks: usize,
@@ -67,84 +70,230 @@ struct Stratum {
 }
 
 impl RowMoments for Sampling {
-    fn of_pair(&self, pair: &Pair, connectivity: Connectivity, index: u32) -> Result<MaskedMoments> {
-        if let Some(exact) = closed_form(pair, connectivity) {
+    fn of_pair(&self, pair: &Pair, row: &Row, index: u32) -> Result<MaskedMoments> {
+        row.check(pair)?;
+        if let Some(exact) = closed_form(pair, *row) {
             return Ok(exact);
         }
+        let Some(connectivity) = row.uniform() else { return Ok(self.entry_by_entry(pair, row, index)) };
         let p = connectivity.get();
-        Ok(self.over_sizes(pair, index, |m| binomial(m as u32, p), 1.0 / p).0)
+        let tau = row.tangent().unwrap_or_default().tau(connectivity);
+        Ok(self.over_sizes(pair, row, index, |m| binomial(m as u32, p), (1.0 / p, tau)).0)
     }
+}
+
+/// An entry of inputs that are scaled to norm 1.
+#[derive(Clone, Copy, Debug, Default)]
+struct Part {
+    gram: Gram,
+    /// `tau x_j y_j`.
+    tangent: f64,
+}
+
+impl Part {
+    fn plus(&mut self, other: &Self) {
+        self.gram.a += other.gram.a;
+        self.gram.b += other.gram.b;
+        self.gram.c += other.gram.c;
+        self.tangent += other.tangent;
+    }
+}
+
+/// What a mask contributes, and what is known of the pair.
+struct Averages {
+    /// Where the tangent kernel is asked for, the kurtosis of the readout.
+    kurtosis: Option<f64>,
+}
+
+impl Averages {
+    fn new(row: &Row) -> Self {
+        Self { kurtosis: row.tangent().map(|_| row.kurtosis()) }
+    }
+
+    /// The averages of one mask; `above_mean` is how far its size is from the mean.
+    fn of(&self, part: &Part, above_mean: f64) -> Sampled {
+        let kernel = arc_cosine(part.gram);
+        let Some(kurtosis) = self.kurtosis else {
+            return Sampled { k1: kernel.k1, k2: kernel.k2, with_size: kernel.k1 * above_mean, tangent: None };
+        };
+        let k0 = if part.gram.scale() > 0.0 { Angle::of(part.gram).k0() } else { 0.0 };
+        let (j1, j11, j2) = (part.tangent * k0, part.tangent * kernel.k1, part.tangent * part.tangent * k0);
+        let first = kernel.k1 + j1;
+        let second = kernel.k2 + 2.0 * j11 + kurtosis * j2;
+        Sampled {
+            k1: kernel.k1,
+            k2: kernel.k2,
+            with_size: first * above_mean,
+            tangent: Some(OfTangent { j1, j11, j2, first, second }),
+        }
+    }
+
+    /// `q` of an entry, or of a mask: see [`Sampling`].
+    fn norm(&self, gram: &Gram) -> f64 {
+        let both = if self.kurtosis.is_some() { 0.0 } else { gram.c };
+        let whole = if self.kurtosis.is_some() { 0.5 } else { 0.25 };
+        (whole * (gram.a + gram.b + 2.0 * both)).max(0.0)
+    }
+
+    /// The most that a variance of `q` and one of `q^2` add to those of the averages.
+    fn allowance(&self, of_norm: f64, of_square: f64, with_size: f64) -> Sampled {
+        let tangent = self.kurtosis.map(|kurtosis| OfTangent {
+            j1: 0.25 * of_norm,
+            j11: 0.25 * of_square,
+            j2: 0.25 * of_square,
+            first: of_norm,
+            second: (2.5 + 0.5 * kurtosis).powi(2) * of_square,
+        });
+        let of_first = if self.kurtosis.is_some() { 1.0 } else { 0.25 };
+        Sampled { k1: 0.25 * of_norm, k2: 2.25 * of_square, with_size: of_first * of_norm * with_size, tangent }
+    }
+}
+
+/// The entries of a pair, scaled to inputs of norm 1.
+fn parts(pair: &Pair, row: &Row, scale: impl Fn(&Entry) -> f64) -> Vec<Part> {
+    // Squares of kernels and of their errors stay in range whatever the inputs' scale.
+    let gram = pair.gram();
+    let (over_x, over_y) = (1.0 / gram.a.sqrt(), 1.0 / gram.b.sqrt());
+    let part = |entry: Entry| {
+        let (x, y, scale) = (entry.x * over_x, entry.y * over_y, scale(&entry));
+        let gram = Gram { a: scale * x * x, b: scale * y * y, c: scale * x * y };
+        Part { gram, tangent: entry.tau * gram.c }
+    };
+    row.entries(pair).map(part).collect()
 }
 
 impl Sampling {
     /// The masked moments over masks whose size, among `m` entries that are not both zero, has the probabilities
-    /// `sizes(m)`, and whose positions are uniform given their size; `variance` is `sigma^2`. Also returns
-    /// `sigma^2 E[K_1 (|s| - E|s|)]`, the covariance of the kernel and the size of the mask. Neither input may be zero.
+    /// `sizes(m)`, and whose positions are uniform given their size; the weights have the variance `sigma^2`, and `tau`
+    /// is that of the tangent kernel. Also returns `sigma^2 E[g (|s| - E|s|)]`, the covariance of a unit's share given
+    /// its mask and the size of the mask. Neither input may be zero.
     pub(super) fn over_sizes(
         &self,
         pair: &Pair,
+        row: &Row,
         stream: u32,
         sizes: impl Fn(usize) -> Vec<f64>,
-        variance: f64,
+        (variance, tau): (f64, f64),
     ) -> (MaskedMoments, Estimate) {
-        // Inputs of unit norm: squares of kernels and of their errors stay in range whatever the inputs' scale.
-        let gram = pair.gram();
-        let (over_x, over_y) = (1.0 / gram.a.sqrt(), 1.0 / gram.b.sqrt());
-        let entries: Vec<Gram> = pair
-            .x()
-            .iter()
-            .zip(pair.y())
-            .filter(|(x, y)| **x != 0.0 || **y != 0.0)
-            .map(|(x, y)| (x * over_x, y * over_y))
-            .map(|(x, y)| Gram { a: x * x, b: y * y, c: x * y })
-            .collect();
+        let averages = Averages::new(row);
+        let mut entries = parts(pair, row, |_| 1.0);
+        entries.iter_mut().for_each(|part| part.tangent = tau * part.gram.c);
         let m = entries.len();
         let sizes = sizes(m);
         let mean_size: f64 = sizes.iter().enumerate().map(|(size, weight)| size as f64 * weight).sum();
 
         let mut known = Sampled::default();
-        let mut add = |weight: f64, size: usize, kernel: ArcCosine| {
-            known = known.plus(weight, Sampled::new(kernel, size as f64 - mean_size));
+        let mut add = |weight: f64, size: usize, part: &Part| {
+            known = known.plus(weight, averages.of(part, size as f64 - mean_size));
         };
         for entry in &entries {
-            add(sizes[1] / m as f64, 1, arc_cosine(*entry));
+            add(sizes[1] / m as f64, 1, entry);
         }
         if m > 1 {
-            add(sizes[m], m, arc_cosine(Gram { a: 1.0, b: 1.0, c: gram.cosine() }));
+            let cosine = pair.gram().cosine();
+            add(sizes[m], m, &Part { gram: Gram { a: 1.0, b: 1.0, c: cosine }, tangent: tau * cosine });
         }
 
-        let norms = SubsetNorms::new(entries.iter().map(half_sum));
+        let norms = SubsetNorms::new(entries.iter().map(|part| averages.norm(&part.gram)));
         let strata = strata(&sizes, self.masks);
         let sums: Vec<Welford> = strata
             .par_iter()
             .enumerate()
             .map(|(index, stratum)| {
                 let random = Stream::new(self.seed, Purpose::MaskSampling, stream, index as u32);
-                stratum.sample(&entries, mean_size, random)
+                stratum.sample(&entries, &averages, mean_size, random)
             })
             .collect();
         let (mut mean, mut variance_of_mean) = (known, Sampled::default());
         for (stratum, sum) in strata.iter().zip(&sums) {
             let weight: f64 = stratum.weights.iter().sum();
             mean = mean.plus(weight, sum.mean);
-            let squares = sum.squares.plus(sum.count - 1.0, sum.missed(stratum, &norms, mean_size));
+            let last_size = stratum.first_size + stratum.weights.len() - 1;
+            let from_mean = |size: usize| (size as f64 - mean_size).powi(2);
+            let with_size = from_mean(stratum.first_size).max(from_mean(last_size));
+            let missed = sum.missed(&averages, norms.variances(stratum), with_size);
+            let squares = sum.squares.plus(sum.count - 1.0, missed);
             variance_of_mean = variance_of_mean.plus(weight * weight / (sum.count * (sum.count - 1.0)), squares);
         }
-        // For nearly opposite inputs every kernel is smaller than its rounding error, which the masks drawn do not
-        // show.
-        let estimate = |value: f64, variance: f64, unit: f64, scale: f64| Estimate {
-            value: value * unit,
-            error: Uncertainty::bound(ROUNDING * scale).with_standard_error(variance.sqrt() * unit),
-        };
-        let (scale, unit) = (gram.scale(), gram.scale() * variance);
-        let k1 = estimate(mean.k1, variance_of_mean.k1, unit, scale);
-        let k2 = estimate(mean.k2, variance_of_mean.k2, unit * unit, 1.5 * scale * unit);
-        let with_size = estimate(mean.with_size, variance_of_mean.with_size, unit, scale * m as f64);
-        let shift = Estimate { value: k1.value - arc_cosine(gram).k1, error: k1.error };
         let terms = strata.iter().map(|stratum| stratum.masks as u64).sum();
-        let covariance = Estimate::ZERO;
-        (MaskedMoments { k1, k2, shift, covariance, method: Method::Sampling, terms }, with_size)
+        let moments = finish(pair, row, mean, variance_of_mean, variance, terms);
+        let (scale, unit) = (pair.gram().scale(), pair.gram().scale() * variance);
+        let with_size = rounded(mean.with_size, variance_of_mean.with_size, unit, scale * m as f64);
+        (moments, with_size)
     }
+
+    /// The masked moments where each entry has a connectivity of its own.
+    fn entry_by_entry(&self, pair: &Pair, row: &Row, stream: u32) -> MaskedMoments {
+        let averages = Averages::new(row);
+        let entries = parts(pair, row, |entry| 1.0 / entry.p);
+        let chances: Vec<f64> = row.entries(pair).map(|entry| entry.p).collect();
+        let mut random = Stream::new(self.seed, Purpose::MaskSampling, stream, 0);
+        let mut sum = Welford::default();
+        for _ in 0..self.masks {
+            let mut part = Part::default();
+            for (entry, p) in entries.iter().zip(&chances) {
+                if random.random::<f64>() < *p {
+                    part.plus(entry);
+                }
+            }
+            sum.push(averages.of(&part, 0.0), averages.norm(&part.gram));
+        }
+        // The variances of q and q^2 from the cumulants of a sum of independent terms.
+        let mut cumulants = [0.0; 4];
+        for (entry, p) in entries.iter().zip(&chances) {
+            let (norm, spread) = (averages.norm(&entry.gram), p * (1.0 - p));
+            let of_bernoulli = [*p, spread, spread * (1.0 - 2.0 * p), spread * (1.0 - 6.0 * spread)];
+            for (order, (sum, cumulant)) in (1..).zip(cumulants.iter_mut().zip(of_bernoulli)) {
+                *sum += cumulant * norm.powi(order);
+            }
+        }
+        let [k1, k2, k3, k4] = cumulants;
+        let of_square = k4 + 4.0 * k1 * k3 + 2.0 * k2 * k2 + 4.0 * k1 * k1 * k2;
+        let squares = sum.squares.plus(sum.count - 1.0, sum.missed(&averages, [k2, of_square], 0.0));
+        let variance_of_mean = Sampled::default().plus(1.0 / (sum.count * (sum.count - 1.0)), squares);
+        finish(pair, row, sum.mean, variance_of_mean, 1.0, self.masks as u64)
+    }
+}
+
+/// A mean over masks with its variance, in units of `unit`.
+fn rounded(value: f64, variance: f64, unit: f64, scale: f64) -> Estimate {
+    // For nearly opposite inputs every kernel is smaller than its rounding error, which the masks drawn do not show.
+    let error = Uncertainty::bound(ROUNDING * scale).with_standard_error(variance.sqrt() * unit);
+    Estimate { value: value * unit, error }
+}
+
+/// The moments from the means over masks of inputs of norm 1, with weights of variance `variance`.
+fn finish(pair: &Pair, row: &Row, mean: Sampled, of_mean: Sampled, variance: f64, terms: u64) -> MaskedMoments {
+    let gram = pair.gram();
+    let (scale, unit) = (gram.scale(), gram.scale() * variance);
+    let (first, second) = (
+        |value: f64, variance: f64, scale: f64| rounded(value, variance, unit, scale),
+        |value: f64, variance: f64, scale: f64| rounded(value, variance, unit * unit, 1.5 * scale * unit),
+    );
+    let k1 = first(mean.k1, of_mean.k1, scale);
+    let k2 = second(mean.k2, of_mean.k2, scale);
+    let shift = Estimate { value: k1.value - arc_cosine(gram).k1, error: k1.error };
+    let nngp = MaskedMoments::nngp(k1, k2, shift, Method::Sampling, terms);
+    if row.tangent().is_none() {
+        return nngp;
+    }
+    // The angle of a mask, from its Gram triple, has half of the digits where it is near 0.
+    let coarse = scale * f64::EPSILON.sqrt() / ROUNDING;
+    let (value, of) = (mean.tangent.unwrap_or_default(), of_mean.tangent.unwrap_or_default());
+    let tangent = TangentMoments {
+        j1: first(value.j1, of.j1, coarse),
+        j11: second(value.j11, of.j11, scale),
+        j2: second(value.j2, of.j2, coarse),
+    };
+    // The averages of one mask are correlated: their sums have standard errors of their own.
+    let combined = MaskedMoments {
+        tangent: Some(tangent),
+        first: first(value.first, of.first, coarse),
+        second: second(value.second, of.second, 5.0 * coarse),
+        ..nngp
+    };
+    let limit = arc_cosine(gram).k1 + gram.c * pair.angle().k0();
+    MaskedMoments { shift: Estimate { value: combined.first.value - limit, error: combined.first.error }, ..combined }
 }
 
 /// What is averaged over masks.
@@ -152,32 +301,46 @@ impl Sampling {
 struct Sampled {
     k1: f64,
     k2: f64,
-    /// `K_1` times how far the mask's size is from its mean.
+    /// The first moment times how far the mask's size is from its mean.
     with_size: f64,
+    tangent: Option<OfTangent>,
+}
+
+/// What the tangent kernel needs besides.
+#[derive(Clone, Copy, Default)]
+struct OfTangent {
+    j1: f64,
+    j11: f64,
+    j2: f64,
+    first: f64,
+    second: f64,
 }
 
 impl Sampled {
-    fn new(kernel: ArcCosine, above_mean: f64) -> Self {
-        Self { k1: kernel.k1, k2: kernel.k2, with_size: kernel.k1 * above_mean }
-    }
-
     /// `self + factor other`.
     fn plus(self, factor: f64, other: Self) -> Self {
         self.zip(other, |a, b| a + factor * b)
     }
 
     fn zip(self, other: Self, combine: impl Fn(f64, f64) -> f64) -> Self {
+        // The NNGP kernel needs three numbers only.
+        let tangent = (self.tangent.is_some() || other.tangent.is_some()).then(|| {
+            let (mine, its) = (self.tangent.unwrap_or_default(), other.tangent.unwrap_or_default());
+            OfTangent {
+                j1: combine(mine.j1, its.j1),
+                j11: combine(mine.j11, its.j11),
+                j2: combine(mine.j2, its.j2),
+                first: combine(mine.first, its.first),
+                second: combine(mine.second, its.second),
+            }
+        });
         Self {
             k1: combine(self.k1, other.k1),
             k2: combine(self.k2, other.k2),
             with_size: combine(self.with_size, other.with_size),
+            tangent,
         }
     }
-}
-
-/// `((x + y) / 2)^2` of an entry, or `|(x + y)_s / 2|^2` of a mask.
-fn half_sum(gram: &Gram) -> f64 {
-    (0.25 * (gram.a + gram.b + 2.0 * gram.c)).max(0.0)
 }
 
 /// Moments of `q = sum_{j in s} z_j` over the uniformly random subsets `s` of a size, of `m` numbers `z_j`.
@@ -297,37 +460,29 @@ impl Welford {
         }
     }
 
-    /// An estimate of the part of the kernels' variances that the masks drawn have missed, from the part of the
-    /// variances of `q` and `q^2` that they missed.
-    fn missed(&self, stratum: &Stratum, norms: &SubsetNorms, mean_size: f64) -> Sampled {
-        let [of_norm, of_square] = norms.variances(stratum);
+    /// An estimate of the part of the averages' variances that the masks drawn have missed, from the part of the
+    /// variances of `q` and `q^2` that they missed; the size of a mask is at most the root of `with_size` from its mean.
+    fn missed(&self, averages: &Averages, [of_norm, of_square]: [f64; 2], with_size: f64) -> Sampled {
         let missed = |exact: f64, squares: f64| (exact - squares / (self.count - 1.0)).max(0.0);
-        let k1 = 0.25 * missed(of_norm, self.norm_squares[0]);
-        let k2 = 2.25 * missed(of_square, self.norm_squares[1]);
-        let last_size = stratum.first_size + stratum.weights.len() - 1;
-        let from_mean = |size: usize| (size as f64 - mean_size).powi(2);
-        Sampled { k1, k2, with_size: k1 * from_mean(stratum.first_size).max(from_mean(last_size)) }
+        averages.allowance(missed(of_norm, self.norm_squares[0]), missed(of_square, self.norm_squares[1]), with_size)
     }
 }
 
 impl Stratum {
-    fn sample(&self, entries: &[Gram], mean_size: f64, mut stream: Stream) -> Welford {
+    fn sample(&self, entries: &[Part], averages: &Averages, mean_size: f64, mut stream: Stream) -> Welford {
         let whole: f64 = self.weights.iter().sum();
         let mut order: Vec<u32> = (0..entries.len() as u32).collect();
         let mut sums = Welford::default();
         for _ in 0..self.masks {
             let size = self.first_size + choose(&self.weights, stream.random::<f64>() * whole);
             // A partial Fisher-Yates shuffle is uniform from whatever order the last mask left.
-            let mut gram = Gram::default();
+            let mut part = Part::default();
             for chosen in 0..size {
                 let other = chosen + below(&mut stream, entries.len() - chosen);
                 order.swap(chosen, other);
-                let entry = &entries[order[chosen] as usize];
-                gram.a += entry.a;
-                gram.b += entry.b;
-                gram.c += entry.c;
+                part.plus(&entries[order[chosen] as usize]);
             }
-            sums.push(Sampled::new(arc_cosine(gram), size as f64 - mean_size), half_sum(&gram));
+            sums.push(averages.of(&part, size as f64 - mean_size), averages.norm(&part.gram));
         }
         sums
     }
@@ -356,6 +511,7 @@ fn below(stream: &mut impl Rng, n: usize) -> usize {
 mod tests {
     use super::*;
     use crate::kernel::masked::Enumerate;
+    use crate::network::Connectivity;
     use ndarray::Array1;
 
     #[test]
@@ -404,7 +560,7 @@ mod tests {
             let pair = Pair::new(x.view(), y.view()).unwrap();
             let p = Connectivity::new(random.random_range(0.05..0.5)).unwrap();
             let exact = Enumerate::default().moments(&pair, p).unwrap();
-            let found = Sampling::new(32, 9).unwrap().of_pair(&pair, p, trial).unwrap();
+            let found = Sampling::new(32, 9).unwrap().of_pair(&pair, &p.into(), trial).unwrap();
             for (exact, found) in [(exact.k1, found.k1), (exact.k2, found.k2)] {
                 let error = found.error.magnitude().unwrap();
                 trials += 1;

@@ -8,8 +8,9 @@ use crate::data::PreparedInputs;
 use crate::error::{Error, Result, Setting};
 use crate::kernel::arc_cosine::arc_cosine;
 use crate::kernel::gram::Pair;
-use crate::kernel::masked::{MaskedMoments, Quadrature, RowMoments, Sampling, check_numbers, for_masks};
-use crate::network::{Connectivity, MaskFamily};
+use crate::kernel::masked::{MaskedMoments, Quadrature, Row, RowMoments, Sampling, check_numbers, for_masks};
+use crate::kernel::ntk::Kernel;
+use crate::network::{Connectivity, MaskFamily, WeightDistribution};
 use crate::numeric::estimate::{Estimate, Uncertainty};
 use crate::numeric::parallel::try_map;
 
@@ -66,7 +67,8 @@ impl Distance {
 #[must_use]
 pub fn theorem_1(moments: &MaskedMoments, dimension: Dimension, width: Width) -> Distance {
     let (d2, n) = ((dimension.0 as f64).powi(2), width.0 as f64);
-    let MaskedMoments { shift, k1, k2, covariance, .. } = *moments;
+    let MaskedMoments { shift, first, second, covariance, .. } = *moments;
+    let (k1, k2) = (first, second);
     let others = (n - 1.0) / d2;
     let bias_squared = shift.square() / d2;
     let variance = (k2.value - k1.square()) / d2 + others * covariance.value;
@@ -99,7 +101,7 @@ pub fn bias_error(moments: &MaskedMoments) -> Uncertainty {
 #[must_use]
 pub fn variance_error(moments: &MaskedMoments, width: Width) -> Uncertainty {
     let others = width.0 as f64 - 1.0;
-    let own = moments.k1.error_of_square().combine(moments.k2.error, |first, second| first + second);
+    let own = moments.first.error_of_square().combine(moments.second.error, |first, second| first + second);
     own.combine(moments.covariance.error, |own, error| own + others * error)
 }
 
@@ -126,6 +128,8 @@ pub fn variance_error(moments: &MaskedMoments, width: Width) -> Uncertainty {
 pub struct Theorem1 {
     connectivity: Connectivity,
     mask: MaskFamily,
+    kernel: Kernel,
+    readout: WeightDistribution,
     tolerance: f64,
     masks: usize,
     seed: u64,
@@ -136,13 +140,34 @@ impl Theorem1 {
     /// masks where that is out of reach.
     #[must_use]
     pub fn new(connectivity: Connectivity) -> Self {
-        Self { connectivity, mask: MaskFamily::Bernoulli, tolerance: 1e-6, masks: 10_000, seed: 0 }
+        Self {
+            connectivity,
+            mask: MaskFamily::Bernoulli,
+            kernel: Kernel::Nngp,
+            readout: WeightDistribution::Gaussian,
+            tolerance: 1e-6,
+            masks: 10_000,
+            seed: 0,
+        }
     }
 
     /// Masks of another family.
     #[must_use]
     pub fn mask(self, mask: MaskFamily) -> Self {
         Self { mask, ..self }
+    }
+
+    /// The distances and matrices of another kernel; the NNGP kernel where nothing is said.
+    #[must_use]
+    pub fn kernel(self, kernel: Kernel) -> Self {
+        Self { kernel, ..self }
+    }
+
+    /// Readout weights of another distribution, whose kurtosis the variance of the tangent kernel depends on; Gaussian
+    /// where nothing is said.
+    #[must_use]
+    pub fn readout(self, readout: WeightDistribution) -> Self {
+        Self { readout, ..self }
     }
 
     /// The relative error of the masked moments, between 0 and 1.
@@ -163,6 +188,10 @@ impl Theorem1 {
         Self { seed, ..self }
     }
 
+    fn row(&self) -> Row<'static> {
+        Row::new(self.connectivity).kernel(self.kernel).readout(self.readout)
+    }
+
     /// The method for rows of this family.
     fn method(&self, width: Width) -> Result<Box<dyn RowMoments>> {
         let (quadrature, sampling) = (Quadrature::new(self.tolerance)?, Sampling::new(self.masks, self.seed)?);
@@ -174,12 +203,12 @@ impl Theorem1 {
     /// # Errors
     /// Where a row number is too large, or a setting is out of its range.
     pub fn distances(&self, inputs: &PreparedInputs, pairs: &[(usize, usize)], width: Width) -> Result<Vec<Distance>> {
-        let moments = self.method(width)?.of_pairs(&inputs.pairs(pairs)?, self.connectivity)?;
+        let moments = self.method(width)?.of_pairs(&inputs.pairs(pairs)?, &self.row())?;
         Ok(moments.iter().map(|moments| theorem_1(moments, inputs.dimension(), width)).collect())
     }
 
-    /// The expected NNGP kernel `E[nngp] = K~_1 / d` of every row of `x` with every row of `y`, or with every row of
-    /// `x` where there is no `y`; `K_1 / d` at connectivity 1. Returns a matrix of shape
+    /// The expected kernel, `E[nngp] = K~_1 / d` or `E[ntk] = (K~_1 + tau J~_1) / d`, of every row of `x` with every row
+    /// of `y`, or with every row of `x` where there is no `y`; that of infinite width at connectivity 1. Returns a matrix of shape
     /// `(samples of x, samples of y)`, and the largest error of an entry, none where it is unknown. Only for masks
     /// whose rows are independent: Bernoulli masks, or a constant fan-in.
     ///
@@ -200,14 +229,14 @@ impl Theorem1 {
         let (rows, columns) = (x.samples(), other.samples());
         // The number of an entry selects its stream of random numbers.
         check_numbers(rows.saturating_mul(columns))?;
-        let method = self.method(Width(1))?;
+        let (method, row) = (self.method(Width(1))?, self.row());
         // A kernel is symmetric: within one set, each pair is computed once.
         let of_row = |i: usize| -> Result<Vec<Estimate>> {
             let first = if y.is_none() { i } else { 0 };
             let entry = |j: usize| {
                 let pair = Pair::of_rows(x, i, other, j);
                 let index = (i * columns + j) as u32;
-                Ok(method.of_pair(&pair, self.connectivity, index)?.k1)
+                Ok(method.of_pair(&pair, &row, index)?.first)
             };
             (first..columns).map(entry).collect()
         };
@@ -228,7 +257,7 @@ impl Theorem1 {
         Ok((matrix, error))
     }
 
-    /// The infinite-width kernel `K_1 / d` of pairs of rows, in their order.
+    /// The infinite-width NNGP kernel `K_1 / d` of pairs of rows, in their order.
     ///
     /// # Errors
     /// Where a row number is too large.
@@ -264,14 +293,7 @@ mod tests {
     #[test]
     fn noise_of_an_estimate_is_taken_out_of_its_squares() {
         let estimate = |value| Estimate { value, error: Uncertainty::standard(0.5) };
-        let moments = MaskedMoments {
-            k1: estimate(2.0),
-            k2: estimate(9.0),
-            shift: estimate(1.0),
-            covariance: Estimate::ZERO,
-            method: Method::Sampling,
-            terms: 0,
-        };
+        let moments = MaskedMoments::nngp(estimate(2.0), estimate(9.0), estimate(1.0), Method::Sampling, 0);
         let distance = theorem_1(&moments, Dimension(1), Width(2));
         assert_eq!(distance.bias_squared, 0.75);
         assert_eq!(distance.variance, 5.25);
@@ -285,13 +307,9 @@ mod tests {
         // True moments 1 and 5 with K_1 = 1; found 1 + e and 5 - e, so a shift of e where there is none.
         let e = 0.1;
         let estimate = |value| Estimate::bounded(value, e);
-        let moments = |found: f64, second: f64| MaskedMoments {
-            k1: estimate(found),
-            k2: estimate(second),
-            shift: estimate(found - 1.0),
-            covariance: Estimate::ZERO,
-            method: Method::Quadrature,
-            terms: 0,
+        let moments = |found: f64, second: f64| {
+            let shift = estimate(found - 1.0);
+            MaskedMoments::nngp(estimate(found), estimate(second), shift, Method::Quadrature, 0)
         };
         let truth = theorem_1(&moments(1.0, 5.0), Dimension(1), Width(3));
         for (found, second) in [(1.0 + e, 5.0 - e), (1.0 - e, 5.0 + e), (1.0, 5.0)] {

@@ -143,7 +143,7 @@ impl DistanceInputs<'_> {
         let (dimension, width, spec) = (self.values.dimension(), Width::new(network.width())?, self.study.spec);
         let v2 = spec.law.variance().powi(2 * network.architecture.layers().len() as i32);
         let d2 = (dimension.get() as f64).powi(2);
-        let found = method.of_pairs(self.theory()?, network.connectivity())?;
+        let found = method.of_pairs(self.theory()?, &network.connectivity().into())?;
         let distances: Vec<_> = found.par_iter().map(|moments| theorem_1(moments, dimension, width)).collect();
         let error = |errors: Vec<Uncertainty>, unit: f64| Uncertainty::of_mean(&errors).map(|error| v2 * error / unit);
         let by_pair: Vec<f64> = distances.iter().map(|distance| v2 * distance.total()).collect();

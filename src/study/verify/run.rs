@@ -159,7 +159,7 @@ impl VerifySpec {
             for row in rows {
                 let connectivity = Connectivity::new((row / d as f64).min(1.0))?;
                 let (quadrature, sampling) = (Quadrature::new(1e-4)?, Sampling::new(10_000, self.seed)?);
-                let masked = Auto { quadrature, sampling }.of_pairs(&pairs, connectivity)?;
+                let masked = Auto { quadrature, sampling }.of_pairs(&pairs, &connectivity.into())?;
                 paper.push(paper_point((data, *normalisation), &masked, Dimension::new(d)?, connectivity)?);
             }
         }
@@ -170,7 +170,7 @@ impl VerifySpec {
     fn moments(&self, pairs: &[Pair], connectivity: Connectivity, width: Width) -> Result<Vec<MaskedMoments>> {
         let masks = if self.mask == MaskFamily::Bernoulli { MASKS } else { FIXED_COUNT_MASKS };
         let (quadrature, sampling) = (Quadrature::new(self.tolerance)?, Sampling::new(masks, self.seed)?);
-        for_masks(self.mask, width, quadrature, sampling).of_pairs(pairs, connectivity)
+        for_masks(self.mask, width, quadrature, sampling).of_pairs(pairs, &connectivity.into())
     }
 
     /// Refuses settings that are out of range; [`VerifySpec::run`] does so first.

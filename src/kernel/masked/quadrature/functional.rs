@@ -18,49 +18,109 @@ pub const PLACES: [f64; 5] = [0.4, 1.0, 1.8, 3.1, 5.0];
 /// The functional with the poles unmoved, then moved by each of [`PLACES`] one way, then by each the other way.
 pub type Values = [f64; 2 * PLACES.len() + 1];
 
-/// The functional of one moment `l` (1 or 2) at one angle `t` between the inputs.
+/// A linear functional of a function of the direction, at one angle `t` between the inputs.
 ///
-/// `(sin t)^(2l+1) / (8 pi^2)` times the finite part of `int_0^pi G(f) / (sin f sin(t - f))^(l+1) df` is
-/// `sum_m w_l(m) (2/pi) int_0^pi G(f) cos(m (2f - t)) df` over `m > l`, with
+/// In terms of `g_m = (2/pi) int_0^pi G(f) cos(m (2f - t)) df` it is `sum_m w(m) g_m`. With the finite part of
+/// `(sin t)^(2l+1) / (8 pi^2) int_0^pi G(f) / (sin f sin(t - f))^(l+1) df`, which takes `E[h^l ln h]` to `K~_l` and has
 ///
-/// - `w_1(m) = -(1/2 pi) [ m sin t cos m t - cos t sin m t ]`
+/// - `w_1(m) = -(1/2 pi) [ m sin t cos m t - cos t sin m t ]`,
 /// - `w_2(m) = -(1/2 pi) [ (m^2 sin^2 t - 1 - 2 cos^2 t) sin m t + 3 m sin t cos t cos m t ]`,
 ///
 /// which vanish for `m <= l`: constants, and Gram triples (squared, for `l = 2`), do not contribute.
 pub struct Functional {
-    moment: usize,
+    kind: Kind,
     cosine: f64,
     sine: f64,
 }
 
+/// Which functional.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `w_1`.
+    First,
+    /// `w_2`.
+    Second,
+    /// The part of `E[h^2 ln h]` in `E[C K_1]`: that of `l = 1` of `G cos theta - (1/4) G' sin theta`,
+    /// `theta = 2f - t`, `w(m) = -(1/2 pi) [ m sin t cos t cos m t + (m^2 sin^2(t) / 2 - 1) sin m t ]`.
+    Mixed,
+    /// The part of `E[T h ln h]` in it: `-2 sin f sin(t - f)` under the integral of `l = 1`,
+    /// `w(m) = -(1/2 pi) sin^2 t sin m t`.
+    Half,
+    /// The mean over directions: `w(0) = 1/2`, 0 elsewhere.
+    Mean,
+}
+
+impl Kind {
+    /// The power of `m` that weights grow with, and by which the coefficients of a kink must fall faster.
+    pub fn order(self) -> usize {
+        match self {
+            Self::First | Self::Half => 1,
+            Self::Second | Self::Mixed => 2,
+            Self::Mean => 0,
+        }
+    }
+
+    /// The frequencies below this one do not contribute.
+    fn first(self) -> usize {
+        match self {
+            Self::First => 2,
+            Self::Second => 3,
+            Self::Mixed | Self::Half => 1,
+            Self::Mean => 0,
+        }
+    }
+}
+
 /// A functional as a rule for `N` directions: the weight of each frequency.
 pub struct Rule {
-    /// `w_l(m) exp(-i m t)` times the filter, for `m < N/2`.
+    kind: Kind,
+    /// `w(m) exp(-i m t)` times the filter, for `m < N/2`.
     weights: Vec<Complex64>,
     /// The share of each frequency that the filter leaves.
     filter: Vec<f64>,
 }
 
 impl Functional {
-    pub fn new(moment: usize, cosine: f64, sine: f64) -> Self {
-        Self { moment, cosine, sine }
+    pub fn new(kind: Kind, cosine: f64, sine: f64) -> Self {
+        Self { kind, cosine, sine }
     }
 
     fn weight(&self, m: usize, (sin_mt, cos_mt): (f64, f64)) -> f64 {
         let (c, s, m) = (self.cosine, self.sine, m as f64);
-        let bracket = if self.moment == 1 {
-            m * s * cos_mt - c * sin_mt
-        } else {
-            (m * m * s * s - 1.0 - 2.0 * c * c) * sin_mt + 3.0 * m * s * c * cos_mt
+        let bracket = match self.kind {
+            Kind::First => m * s * cos_mt - c * sin_mt,
+            Kind::Second => (m * m * s * s - 1.0 - 2.0 * c * c) * sin_mt + 3.0 * m * s * c * cos_mt,
+            Kind::Mixed => m * s * c * cos_mt + (0.5 * m * m * s * s - 1.0) * sin_mt,
+            Kind::Half => s * s * sin_mt,
+            Kind::Mean => return if m == 0.0 { 0.5 } else { 0.0 },
         };
         -bracket / (2.0 * PI)
     }
 
-    /// An upper bound of the weight of a frequency, whatever the angle `m t`.
+    /// An upper bound of the weight of a frequency, whatever the angle `m t`; of the mean, of that of an error in any
+    /// direction.
     pub fn weight_at_most(&self, m: f64) -> f64 {
         let ms = m * self.sine;
-        let bracket = if self.moment == 1 { ms + 1.0 } else { ms * ms + 3.0 + 3.0 * ms };
+        let bracket = match self.kind {
+            Kind::First => ms + 1.0,
+            Kind::Second => ms * ms + 3.0 + 3.0 * ms,
+            Kind::Mixed => 0.5 * ms * ms + 1.0 + ms,
+            Kind::Half => self.sine * self.sine,
+            Kind::Mean => return 0.5,
+        };
         bracket / (2.0 * PI)
+    }
+
+    /// What the integral of `l = 1` of `-(1/2) sin theta G'` is for a function without frequencies above 2, by the
+    /// coefficients of these: `w(m) = (m/2) (w_1(m-1) - w_1(m+1))`.
+    pub fn of_slope(cosine: f64, sine: f64, of: &Spectrum) -> f64 {
+        let (first, angle) = (Self::new(Kind::First, cosine, sine), sine.atan2(cosine));
+        let weight = |m: usize| first.weight(m, (m as f64 * angle).sin_cos());
+        let term = |m: usize| {
+            let turned = of.coefficients[m] * Complex64::cis(-(m as f64) * angle);
+            0.5 * m as f64 * (weight(m - 1) - weight(m + 1)) * turned.re
+        };
+        term(1) + term(2)
     }
 
     /// The rule for `count` directions, a power of two.
@@ -73,13 +133,13 @@ impl Functional {
         let half = count / 2;
         let filter: Vec<f64> = (0..half).map(|m| (-36.0 * (m as f64 / half as f64).powi(12)).exp()).collect();
         let weight = |(m, filter): (usize, &f64)| {
-            if m <= self.moment {
+            if m < self.kind.first() {
                 return Complex64::ZERO;
             }
             let (sine, cosine) = (m as f64 * angle).sin_cos();
             self.weight(m, (sine, cosine)) * filter * Complex64::new(cosine, -sine)
         };
-        Rule { weights: filter.iter().enumerate().map(weight).collect(), filter }
+        Rule { kind: self.kind, weights: filter.iter().enumerate().map(weight).collect(), filter }
     }
 }
 
@@ -104,17 +164,26 @@ impl Rule {
         values
     }
 
-    /// What the filter takes out, by the moduli of the coefficients: whatever the phases.
+    /// What the filter takes out, by the moduli of the coefficients: whatever the phases. The mean, of which it takes
+    /// out nothing, is mistaken by the frequency `N`, which is below the last that are known.
     pub fn beyond(&self, functional: &Functional, of: &Spectrum) -> f64 {
-        let frequencies = self.filter.iter().zip(&of.coefficients).enumerate().skip(functional.moment + 1);
+        if self.kind == Kind::Mean {
+            let last = &of.coefficients[of.coefficients.len() * 3 / 4..];
+            return 0.5 * last.iter().map(|coefficient| coefficient.norm()).fold(0.0, f64::max);
+        }
+        let frequencies = self.filter.iter().zip(&of.coefficients).enumerate().skip(self.kind.first());
         let term = |(m, (filter, coefficient)): (usize, (&f64, &Complex64))| {
             (1.0 - filter) * functional.weight_at_most(m as f64) * coefficient.norm()
         };
         frequencies.map(term).sum()
     }
 
-    /// The Euclidean norm of the weights of the samples, which multiply their rounding errors.
+    /// The Euclidean norm of the weights of the samples, which multiply their rounding errors; of the mean, whose
+    /// errors may all be alike, their sum.
     pub fn norm(&self) -> f64 {
+        if self.kind == Kind::Mean {
+            return 1.0;
+        }
         let squares: f64 = self.weights.iter().map(Complex64::norm_sqr).sum();
         (squares / self.weights.len() as f64).sqrt()
     }

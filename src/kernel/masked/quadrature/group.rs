@@ -3,9 +3,9 @@
 use multiversion::multiversion;
 use multiversion::target::target_cfg_f;
 
-use super::cumulants::{ORDER, Powers};
-use super::frame::Entries;
-use super::nodes::{begin, doublings, low_node, times};
+use super::cumulants::{Joint, ORDER, Powers};
+use super::frame::{Entries, Vector};
+use super::nodes::{Chances, Jet, begin, doublings, low_node, tangent_node, times};
 use crate::numeric::simd::fused;
 
 /// The table's steps in an octave.
@@ -22,23 +22,40 @@ const REPEATED: usize = 16;
 /// than 1e-15 of these.
 const POINTS: usize = 14;
 
-/// `F(w) - 1` with `F(w) = prod_j (1 - p + p exp(-w r_j^2))`, the Laplace transform of a group of entries of lengths
-/// `r_j` along one line. In a direction `f` at an angle `g` to the line the group has `F(lambda cos^2 g)`: one table
-/// serves all directions, and nodes half an octave apart share the weights of the interpolation.
+/// `F(w) - 1` with `F(w) = prod_j (1 - p_j + p_j exp(-w r_j^2))`, the Laplace transform of a group of entries of lengths
+/// `r_j` along one line; for the tangent kernel also `E[T exp(-w h)]` and `E[T^2 exp(-w h)]`. In a direction `f` at an
+/// angle `g` to the line the group has `F(lambda cos^2 g)`: one table serves all directions, and nodes half an octave
+/// apart share the weights of the interpolation.
 pub struct GroupTransform {
-    /// `F - 1` at `first 2^(-BELOW + (PHASES k + phase)/STEPS)`, by the phase and `k`.
+    /// `F - 1`, then the two others, or `F - 1` alone.
+    tables: Vec<Table>,
+    first: f64,
+}
+
+/// One function of `w`.
+struct Table {
+    /// Its values at `first 2^(-BELOW + (PHASES k + phase)/STEPS)`, by the phase and `k`.
     rows: [Vec<f64>; PHASES],
     /// The value beyond the table, where nothing changes any more.
     saturated: f64,
-    first: f64,
-    /// The moments of `sum_j s_j r_j^2`.
+    /// The moments of `sum_j s_j r_j^2`, with their power of `T`: the coefficients of its series.
     moments: Powers,
+    /// Whether the value at 0 is left out.
+    is_less_its_start: bool,
 }
 
 impl GroupTransform {
-    /// For nodes `first 2^(k/2)`, `k` below `2 octaves`; `first` small enough for the series of all moments.
-    pub fn new(entries: &Entries, line: (f64, f64), p: f64, moments: Powers, first: f64, octaves: usize) -> Self {
-        let squares = entries.vectors().map(|(xi, eta)| xi * xi + eta * eta);
+    /// For nodes `first 2^(k/2)`, `k` below `2 octaves`; `first` small enough for the series of all moments, which are
+    /// those of the group.
+    pub fn new(
+        entries: &Entries,
+        line: (f64, f64),
+        moments: &Joint,
+        first: f64,
+        octaves: usize,
+        tangent: bool,
+    ) -> Self {
+        let squares = entries.vectors().map(|vector| vector.square());
         let (longest, shortest) =
             squares.fold((0.0f64, f64::MAX), |(most, least), square| (most.max(square), least.min(square)));
         let (repeated, others) = repeated(entries);
@@ -55,22 +72,52 @@ impl GroupTransform {
         let doublings = doublings(lowest * 2.0 * longest);
         for (step, to) in lower.chunks_exact_mut(padded).zip(upper.chunks_exact_mut(padded)).enumerate() {
             let start = lowest * (step as f64 / STEPS as f64 - doublings as f64).exp2();
-            begin((&others.xi, &others.eta), line, (start, doublings), to.into(), &mut []);
+            begin((&others.xi, &others.eta), line, (start, doublings), to.into());
         }
-        let mut rows = [const { Vec::new() }; PHASES];
+        let over: Vec<f64> = others.p.iter().map(|p| 1.0 / (1.0 - p)).collect();
+        let chances = Chances::Each { p: &others.p, over: &over };
+        let weights: Vec<f64> = others.p.iter().zip(&others.halves).map(|(p, half)| p * half).collect();
+        let quarters: Vec<f64> = others.halves.iter().map(|half| 0.5 * half).collect();
+        let mut tables = [const { [const { Vec::new() }; PHASES] }; 3];
         for octave in 0..length {
             for (step, sequence) in sequences.chunks_exact_mut(padded).enumerate() {
+                let sequence = &mut sequence[..others.xi.len()];
                 let w = lowest * (octave as f64 + step as f64 / STEPS as f64).exp2();
-                let factors = repeated.iter().map(|(square, count)| power(p * (-w * square).exp_m1(), *count));
-                rows[step % PHASES].push(factors.fold(low_node(sequence, p).0, times));
+                if tangent {
+                    let (jet, _) = tangent_node(sequence, false, chances, (&weights, &quarters));
+                    let of_repeated = |(vector, count): &(Vector, usize)| {
+                        let (exp, half) = ((-w * vector.square()).exp(), 0.5 * vector.square());
+                        let first = vector.p * exp * half;
+                        power_of_jet(Jet([1.0 - vector.p + vector.p * exp, first, first * half]), *count)
+                    };
+                    let Jet([_, first, second]) = repeated.iter().map(of_repeated).fold(jet, Jet::times);
+                    tables[1][step % PHASES].push(first);
+                    tables[2][step % PHASES].push(second);
+                }
+                let factors =
+                    repeated.iter().map(|(vector, count)| power(vector.p * (-w * vector.square()).exp_m1(), *count));
+                tables[0][step % PHASES].push(factors.fold(low_node(sequence, chances).0, times));
             }
         }
-        let saturated = *rows[PHASES - 1].last().expect("the table has an octave");
-        Self { rows, saturated, first, moments }
+        let tables = tables.into_iter().take(if tangent { 3 } else { 1 }).zip(moments).enumerate();
+        let table = |(order, (rows, moments)): (usize, ([Vec<f64>; PHASES], &Powers))| {
+            let saturated = *rows[PHASES - 1].last().expect("the table has an octave");
+            Table { rows, saturated, moments: *moments, is_less_its_start: order == 0 }
+        };
+        Self { tables: tables.map(table).collect(), first }
     }
 
-    /// Writes `F - 1` at the nodes `first 2^(k/2)` times a squared cosine.
+    /// Writes `F - 1` at the nodes `first 2^(k/2)` times a squared cosine, and the two others after it.
     pub fn at(&self, squared_cosine: f64, values: &mut [f64]) {
+        let nodes = values.len() / self.tables.len();
+        for (table, values) in self.tables.iter().zip(values.chunks_exact_mut(nodes)) {
+            table.at(self.first, squared_cosine, values);
+        }
+    }
+}
+
+impl Table {
+    fn at(&self, first: f64, squared_cosine: f64, values: &mut [f64]) {
         // In steps from the beginning of the table; far below it everything is the series.
         let position = ((squared_cosine.log2() + BELOW) * STEPS as f64).max(-1e6);
         let before = position.floor();
@@ -80,7 +127,7 @@ impl GroupTransform {
         let begins = (in_steps - 1 - window).max(0) / in_steps;
         let (below, values) = values.split_at_mut((begins as usize).min(values.len()));
         for (k, value) in below.iter_mut().enumerate() {
-            *value = self.series(squared_cosine * self.first * (0.5 * k as f64).exp2());
+            *value = self.series(squared_cosine * first * (0.5 * k as f64).exp2());
         }
         if values.is_empty() {
             return;
@@ -100,24 +147,24 @@ impl GroupTransform {
         }
     }
 
-    /// `sum_n E[h^n] (-w)^n / n!`, `n = 1..=ORDER`.
+    /// `sum_n E[h^n] (-w)^n / n!`, up to `ORDER` and from `n = 1` where the value at 0 is left out.
     fn series(&self, w: f64) -> f64 {
         let mut sum = 0.0;
         for n in (1..=ORDER).rev() {
             sum = -w / n as f64 * (self.moments[n] + sum);
         }
-        sum
+        if self.is_less_its_start { sum } else { sum + self.moments[0] }
     }
 }
 
-/// The squared lengths that [`REPEATED`] entries or more share, with their number, and the other entries.
-fn repeated(entries: &Entries) -> (Vec<(f64, usize)>, Entries) {
-    let mut vectors: Vec<_> = entries.vectors().map(|(xi, eta)| (xi * xi + eta * eta, (xi, eta))).collect();
-    vectors.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let runs = vectors.chunk_by(|a, b| a.0 == b.0);
+/// The vectors that [`REPEATED`] entries or more share, up to their sign, with their number, and the other entries.
+fn repeated(entries: &Entries) -> (Vec<(Vector, usize)>, Entries) {
+    let mut vectors: Vec<Vector> = entries.vectors().collect();
+    let alike = |a: &Vector, b: &Vector| a.square() == b.square() && a.p == b.p;
+    vectors.sort_by(|a, b| a.square().total_cmp(&b.square()).then(a.p.total_cmp(&b.p)));
+    let runs = vectors.chunk_by(alike);
     let (long, short): (Vec<_>, Vec<_>) = runs.partition(|run| run.len() >= REPEATED);
-    let others: Vec<_> = short.concat().into_iter().map(|(_, vector)| vector).collect();
-    (long.iter().map(|run| (run[0].0, run.len())).collect(), Entries::new(&others))
+    (long.iter().map(|run| (run[0], run.len())).collect(), Entries::new(&short.concat()))
 }
 
 /// `(1 + base)^exponent - 1` by squaring.
@@ -128,6 +175,19 @@ fn power(base: f64, exponent: usize) -> f64 {
             power = times(power, square);
         }
         square = times(square, square);
+        left /= 2;
+    }
+    power
+}
+
+/// The jet of so many entries.
+fn power_of_jet(base: Jet, exponent: usize) -> Jet {
+    let (mut power, mut square, mut left) = (Jet::ONE, base, exponent);
+    while left > 0 {
+        if left % 2 == 1 {
+            power = power.times(square);
+        }
+        square = square.times(square);
         left /= 2;
     }
     power
@@ -160,7 +220,7 @@ fn add_scaled(weight: f64, from: &[f64], to: &mut [f64]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::cumulants::{bernoulli_cumulants, moments, powers};
+    use super::super::cumulants::{along_line, moments};
     use super::*;
 
     #[test]
@@ -171,14 +231,17 @@ mod tests {
         let (line, first, octaves) = ((0.75f64.sqrt(), 0.5), 0.01, 40);
         let both = [lengths(200, 1.0), lengths(60, 0.9)].concat();
         for (lengths, p) in [(lengths(60, 0.9), 0.05), (lengths(1, 1.0), 0.7), (lengths(200, 1.0), 0.2), (both, 0.01)] {
-            let vectors: Vec<_> = lengths.iter().map(|r| (r * line.0, r * line.1)).collect();
+            let vectors: Vec<_> = lengths.iter().map(|r| Vector { xi: r * line.0, eta: r * line.1, p }).collect();
             let entries = Entries::new(&vectors);
-            let of_group = moments(&bernoulli_cumulants(p), &powers(&entries));
-            let transform = GroupTransform::new(&entries, line, p, of_group, first, octaves);
-            let mut values = vec![0.0; 2 * octaves];
+            let of_group = moments(&along_line(&entries, true), true);
+            let transform = GroupTransform::new(&entries, line, &of_group, first, octaves, true);
+            let alone = GroupTransform::new(&entries, line, &of_group, first, octaves, false);
+            let (mut values, mut alone_values) = (vec![0.0; 3 * 2 * octaves], vec![0.0; 2 * octaves]);
             for squared_cosine in [1.0, 0.999, 0.5, 0.3, 0.011, 1e-5, 1e-18, 0.0] {
                 transform.at(squared_cosine, &mut values);
-                for (k, value) in values.iter().enumerate() {
+                alone.at(squared_cosine, &mut alone_values);
+                assert_eq!(values[..2 * octaves], alone_values);
+                for k in 0..2 * octaves {
                     let w = squared_cosine * first * (0.5 * k as f64).exp2();
                     // Without cancellation: the logarithm of every factor.
                     let logarithm: f64 = lengths.iter().map(|r| (p * (-w * r * r).exp_m1()).ln_1p()).sum();
@@ -186,7 +249,24 @@ mod tests {
                     let slope = p * w * lengths.iter().map(|r| r * r).sum::<f64>();
                     // Half of what the error bound of the quadrature allows for.
                     let allowed = 32.0 * f64::EPSILON * slope.min(1.0);
+                    let value = values[k];
                     assert!((value - exact).abs() <= allowed, "w = {w:e}: {value:e}, exactly {exact:e}");
+                    // The mean and the variance of T under the tilted masks, which are independent.
+                    let (mut mean, mut variance) = (0.0, 0.0);
+                    for r in &lengths {
+                        let exp = (-w * r * r).exp();
+                        let (kept, half) = (p * exp / (1.0 - p + p * exp), 0.5 * r * r);
+                        mean += kept * half;
+                        variance += kept * (1.0 - kept) * half * half;
+                    }
+                    let whole: f64 = p * 0.5 * lengths.iter().map(|r| r * r).sum::<f64>();
+                    let found = [values[2 * octaves + k], values[4 * octaves + k]];
+                    let exact = [mean * (1.0 + exact), (mean * mean + variance) * (1.0 + exact)];
+                    // The same rounding relative to the values at w = 0.
+                    let most = [whole, whole * (whole + 0.5 * 0.09)];
+                    for ((found, exact), most) in found.iter().zip(exact).zip(most) {
+                        assert!((found - exact).abs() <= 128.0 * f64::EPSILON * most, "w = {w:e}: {found:e} {exact:e}");
+                    }
                 }
             }
         }

@@ -13,14 +13,13 @@ use std::iter::zip;
 use rayon::prelude::*;
 
 use self::frame::{Conditioned, Frame};
-use self::functional::{Functional, Spectrum, unresolved};
-use self::radial::{Radial, Scratch};
+use self::functional::{Functional, Kind, Rule, Spectrum, unresolved};
+use self::radial::{Radial, SAMPLES, Scratch};
 use super::enumerate::Groups;
-use super::{MaskedMoments, Method, ROUNDING, RowMoments, closed_form, scales};
+use super::tangent_sum::FineGram;
+use super::{Entry, MaskedMoments, Method, ROUNDING, Row, RowMoments, TangentMoments, closed_form, scales};
 use crate::error::{Error, Result};
-use crate::kernel::arc_cosine::arc_cosine;
 use crate::kernel::gram::{Gram, Pair};
-use crate::network::Connectivity;
 use crate::numeric::estimate::Estimate;
 
 /// The masked moments at any dimension, any connectivity and any inputs, by a double integral.
@@ -44,6 +43,23 @@ use crate::numeric::estimate::Estimate;
 ///   is `K_1` for `l = 1`, and the second-order expansion ([`Expansion`](super::Expansion)) for `l = 2`. So
 ///   `K~_1 - K_1`, the bias, is the integral alone, with nothing cancelled.
 ///
+/// # The tangent kernel
+///
+/// With `D = sqrt(A B - C^2)` of a mask, `C K_0 = K_1 - D / 2 pi` and `C^2 K_0 = C K_1 - C D / 2 pi`. So `J~_1` needs the
+/// average of `D` besides `K~_1`, `J~_11` that of `C K_1`, and `J~_2` that of `C D` besides. With `T_s` the mean of
+/// `h_s(f)` over directions, `theta = 2f - t` and `c = C / |x||y|`, two facts turn all of them into the same integrals:
+///
+/// - `h = T + r cos(2f - a)` gives `D / |x||y| sin t = sqrt(T^2 - r^2)`, which is `T` less the mean over directions of
+///   `(h - T) ln h`;
+/// - `c = T (cos t - cos theta) + h cos theta - (h'/2) sin theta` in every direction, and `h' h^l ln h` is the
+///   derivative of `h^(l+1) ln h / (l+1)` and a polynomial.
+///
+/// What is sampled are averages of `h^l ln h`, `T h^l ln h` and `T^2 ln h`, none of which meets a pole that the NNGP
+/// kernel does not have.
+///
+/// Where inputs have connectivities of their own, `p` is a connectivity of reference, and entry `j` counts as
+/// `sqrt(p / p_j)` times itself.
+///
 /// # How it is computed
 ///
 /// - *Parallel masks* leave logarithmic singularities in `f`. Masks of one entry, and masks within a large group of
@@ -53,6 +69,7 @@ use crate::numeric::estimate::Estimate;
 /// - *Radius*: `E_s[h^l ln h]` is an integral of the Laplace transform `prod_j [1 - p + p exp(-lambda z_j^2)]` over
 ///   `ln lambda`; the trapezoidal rule in half octaves is right to 1e-13 whatever the masks, and doublings replace the
 ///   exponentials. What a group of parallel entries contributes is a function of one variable, tabulated once per pair.
+///   Factors `T` are derivatives of the transform by a factor in its exponent, by the product rule.
 /// - *Angle*: equally spaced directions and their Fourier coefficients, filtered; directions double until the error
 ///   estimate is below the tolerance. Convergence is exponential where many entries share a mask, algebraic where few
 ///   do.
@@ -111,6 +128,37 @@ impl Default for Quadrature {
 /// Up to this many masks are summed one by one. At 2 ns each, that is faster than the several hundred directions that
 /// so few entries need.
 const FEW: f64 = 65536.0;
+/// The averages `K~_1`, `K~_2` and `J~_11`, which have Taylor polynomials and a share of parallel masks.
+const MOMENTS: usize = 3;
+type Averages = [f64; MOMENTS];
+/// The averages that are found: `K~_1`, `K~_2`, `J~_1`, `J~_11`, `J~_2` at `tau = 1`.
+const TERMS: usize = 5;
+/// The power of `|x||y|` that each scales with.
+const POWER: [usize; TERMS] = [1, 2, 1, 2, 2];
+/// What is integrated: one piece each of `K~_1` and `K~_2`, `J~_1 - K~_1`, two pieces of `J~_11`, and `J~_2 - J~_11`.
+const PIECES: usize = 6;
+
+/// An integral over directions.
+struct Piece {
+    /// What it samples, see [`SAMPLES`].
+    sample: usize,
+    kind: Kind,
+    /// The power of `|x||y|` that it scales with.
+    power: usize,
+    /// The share of the tolerance of a moment of the tangent kernel that its error may take, over its factor there for a
+    /// Gaussian readout: `2 K~_1`, and `K~_2 + 5 J~_11 + 3 (J~_2 - J~_11)`.
+    share: f64,
+}
+
+const OF_PIECE: [Piece; PIECES] = [
+    Piece { sample: 0, kind: Kind::First, power: 1, share: 0.25 },
+    Piece { sample: 1, kind: Kind::Second, power: 2, share: 1.0 / 6.0 },
+    Piece { sample: 2, kind: Kind::Mean, power: 1, share: 0.5 },
+    Piece { sample: 1, kind: Kind::Mixed, power: 2, share: 0.05 },
+    Piece { sample: 3, kind: Kind::Half, power: 2, share: 0.05 },
+    Piece { sample: 4, kind: Kind::Mean, power: 2, share: 1.0 / 9.0 },
+];
+
 /// The number of directions of the first rule.
 const FEWEST: usize = 16;
 /// An entry of a larger squared length than this is conditioned on at once; all squared lengths sum to 2.
@@ -121,10 +169,10 @@ const NOTABLE: f64 = 0.15;
 const SEPARABLE_DIRECTIONS: usize = 256;
 /// The most entries that are conditioned on, one after the other.
 const MOST_CONDITIONS: usize = 12;
-/// The estimate of the error, in units of the largest change over the places of the poles, by `l`. For the kink of a
-/// single mask the error was at most 1 and 0.3 times the change, in a search over the kink's place and width, at angles
-/// `t` from 0.3 to 2.9. For many masks together it reached twice the change.
-const BY_CHANGE: [f64; 2] = [4.0, 4.0];
+/// The estimate of the error, in units of the largest change over the places of the poles. For the kink of a single mask
+/// the error was at most 1 and 0.3 times the change for `l = 1, 2`, in a search over the kink's place and width, at
+/// angles `t` from 0.3 to 2.9. For many masks together it reached twice the change.
+const BY_CHANGE: f64 = 4.0;
 /// A change, or what the filter takes out, counts as at least that of the rule before divided by this: it may be
 /// smaller by chance only.
 const BEFORE: f64 = 16.0;
@@ -143,8 +191,8 @@ const CHECKED: usize = 512;
 /// The estimate of the error, in units of the error at the checking directions times the weight of the last frequency.
 const BY_CHECK: f64 = 5.0;
 /// For a spectrum that falls like `m^(-2l-1)`: three times the part beyond `N/2` of its norm from `N/8` on,
-/// `3 4^(-2l-1/2)`, by `l`.
-const LEFT: [f64; 2] = [0.1, 0.01];
+/// `3 4^(-2l-1/2)`, by `l` ([`Kind::order`]).
+const LEFT: [f64; 3] = [1.5, 0.1, 0.01];
 /// Up to this many directions a change counts at least twice: so coarse a rule says little about finer ones.
 const FIRST: f64 = 64.0;
 /// Below this many directions less of the error at the checking directions is excused: the spectrum is too short to
@@ -191,33 +239,67 @@ impl Quadrature {
 }
 
 impl RowMoments for Quadrature {
-    fn of_pair(&self, pair: &Pair, connectivity: Connectivity, _: u32) -> Result<MaskedMoments> {
-        if let Some(exact) = closed_form(pair, connectivity) {
+    fn of_pair(&self, pair: &Pair, row: &Row, _: u32) -> Result<MaskedMoments> {
+        row.check(pair)?;
+        if let Some(exact) = closed_form(pair, *row) {
             return Ok(exact);
         }
         let gram = pair.gram();
-        let units = [gram.scale(), gram.scale().powi(2)];
         let (over_x, over_y) = (1.0 / gram.a.sqrt(), 1.0 / gram.b.sqrt());
-        let entries = pair.x().iter().zip(pair.y()).map(|(x, y)| (x * over_x, y * over_y));
-        let free = entries.filter(|(x, y)| *x != 0.0 || *y != 0.0).collect();
-        let found = self.average(Conditioned { required: vec![], free }, connectivity, MOST_CONDITIONS);
-        let (scale_1, scale_2) = scales(pair, connectivity);
-        let estimate = |l: usize, value: f64, rounding: f64| {
-            Estimate::estimated(units[l] * value, units[l] * found.moments[l].error() + ROUNDING * rounding)
+        let entries = row.entries(pair).map(|entry| Entry { x: entry.x * over_x, y: entry.y * over_y, ..entry });
+        let (required, free): (Vec<_>, Vec<_>) = entries.partition(|entry| entry.p == 1.0);
+        let tau = one_tau(row, &required, &free)?;
+        let work = Work { quadrature: *self, reference: reference(row, &free), tangent: row.tangent().is_some() };
+        let found = work.average(Conditioned { required, free }, MOST_CONDITIONS);
+        let (scale_1, scale_2) = scales(pair, row);
+        let estimate = |term: usize, factor: f64, value: f64| {
+            let (unit, rounding) = match POWER[term] {
+                1 => (gram.scale(), scale_1),
+                _ => (gram.scale().powi(2), scale_2),
+            };
+            let error = unit * found.terms[term].error() + ROUNDING * rounding;
+            Estimate::estimated(factor * unit * value, factor * error)
         };
-        Ok(MaskedMoments {
-            // Neither is negative, but a small difference of large numbers can be, by its rounding.
-            k1: estimate(0, found.moments[0].value.max(0.0), scale_1),
-            k2: estimate(1, found.moments[1].value.max(0.0), scale_2),
-            shift: estimate(0, found.shift, scale_1),
-            covariance: Estimate::ZERO,
-            method: Method::Quadrature,
-            terms: found.nodes,
-        })
+        // Neither is negative, but a small difference of large numbers can be, by its rounding.
+        let [k1, k2] = [0, 1].map(|term| estimate(term, 1.0, found.terms[term].value.max(0.0)));
+        let nngp = MaskedMoments::nngp(k1, k2, estimate(0, 1.0, found.shifts[0]), Method::Quadrature, found.nodes);
+        if row.tangent().is_none() {
+            return Ok(nngp);
+        }
+        let term = |term: usize, factor: f64| estimate(term, factor, found.terms[term].value);
+        let tangent = TangentMoments { j1: term(2, tau), j11: term(3, tau), j2: term(4, tau * tau) };
+        let own = estimate(2, tau, found.shifts[1]);
+        let shift = Estimate {
+            value: nngp.shift.value + own.value + (tau - 1.0) * gram.c * pair.angle().k0(),
+            error: nngp.shift.error.combine(own.error, |nngp, own| nngp + own),
+        };
+        Ok(nngp.with_tangent(tangent, row.kurtosis(), shift))
     }
 }
 
-/// A moment, or a part of one, with an estimate of its error.
+/// `tau`, which all entries have to share.
+fn one_tau(row: &Row, required: &[Entry], free: &[Entry]) -> Result<f64> {
+    let mut all = required.iter().chain(free).map(|entry| entry.tau);
+    let first = all.next().unwrap_or(1.0);
+    if row.tangent().is_none() || all.all(|tau| tau == first) {
+        return Ok(first);
+    }
+    let problem = "the quadrature takes one learning rate for all inputs, and in the paper's convention it follows the \
+                   connectivity of each";
+    Err(Error::value("tangent", "paper", problem, "use the standardised convention, or sample the masks"))
+}
+
+/// The connectivity of all entries, or their mean, each with the weight of its squares.
+fn reference(row: &Row, free: &[Entry]) -> f64 {
+    if let Some(connectivity) = row.uniform() {
+        return connectivity.get();
+    }
+    let squares = |entry: &Entry| entry.x * entry.x + entry.y * entry.y;
+    let whole: f64 = free.iter().map(squares).sum();
+    free.iter().map(|entry| entry.p * squares(entry)).sum::<f64>() / whole
+}
+
+/// The average of a term, or a part of one, with an estimate of its error.
 #[derive(Clone, Copy, Default)]
 struct Part {
     value: f64,
@@ -236,171 +318,205 @@ impl Part {
 /// Averages over masks.
 #[derive(Default)]
 struct Average {
-    moments: [Part; 2],
-    /// `K~_1 - K_1`.
-    shift: f64,
+    terms: [Part; TERMS],
+    /// `K~_1 - K_1` and `J~_1 - C K_0`.
+    shifts: [f64; 2],
     nodes: u64,
 }
 
-impl Quadrature {
-    /// The average of `K_l` over masks that are known in part. A free entry that fills most of a direction is
-    /// conditioned on, up to `conditions` times: masks without it look nothing like masks with it, so each kind has
-    /// another frame.
-    fn average(&self, masks: Conditioned, connectivity: Connectivity, conditions: usize) -> Average {
-        let Some(frame) = Frame::new(&masks, connectivity) else { return parallel(&masks, connectivity) };
-        let dense = arc_cosine(frame.gram);
+/// What a result is asked for.
+#[derive(Clone, Copy)]
+struct Work {
+    quadrature: Quadrature,
+    /// The connectivity of reference.
+    reference: f64,
+    /// Whether the terms of the tangent kernel are asked for.
+    tangent: bool,
+}
+
+/// The infinite-width kernels `K_1` and `C K_0` at the average Gram triple.
+type Limits = [f64; 2];
+
+impl Work {
+    /// The number of pieces that are integrated.
+    fn pieces(self) -> usize {
+        if self.tangent { PIECES } else { 2 }
+    }
+
+    /// The averages over masks that are known in part. A free entry that fills most of a direction is conditioned on, up
+    /// to `conditions` times: masks without it look nothing like masks with it, so each kind has another frame.
+    fn average(self, masks: Conditioned, conditions: usize) -> Average {
+        let Some(frame) = Frame::new(&masks, self.reference) else { return self.parallel(&masks) };
+        let units = [frame.gram.scale(), frame.gram.scale().powi(2)];
+        let taylor = frame.taylor_means();
+        let limits = [units[0] * taylor[0], units[0] * frame.tangent_limit()];
         if frame.distinct_masks_at_least() <= FEW
-            && let Some(sum) = one_by_one(&masks, connectivity, dense.k1)
+            && let Some(sum) = self.one_by_one(&masks, limits)
         {
             return sum;
         }
-        let units = [frame.gram.scale(), frame.gram.scale().powi(2)];
-        let known = frame.parallel_masks(connectivity);
-        let others = [dense.k1 / units[0] + known[0], frame.taylor_2(connectivity) + known[1]];
-        // At first the rest is only known to be small.
-        let small = frame.other_masks_at_most(connectivity);
-        let mut rest = small.map(|bound| Part { value: 0.0, truncation: bound, rounding: 0.0 });
+        let known = frame.parallel_masks();
+        let others: Averages = std::array::from_fn(|moment| taylor[moment] + known[moment]);
+        // At first the rest is only known to be small: in `J~_1 - K~_1` the average of D, which is sin t at most.
+        let [first, second, third, fourth, fifth] = frame.other_masks_at_most();
+        let unknown = |value: f64, bound: f64| Part { value, truncation: bound, rounding: 0.0 };
+        let mut rest =
+            [first, second, fourth / (2.0 * PI), third, third, fifth / (2.0 * PI)].map(|bound| unknown(0.0, bound));
+        rest[2].value = frame.sine / (2.0 * PI);
+        rest[self.pieces()..].fill(Part::default());
         let mut nodes = 0;
-        if !self.reached(&rest, others) {
+        if !self.reached(&frame, &rest, others) {
             let (longest, square) = frame.longest;
             let separable = square > NOTABLE && conditions > 0;
             if !(separable && square > DOMINANT) {
-                let directions = if separable { self.directions.min(SEPARABLE_DIRECTIONS) } else { self.directions };
-                nodes = self.other_masks(&frame, connectivity, others, directions, &mut rest);
+                let most = self.quadrature.directions;
+                let directions = if separable { most.min(SEPARABLE_DIRECTIONS) } else { most };
+                nodes = self.other_masks(&frame, others, directions, &mut rest);
             }
-            if separable && !self.reached(&rest, others) {
-                let mut apart = self.apart(masks, longest, connectivity, conditions - 1, dense.k1);
+            if separable && !self.reached(&frame, &rest, others) {
+                let mut apart = self.apart(masks, longest, conditions - 1, limits);
                 apart.nodes += nodes;
                 return apart;
             }
         }
-        let moment = |l: usize| {
-            let Part { value, truncation, rounding } = rest[l];
-            Part {
-                value: units[l] * (others[l] + value),
-                truncation: units[l] * truncation,
-                rounding: units[l] * rounding,
-            }
-        };
-        Average { moments: [moment(0), moment(1)], shift: units[0] * (known[0] + rest[0].value), nodes }
+        let terms = terms_of(&frame, &rest, others);
+        let terms = std::array::from_fn(|term| {
+            let (Part { value, truncation, rounding }, unit) = (terms[term], units[POWER[term] - 1]);
+            Part { value: unit * value, truncation: unit * truncation, rounding: unit * rounding }
+        });
+        let shift = known[0] + rest[0].value;
+        Average { terms, shifts: [shift, shift + rest[2].value].map(|shift| units[0] * shift), nodes }
     }
 
-    /// The average over masks without one of the free entries and over masks with it; `k1` is `K_1`.
-    fn apart(
-        &self,
-        masks: Conditioned,
-        entry: usize,
-        connectivity: Connectivity,
-        conditions: usize,
-        k1: f64,
-    ) -> Average {
-        let p = connectivity.get();
+    /// The averages over masks without one of the free entries and over masks with it.
+    fn apart(self, masks: Conditioned, entry: usize, conditions: usize, limits: Limits) -> Average {
+        let p = masks.free[entry].p;
         let (mut without, mut with) = (masks.clone(), masks);
         without.free.remove(entry);
         with.required.push(with.free.remove(entry));
-        let without = self.average(without, connectivity, conditions);
-        let with = self.average(with, connectivity, conditions);
+        let without = self.average(without, conditions);
+        let with = self.average(with, conditions);
         let mean = |a: f64, b: f64| (1.0 - p) * a + p * b;
-        let moments = [0, 1].map(|l| {
-            let (without, with) = (without.moments[l], with.moments[l]);
+        let terms: [Part; TERMS] = std::array::from_fn(|term| {
+            let (without, with) = (without.terms[term], with.terms[term]);
             Part {
                 value: mean(without.value, with.value),
                 truncation: mean(without.truncation, with.truncation),
                 rounding: mean(without.rounding, with.rounding),
             }
         });
-        Average { moments, shift: moments[0].value - k1, nodes: without.nodes + with.nodes }
+        let shifts = [terms[0].value - limits[0], terms[2].value - limits[1]];
+        Average { terms, shifts, nodes: without.nodes + with.nodes }
     }
 
-    /// Whether the error of each part is within the tolerance of its sum with the other part, or only rounding is left,
-    /// which cannot be refined.
-    fn reached(&self, parts: &[Part; 2], others: [f64; 2]) -> bool {
-        parts.iter().zip(others).all(|(part, other)| {
-            part.error() <= self.tolerance * (other + part.value).abs() || part.truncation <= part.rounding
+    /// Whether the error of each piece is within its share of the tolerance, or only rounding is left, which cannot be
+    /// refined. The terms of the tangent kernel can cancel: their errors are compared with the sum of the magnitudes of
+    /// all terms of one power of `|x||y|`.
+    fn reached(self, frame: &Frame, pieces: &[Part; PIECES], others: Averages) -> bool {
+        let terms = terms_of(frame, pieces, others);
+        OF_PIECE.iter().zip(pieces).take(self.pieces()).enumerate().all(|(index, (of, piece))| {
+            let size = if self.tangent { of.share * magnitude(&terms, of.power) } else { terms[index].value.abs() };
+            piece.error() <= self.quadrature.tolerance * size || piece.truncation <= piece.rounding
         })
     }
 
     /// Refines `best`, the contribution of the masks that are not summed in closed form, and returns the number of
     /// nodes used; `others` are the other parts.
-    fn other_masks(
-        &self,
-        frame: &Frame,
-        connectivity: Connectivity,
-        others: [f64; 2],
-        directions: usize,
-        best: &mut [Part; 2],
-    ) -> u64 {
-        let p = connectivity.get();
-        let unit = [1.0 / p, 1.0 / (p * p)];
+    fn other_masks(self, frame: &Frame, others: Averages, directions: usize, best: &mut [Part; PIECES]) -> u64 {
+        let (cosine, sine, pieces) = (frame.cosine, frame.sine, self.pieces());
+        // Means over directions stand for D and C D, in units of |x||y| sin t.
+        let unit = OF_PIECE.each_ref().map(|of| {
+            let factor = if of.kind == Kind::Mean { sine / (2.0 * PI) } else { 1.0 };
+            factor / self.reference.powi(of.power as i32)
+        });
         // The weights of the directions amplify a cut-off, by at most these factors: for some thousand directions,
         // which `K~_1` needs more often, and for some hundred.
-        let amplified = [256.0, 4096.0];
-        let negligible = [0, 1].map(|l| 1e-2 * self.tolerance * others[l].abs() / (unit[l] * amplified[l]));
-        let radial = Radial::new(frame, connectivity, negligible);
-        let functionals = [1, 2].map(|l| Functional::new(l, frame.cosine, frame.sine));
+        let amplified = |kind: Kind| [1.0, 256.0, 4096.0][kind.order()];
+        let sizes = [1, 2].map(|power| {
+            if self.tangent { magnitude(&terms_of(frame, best, others), power) } else { others[power - 1].abs() }
+        });
+        let mut negligible = [f64::INFINITY; SAMPLES];
+        for (of, unit) in OF_PIECE.iter().zip(unit).take(pieces) {
+            let most = 1e-2 * self.quadrature.tolerance * sizes[of.power - 1] / (unit * amplified(of.kind));
+            negligible[of.sample] = negligible[of.sample].min(most);
+        }
+        let radial = Radial::new(frame, self.tangent, negligible);
+        let functionals = OF_PIECE.each_ref().map(|of| Functional::new(of.kind, cosine, sine));
         let node_rounding = NODE_ROUNDING + ENTRY_ROUNDING * frame.count() as f64;
         let sample_rounding = radial.sensitivity().map(|sensitivity| 4.0 * node_rounding * sensitivity);
 
         let mut samples = Samples::equally_spaced(&radial, FEWEST / 2, 0.0);
-        let mut spectra = [0, 1].map(|l| samples.spectrum(l, 0.0));
-        let mut half_rules = functionals.each_ref().map(|functional| functional.rule(FEWEST / 2));
+        let mut spectra = samples.spectra(pieces, 0.0);
+        let rules = |count: usize| -> Vec<Rule> {
+            functionals.iter().take(pieces).map(|functional| functional.rule(count)).collect()
+        };
+        let mut half_rules = rules(FEWEST / 2);
         let mut count = FEWEST;
-        let (mut last_change, mut last_filtered) = ([f64::INFINITY; 2], [f64::INFINITY; 2]);
+        let (mut last_change, mut last_filtered) = ([f64::INFINITY; PIECES], [f64::INFINITY; PIECES]);
         loop {
             let between = Samples::equally_spaced(&radial, count / 2, 0.5);
-            let [first_1, first_2] = spectra;
-            let halves = [[first_1, between.spectrum(0, 0.5)], [first_2, between.spectrum(1, 0.5)]];
+            let halves = [spectra, between.spectra(pieces, 0.5)];
             samples = samples.interleave(between);
-            let wholes = [0, 1].map(|l| samples.spectrum(l, 0.0));
-            let rules = functionals.each_ref().map(|functional| functional.rule(count));
+            let wholes = samples.spectra(pieces, 0.0);
+            let whole_rules = rules(count);
             let step = PI / count as f64;
-            let unresolved = unresolved(count, frame.sine);
-            let mut found = [Part::default(); 2];
-            let (mut by_change, mut filtered, mut cut_off) = ([0.0; 2], [0.0; 2], [0.0; 2]);
-            for l in 0..2 {
-                let (rule, half_rule) = (&rules[l], &half_rules[l]);
-                let values = rule.values(&wholes[l], step);
-                let change = halves[l].iter().flat_map(|half| zip(half_rule.values(half, step), values));
+            let unresolved = unresolved(count, sine);
+            let mut found = [Part::default(); PIECES];
+            let (mut by_change, mut filtered, mut cut_off) = ([0.0; PIECES], [0.0; PIECES], [0.0; PIECES]);
+            for (piece, of) in OF_PIECE.iter().enumerate().take(pieces) {
+                let (order, sample, unit) = (of.kind.order(), of.sample, unit[piece]);
+                let (rule, half_rule) = (&whole_rules[piece], &half_rules[piece]);
+                let whole = &wholes[sample];
+                let values = rule.values(whole, step);
+                let change = halves.iter().flat_map(|half| zip(half_rule.values(&half[sample], step), values));
                 let change = change.fold(0.0f64, |most, (half, whole)| most.max((whole - half).abs()));
                 // Where entries are required, the masks with few other entries all have features of the width sin t,
                 // which add up.
                 let coarse = if frame.takes_singles {
-                    unresolved.powi(l as i32 + 2)
+                    unresolved.powi(order as i32 + 1)
                 } else {
-                    (unresolved / 2.0).max(1.0).powi(2 * l as i32 + 4)
+                    (unresolved / 2.0).max(1.0).powi(2 * order as i32 + 2)
                 };
                 let early = 1.0 + (FIRST / count as f64).powi(3);
-                let lasting = early * change.max(last_change[l] / BEFORE);
-                by_change[l] = unit[l] * BY_CHANGE[l] * coarse * lasting;
-                last_change[l] = change;
-                let beyond = rule.beyond(&functionals[l], &wholes[l]);
-                let exponential = beyond <= last_filtered[l] / EXPONENTIAL;
-                filtered[l] = unit[l] * if exponential { beyond } else { beyond.max(last_filtered[l] / BEFORE) };
-                last_filtered[l] = beyond;
+                let lasting = early * change.max(last_change[piece] / BEFORE);
+                by_change[piece] = unit * BY_CHANGE * coarse * lasting;
+                last_change[piece] = change;
+                let beyond = rule.beyond(&functionals[piece], whole);
+                let exponential = beyond <= last_filtered[piece] / EXPONENTIAL;
+                filtered[piece] = unit * if exponential { beyond } else { beyond.max(last_filtered[piece] / BEFORE) };
+                last_filtered[piece] = beyond;
                 let norm = rule.norm();
-                cut_off[l] = unit[l] * samples.squared_tails[l].sqrt() * norm;
-                let rounding = unit[l] * sample_rounding[l] * norm;
-                let truncation = by_change[l].min(BY_SPECTRUM * filtered[l]) + cut_off[l];
-                found[l] = Part { value: unit[l] * values[0], truncation, rounding };
+                cut_off[piece] = unit * samples.squared_tails[sample].sqrt() * norm;
+                let rounding = unit * sample_rounding[sample] * norm;
+                let truncation = by_change[piece].min(BY_SPECTRUM * filtered[piece]) + cut_off[piece];
+                let value = match piece {
+                    // The average of D is that of T less this mean, and T is 1 on average over all masks.
+                    2 => values[0] + radial.left_out_half(),
+                    3 => values[0] - 0.25 * Functional::of_slope(cosine, sine, &wholes[5]),
+                    5 => -values[0],
+                    _ => values[0],
+                };
+                found[piece] = Part { value: unit * value, truncation, rounding };
             }
             let last = count >= directions;
-            if last || count >= CHECKED || self.reached(&found, others) {
+            if last || count >= CHECKED || self.reached(frame, &found, others) {
                 // Check at other directions, which the rule has not used.
                 let checks = Samples::irregular(&radial);
                 samples.nodes += checks.nodes;
-                for l in 0..2 {
-                    let rounded = if count < CHECKED { 0.0 } else { ROUNDED * sample_rounding[l] };
-                    let missed = (checks.missed_by(&wholes[l], l) - rounded).max(0.0);
+                for (piece, of) in OF_PIECE.iter().enumerate().take(pieces) {
+                    let (whole, unit) = (&wholes[of.sample], unit[piece]);
+                    let rounded = if count < CHECKED { 0.0 } else { ROUNDED * sample_rounding[of.sample] };
+                    let missed = (checks.missed_by(whole, of.sample) - rounded).max(0.0);
                     // What is missed counts with its own weight, and with that of the frequency that it was mistaken
                     // for.
-                    let weight = 2.0 * functionals[l].weight_at_most(count as f64 / 2.0);
-                    let by_check = BY_SPECTRUM * filtered[l] + unit[l] * BY_CHECK * weight * missed;
+                    let weight = 2.0 * functionals[piece].weight_at_most(count as f64 / 2.0);
+                    let by_check = BY_SPECTRUM * filtered[piece] + unit * BY_CHECK * weight * missed;
                     // Where more is missed than a falling spectrum leaves, or less is in the middle band than above it,
                     // frequencies were mistaken for others or not seen at all, and the change does not show them.
-                    let [middle, upper] = wholes[l].bands();
-                    let left = LEFT[l] * (count as f64 / FALLING).min(1.0) * middle;
-                    let unseen = unit[l] * BY_CHECK * weight * (missed - left).max(upper - middle).max(0.0);
-                    found[l].truncation = (by_change[l] + unseen).min(by_check) + cut_off[l];
+                    let [middle, upper] = whole.bands();
+                    let left = LEFT[of.kind.order()] * (count as f64 / FALLING).min(1.0) * middle;
+                    let unseen = unit * BY_CHECK * weight * (missed - left).max(upper - middle).max(0.0);
+                    found[piece].truncation = (by_change[piece] + unseen).min(by_check) + cut_off[piece];
                 }
                 for (best, found) in zip(best.iter_mut(), found) {
                     let moved = (found.value - best.value).abs();
@@ -411,51 +527,93 @@ impl Quadrature {
                         best.truncation = 2.0 * moved;
                     }
                 }
-                if last || self.reached(best, others) {
+                if last || self.reached(frame, best, others) {
                     return samples.nodes;
                 }
             }
-            (spectra, half_rules) = (wholes, rules);
+            (spectra, half_rules) = (wholes, whole_rules);
             count *= 2;
         }
     }
 }
 
-/// Where the inputs are parallel on every mask, to working precision.
-fn parallel(masks: &Conditioned, connectivity: Connectivity) -> Average {
-    let p = connectivity.get();
-    let required: f64 = masks.required.iter().map(|(x, y)| x * y / p).sum();
-    let product: f64 = required + masks.free.iter().map(|(x, y)| x * y).sum::<f64>();
-    let fourth: f64 = masks.free.iter().map(|(x, y)| (x * y) * (x * y)).sum();
-    let values = [product / 2.0, 1.5 * (product * product + connectivity.excess() * fourth)];
-    let value = |l: usize| Part { value: if product > 0.0 { values[l] } else { 0.0 }, ..Part::default() };
-    Average { moments: [value(0), value(1)], ..Average::default() }
+/// The averages, in units of powers of `|x||y|`, from their known parts and the pieces that are integrated.
+fn terms_of(frame: &Frame, pieces: &[Part; PIECES], [k1, k2, j11]: Averages) -> [Part; TERMS] {
+    let sum = |value: f64, parts: &[usize]| {
+        let add = |sum: Part, piece: &usize| {
+            let Part { value, truncation, rounding } = pieces[*piece];
+            Part {
+                value: sum.value + value,
+                truncation: sum.truncation + truncation,
+                rounding: sum.rounding + rounding,
+            }
+        };
+        parts.iter().fold(Part { value, ..Part::default() }, add)
+    };
+    // C K_0 = K_1 - D / 2 pi, with D at most |x||y| sin t on average.
+    let j1 = sum(k1 - frame.sine / (2.0 * PI), &[0, 2]);
+    [sum(k1, &[0]), sum(k2, &[1]), j1, sum(j11, &[3, 4]), sum(j11, &[3, 4, 5])]
 }
 
-/// The sum over all masks, where it has few terms; `k1` is `K_1`.
-fn one_by_one(masks: &Conditioned, connectivity: Connectivity, k1: f64) -> Option<Average> {
-    let groups = Groups::of(masks.free.iter().copied());
-    let terms = groups.terms();
-    if terms > FEW {
-        return None;
+/// The sum of the magnitudes of the terms of one power of `|x||y|`.
+fn magnitude(terms: &[Part; TERMS], power: usize) -> f64 {
+    let alike = zip(terms, POWER).filter(|(_, other)| *other == power);
+    alike.map(|(term, _)| term.value.abs()).sum()
+}
+
+impl Work {
+    /// Where the inputs are parallel on every mask, to working precision.
+    fn parallel(self, masks: &Conditioned) -> Average {
+        let required: f64 = masks.required.iter().map(|entry| entry.in_every_mask()).map(|(x, y)| x * y).sum();
+        let product: f64 = required + masks.free.iter().map(|entry| entry.x * entry.y).sum::<f64>();
+        let fourth: f64 = masks.free.iter().map(|entry| entry.excess() * (entry.x * entry.y).powi(2)).sum();
+        let (first, second) = (product / 2.0, (product * product + fourth) / 2.0);
+        let values = [first, 3.0 * second, first, second, second];
+        let value = |value: f64| Part { value: if product > 0.0 { value } else { 0.0 }, ..Part::default() };
+        Average { terms: values.map(value), ..Average::default() }
     }
-    let required = masks.required.iter().fold(Gram::default(), |sum, (x, y)| Gram {
-        a: sum.a + x * x,
-        b: sum.b + y * y,
-        c: sum.c + x * y,
-    });
-    let p = connectivity.get();
-    let sum = groups.sum_over_masks(required, connectivity, &|_| {});
-    // The rounding that every result allows for is that of such sums.
-    let moments = [sum.k1 / p, sum.k2 / (p * p)].map(|value| Part { value, ..Part::default() });
-    Some(Average { moments, shift: moments[0].value - k1, nodes: terms as u64 })
+
+    /// The sum over all masks, where it has few terms.
+    fn one_by_one(self, masks: &Conditioned, limits: Limits) -> Option<Average> {
+        let scaled = |entry: &Entry| {
+            let stretch = (self.reference / entry.p).sqrt();
+            Entry { x: stretch * entry.x, y: stretch * entry.y, p: entry.p, tau: 1.0 }
+        };
+        let groups = Groups::of(masks.free.iter().map(scaled));
+        let terms = groups.terms();
+        if terms > FEW {
+            return None;
+        }
+        let required = masks.required.iter().map(scaled);
+        let mut values = [0.0; TERMS];
+        if self.tangent {
+            let of_entry = |Entry { x, y, tau, .. }| FineGram::of_entry(x, y, tau);
+            let required = required.map(of_entry).fold(FineGram::default(), FineGram::plus);
+            values = groups.tangent_sum(required, &|_| {});
+        } else {
+            let required = required.fold(Gram::default(), |sum, Entry { x, y, .. }| Gram {
+                a: sum.a + x * x,
+                b: sum.b + y * y,
+                c: sum.c + x * y,
+            });
+            let sum = groups.sum_over_masks(required, &|_| {});
+            values[..2].copy_from_slice(&[sum.k1, sum.k2]);
+        }
+        for (value, power) in zip(&mut values, POWER) {
+            *value /= self.reference.powi(power as i32);
+        }
+        // The rounding that every result allows for is that of such sums.
+        let parts = values.map(|value| Part { value, ..Part::default() });
+        let shifts = [values[0] - limits[0], values[2] - limits[1]];
+        Some(Average { terms: parts, shifts, nodes: terms as u64 })
+    }
 }
 
-/// The values of `E[h^l ln h]` in some directions.
+/// Samples in some directions, see [`SAMPLES`].
 struct Samples {
-    average: [Vec<f64>; 2],
+    average: [Vec<f64>; SAMPLES],
     /// The sum of squares of what was cut off.
-    squared_tails: [f64; 2],
+    squared_tails: [f64; SAMPLES],
     nodes: u64,
 }
 
@@ -480,29 +638,32 @@ impl Samples {
             })
             .collect();
         Self {
-            average: [0, 1].map(|l| values.iter().map(|value| value.average[l]).collect()),
-            squared_tails: [0, 1].map(|l| values.iter().map(|value| value.tail[l].powi(2)).sum()),
+            average: std::array::from_fn(|sample| values.iter().map(|value| value.average[sample]).collect()),
+            squared_tails: std::array::from_fn(|sample| values.iter().map(|value| value.tail[sample].powi(2)).sum()),
             nodes: values.iter().map(|value| value.nodes as u64).sum(),
         }
     }
 
     /// These samples, each followed by the one half way to the next.
     fn interleave(self, between: Self) -> Self {
-        let merge = |l: usize| zip(&self.average[l], &between.average[l]).flat_map(|(a, b)| [*a, *b]).collect();
+        let merge =
+            |sample: usize| zip(&self.average[sample], &between.average[sample]).flat_map(|(a, b)| [*a, *b]).collect();
         Self {
-            average: [merge(0), merge(1)],
-            squared_tails: [0, 1].map(|l| self.squared_tails[l] + between.squared_tails[l]),
+            average: std::array::from_fn(merge),
+            squared_tails: std::array::from_fn(|sample| self.squared_tails[sample] + between.squared_tails[sample]),
             nodes: self.nodes + between.nodes,
         }
     }
 
-    fn spectrum(&self, l: usize, shift: f64) -> Spectrum {
-        Spectrum::new(&self.average[l], shift)
+    /// The spectra of what so many pieces sample.
+    fn spectra(&self, pieces: usize, shift: f64) -> Vec<Spectrum> {
+        let samples = if pieces == PIECES { SAMPLES } else { pieces };
+        self.average.iter().take(samples).map(|sample| Spectrum::new(sample, shift)).collect()
     }
 
     /// The largest error of a spectrum in these irregular directions.
-    fn missed_by(&self, spectrum: &Spectrum, l: usize) -> f64 {
-        let missed = self.average[l].iter().enumerate().map(|(k, sample)| (spectrum.at(check(k)) - sample).abs());
+    fn missed_by(&self, spectrum: &Spectrum, sample: usize) -> f64 {
+        let missed = self.average[sample].iter().enumerate().map(|(k, value)| (spectrum.at(check(k)) - value).abs());
         missed.fold(0.0, f64::max)
     }
 }
