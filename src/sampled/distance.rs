@@ -3,12 +3,13 @@
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
+use crate::kernel::ntk::Kernel;
 use crate::network::{Architecture, Layer, WeightDistribution};
 use crate::numeric::parallel::try_map;
 use crate::numeric::statistics::mean;
-use crate::sampled::{PairedInputs, sampled_kernels};
+use crate::sampled::{PairedInputs, sampled_kernels, sampled_tangent_kernels};
 
-/// Squared distances and moments of `nngp` over several initialisations, for each pair.
+/// Squared distances and moments of a kernel, NNGP or tangent, over several initialisations, for each pair.
 ///
 /// ```
 /// use ndarray::array;
@@ -33,25 +34,25 @@ use crate::sampled::{PairedInputs, sampled_kernels};
 /// ```
 #[derive(Clone, Debug)]
 pub struct SampledDistances {
-    /// One value per pair, that `nngp` is compared to.
+    /// One value per pair, that the kernel is compared to.
     reference: Vec<f64>,
     width: usize,
     by_initialisation: Vec<f64>,
     /// Sums of squared distances, per pair.
     squares: Vec<f64>,
-    /// Mean of `nngp` and sum of its squared deviations, per pair.
+    /// Mean of the kernel and sum of its squared deviations, per pair.
     moments: Vec<(f64, f64)>,
 }
 
-/// Values of layers before the hidden one that are held at once: 256 MB, or one layer.
+/// Values of layers that are held at once: 256 MB, or those of one network.
 const HELD_VALUES: usize = 1 << 26;
 
 impl SampledDistances {
     /// Initialisations that are drawn side by side; they are added in their order.
     const TOGETHER: usize = 32;
 
-    /// Draws `initialisations` networks, with weights of a distribution, and compares the kernels of their last layers'
-    /// units with `reference`, one value per pair.
+    /// Draws `initialisations` networks, with weights of a distribution, and compares the NNGP kernels of their last
+    /// layers' units with `reference`, one value per pair.
     ///
     /// # Errors
     /// Where there is not one reference value per pair, or `initialisations` is 0 or not below `2^32 - 1`; and see
@@ -64,6 +65,23 @@ impl SampledDistances {
         initialisations: usize,
         reference: Vec<f64>,
     ) -> Result<Self> {
+        Self::draw_kernel(inputs, network, distribution, Kernel::Nngp, seed, initialisations, reference)
+    }
+
+    /// The same for a kernel of choice: the NNGP kernel of [`SampledDistances::draw`], or the tangent kernel of
+    /// [`sampled_tangent_kernels`].
+    ///
+    /// # Errors
+    /// As [`SampledDistances::draw`].
+    pub fn draw_kernel(
+        inputs: &PairedInputs,
+        network: &Architecture,
+        distribution: WeightDistribution,
+        kernel: Kernel,
+        seed: u64,
+        initialisations: usize,
+        reference: Vec<f64>,
+    ) -> Result<Self> {
         inputs.check_reference(&reference)?;
         // The last number of an initialisation is reserved for dense references.
         if !(1..u32::MAX as usize).contains(&initialisations) {
@@ -71,14 +89,30 @@ impl SampledDistances {
             return Err(Error::value("initialisations", initialisations, problem, "give such a number"));
         }
         let mut distances = Self::new(reference, network.last().width());
-        // Each network holds the outputs of the layers before its last.
-        let before = network.before_last().iter().map(Layer::width).max().unwrap_or(0);
-        let held = before.saturating_mul(inputs.samples());
+        // Each network holds the outputs of the layers before its last; for the tangent kernel those of all, and
+        // gradients.
+        let before = network.before_last().iter().map(Layer::width);
+        let held = match kernel {
+            Kernel::Nngp => before.max().unwrap_or(0).saturating_mul(inputs.samples()),
+            Kernel::Ntk(_) if network.before_last().is_empty() => 0,
+            Kernel::Ntk(_) => {
+                let gradients = network.last().width().saturating_mul(2).saturating_mul(inputs.samples());
+                before.fold(gradients, |held, width| held.saturating_add(inputs.held_values(width).saturating_mul(2)))
+            }
+        };
         let together = (HELD_VALUES / held.max(1)).clamp(1, Self::TOGETHER);
         for start in (0..initialisations).step_by(together) {
             let drawn = try_map((start..(start + together).min(initialisations)).into_par_iter(), |initialisation| {
-                let (inputs, law, id) = inputs.before_last(network, distribution, seed, initialisation as u32)?;
-                sampled_kernels(&inputs, law, id)
+                let initialisation = initialisation as u32;
+                match kernel {
+                    Kernel::Nngp => {
+                        let (inputs, law, id) = inputs.before_last(network, distribution, seed, initialisation)?;
+                        sampled_kernels(&inputs, law, id)
+                    }
+                    Kernel::Ntk(tangent) => {
+                        sampled_tangent_kernels(inputs, network, distribution, seed, initialisation, tangent)
+                    }
+                }
             })?;
             drawn.iter().for_each(|kernels| distances.add(kernels));
         }
@@ -112,7 +146,7 @@ impl SampledDistances {
         self.by_initialisation.push(sum / kernels.len() as f64);
     }
 
-    /// `(nngp - reference)^2`, averaged over the initialisations, for each pair. Unbiased for the mean squared distance
+    /// `(kernel - reference)^2`, averaged over the initialisations, for each pair. Unbiased for the mean squared distance
     /// to that reference; a reference that is itself sampled adds its own variance.
     #[must_use]
     pub fn by_pair(&self) -> Vec<f64> {
@@ -120,14 +154,14 @@ impl SampledDistances {
         self.squares.iter().map(|sum| sum / count).collect()
     }
 
-    /// `(nngp - reference)^2`, averaged over the pairs, for each initialisation.
+    /// `(kernel - reference)^2`, averaged over the pairs, for each initialisation.
     #[must_use]
     pub fn by_initialisation(&self) -> &[f64] {
         &self.by_initialisation
     }
 
     /// Theorem 1's two terms as estimated from the drawn kernels, averaged over the pairs: the squared bias, corrected
-    /// by the variance of the mean kernel, and the variance of one hidden unit (`n` times that of `nngp`). None for
+    /// by the variance of the mean kernel, and the variance of one hidden unit (`n` times that of the kernel). None for
     /// fewer than two initialisations.
     #[must_use]
     pub fn bias_and_variance(&self) -> Option<(f64, f64)> {

@@ -23,8 +23,26 @@ pub(crate) struct DrawnRows {
 
 #[derive(Debug, Default)]
 struct Known {
-    rows: HashMap<Key, Arc<SparseRows>>,
+    rows: HashMap<Key, Arc<NumberedRows>>,
     bytes: usize,
+}
+
+/// Rows of a layer that have a weight, and which they are.
+#[derive(Debug, PartialEq)]
+pub(crate) struct NumberedRows {
+    pub weights: SparseRows,
+    /// The number of each in its layer, increasing.
+    pub numbers: Vec<u32>,
+}
+
+impl NumberedRows {
+    /// Drops the rows that have no weight; the first of all has the number `first`.
+    pub fn of(mut weights: SparseRows, first: usize) -> Self {
+        let ends = weights.offsets.windows(2).zip(first..);
+        let numbers = ends.filter(|(ends, _)| ends[0] < ends[1]).map(|(_, number)| number as u32).collect();
+        weights.drop_empty_rows();
+        Self { weights, numbers }
+    }
 }
 
 /// All that rows depend on.
@@ -41,12 +59,8 @@ struct Key {
 
 impl DrawnRows {
     /// Rows of a layer without those that have no weight, as [`DrawnLayer::rows`] draws them.
-    pub(crate) fn of(&self, drawn: &DrawnLayer, rows: Range<usize>) -> Arc<SparseRows> {
-        let draw = |rows| {
-            let mut drawn = drawn.rows(rows);
-            drawn.drop_empty_rows();
-            drawn
-        };
+    pub(crate) fn of(&self, drawn: &DrawnLayer, rows: Range<usize>) -> Arc<NumberedRows> {
+        let draw = |rows: Range<usize>| NumberedRows::of(drawn.rows(rows.clone()), rows.start);
         let LayerSpec { rows: outputs, columns, connectivity, mask, law } = *drawn.law();
         if connectivity.get() > SPARSE {
             return Arc::new(draw(rows));
@@ -57,8 +71,9 @@ impl DrawnRows {
             return Arc::clone(known);
         }
         let mut found = draw(rows);
-        found.shrink_to_fit();
-        let bytes = ENTRY + found.bytes();
+        found.weights.shrink_to_fit();
+        found.numbers.shrink_to_fit();
+        let bytes = ENTRY + found.weights.bytes() + size_of_val(&*found.numbers);
         let found = Arc::new(found);
         let mut known = self.lock();
         let bytes = known.bytes + bytes;
@@ -107,9 +122,15 @@ mod tests {
                 for id in ids {
                     for rows in [0..64, 64..128, 0..300] {
                         let drawn = DrawnLayer::new(spec, id);
-                        let mut expected = drawn.rows(rows.clone());
+                        let found = known.of(&drawn, rows.clone());
+                        let whole = drawn.rows(rows.clone());
+                        let mut expected = whole.clone();
                         expected.drop_empty_rows();
-                        assert_eq!(*known.of(&drawn, rows), expected);
+                        assert_eq!(found.weights, expected);
+                        assert!(found.numbers.iter().zip(0..).all(|(number, place)| {
+                            found.weights.row(place) == whole.row(*number as usize - rows.start)
+                        }));
+                        assert_eq!(found.numbers.len(), expected.rows());
                     }
                 }
             }

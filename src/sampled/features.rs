@@ -1,6 +1,6 @@
 //! Features of hidden units, which both estimators compute from drawn weights.
 
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2, ArrayViewMut2};
 
 use super::vector::{relu, sparse_product};
 use crate::error::Result;
@@ -33,22 +33,43 @@ pub fn takes_dense(law: &LayerSpec) -> bool {
 
 /// `[u_i.x]_+` for rows `i` and all inputs, shape `(rows, inputs)`; inputs of shape `(d, inputs)`, in standard layout.
 pub fn hidden_features(weights: &SparseRows, law: LayerSpec, inputs: &Array2<f32>) -> Result<Array2<f32>> {
-    let mut hidden = linear_features(weights, law, inputs)?;
-    relu(hidden.as_slice_mut().expect("standard layout: made so by linear_features"));
+    let mut hidden = Array2::zeros((weights.rows(), inputs.ncols()));
+    add_hidden_features(weights, law, inputs, hidden.view_mut())?;
     Ok(hidden)
+}
+
+/// The same into zeros of that shape, in standard layout.
+pub fn add_hidden_features(
+    weights: &SparseRows,
+    law: LayerSpec,
+    inputs: &Array2<f32>,
+    mut hidden: ArrayViewMut2<f32>,
+) -> Result<()> {
+    add_linear_features(weights, law, inputs, hidden.view_mut())?;
+    relu(hidden.as_slice_mut().expect("standard layout: as the caller promises"));
+    Ok(())
 }
 
 /// The same without the positive part: `u_i.x`.
 pub fn linear_features(weights: &SparseRows, law: LayerSpec, inputs: &Array2<f32>) -> Result<Array2<f32>> {
-    let samples = inputs.ncols();
-    let mut hidden = Array2::zeros((weights.rows(), samples));
+    let mut hidden = Array2::zeros((weights.rows(), inputs.ncols()));
+    add_linear_features(weights, law, inputs, hidden.view_mut())?;
+    Ok(hidden)
+}
+
+/// The same into zeros of that shape, in standard layout.
+fn add_linear_features(
+    weights: &SparseRows,
+    law: LayerSpec,
+    inputs: &Array2<f32>,
+    mut hidden: ArrayViewMut2<f32>,
+) -> Result<()> {
     if takes_dense(&law) {
         let dense = weights.to_dense(law.columns);
-        product(dense.view(), inputs.view(), 1.0, false, hidden.view_mut())?;
-    } else {
-        let input = inputs.as_slice().expect("standard layout: inputs of kernels are made so");
-        let output = hidden.as_slice_mut().expect("standard layout: made so above");
-        sparse_product(weights, input, output, samples);
+        return product(dense.view(), inputs.view(), 1.0, false, hidden);
     }
-    Ok(hidden)
+    let input = inputs.as_slice().expect("standard layout: inputs of kernels are made so");
+    let output = hidden.as_slice_mut().expect("standard layout: as the caller promises");
+    sparse_product(weights, input, output, inputs.ncols());
+    Ok(())
 }

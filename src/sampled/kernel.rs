@@ -2,23 +2,27 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, ArrayViewMut1};
 use rayon::prelude::*;
 
-use super::drawn_rows::DrawnRows;
+use super::drawn_rows::{DrawnRows, NumberedRows};
 use super::features::{hidden_features, linear_features, scale_of_row};
 use super::vector::add_pair_products;
 use crate::error::{Error, Result};
 use crate::kernel::gram::check_inputs;
-use crate::network::{Activation, Architecture, DrawnLayer, LayerId, LayerSpec, WeightDistribution};
+use crate::network::{Activation, Architecture, DrawnLayer, LayerId, LayerSpec, SparseRows, WeightDistribution};
 use crate::numeric::parallel::try_map;
 
 /// Hidden units that are drawn and summed together: the unit of work, and of the order of summation.
 const ROWS: usize = 64;
 /// Sums of such chunks that are held at once: 128 MB.
 const HELD_SUMS: usize = 1 << 24;
+/// Pairs whose products of entries lie side by side: at 784 entries they fit into a core's cache.
+const BLOCK: usize = 256;
+/// Products of entries that are kept for all networks: 128 MB.
+const HELD_PRODUCTS: usize = 1 << 25;
 
 /// Inputs in single precision, feature-major, and the pairs among them.
 #[derive(Clone, Debug)]
@@ -30,6 +34,9 @@ pub struct PairedInputs {
     scales: Vec<f64>,
     pairs: Vec<(u32, u32)>,
     drawn: Arc<DrawnRows>,
+    /// `x_j y_j` by blocks of pairs, shapes `(d, BLOCK)`, each made when it is first asked for; no block where they
+    /// would take too much memory.
+    products: Arc<Vec<OnceLock<Array2<f32>>>>,
 }
 
 impl PairedInputs {
@@ -69,7 +76,15 @@ impl PairedInputs {
         let features = Array2::from_shape_fn((inputs.ncols(), used.len()), |(feature, sample)| {
             (inputs[[used[sample], feature]] / scales[sample]) as f32
         });
-        Ok(Self { features, scales, pairs, drawn: Arc::default() })
+        Ok(Self::of_features(features, scales, pairs, Arc::default()))
+    }
+
+    fn of_features(features: Array2<f32>, scales: Vec<f64>, pairs: Vec<(u32, u32)>, drawn: Arc<DrawnRows>) -> Self {
+        let products = match features.nrows().saturating_mul(pairs.len()) <= HELD_PRODUCTS {
+            true => (0..pairs.len().div_ceil(BLOCK)).map(|_| OnceLock::new()).collect(),
+            false => Vec::new(),
+        };
+        Self { features, scales, pairs, drawn, products: Arc::new(products) }
     }
 
     /// Shares the rows of layers that were drawn for other inputs, so that they are not drawn again.
@@ -90,13 +105,71 @@ impl PairedInputs {
     /// Where the layer does not have `d` columns, or has no rows.
     pub fn after(&self, law: LayerSpec, id: LayerId, activation: Activation) -> Result<Self> {
         self.check(law)?;
-        let rows = DrawnLayer::new(law, id).all_rows();
-        let mut features = match activation {
-            Activation::Relu => hidden_features(&rows, law, &self.features)?,
-            Activation::Linear => linear_features(&rows, law, &self.features)?,
-        };
+        self.after_rows(&DrawnLayer::new(law, id).all_rows(), law, activation)
+    }
+
+    /// The same for a layer whose rows have been drawn.
+    pub(super) fn after_rows(&self, rows: &SparseRows, law: LayerSpec, activation: Activation) -> Result<Self> {
+        let mut features = unit_features(rows, law, activation, &self.features)?;
         features *= (1.0 / (law.columns as f64).sqrt()) as f32;
-        Ok(Self { features, ..self.clone() })
+        Ok(Self::of_features(features, self.scales.clone(), self.pairs.clone(), Arc::clone(&self.drawn)))
+    }
+
+    /// The values that the inputs of a layer take in memory, products of entries included.
+    pub(super) fn held_values(&self, dimension: usize) -> usize {
+        let products = dimension.saturating_mul(self.pairs.len());
+        let held = if products <= HELD_PRODUCTS { products } else { 0 };
+        dimension.saturating_mul(self.samples()).saturating_add(held)
+    }
+
+    /// Shape `(d, samples)`, each input divided by its scale.
+    pub(super) fn features(&self) -> &Array2<f32> {
+        &self.features
+    }
+
+    /// Rows of a layer that takes these inputs, drawn before or now.
+    pub(super) fn drawn_rows(&self, drawn: &DrawnLayer, rows: Range<usize>) -> Arc<NumberedRows> {
+        self.drawn.of(drawn, rows)
+    }
+
+    /// The blocks of pairs that [`PairedInputs::products`] takes: their places among the pairs.
+    pub(super) fn blocks(&self) -> impl Iterator<Item = Range<usize>> {
+        let all = self.pairs.len();
+        (0..all).step_by(BLOCK).map(move |start| start..(start + BLOCK).min(all))
+    }
+
+    /// Some pairs, as columns of the features.
+    pub(super) fn pairs_of(&self, block: Range<usize>) -> &[(u32, u32)] {
+        &self.pairs[block]
+    }
+
+    /// `x_j y_j` of a block of pairs, shape `(d, pairs)`; where they are not kept, of the entries `j` that some weights
+    /// multiply, and zeros.
+    pub(super) fn products(&self, block: Range<usize>, weights: &SparseRows) -> Cow<'_, Array2<f32>> {
+        let pairs = &self.pairs[block.clone()];
+        let fill = |entry: usize, mut products: ArrayViewMut1<f32>| {
+            let entries = self.features.row(entry);
+            for (product, (first, second)) in products.iter_mut().zip(pairs) {
+                *product = entries[*first as usize] * entries[*second as usize];
+            }
+        };
+        let all = || {
+            let mut products = Array2::zeros((self.dimension(), pairs.len()));
+            products.outer_iter_mut().enumerate().for_each(|(entry, row)| fill(entry, row));
+            products
+        };
+        match self.products.get(block.start / BLOCK) {
+            // By one thread alone: work of rayon's in here could be given to a thread that then waits for this lock.
+            Some(known) => Cow::Borrowed(known.get_or_init(all)),
+            None => {
+                let mut products = Array2::zeros((self.dimension(), pairs.len()));
+                let mut used = weights.columns.clone();
+                used.sort_unstable();
+                used.dedup();
+                used.iter().for_each(|entry| fill(*entry as usize, products.row_mut(*entry as usize)));
+                Cow::Owned(products)
+            }
+        }
     }
 
     /// The inputs of the last layer of a drawn network, and what that layer is drawn from.
@@ -128,7 +201,7 @@ impl PairedInputs {
     }
 
     /// Refuses a layer that does not take these inputs.
-    fn check(&self, law: LayerSpec) -> Result<()> {
+    pub(super) fn check(&self, law: LayerSpec) -> Result<()> {
         if law.columns == self.dimension() && (1..=u32::MAX as usize).contains(&law.rows) {
             return Ok(());
         }
@@ -141,7 +214,7 @@ impl PairedInputs {
     }
 
     /// Turns sums of products of scaled features into means over `count`.
-    fn scale_sums(&self, sums: &mut [f64], count: f64) {
+    pub(super) fn scale_sums(&self, sums: &mut [f64], count: f64) {
         for (sum, (first, second)) in sums.iter_mut().zip(&self.pairs) {
             *sum *= self.scales[*first as usize] * self.scales[*second as usize] / count;
         }
@@ -172,15 +245,50 @@ impl PairedInputs {
         used.sort_unstable();
         used.dedup();
         let place = |row: u32| used.partition_point(|other| *other < row as usize) as u32;
-        Self {
-            features: Array2::from_shape_fn((self.dimension(), used.len()), |(feature, sample)| {
-                self.features[[feature, used[sample]]]
-            }),
-            scales: used.iter().map(|row| self.scales[*row]).collect(),
-            pairs: pairs.into_iter().map(|(i, j)| (place(i), place(j))).collect(),
-            drawn: Arc::clone(&self.drawn),
+        let features = Array2::from_shape_fn((self.dimension(), used.len()), |(feature, sample)| {
+            self.features[[feature, used[sample]]]
+        });
+        let scales = used.iter().map(|row| self.scales[*row]).collect();
+        let pairs = pairs.into_iter().map(|(i, j)| (place(i), place(j))).collect();
+        Self::of_features(features, scales, pairs, Arc::clone(&self.drawn))
+    }
+}
+
+/// The outputs of a layer's units before they are divided by the root of its columns, shape `(rows, inputs)`.
+pub(super) fn unit_features(
+    rows: &SparseRows,
+    law: LayerSpec,
+    activation: Activation,
+    inputs: &Array2<f32>,
+) -> Result<Array2<f32>> {
+    match activation {
+        Activation::Relu => hidden_features(rows, law, inputs),
+        Activation::Linear => linear_features(rows, law, inputs),
+    }
+}
+
+/// Sums over the units of a layer, for each pair: `add` adds those of some rows. The same bits for any number of
+/// threads.
+pub(super) fn sum_over_units(
+    pairs: usize,
+    units: usize,
+    add: impl Fn(Range<usize>, &mut [f64]) -> Result<()> + Sync,
+) -> Result<Vec<f64>> {
+    let mut sums = vec![0.0; pairs];
+    let chunks = units.div_ceil(ROWS);
+    let together = (HELD_SUMS / pairs).clamp(1, 64);
+    // In rounds, so that memory does not grow with the width; the order of summation is that of the chunks.
+    for round in (0..chunks).step_by(together) {
+        let partial = try_map((round..(round + together).min(chunks)).into_par_iter(), |chunk| {
+            let mut sums = vec![0.0; pairs];
+            add(chunk * ROWS..((chunk + 1) * ROWS).min(units), &mut sums)?;
+            Ok(sums)
+        })?;
+        for part in partial {
+            sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
         }
     }
+    Ok(sums)
 }
 
 /// `nngp(x, y) = 1/(n d) sum_i [u_i.x]_+ [u_i.y]_+` of one drawn first layer `u`, for each pair.
@@ -192,20 +300,7 @@ impl PairedInputs {
 pub fn sampled_kernels(inputs: &PairedInputs, law: LayerSpec, id: LayerId) -> Result<Vec<f64>> {
     inputs.check(law)?;
     let drawn = DrawnLayer::new(law, id);
-    let mut sums = vec![0.0; inputs.pairs.len()];
-    let chunks = law.rows.div_ceil(ROWS);
-    let together = (HELD_SUMS / inputs.pairs.len()).clamp(1, 64);
-    // In rounds, so that memory does not grow with the width; the order of summation is that of the chunks.
-    for round in (0..chunks).step_by(together) {
-        let partial = try_map((round..(round + together).min(chunks)).into_par_iter(), |chunk| {
-            let mut sums = vec![0.0; inputs.pairs.len()];
-            add_rows(inputs, &drawn, chunk * ROWS..((chunk + 1) * ROWS).min(law.rows), &mut sums)?;
-            Ok(sums)
-        })?;
-        for part in partial {
-            sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
-        }
-    }
+    let mut sums = sum_over_units(inputs.pairs(), law.rows, |rows, sums| add_rows(inputs, &drawn, rows, sums))?;
     inputs.scale_sums(&mut sums, law.rows as f64 * law.columns as f64);
     Ok(sums)
 }
@@ -213,7 +308,7 @@ pub fn sampled_kernels(inputs: &PairedInputs, law: LayerSpec, id: LayerId) -> Re
 /// Adds `[u_i.x]_+ [u_i.y]_+` of some rows of a layer to the sums, for each pair.
 fn add_rows(inputs: &PairedInputs, drawn: &DrawnLayer, rows: Range<usize>, sums: &mut [f64]) -> Result<()> {
     let rows = inputs.drawn.of(drawn, rows);
-    for features in hidden_features(&rows, *drawn.law(), &inputs.features)?.rows() {
+    for features in hidden_features(&rows.weights, *drawn.law(), &inputs.features)?.rows() {
         let features = features.to_slice().expect("standard layout: features are made so");
         add_pair_products(features, &inputs.pairs, sums);
     }

@@ -1,4 +1,4 @@
-//! Kernels of drawn networks: the empirical side of Theorem 1.
+//! Kernels of drawn networks, NNGP and tangent: the empirical side of Theorem 1.
 //!
 //! For given pairs: [`SampledDistances`], the distance of each pair with mean and variance of the kernel, and
 //! [`SamplingLaw`], how far means over few networks may be from the truth. For all pairs of a set of inputs: [`Sweep`],
@@ -15,6 +15,7 @@ mod kernel;
 mod law;
 mod layout;
 mod sweep;
+mod tangent;
 mod tiles;
 mod vector;
 
@@ -26,4 +27,5 @@ pub(crate) use drawn_rows::DrawnRows;
 pub use kernel::{PairedInputs, sampled_kernels};
 pub use law::SamplingLaw;
 pub use sweep::{AllPairsDistances, SampledNetwork, Sweep};
+pub use tangent::sampled_tangent_kernels;
 pub use tiles::TiledInputs;

@@ -46,6 +46,26 @@ pub fn relu(values: &mut [f32]) {
     }
 }
 
+/// `sums[p] += gains[first[p]] gains[second[p]] products[p]` over the pairs `p`, in f64: what the weights that lead to
+/// one unit add to the tangent kernels.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+pub fn add_weighted_products(gains: &[f32], products: &[f32], pairs: &[(u32, u32)], sums: &mut [f64]) {
+    for ((sum, (first, second)), product) in sums.iter_mut().zip(pairs).zip(products) {
+        let gain = f64::from(gains[*first as usize]) * f64::from(gains[*second as usize]);
+        *sum += gain * f64::from(*product);
+    }
+}
+
+/// `sums[p] += features[first[p]] features[second[p]] + factor products[p]` over the pairs `p` whose two features are
+/// positive, in f64: the same and the readout's share together, for a ReLU unit before the readout.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+pub fn add_active_products(features: &[f32], products: &[f32], factor: f64, pairs: &[(u32, u32)], sums: &mut [f64]) {
+    for ((sum, (first, second)), product) in sums.iter_mut().zip(pairs).zip(products) {
+        let feature = f64::from(features[*first as usize]) * f64::from(features[*second as usize]);
+        *sum += if feature > 0.0 { feature + factor * f64::from(*product) } else { 0.0 };
+    }
+}
+
 /// `sums[p] += rows[first[p]] rows[second[p]]` over the pairs `p`, in f64: one hidden unit's share of the kernels.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 pub fn add_pair_products(features: &[f32], pairs: &[(u32, u32)], sums: &mut [f64]) {
