@@ -3,21 +3,25 @@
 use std::f64::consts::PI;
 
 use multiversion::multiversion;
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
-use super::features::{hidden_features, takes_dense};
-use super::layout::{Costs, TilePair, used_tiles};
+use super::drawn_rows::NumberedRows;
+use super::features::{add_hidden_features, takes_dense};
+use super::layout::{Chunks, Costs, TilePair, used_tiles};
 use super::sweep::{Backend, Draw, Sums};
+use super::tangent::readout_gains;
 use super::tiles::{TILE, TiledInputs};
+use super::vector::active_entries;
 use crate::error::{Error, Result};
 use crate::kernel::arc_cosine::unit_angles;
+use crate::kernel::ntk::Tangent;
 use crate::network::{DrawnLayer, LayerSpec};
 use crate::numeric::linalg::{product, triangular_product};
 use crate::numeric::parallel::try_map;
 use crate::numeric::simd::lane_sum;
 
-/// Hidden units whose features are computed at once; wider layers are summed in chunks of this size.
+/// Rows of features that are computed at once; layers of more are summed in chunks of about this size.
 pub const CHUNK: usize = 2048;
 /// Sums over a row of a tile that run side by side in single precision, before they are added in double.
 const LANES: usize = 32;
@@ -25,16 +29,23 @@ const LANES: usize = 32;
 /// The CPU as a backend: all threads of the pool that it is called from.
 pub struct Cpu<'a> {
     inputs: &'a TiledInputs,
+    /// Of the tangent kernel; none for the NNGP kernel.
+    tangent: Option<Tangent>,
 }
 
 impl<'a> Cpu<'a> {
-    pub fn new(inputs: &'a TiledInputs) -> Self {
-        Self { inputs }
+    pub fn new(inputs: &'a TiledInputs, tangent: Option<Tangent>) -> Self {
+        Self { inputs, tangent }
     }
 
     /// The number of tiles that the inputs are cut into.
     pub fn tiles(&self) -> usize {
         self.inputs.tiles.len()
+    }
+
+    /// The chunks of each draw.
+    pub fn chunks(&self, draws: &[Draw]) -> Vec<Chunks> {
+        draws.iter().map(|draw| Chunks::of(&draw.law, self.tangent, CHUNK)).collect()
     }
 
     /// The memory that a sweep takes in addition to the inputs.
@@ -43,26 +54,68 @@ impl<'a> Cpu<'a> {
         // A tile of the kernel and of its limit in each thread, and working memory of the product; the weights of one
         // chunk.
         let in_threads = threads * (3 * TILE * TILE * float + (8 << 20));
-        let weights = draws.iter().map(|draw| weight_bytes(&draw.law, threads)).max().unwrap_or(0);
+        let weights = draws
+            .iter()
+            .zip(self.chunks(draws))
+            .map(|(draw, chunks)| weight_bytes(&draw.law, chunks, threads))
+            .max()
+            .unwrap_or(0);
         // The sums of every draw over every pair of tiles, which are added up in one order at the end.
         let sums = draws.len().saturating_mul(tiles * (tiles + 1) / 2 * size_of::<Sums>() + 128);
-        let wide = draws.iter().any(|draw| draw.law.rows > CHUNK);
+        let gains = |draw: &Draw| if self.tangent.is_some() { draw.law.rows * float } else { 0 };
+        let gains = draws.iter().map(gains).fold(0, usize::saturating_add);
+        let wide = self.chunks(draws).iter().any(|chunks| chunks.count() > 1);
         Costs {
-            fixed: in_threads.saturating_add(weights).saturating_add(sums),
+            fixed: in_threads.saturating_add(weights).saturating_add(sums).saturating_add(gains),
             pair: if wide { TILE * TILE * float } else { 0 },
-            unit: TILE * float,
-            chunk: CHUNK,
+            row: TILE * float,
             batch: usize::MAX,
         }
     }
 
-    /// The features of one chunk of a draw's hidden units on the tiles given, shapes `(rows, inputs)`.
-    fn features(&self, drawn: &DrawnLayer, chunk: usize, tiles: &[usize]) -> Result<Vec<Array2<f32>>> {
-        let law = *drawn.law();
-        let mut weights = drawn.rows_in_parallel(chunk * CHUNK..((chunk + 1) * CHUNK).min(law.rows));
-        weights.drop_empty_rows();
-        try_map(tiles.par_iter(), |tile| hidden_features(&weights, law, &self.inputs.tiles[*tile]))
+    /// The features of one chunk of a draw's hidden units on the tiles given, shapes `(rows, inputs)`: of each unit
+    /// and, for the tangent kernel, of each weight.
+    fn features(&self, network: &Drawn, chunk: usize, tiles: &[usize]) -> Result<Vec<Array2<f32>>> {
+        let law = *network.layer.law();
+        let units = network.chunks.range(chunk);
+        let NumberedRows { weights, numbers } =
+            NumberedRows::of(network.layer.rows_in_parallel(units.clone()), units.start);
+        let of_weights = if self.tangent.is_some() { weights.len() } else { 0 };
+        try_map(tiles.par_iter(), |tile| {
+            let inputs = &self.inputs.tiles[*tile];
+            let mut features = Array2::zeros((weights.rows() + of_weights, inputs.ncols()));
+            let (mut hidden, mut of_weights) = features.view_mut().split_at(Axis(0), weights.rows());
+            add_hidden_features(&weights, law, inputs, hidden.view_mut())?;
+            let mut rows = of_weights.outer_iter_mut();
+            for (hidden, (place, number)) in hidden.outer_iter().zip(numbers.iter().enumerate()) {
+                let (columns, _) = weights.row(place);
+                for (row, column) in rows.by_ref().take(columns.len()).zip(columns) {
+                    let gain = network.gains[*number as usize];
+                    let entries = inputs.row(*column as usize);
+                    let [hidden, entries] = [hidden, entries].map(|row| row.to_slice().expect("rows are contiguous"));
+                    active_entries(hidden, entries, gain, row.into_slice().expect("rows are contiguous"));
+                }
+            }
+            Ok(features)
+        })
     }
+
+    /// A layer whose masks are decided, and its readout.
+    fn drawn(&self, draw: &Draw) -> Drawn {
+        Drawn {
+            layer: DrawnLayer::new(draw.law, draw.id),
+            chunks: Chunks::of(&draw.law, self.tangent, CHUNK),
+            gains: self.tangent.map(|tangent| readout_gains(&draw.law, draw.id, tangent)).unwrap_or_default(),
+        }
+    }
+}
+
+/// One network, before its weights are drawn.
+struct Drawn {
+    layer: DrawnLayer,
+    chunks: Chunks,
+    /// See [`readout_gains`]; empty for the NNGP kernel.
+    gains: Vec<f32>,
 }
 
 impl Backend for Cpu<'_> {
@@ -83,12 +136,12 @@ impl Backend for Cpu<'_> {
     ) -> Result<Vec<Vec<Sums>>> {
         let used = used_tiles(pairs);
         // An exact count is decided once per draw, over all chunks.
-        let drawn: Vec<DrawnLayer> = draws.iter().map(|draw| DrawnLayer::new(draw.law, draw.id)).collect();
+        let drawn: Vec<Drawn> = draws.iter().map(|draw| self.drawn(draw)).collect();
         let features_of = |chunk: usize| -> Result<Vec<Vec<Array2<f32>>>> {
             drawn.iter().map(|drawn| self.features(drawn, chunk, &used)).collect()
         };
         let place = |tile: usize| used.partition_point(|other| *other < tile);
-        let chunks = draws.iter().map(|draw| draw.law.rows.div_ceil(CHUNK)).max().expect("a batch has a draw");
+        let chunks = drawn.iter().map(|drawn| drawn.chunks.count()).max().expect("a batch has a draw");
         // A draw of several chunks is alone in its batch: all chunks but the last are added up first.
         let mut grams: Vec<Array2<f32>> = vec![Array2::default((0, 0)); if chunks > 1 { pairs.len() } else { 0 }];
         for chunk in 0..chunks - 1 {
@@ -108,7 +161,7 @@ impl Backend for Cpu<'_> {
             .map_init(Work::default, |work, task| {
                 let (index, first) = (task / shares, task % shares * share);
                 let (i, j) = pairs[index];
-                work.limit(self.inputs, (i, j))?;
+                work.limit(self.inputs, self.tangent, (i, j))?;
                 let mut found = Vec::with_capacity(share);
                 for (draw, features) in draws.iter().zip(&features).skip(first).take(share) {
                     if grams.is_empty() {
@@ -129,17 +182,17 @@ impl Backend for Cpu<'_> {
 }
 
 /// The memory that the weights of a chunk take while its features are computed, in bytes.
-fn weight_bytes(law: &LayerSpec, threads: usize) -> usize {
+fn weight_bytes(law: &LayerSpec, chunks: Chunks, threads: usize) -> usize {
+    let at_once = law.rows.min(chunks.units);
     let entries = |rows: usize| rows as f64 * law.columns as f64;
     // Six standard deviations above the mean; places and values, by row and then joined.
-    let expected = law.connectivity.get() * entries(law.rows.min(CHUNK));
+    let expected = law.connectivity.get() * entries(at_once);
     let weights = 2.0 * size_of::<(u32, f32)>() as f64 * (expected + 6.0 * expected.sqrt() + 20.0);
     // Where rows are coupled, as by an exact count, keys and places of all weights that could exist.
     let exact = !law.mask.has_independent_rows() && !law.connectivity.is_dense();
     let keys =
         if exact { 3.0 * size_of::<(u64, u64)>() as f64 * law.connectivity.get() * entries(law.rows) } else { 0.0 };
-    let dense =
-        if takes_dense(law) { threads as f64 * size_of::<f32>() as f64 * entries(law.rows.min(CHUNK)) } else { 0.0 };
+    let dense = if takes_dense(law) { threads as f64 * size_of::<f32>() as f64 * entries(at_once) } else { 0.0 };
     (keys + weights + dense) as usize
 }
 
@@ -188,7 +241,7 @@ fn add_gram(left: ArrayView2<f32>, right: ArrayView2<f32>, same: bool, gram: &mu
 #[derive(Default)]
 struct Work {
     gram: Array2<f32>,
-    /// `K_1` of the scaled inputs.
+    /// `K_1` of the scaled inputs, or `K_1 + C K_0`.
     limit: Array2<f32>,
     sine: Vec<f64>,
     phi: Vec<f64>,
@@ -196,7 +249,9 @@ struct Work {
 
 impl Work {
     /// Fills in the closed form for every pair of inputs of two tiles.
-    fn limit(&mut self, inputs: &TiledInputs, (i, j): TilePair) -> Result<()> {
+    fn limit(&mut self, inputs: &TiledInputs, tangent: Option<Tangent>, (i, j): TilePair) -> Result<()> {
+        // C K_0 = |x| |y| phi cos t / 2 pi, which K_1 has once already.
+        let times = if tangent.is_some() { 2.0 } else { 1.0 };
         let (left, right) = (&inputs.tiles[i], &inputs.tiles[j]);
         let shape = (left.ncols(), right.ncols());
         if self.limit.dim() != shape {
@@ -219,7 +274,7 @@ impl Work {
             unit_angles(&cosine, &mut self.sine, &mut self.phi);
             for (place, limit) in limit.iter_mut().enumerate() {
                 let (sine, phi, cosine) = (self.sine[place], self.phi[place], cosine[place]);
-                *limit = (norm * norms_right[place] * (sine + phi * cosine) / (2.0 * PI)) as f32;
+                *limit = (norm * norms_right[place] * (sine + times * phi * cosine) / (2.0 * PI)) as f32;
             }
         }
         Ok(())

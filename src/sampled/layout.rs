@@ -2,20 +2,71 @@
 
 use std::ops::Range;
 
+use crate::kernel::ntk::Tangent;
+use crate::network::LayerSpec;
+
 /// Two tiles, by their numbers, the first not above the second.
 pub type TilePair = (usize, usize);
 
-/// The memory that a sweep takes, in bytes, and the hidden units whose features are computed at once.
+/// How the hidden units of a draw are cut into chunks, whose features are made at once and added up: by its law alone,
+/// so that sums are the same whatever else is drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct Chunks {
+    width: usize,
+    /// Hidden units of a chunk; the last one may have fewer.
+    pub units: usize,
+    /// The most rows of features of a chunk: one for each unit and, of the tangent kernel, one for each weight.
+    pub features: usize,
+}
+
+impl Chunks {
+    /// Chunks of about `most` rows of features.
+    pub fn of(law: &LayerSpec, tangent: Option<Tangent>, most: usize) -> Self {
+        let width = law.rows;
+        if tangent.is_none() {
+            return Self { width, units: most, features: width.min(most) };
+        }
+        let weights_of_unit = law.connectivity.get() * law.columns as f64;
+        let units = ((most as f64 / (1.0 + weights_of_unit)) as usize).clamp(1, most);
+        let at_once = width.min(units);
+        Self { width, units, features: at_once + most_weights(law, at_once) }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.width.div_ceil(self.units)
+    }
+
+    /// The units of one of them; none beyond the last.
+    pub fn range(&self, chunk: usize) -> Range<usize> {
+        let end = |chunk: usize| chunk.saturating_mul(self.units).min(self.width);
+        end(chunk)..end(chunk + 1)
+    }
+}
+
+/// More weights than some rows of a layer have: six standard deviations above the mean of a random number.
+pub fn most_weights(law: &LayerSpec, rows: usize) -> usize {
+    let places = rows.saturating_mul(law.columns);
+    if law.connectivity.is_dense() {
+        return places;
+    }
+    let expected = law.connectivity.get() * places as f64;
+    let random = (expected + 6.0 * expected.sqrt() + 20.0) as usize;
+    // With a constant fan-in every row has as many, after rounding; an exact count is one of the whole layer.
+    let fixed =
+        if law.mask.has_independent_rows() { law.fixed_count().map(|_| rows * law.kept_per_row()) } else { None };
+    fixed.unwrap_or(random).min(law.fixed_count().unwrap_or(usize::MAX)).min(places)
+}
+
+/// The memory that a sweep takes, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Costs {
     /// Whatever the layout.
     pub fixed: usize,
     /// For each pair of tiles that is worked on.
     pub pair: usize,
-    /// For the features of one hidden unit on one tile.
-    pub unit: usize,
-    /// The most hidden units of a draw at once; a wider draw is alone in its batch and added up in chunks.
-    pub chunk: usize,
+    /// For one row of features on one tile.
+    pub row: usize,
     /// The most draws at once.
     pub batch: usize,
 }
@@ -33,15 +84,16 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The layout for draws of the given widths within `memory`, or the least memory that is needed.
-    pub fn new(tiles: usize, widths: &[usize], costs: Costs, memory: usize) -> Result<Self, usize> {
-        let widest = widths.iter().copied().max().unwrap_or(0);
-        let features = |block: usize, width: usize| tiles.min(2 * block) * width.min(costs.chunk) * costs.unit;
+    /// The layout for draws of the given chunks within `memory`, or the least memory that is needed. A draw of several
+    /// chunks is alone in its batch.
+    pub fn new(tiles: usize, draws: &[Chunks], costs: Costs, memory: usize) -> Result<Self, usize> {
+        let most = draws.iter().map(|chunks| chunks.features).max().unwrap_or(0);
+        let features = |block: usize, rows: usize| tiles.min(2 * block).saturating_mul(rows).saturating_mul(costs.row);
         let without_features = |block: usize| {
             let pairs = if block >= tiles { tiles * (tiles + 1) / 2 } else { block * block };
             costs.fixed.saturating_add(pairs * costs.pair)
         };
-        let least = |block: usize| without_features(block).saturating_add(features(block, widest));
+        let least = |block: usize| without_features(block).saturating_add(features(block, most));
         let mut block = tiles.max(1);
         while least(block) > memory && block > 1 {
             block = block.div_ceil(2);
@@ -52,9 +104,9 @@ impl Layout {
         let mut layout = Self { tiles, block, batches: Vec::new(), bytes: 0 };
         let room = memory - without_features(block);
         let (mut start, mut held) = (0, 0);
-        for (draw, width) in widths.iter().enumerate() {
-            let more = features(block, *width);
-            let wide = |draw: usize| widths[draw] > costs.chunk;
+        for (draw, chunks) in draws.iter().enumerate() {
+            let more = features(block, chunks.features);
+            let wide = |draw: usize| draws[draw].count() > 1;
             if draw > start && (held + more > room || draw - start == costs.batch || wide(draw) || wide(draw - 1)) {
                 layout.batches.push(start..draw);
                 (start, held) = (draw, 0);
@@ -62,8 +114,8 @@ impl Layout {
             held += more;
             layout.bytes = layout.bytes.max(without_features(block) + held);
         }
-        if start < widths.len() {
-            layout.batches.push(start..widths.len());
+        if start < draws.len() {
+            layout.batches.push(start..draws.len());
         }
         Ok(layout)
     }

@@ -9,6 +9,7 @@ use super::device::Device;
 use super::layout::{Layout, TilePair};
 use super::tiles::TiledInputs;
 use crate::error::{Error, Result};
+use crate::kernel::ntk::Kernel;
 use crate::network::{LayerId, LayerSpec};
 
 /// A network of a sweep, and how often it is drawn: initialisations `0, 1, ...` of the seed.
@@ -20,7 +21,8 @@ pub struct SampledNetwork {
     pub initialisations: usize,
 }
 
-/// `(nngp - nngp_inf)^2` of one network, one value per initialisation.
+/// The squared distance of the kernel, NNGP or tangent, of one network from that of infinite width; one value per
+/// initialisation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AllPairsDistances {
     /// The mean over the `N (N - 1) / 2` pairs of different inputs.
@@ -47,7 +49,7 @@ pub(super) struct Sums {
 
 /// What computes the sums, tile by tile.
 pub(super) trait Backend {
-    /// `K_1` of pairs of tiles, where it is kept for all draws.
+    /// `K_1`, or `K_1 + C K_0`, of pairs of tiles, where it is kept for all draws.
     type Limits;
     /// The error of a failure.
     type Error;
@@ -102,6 +104,7 @@ pub(super) fn total<B: Backend>(
 pub struct Sweep<'a> {
     device: &'a Device,
     inputs: &'a TiledInputs,
+    kernel: Kernel,
     networks: usize,
     /// In the order of the networks.
     draws: Vec<Draw>,
@@ -109,12 +112,51 @@ pub struct Sweep<'a> {
 }
 
 impl<'a> Sweep<'a> {
-    /// Plans the initialisations `0, 1, ...` of each network.
+    /// Plans the initialisations `0, 1, ...` of each network, for their NNGP kernels.
     ///
     /// # Errors
     /// Where a network does not fit the inputs or has no hidden unit or initialisation, the device is an empty list of
     /// GPUs, or the memory does not suffice.
     pub fn new(device: &'a Device, inputs: &'a TiledInputs, networks: &[SampledNetwork], seed: u64) -> Result<Self> {
+        Self::of_kernel(device, inputs, networks, Kernel::Nngp, seed)
+    }
+
+    /// The same for a kernel of choice. The tangent kernel is that of
+    /// [`sampled_tangent_kernels`](super::sampled_tangent_kernels): a Gram matrix too, of features
+    /// `v_i sqrt(f) H(u_i.x) x_j`, one for each weight `u_ij` that exists, beside the `[u_i.x]_+` of the NNGP kernel. So
+    /// it takes about `N^2 / 2` times the number of all weights in multiply-adds.
+    ///
+    /// # Errors
+    /// As [`Sweep::new`].
+    ///
+    /// ```
+    /// use sparsewidth::data::DataSource;
+    /// use sparsewidth::kernel::ntk::{Kernel, Tangent};
+    /// use sparsewidth::network::{Connectivity, LayerSpec, MaskFamily, WeightDistribution};
+    /// use sparsewidth::sampled::{Device, SampledNetwork, Sweep, TiledInputs};
+    ///
+    /// let inputs = DataSource::Gaussian { dimension: 12, samples: 50 }.inputs(0)?.values;
+    /// let inputs = TiledInputs::new(inputs.view())?;
+    /// let law = LayerSpec {
+    ///     rows: 100,
+    ///     columns: 12,
+    ///     connectivity: Connectivity::new(0.5)?,
+    ///     mask: MaskFamily::Bernoulli,
+    ///     law: WeightDistribution::Gaussian,
+    /// };
+    /// let networks = [SampledNetwork { law, initialisations: 3 }];
+    /// let kernel = Kernel::Ntk(Tangent::Standardised);
+    /// let found = Sweep::of_kernel(&Device::CPU, &inputs, &networks, kernel, 0)?.run(&|_| {})?;
+    /// assert!(found[0].off_diagonal.len() == 3 && found[0].off_diagonal.iter().all(|distance| *distance > 0.0));
+    /// # Ok::<(), sparsewidth::Error>(())
+    /// ```
+    pub fn of_kernel(
+        device: &'a Device,
+        inputs: &'a TiledInputs,
+        networks: &[SampledNetwork],
+        kernel: Kernel,
+        seed: u64,
+    ) -> Result<Self> {
         for SampledNetwork { law, initialisations } in networks {
             if law.columns != inputs.dimension()
                 || [law.rows, *initialisations].iter().any(|count| !(1..u32::MAX as usize).contains(count))
@@ -150,11 +192,11 @@ impl<'a> Sweep<'a> {
                 network,
             })
         });
-        let mut sweep = Self { device, inputs, networks: networks.len(), draws: draws.collect(), bytes: 0 };
+        let mut sweep = Self { device, inputs, kernel, networks: networks.len(), draws: draws.collect(), bytes: 0 };
         sweep.bytes = match device {
             Device::Cpu { memory } => sweep.cpu_layout(*memory)?.bytes,
             #[cfg(feature = "cuda")]
-            Device::Cuda(devices) => accelerator::bytes(devices, inputs, &sweep.draws)?,
+            Device::Cuda(devices) => accelerator::bytes(devices, inputs, kernel.tangent(), &sweep.draws)?,
         };
         Ok(sweep)
     }
@@ -166,13 +208,14 @@ impl<'a> Sweep<'a> {
     }
 
     fn cpu_layout(&self, memory: usize) -> Result<Layout> {
-        let cpu = Cpu::new(self.inputs);
-        let widths: Vec<usize> = self.draws.iter().map(|draw| draw.law.rows).collect();
-        Layout::new(cpu.tiles(), &widths, cpu.costs(&self.draws), memory).map_err(|needed| {
-            let (widest, threads) = (widths.iter().max().unwrap_or(&0), rayon::current_num_threads());
+        let cpu = Cpu::new(self.inputs, self.kernel.tangent());
+        let (chunks, costs) = (cpu.chunks(&self.draws), cpu.costs(&self.draws));
+        Layout::new(cpu.tiles(), &chunks, costs, memory).map_err(|needed| {
+            let widest = self.draws.iter().map(|draw| draw.law.rows).max().unwrap_or(0);
+            let threads = rayon::current_num_threads();
             let problem = format!(
                 "is not enough: width {widest}, {} draws and {threads} threads take at least {} MB",
-                widths.len(),
+                self.draws.len(),
                 needed.div_ceil(1 << 20)
             );
             let remedy = "give more, or fewer initialisations or threads";
@@ -180,8 +223,8 @@ impl<'a> Sweep<'a> {
         })
     }
 
-    /// Draws the networks and compares the kernel of each with `v K_1 / d`, `v` the variance of its weights, over all
-    /// pairs.
+    /// Draws the networks and compares the kernel of each with that of infinite width over all pairs: with `v K_1 / d`,
+    /// `v` the variance of its weights, or, the tangent kernel, with `v (K_1 + C K_0) / d`.
     ///
     /// Features and kernels are in single precision, sums over pairs in double. On one kind of device the results are
     /// the same bits for any number of threads or devices, any memory, and whatever other networks the sweep has.
@@ -191,9 +234,14 @@ impl<'a> Sweep<'a> {
     /// Where the device fails, or, with more threads than [`Sweep::new`] had, the memory does not suffice.
     pub fn run(&self, progress: &(dyn Fn(f64) + Sync)) -> Result<Vec<AllPairsDistances>> {
         let sums = match self.device {
-            Device::Cpu { memory } => total(&Cpu::new(self.inputs), &self.cpu_layout(*memory)?, &self.draws, progress)?,
+            Device::Cpu { memory } => {
+                let cpu = Cpu::new(self.inputs, self.kernel.tangent());
+                total(&cpu, &self.cpu_layout(*memory)?, &self.draws, progress)?
+            }
             #[cfg(feature = "cuda")]
-            Device::Cuda(devices) => accelerator::total(devices, self.inputs, &self.draws, progress)?,
+            Device::Cuda(devices) => {
+                accelerator::total(devices, self.inputs, self.kernel.tangent(), &self.draws, progress)?
+            }
         };
         Ok(self.distances(&sums))
     }
@@ -217,11 +265,11 @@ mod tests {
     use super::super::cpu::CHUNK;
     use super::*;
     use crate::data::DataSource;
-    use crate::kernel::arc_cosine::arc_cosine;
     use crate::kernel::gram::Pair;
+    use crate::kernel::ntk::{InfiniteWidth, Tangent};
     use crate::network::Connectivity;
-    use crate::network::{MaskFamily, WeightDistribution};
-    use crate::sampled::{PairedInputs, sampled_kernels};
+    use crate::network::{Activation, Architecture, Layer, MaskFamily, WeightDistribution};
+    use crate::sampled::{PairedInputs, sampled_kernels, sampled_tangent_kernels};
     use ndarray::Array2;
 
     fn network(rows: usize, columns: usize, p: f64, initialisations: usize) -> SampledNetwork {
@@ -238,16 +286,25 @@ mod tests {
     }
 
     /// Means over all pairs, one by one.
-    fn one_by_one(inputs: &Array2<f64>, network: &SampledNetwork, initialisation: u32) -> (f64, f64) {
+    fn one_by_one(inputs: &Array2<f64>, network: &SampledNetwork, kernel: Kernel, initialisation: u32) -> (f64, f64) {
         let samples = inputs.nrows();
         let mean_over = |pairs: Vec<(usize, usize)>| {
             let paired = PairedInputs::new(inputs.view(), &pairs).unwrap();
             let id = LayerId { seed: 7, initialisation, layer: 0 };
-            let kernels = sampled_kernels(&paired, network.law, id).unwrap();
-            let squares = pairs.iter().zip(kernels).map(|((i, j), kernel)| {
+            let law = network.law;
+            let layer = Layer::new(law.rows, law.connectivity, Activation::Relu).unwrap().with_mask(law.mask);
+            let architecture = Architecture::new(vec![layer]).unwrap();
+            let kernels = match kernel {
+                Kernel::Nngp => sampled_kernels(&paired, law, id),
+                Kernel::Ntk(tangent) => {
+                    sampled_tangent_kernels(&paired, &architecture, law.law, 7, initialisation, tangent)
+                }
+            };
+            let kernels = kernels.unwrap();
+            let squares = pairs.iter().zip(kernels).map(|((i, j), drawn)| {
                 let pair = Pair::new(inputs.row(*i), inputs.row(*j)).unwrap();
-                let limit = network.law.law.variance() * arc_cosine(pair.gram()).k1 / inputs.ncols() as f64;
-                (kernel - limit).powi(2)
+                let limit = law.law.variance() * InfiniteWidth::of(&pair).get(kernel) / inputs.ncols() as f64;
+                (drawn - limit).powi(2)
             });
             squares.sum::<f64>() / pairs.len() as f64
         };
@@ -274,7 +331,7 @@ mod tests {
             let found = Sweep::new(&Device::CPU, &inputs, &[network], 7).unwrap().run(&|_| {}).unwrap();
             assert_eq!(found[0].off_diagonal.len(), network.initialisations);
             for initialisation in 0..network.initialisations {
-                let expected = one_by_one(&values, &network, initialisation as u32);
+                let expected = one_by_one(&values, &network, Kernel::Nngp, initialisation as u32);
                 let found = (found[0].off_diagonal[initialisation], found[0].diagonal[initialisation]);
                 // Single precision of kernels and their limits, whose errors are independent of each other.
                 for (found, expected) in [(found.0, expected.0), (found.1, expected.1)] {
@@ -284,25 +341,72 @@ mod tests {
         }
     }
 
+    /// All mask families, both conventions, of one chunk and of several, sparse and dense, and a unit whose weights are
+    /// more than a chunk.
+    #[test]
+    fn tiles_hold_what_each_pair_gives_of_tangent_kernels() {
+        let wide = SampledNetwork {
+            law: LayerSpec { columns: CHUNK + 300, connectivity: Connectivity::DENSE, ..network(2, 12, 1.0, 1).law },
+            initialisations: 1,
+        };
+        let of_family = |mask| {
+            let mut network = network(300, 12, 0.2, 2);
+            (network.law.mask, network.law.law) = (mask, WeightDistribution::Gaussian);
+            network
+        };
+        for (samples, network) in [
+            (500, network(30, 12, 0.2, 2)),
+            (500, network(7, 12, 1.0, 1)),
+            (500, network(CHUNK + 100, 12, 0.1, 1)),
+            (500, of_family(MaskFamily::ExactCount)),
+            (500, of_family(MaskFamily::ConstantFanIn)),
+            (40, wide),
+        ] {
+            let values = gaussian(samples, network.law.columns);
+            let inputs = TiledInputs::new(values.view()).unwrap();
+            for kernel in [Tangent::Standardised, Tangent::Paper].map(Kernel::Ntk) {
+                let sweep = Sweep::of_kernel(&Device::CPU, &inputs, &[network], kernel, 7).unwrap();
+                let found = sweep.run(&|_| {}).unwrap();
+                for initialisation in 0..network.initialisations {
+                    let expected = one_by_one(&values, &network, kernel, initialisation as u32);
+                    let found = (found[0].off_diagonal[initialisation], found[0].diagonal[initialisation]);
+                    // Single precision of kernels and their limits, whose errors are independent of each other.
+                    for (found, expected) in [(found.0, expected.0), (found.1, expected.1)] {
+                        let name = format!("{network:?}, {kernel:?}");
+                        assert!((found / expected - 1.0).abs() < 1e-5, "{name}: {found:e}, one by one {expected:e}");
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn the_same_bits_whatever_the_memory_the_threads_and_the_company() {
+        the_same_bits(Kernel::Nngp, &[network(40, 9, 0.3, 3), network(CHUNK + 9, 9, 0.1, 1), network(600, 9, 0.05, 2)]);
+        let exact = LayerSpec { mask: MaskFamily::ExactCount, ..network(700, 9, 0.4, 1).law };
+        let networks =
+            [network(40, 9, 0.3, 3), SampledNetwork { law: exact, initialisations: 1 }, network(600, 9, 0.05, 2)];
+        the_same_bits(Kernel::Ntk(Tangent::Standardised), &networks);
+    }
+
+    /// Of three networks, of which the one in the middle has two chunks.
+    fn the_same_bits(kernel: Kernel, networks: &[SampledNetwork]) {
         let values = gaussian(1300, 9);
         let inputs = TiledInputs::new(values.view()).unwrap();
-        let networks = [network(40, 9, 0.3, 3), network(CHUNK + 9, 9, 0.1, 1), network(600, 9, 0.05, 2)];
         let run = |networks: &[SampledNetwork], memory: usize, threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
                 let device = Device::Cpu { memory };
-                let sweep = Sweep::new(&device, &inputs, networks, 7).unwrap();
+                let sweep = Sweep::of_kernel(&device, &inputs, networks, kernel, 7).unwrap();
                 assert!(sweep.bytes() <= memory);
                 let layout = sweep.cpu_layout(memory).unwrap();
                 (sweep.run(&|_| {}).unwrap(), layout.block, layout.batches.len())
             })
         };
-        let (whole, block, batches) = run(&networks, 1 << 30, 2);
+        let (whole, block, batches) = run(networks, 1 << 30, 2);
         assert_eq!((block, batches), (4, 3));
         for threads in [1, 2, 4] {
-            let (found, block, _) = run(&networks, threads * (11 << 20) + (12 << 20), threads);
+            let (found, block, _) = run(networks, threads * (11 << 20) + (12 << 20), threads);
             assert!(block < 4, "too much memory for this test");
             assert_eq!(found, whole);
         }

@@ -114,7 +114,7 @@ pub fn sampled_tangent_kernels(
 }
 
 /// The readout `v` after a layer: dense, one weight per unit.
-pub(super) fn readout(law: &LayerSpec, id: LayerId) -> Vec<f32> {
+fn readout(law: &LayerSpec, id: LayerId) -> Vec<f32> {
     let dense = LayerSpec {
         rows: 1,
         columns: law.rows,
@@ -126,11 +126,17 @@ pub(super) fn readout(law: &LayerSpec, id: LayerId) -> Vec<f32> {
 }
 
 /// `f`: the square of the derivative of a weight that exists by the variable that gradient descent moves.
-pub(super) fn factor(law: &LayerSpec, tangent: Tangent) -> f64 {
+fn factor(law: &LayerSpec, tangent: Tangent) -> f64 {
     match tangent {
         Tangent::Standardised => law.sigma().powi(2),
         Tangent::Paper => 1.0,
     }
+}
+
+/// `v_i sqrt(f)`: the derivative of the output by the variables of unit `i`, but for its inputs and `1/sqrt(n d)`.
+pub(super) fn readout_gains(law: &LayerSpec, id: LayerId, tangent: Tangent) -> Vec<f32> {
+    let root = factor(law, tangent).sqrt();
+    readout(law, id).into_iter().map(|weight| (root * f64::from(weight)) as f32).collect()
 }
 
 /// The last hidden layer, of `n` units on `d` inputs, and the readout.

@@ -39,6 +39,14 @@ pub fn sparse_product(weights: &SparseRows, input: &[f32], output: &mut [f32], b
     }
 }
 
+/// `gain H(feature) entry` of each sample: the feature of a weight that leads from that entry to a unit.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+pub fn active_entries(features: &[f32], entries: &[f32], gain: f32, output: &mut [f32]) {
+    for ((output, feature), entry) in output.iter_mut().zip(features).zip(entries) {
+        *output = if *feature > 0.0 { gain * entry } else { 0.0 };
+    }
+}
+
 /// `[value]_+`.
 pub fn relu(values: &mut [f32]) {
     for value in values {

@@ -2,17 +2,21 @@
 
 use super::Argument::{F32, F32s, F64, F64s, U32, U32s, U64, U64s};
 use super::{Accelerator, Argument, Kernel, Warning};
+use std::ops::Range;
+
+use crate::kernel::ntk::Tangent;
 use crate::network::{DrawnLayer, LayerSpec, WeightDistribution};
 use crate::sampled::features::takes_dense;
-use crate::sampled::layout::{Costs, TilePair, used_tiles};
+use crate::sampled::layout::{Chunks, Costs, TilePair, most_weights, used_tiles};
 use crate::sampled::sweep::{Backend, Draw, Sums};
+use crate::sampled::tangent::readout_gains;
 use crate::sampled::tiles::TiledInputs;
 
 /// Inputs on a side of a tile, and hidden units of a dense layer, as in `sampled.cu`.
 pub const TILE: usize = 128;
 /// Rows of features that a block of threads makes from sparse weights, as in `sampled.cu`.
 const ROWS: usize = 8;
-/// Hidden units whose features are made at once: wider layers are added up in such chunks, so that sums in single
+/// Rows of features that are made at once: layers of more are added up in such chunks, so that sums in single
 /// precision stay short. Over MNIST at width 4,129 the mean over the diagonal is off by 2e-7 with this size, by 2e-6
 /// with chunks of 2,048.
 pub const CHUNK: usize = 512;
@@ -23,6 +27,8 @@ const BATCH: usize = 8;
 /// The inputs on a device.
 pub struct OnDevice<'a, A: Accelerator> {
     pub device: &'a A,
+    /// Of the tangent kernel; none for the NNGP kernel.
+    tangent: Option<Tangent>,
     dimension: usize,
     /// Shape `(d, stride)`.
     inputs: A::Buffer<f32>,
@@ -31,10 +37,11 @@ pub struct OnDevice<'a, A: Accelerator> {
 }
 
 impl<'a, A: Accelerator> OnDevice<'a, A> {
-    pub fn new(device: &'a A, inputs: &TiledInputs) -> Result<Self, Warning> {
+    pub fn new(device: &'a A, inputs: &TiledInputs, tangent: Option<Tangent>) -> Result<Self, Warning> {
         let (matrix, norms) = inputs.padded(TILE);
         Ok(Self {
             device,
+            tangent,
             dimension: inputs.dimension(),
             stride: matrix.ncols(),
             inputs: device.upload(matrix.as_slice().expect("standard layout: padded makes it so"))?,
@@ -42,16 +49,22 @@ impl<'a, A: Accelerator> OnDevice<'a, A> {
         })
     }
 
+    /// The units of a chunk of a layer.
+    pub fn units(&self, law: &LayerSpec, chunk: usize) -> Range<usize> {
+        Chunks::of(law, self.tangent, CHUNK).range(chunk)
+    }
+
     /// The weights of each row of a chunk of some draws.
     pub fn counts(&self, drawn: &[&DrawnLayer], chunk: usize) -> Result<Vec<Vec<u32>>, Warning> {
-        let rows: Vec<usize> = drawn.iter().map(|drawn| rows_of(drawn.law(), chunk)).collect();
+        let units: Vec<Range<usize>> = drawn.iter().map(|drawn| self.units(drawn.law(), chunk)).collect();
+        let rows: Vec<usize> = units.iter().map(Range::len).collect();
         if rows.is_empty() {
             return Ok(Vec::new());
         }
         let buffer = self.device.zeros(rows.iter().sum())?;
         let mut to = 0;
-        for (drawn, rows) in drawn.iter().zip(&rows) {
-            let [seed, third, fourth, columns, end_key, end_place, first_row] = entries_of(drawn, chunk);
+        for ((drawn, units), rows) in drawn.iter().zip(&units).zip(&rows) {
+            let [seed, third, fourth, columns, end_key, end_place, first_row] = entries_of(drawn, units.start);
             let arguments =
                 [U32s(&buffer), U64(to as u64), seed, third, fourth, columns, end_key, end_place, first_row];
             // SAFETY: the kernel's arguments; one block per row, each with a place in the buffer.
@@ -79,7 +92,8 @@ impl<'a, A: Accelerator> OnDevice<'a, A> {
         let length = *places.last().expect("not empty: begins with zero") as usize;
         let weights =
             Weights { places: device.upload(&places)?, columns: device.zeros(length)?, values: device.zeros(length)? };
-        let [seed, third, fourth, columns, end_key, end_place, first_row] = entries_of(drawn, chunk);
+        let first = self.units(drawn.law(), chunk).start;
+        let [seed, third, fourth, columns, end_key, end_place, first_row] = entries_of(drawn, first);
         let [gaussian, sigma] = values_of(drawn.law());
         let Weights { places, columns: columns_of, values } = &weights;
         let (to_columns, to_values, places) = (U32s(columns_of), F32s(values), U64s(places));
@@ -91,16 +105,19 @@ impl<'a, A: Accelerator> OnDevice<'a, A> {
         Ok(weights)
     }
 
-    /// The features of a chunk of a draw, shape `(rows, TILE tiles)`, from the weights that exist.
+    /// The features of a chunk of a draw, shape `(rows, TILE tiles)`, from the weights that exist; of the tangent kernel
+    /// those of the weights as well, below.
     fn sparse_features(
         &self,
         drawn: &DrawnLayer,
         chunk: usize,
         counts: &[u32],
         tiles: &Tiles<A>,
-    ) -> Result<A::Buffer<f32>, Warning> {
+    ) -> Result<Features<A>, Warning> {
         let Weights { places, columns, values } = self.draw(drawn, chunk, counts)?;
-        let features = self.device.zeros(counts.len() * tiles.stride())?;
+        let of_weights = if self.tangent.is_some() { counts.iter().map(|count| *count as usize).sum() } else { 0 };
+        let rows = counts.len() + of_weights;
+        let features = self.device.zeros(rows * tiles.stride())?;
         let arguments = [
             F32s(&features),
             U64(tiles.stride() as u64),
@@ -114,16 +131,35 @@ impl<'a, A: Accelerator> OnDevice<'a, A> {
         ];
         // SAFETY: the kernel's arguments; rows beyond the last are left out, columns are those of the inputs.
         unsafe { self.device.launch(Kernel::SparseFeatures, (tiles.count, counts.len().div_ceil(ROWS)), &arguments)? };
-        Ok(features)
+        if let Some(tangent) = self.tangent {
+            let gains = readout_gains(drawn.law(), drawn.id(), tangent);
+            let gains = self.device.upload(&gains[self.units(drawn.law(), chunk)])?;
+            let arguments = [
+                F32s(&features),
+                U64(tiles.stride() as u64),
+                U64s(&places),
+                U32s(&columns),
+                F32s(&gains),
+                U32(counts.len() as u32),
+                F32s(&self.inputs),
+                U64(self.stride as u64),
+                U32s(&tiles.numbers),
+            ];
+            let blocks = (tiles.count, counts.len().div_ceil(ROWS));
+            // SAFETY: the kernel's arguments; there is a row of features for each unit, and then for each weight.
+            unsafe { self.device.launch(Kernel::TangentFeatures, blocks, &arguments)? };
+        }
+        Ok(Features { rows: features, count: rows })
     }
 
     /// The same through a dense product, zeros included.
-    fn dense_features(&self, drawn: &DrawnLayer, chunk: usize, tiles: &Tiles<A>) -> Result<A::Buffer<f32>, Warning> {
+    fn dense_features(&self, drawn: &DrawnLayer, chunk: usize, tiles: &Tiles<A>) -> Result<Features<A>, Warning> {
         let (device, law) = (self.device, drawn.law());
-        let rows = rows_of(law, chunk);
+        let units = self.units(law, chunk);
+        let rows = units.len();
         let padded = rows.next_multiple_of(TILE);
         let weights = device.zeros(law.columns * padded)?;
-        let [seed, third, fourth, columns, end_key, end_place, first_row] = entries_of(drawn, chunk);
+        let [seed, third, fourth, columns, end_key, end_place, first_row] = entries_of(drawn, units.start);
         let [gaussian, sigma] = values_of(law);
         let (at, stride, rows) = (F32s(&weights), U64(padded as u64), rows as u32);
         let arguments =
@@ -144,19 +180,16 @@ impl<'a, A: Accelerator> OnDevice<'a, A> {
         ];
         // SAFETY: the kernel's arguments; both matrices are padded to whole tiles, rows beyond the last are left out.
         unsafe { device.launch(Kernel::DenseFeatures, (tiles.count, padded / TILE), &arguments)? };
-        Ok(features)
+        Ok(Features { rows: features, count: rows as usize })
     }
 
     /// The features of a chunk of all draws.
-    pub fn features(
-        &self,
-        drawn: &[DrawnLayer],
-        chunk: usize,
-        tiles: &Tiles<A>,
-    ) -> Result<Vec<A::Buffer<f32>>, Warning> {
-        let sparse: Vec<&DrawnLayer> = drawn.iter().filter(|drawn| !takes_dense(drawn.law())).collect();
+    pub fn features(&self, drawn: &[DrawnLayer], chunk: usize, tiles: &Tiles<A>) -> Result<Vec<Features<A>>, Warning> {
+        // The tangent kernel needs the places of all weights.
+        let dense = |drawn: &DrawnLayer| takes_dense(drawn.law()) && self.tangent.is_none();
+        let sparse: Vec<&DrawnLayer> = drawn.iter().filter(|drawn| !dense(drawn)).collect();
         let mut counts = self.counts(&sparse, chunk)?.into_iter();
-        let of = |drawn: &DrawnLayer| match takes_dense(drawn.law()) {
+        let of = |drawn: &DrawnLayer| match dense(drawn) {
             true => self.dense_features(drawn, chunk, tiles),
             false => {
                 let counts = counts.next().expect("counts of every sparse draw: made so above");
@@ -165,6 +198,12 @@ impl<'a, A: Accelerator> OnDevice<'a, A> {
         };
         drawn.iter().map(of).collect()
     }
+}
+
+/// Rows of features of some tiles, on a device.
+pub struct Features<A: Accelerator> {
+    pub rows: A::Buffer<f32>,
+    pub count: usize,
 }
 
 /// The weights that exist in some rows, on a device: compressed sparse rows.
@@ -192,7 +231,7 @@ pub struct Limits<A: Accelerator> {
     pub tiles: Tiles<A>,
     /// The pairs, by the places of their tiles.
     pairs: A::Buffer<u32>,
-    /// `K_1`, shape `(pairs, TILE, TILE)`.
+    /// `K_1`, or `K_1 + C K_0`, shape `(pairs, TILE, TILE)`.
     limits: A::Buffer<f32>,
 }
 
@@ -210,7 +249,9 @@ impl<A: Accelerator> Backend for OnDevice<'_, A> {
         let numbers = device.upload(&flat(&|tile| tile))?;
         let (dimension, stride) = (U32(self.dimension as u32), U64(self.stride as u64));
         let (inputs, norms) = (F32s(&self.inputs), F64s(&self.norms));
-        let arguments = [F32s(&limits), inputs, stride, dimension, norms, U32s(&numbers)];
+        // C K_0 = |x| |y| phi cos t / 2 pi, which K_1 has once already.
+        let times = F64(if self.tangent.is_some() { 2.0 } else { 1.0 });
+        let arguments = [F32s(&limits), inputs, stride, dimension, norms, U32s(&numbers), times];
         // SAFETY: the kernel's arguments; one block per pair of tiles of the padded inputs.
         unsafe { device.launch(Kernel::Limits, (pairs.len(), 1), &arguments)? };
         let places = flat(&|tile| used.partition_point(|other| *other < tile));
@@ -228,7 +269,8 @@ impl<A: Accelerator> Backend for OnDevice<'_, A> {
     ) -> Result<Vec<Vec<Sums>>, Warning> {
         let device = self.device;
         let drawn: Vec<DrawnLayer> = draws.iter().map(|draw| DrawnLayer::new(draw.law, draw.id)).collect();
-        let chunks = draws.iter().map(|draw| draw.law.rows.div_ceil(CHUNK)).max().expect("a batch has a draw");
+        let chunks = draws.iter().map(|draw| Chunks::of(&draw.law, self.tangent, CHUNK).count());
+        let chunks = chunks.max().expect("a batch has a draw");
         let grams = device.zeros(if chunks > 1 { pairs.len() * TILE * TILE } else { 1 })?;
         let mut sums = Vec::new();
         for chunk in 0..chunks {
@@ -239,9 +281,9 @@ impl<A: Accelerator> Backend for OnDevice<'_, A> {
                     F64s(&buffer),
                     F32s(&grams),
                     F32s(&block.limits),
-                    F32s(&features),
+                    F32s(&features.rows),
                     U64(block.tiles.stride() as u64),
-                    U32(rows_of(&draw.law, chunk) as u32),
+                    U32(features.count as u32),
                     U32s(&block.pairs),
                     F32(1.0 / draw.law.rows as f32),
                     F32(draw.law.law.variance() as f32),
@@ -268,15 +310,10 @@ impl<A: Accelerator> Backend for OnDevice<'_, A> {
     }
 }
 
-/// The rows of a layer that belong to a chunk.
-pub fn rows_of(law: &LayerSpec, chunk: usize) -> usize {
-    law.rows.saturating_sub(chunk * CHUNK).min(CHUNK)
-}
-
-/// The arguments that tell a kernel which entries of a chunk's rows exist.
-fn entries_of<'a, A: Accelerator>(drawn: &DrawnLayer, chunk: usize) -> [Argument<'a, A>; 7] {
+/// The arguments that tell a kernel which entries of the rows from `first` on exist.
+fn entries_of<'a, A: Accelerator>(drawn: &DrawnLayer, first: usize) -> [Argument<'a, A>; 7] {
     let (seed, [third, fourth], (end_key, end_place)) = drawn.on_device();
-    let (columns, first_row) = (drawn.law().columns as u64, (chunk * CHUNK) as u64);
+    let (columns, first_row) = (drawn.law().columns as u64, first as u64);
     [U64(seed), U32(third), U32(fourth), U64(columns), U64(end_key), U64(end_place), U64(first_row)]
 }
 
@@ -286,27 +323,25 @@ fn values_of<'a, A: Accelerator>(law: &LayerSpec) -> [Argument<'a, A>; 2] {
 }
 
 /// The memory that a sweep takes on a device.
-pub fn costs(samples: usize, dimension: usize, draws: &[Draw]) -> Costs {
+pub fn costs(samples: usize, dimension: usize, tangent: Option<Tangent>, draws: &[Draw]) -> Costs {
     let float = size_of::<f32>();
     let (tiles, stride) = (samples.div_ceil(TILE), samples.next_multiple_of(TILE));
     let inputs = dimension * stride * float + stride * size_of::<f64>();
     let weights = |draw: &Draw| {
         let law = &draw.law;
-        let rows = law.rows.min(CHUNK).next_multiple_of(TILE);
-        // Six standard deviations above the mean; columns and values.
-        let expected = law.connectivity.get() * (rows * dimension) as f64;
-        let sparse = (expected + 6.0 * expected.sqrt() + 20.0) as usize * 2 * float + rows * size_of::<u64>();
-        if takes_dense(law) { rows * dimension * float } else { sparse }
+        let rows = law.rows.min(Chunks::of(law, tangent, CHUNK).units).next_multiple_of(TILE);
+        // Columns and values; counts and places, which end one beyond the last; the readout.
+        let sparse = most_weights(law, rows) * 2 * float + (rows + 1) * (size_of::<u64>() + 2 * float);
+        if takes_dense(law) && tangent.is_none() { rows * dimension * float } else { sparse }
     };
     // For one draw: the next reuses what is freed, in the order of the stream.
     let weights = draws.iter().map(weights).max().unwrap_or(0);
-    let wide = draws.iter().any(|draw| draw.law.rows > CHUNK);
+    let wide = draws.iter().any(|draw| Chunks::of(&draw.law, tangent, CHUNK).count() > 1);
     let sums = draws.len().min(BATCH).saturating_mul(tiles * (tiles + 1) / 2 * size_of::<Sums>());
     Costs {
         fixed: inputs.saturating_add(weights).saturating_add(sums),
         pair: TILE * TILE * float * if wide { 2 } else { 1 },
-        unit: TILE * float,
-        chunk: CHUNK,
+        row: TILE * float,
         batch: BATCH,
     }
 }

@@ -10,12 +10,13 @@ mod libraries;
 #[cfg(test)]
 mod tests;
 
-use backend::{OnDevice, TILE, costs};
+use backend::{CHUNK, OnDevice, TILE, costs};
 
-use super::layout::Layout;
+use super::layout::{Chunks, Layout};
 use super::sweep::{Draw, Sums};
 use super::tiles::TiledInputs;
 use crate::error::{Error, Result, Setting};
+use crate::kernel::ntk::Tangent;
 
 /// The share of free memory that a sweep takes, in tenths.
 const SHARE: usize = 8;
@@ -28,17 +29,19 @@ pub enum Kernel {
     DrawDense,
     SparseFeatures,
     DenseFeatures,
+    TangentFeatures,
     Limits,
     SquaredDistances,
 }
 
 impl Kernel {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::CountWeights,
         Self::DrawWeights,
         Self::DrawDense,
         Self::SparseFeatures,
         Self::DenseFeatures,
+        Self::TangentFeatures,
         Self::Limits,
         Self::SquaredDistances,
     ];
@@ -51,6 +54,7 @@ impl Kernel {
             Self::DrawDense => "draw_dense",
             Self::SparseFeatures => "sparse_features",
             Self::DenseFeatures => "dense_features",
+            Self::TangentFeatures => "tangent_features",
             Self::Limits => "limits",
             Self::SquaredDistances => "squared_distances",
         }
@@ -127,10 +131,10 @@ pub enum Argument<'a, A: Accelerator + ?Sized> {
     F64s(&'a A::Buffer<f64>),
 }
 
-fn layout(inputs: &TiledInputs, draws: &[Draw], memory: usize) -> Result<Layout> {
+fn layout(inputs: &TiledInputs, tangent: Option<Tangent>, draws: &[Draw], memory: usize) -> Result<Layout> {
     let tiles = inputs.samples().div_ceil(TILE);
-    let widths: Vec<usize> = draws.iter().map(|draw| draw.law.rows).collect();
-    Layout::new(tiles, &widths, costs(inputs.samples(), inputs.dimension(), draws), memory).map_err(|needed| {
+    let chunks: Vec<Chunks> = draws.iter().map(|draw| Chunks::of(&draw.law, tangent, CHUNK)).collect();
+    Layout::new(tiles, &chunks, costs(inputs.samples(), inputs.dimension(), tangent, draws), memory).map_err(|needed| {
         let problem =
             format!("has {} MB to spare, the sweep takes at least {} MB", memory >> 20, needed.div_ceil(1 << 20));
         Error::value("device", "cuda", problem, "free some, give fewer initialisations, or compute on the CPU")
@@ -144,20 +148,26 @@ fn share(draws: &[Draw], devices: usize, device: usize) -> Vec<Draw> {
 }
 
 /// The memory that a sweep takes on the device that takes most, in bytes.
-pub fn bytes<A: Accelerator>(devices: &[A], inputs: &TiledInputs, draws: &[Draw]) -> Result<usize> {
+pub fn bytes<A: Accelerator>(
+    devices: &[A],
+    inputs: &TiledInputs,
+    tangent: Option<Tangent>,
+    draws: &[Draw],
+) -> Result<usize> {
     let devices = &devices[..devices.len().min(draws.len())];
     let mut most = 0;
     for (index, device) in devices.iter().enumerate() {
         let memory = device.free_memory()? / 10 * SHARE;
-        most = most.max(layout(inputs, &share(draws, devices.len(), index), memory)?.bytes);
+        most = most.max(layout(inputs, tangent, &share(draws, devices.len(), index), memory)?.bytes);
     }
     Ok(most)
 }
 
-/// The sums over all pairs, by draw: each device takes its share of the draws, in tiles that fit into its memory.
+/// The sums over all pairs, by draw, of NNGP kernels, or of tangent kernels of a convention: each device takes its share of the draws, in tiles that fit into its memory.
 pub fn total<A: Accelerator>(
     devices: &[A],
     inputs: &TiledInputs,
+    tangent: Option<Tangent>,
     draws: &[Draw],
     progress: &(dyn Fn(f64) + Sync),
 ) -> Result<Vec<Sums>> {
@@ -170,7 +180,7 @@ pub fn total<A: Accelerator>(
         let threads: Vec<_> = (devices.iter().zip(&shares).enumerate())
             .map(|(index, (device, draws))| {
                 let progress: &(dyn Fn(f64) + Sync) = if index == 0 { progress } else { &quiet };
-                scope.spawn(move || on_one(device, inputs, draws, progress))
+                scope.spawn(move || on_one(device, inputs, tangent, draws, progress))
             })
             .collect();
         let again = |panic| std::panic::resume_unwind(panic);
@@ -185,13 +195,14 @@ pub fn total<A: Accelerator>(
 fn on_one<A: Accelerator>(
     device: &A,
     inputs: &TiledInputs,
+    tangent: Option<Tangent>,
     draws: &[Draw],
     progress: &(dyn Fn(f64) + Sync),
 ) -> Result<Vec<Sums>> {
     let mut memory = device.free_memory()? / 10 * SHARE;
     let found = loop {
-        let layout = layout(inputs, draws, memory)?;
-        let found = OnDevice::new(device, inputs)
+        let layout = layout(inputs, tangent, draws, memory)?;
+        let found = OnDevice::new(device, inputs, tangent)
             .and_then(|on_device| super::sweep::total(&on_device, &layout, draws, progress));
         match found {
             Ok(sums) => break Ok(sums),

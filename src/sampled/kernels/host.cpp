@@ -30,6 +30,7 @@ extern "C" int sparsewidth_run_kernel(const char *name, u32 x, u32 y, void **arg
     CASE(draw_dense);
     CASE(sparse_features);
     CASE(dense_features);
+    CASE(tangent_features);
     CASE(limits);
     CASE(squared_distances);
     return 0;

@@ -245,8 +245,32 @@ KERNEL dense_features(float *features, u64 stride, const float *weights, u64 wei
     }
 }
 
-// K_1 of the inputs of tiles pairs[2 blockIdx.x] and pairs[2 blockIdx.x + 1]: |x| |y| (sin t + (pi - t) cos t) / 2 pi.
-KERNEL limits(float *limits_of, const float *inputs, u64 stride, u32 dimension, const double *norms, const u32 *pairs) {
+// Below the features of `rows` rows u, those of their weights: gain H(u.x) x_j for each weight u_j, in their order. Rows
+// and inputs as in sparse_features.
+KERNEL tangent_features(float *features, u64 stride, const u64 *places, const u32 *columns_of, const float *gains,
+                        u32 rows, const float *inputs, u64 inputs_stride, const u32 *tiles) {
+    EACH_THREAD {
+        const u32 row = THREADS / 32 * blockIdx.y + thread / 32;
+        const u32 lane = thread % 32 * 4;
+        if (row < rows) {
+            float *feature = features + (u64)blockIdx.x * TILE + lane;
+            const float4 hidden = *(const float4 *)(feature + row * stride);
+            const float *input = inputs + (u64)tiles[blockIdx.x] * TILE + lane;
+            const float gain = gains[row];
+            for (u64 place = places[row]; place < places[row + 1]; ++place) {
+                const float4 entries = *(const float4 *)(input + columns_of[place] * inputs_stride);
+                *(float4 *)(feature + (rows + place) * stride) =
+                    make_float4(hidden.x > 0.0f ? gain * entries.x : 0.0f, hidden.y > 0.0f ? gain * entries.y : 0.0f,
+                                hidden.z > 0.0f ? gain * entries.z : 0.0f, hidden.w > 0.0f ? gain * entries.w : 0.0f);
+            }
+        }
+    }
+}
+
+// K_1 of the inputs of tiles pairs[2 blockIdx.x] and pairs[2 blockIdx.x + 1], |x| |y| (sin t + (pi - t) cos t) / 2 pi; with
+// the second term taken twice K_1 + C K_0.
+KERNEL limits(float *limits_of, const float *inputs, u64 stride, u32 dimension, const double *norms, const u32 *pairs,
+              double times) {
     const double pi = 3.14159265358979323846;
     SHARED Panels panels[2];
     PER_THREAD(float, sums, [SIDE][SIDE]);
@@ -265,7 +289,7 @@ KERNEL limits(float *limits_of, const float *inputs, u64 stride, u32 dimension, 
             double cosine = norm > 0.0 ? fmin(fmax(to[row * TILE + column] / norm, -1.0), 1.0) : 0.0;
             if (left + row == right + column) cosine = 1.0;
             const double sine = sqrt((1.0 - cosine) * (1.0 + cosine));
-            to[row * TILE + column] = (float)(norm * (sine + acos(-cosine) * cosine) / (2.0 * pi));
+            to[row * TILE + column] = (float)(norm * (sine + times * acos(-cosine) * cosine) / (2.0 * pi));
         }
     }
 }
