@@ -20,8 +20,10 @@ use std::time::Instant;
 
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, Mat, Par};
+use ndarray::s;
 use sparsewidth::Result;
 use sparsewidth::data::{DataSource, Normalisation};
+use sparsewidth::kernel::ntk::{Kernel, Tangent};
 use sparsewidth::network::Connectivity;
 use sparsewidth::network::{LayerSpec, MaskFamily, WeightDistribution};
 use sparsewidth::sampled::{Device, SampledNetwork, Sweep, TiledInputs};
@@ -47,7 +49,14 @@ fn triangular_product(width: usize, samples: usize) -> f64 {
     })
 }
 
-fn sweep(inputs: &TiledInputs, width: usize, weights: f64, initialisations: usize, threads: usize) -> Result<f64> {
+/// Seconds of a sweep over one network of `weights / width` weights an input.
+fn sweep(
+    inputs: &TiledInputs,
+    kernel: Kernel,
+    (width, weights): (usize, f64),
+    initialisations: usize,
+    threads: usize,
+) -> Result<f64> {
     let law = LayerSpec {
         rows: width,
         columns: inputs.dimension(),
@@ -57,7 +66,7 @@ fn sweep(inputs: &TiledInputs, width: usize, weights: f64, initialisations: usiz
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
     pool.install(|| {
-        let sweep = Sweep::new(&Device::CPU, inputs, &[SampledNetwork { law, initialisations }], 0)?;
+        let sweep = Sweep::of_kernel(&Device::CPU, inputs, &[SampledNetwork { law, initialisations }], kernel, 0)?;
         Ok(seconds(|| {
             std::hint::black_box(sweep.run(&|_| {})).expect("a sweep that was laid out");
         }))
@@ -74,10 +83,28 @@ fn main() -> Result<()> {
     for width in [8, 80, 512] {
         let product = triangular_product(width, inputs.samples());
         for threads in [1, 2] {
-            let (one, four) = (sweep(&inputs, width, 8.0, 1, threads)?, sweep(&inputs, width, 8.0, 4, threads)?);
+            let seconds = |initialisations| sweep(&inputs, Kernel::Nngp, (width, 8.0), initialisations, threads);
+            let (one, four) = (seconds(1)?, seconds(4)?);
             let more = (four - one) / 3.0;
             let share = product / threads as f64 / more;
             println!("{width:5}  {threads:7}  {one:14.3}  {more:22.4}  {product:28.3}  {share:20.2}");
+        }
+    }
+    let few = TiledInputs::new(images.slice(s![..2_048, ..]))?;
+    println!("{} inputs, n p = 8, NNGP and tangent kernels", few.samples());
+    println!("width  kernel  threads  whole job of 1  an initialisation more  faer's product alone, 1 core  its share");
+    for width in [8, 216] {
+        for kernel in [Kernel::Nngp, Kernel::Ntk(Tangent::Standardised)] {
+            // One feature a unit and, of the tangent kernel, one a weight.
+            let weights = if kernel == Kernel::Nngp { 0 } else { 8 * few.dimension() };
+            let product = triangular_product(width + weights, few.samples());
+            for threads in [1, 2] {
+                let seconds = |initialisations| sweep(&few, kernel, (width, 8.0), initialisations, threads);
+                let (one, four) = (seconds(1)?, seconds(4)?);
+                let more = (four - one) / 3.0;
+                let share = product / threads as f64 / more;
+                println!("{width:5}  {kernel:6}  {threads:7}  {one:14.3}  {more:22.4}  {product:28.3}  {share:9.2}");
+            }
         }
     }
     Ok(())

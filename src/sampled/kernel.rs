@@ -115,6 +115,12 @@ impl PairedInputs {
         Ok(Self::of_features(features, self.scales.clone(), self.pairs.clone(), Arc::clone(&self.drawn)))
     }
 
+    /// As where products of entries are too many to keep.
+    #[cfg(test)]
+    pub(super) fn without_products(self) -> Self {
+        Self { products: Arc::default(), ..self }
+    }
+
     /// The values that the inputs of a layer take in memory, products of entries included.
     pub(super) fn held_values(&self, dimension: usize) -> usize {
         let products = dimension.saturating_mul(self.pairs.len());

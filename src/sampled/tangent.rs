@@ -290,3 +290,40 @@ fn transpose(weights: &SparseRows, columns: usize) -> SparseRows {
     }
     SparseRows { offsets, columns: rows, values }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_of_some_rows_and_of_columns() {
+        let spec = LayerSpec {
+            rows: 30,
+            columns: 20,
+            connectivity: Connectivity::new(0.1).unwrap(),
+            mask: MaskFamily::Bernoulli,
+            law: WeightDistribution::Gaussian,
+        };
+        let weights = DrawnLayer::new(spec, LayerId { seed: 1, initialisation: 0, layer: 0 }).all_rows();
+        let dense = weights.to_dense(20);
+        assert_eq!(transpose(&weights, 20).to_dense(30), dense.t());
+        assert_eq!(some_rows(&weights, 7..19).to_dense(20), dense.slice(ndarray::s![7..19, ..]));
+        assert_eq!(some_rows(&weights, 4..4).rows(), 0);
+    }
+
+    /// Products of entries that are made again each time, where there are too many to keep, are the same.
+    #[test]
+    fn the_same_bits_whether_products_are_kept() {
+        let values = Array2::from_shape_fn((40, 30), |(i, j)| ((i * 31 + j * 17) % 23) as f64 / 10.0 - 1.0);
+        let pairs: Vec<(usize, usize)> = (0..600).map(|pair| (pair % 40, pair / 15)).collect();
+        let kept = PairedInputs::new(values.view(), &pairs).unwrap();
+        let forgotten = kept.clone().without_products();
+        for text in ["relu:100", "relu:100@0.5", "relu:100@0.1", "relu:100@0.001", "relu:70@0.2 relu:50@0.3"] {
+            let kernels = |inputs: &PairedInputs| {
+                let (network, law) = (text.parse().unwrap(), WeightDistribution::Gaussian);
+                sampled_tangent_kernels(inputs, &network, law, 3, 0, Tangent::Standardised).unwrap()
+            };
+            assert_eq!(kernels(&kept), kernels(&forgotten), "{text}");
+        }
+    }
+}
