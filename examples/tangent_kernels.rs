@@ -2,11 +2,12 @@
 //!
 //! `cargo run --release --example tangent_kernels -- FOLDER 'relu:216@0.037 relu:64' 20`
 //!
-//! writes the first 20 of MNIST's embedded images as `inputs.npy`, shape `(20, 784)`; for each layer `0, 1, ...` and then
-//! the readout `weights_0.npy`, shape `(outputs, inputs)`, zero where no weight exists, and `mask_0.npy`, which tells;
-//! `sigma.npy`, the scale of each layer's weights; and `standardised.npy` and `paper.npy`, the kernels of all pairs,
-//! shape `(20, 20)`. Of more than 200 inputs no kernels are written. Of one hidden layer it then prints what a sweep over
-//! all pairs takes, in seconds, and the mean squared distances from infinite width, off the diagonal and on it.
+//! writes the first 20 of MNIST's embedded images as `inputs.npy`, shape `(20, 784)`; for each layer `0, 1, ...` and
+//! then the readout `weights_0.npy`, shape `(outputs, inputs)`, zero where no weight exists, and `mask_0.npy`, which
+//! tells; `sigma.npy`, the scale of each layer's weights; and `standardised.npy` and `paper.npy`, the kernels of all
+//! pairs, shape `(20, 20)`. Of more than 200 inputs no kernels are written. Of one hidden layer it then prints what a
+//! sweep over all pairs takes, in seconds, and the mean squared distances from infinite width, off the diagonal and on
+//! it.
 //!
 //! `scripts/check_tangent.py` compares the kernels with those of PyTorch.
 

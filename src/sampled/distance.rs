@@ -146,8 +146,8 @@ impl SampledDistances {
         self.by_initialisation.push(sum / kernels.len() as f64);
     }
 
-    /// `(kernel - reference)^2`, averaged over the initialisations, for each pair. Unbiased for the mean squared distance
-    /// to that reference; a reference that is itself sampled adds its own variance.
+    /// `(kernel - reference)^2`, averaged over the initialisations, for each pair. Unbiased for the mean squared
+    /// distance to that reference; a reference that is itself sampled adds its own variance.
     #[must_use]
     pub fn by_pair(&self) -> Vec<f64> {
         let count = self.by_initialisation.len() as f64;

@@ -19,8 +19,8 @@ use crate::numeric::parallel::try_map;
 const ROWS: usize = 64;
 /// Sums of such chunks that are held at once: 128 MB.
 const HELD_SUMS: usize = 1 << 24;
-/// Pairs whose products of entries lie side by side: at 784 entries they fit into a core's cache.
-const BLOCK: usize = 256;
+/// Pairs whose products of entries lie side by side: at 784 entries 400 kB, which fits into a core's cache.
+const BLOCK: usize = 128;
 /// Products of entries that are kept for all networks: 128 MB.
 const HELD_PRODUCTS: usize = 1 << 25;
 

@@ -123,8 +123,8 @@ impl<'a> Sweep<'a> {
 
     /// The same for a kernel of choice. The tangent kernel is that of
     /// [`sampled_tangent_kernels`](super::sampled_tangent_kernels): a Gram matrix too, of features
-    /// `v_i sqrt(f) H(u_i.x) x_j`, one for each weight `u_ij` that exists, beside the `[u_i.x]_+` of the NNGP kernel. So
-    /// it takes about `N^2 / 2` times the number of all weights in multiply-adds.
+    /// `v_i sqrt(f) H(u_i.x) x_j`, one for each weight `u_ij` that exists, beside the `[u_i.x]_+` of the NNGP kernel.
+    /// So it takes about `N^2 / 2` times the number of all weights in multiply-adds.
     ///
     /// # Errors
     /// As [`Sweep::new`].

@@ -70,7 +70,9 @@ pub fn add_weighted_products(gains: &[f32], products: &[f32], pairs: &[(u32, u32
 pub fn add_active_products(features: &[f32], products: &[f32], factor: f64, pairs: &[(u32, u32)], sums: &mut [f64]) {
     for ((sum, (first, second)), product) in sums.iter_mut().zip(pairs).zip(products) {
         let feature = f64::from(features[*first as usize]) * f64::from(features[*second as usize]);
-        *sum += if feature > 0.0 { feature + factor * f64::from(*product) } else { 0.0 };
+        // Without a branch, which the processor would guess wrongly for a quarter of the pairs.
+        let active = f64::from(u8::from(feature > 0.0));
+        *sum += feature + active * factor * f64::from(*product);
     }
 }
 

@@ -105,8 +105,8 @@ impl<'a, A: Accelerator> OnDevice<'a, A> {
         Ok(weights)
     }
 
-    /// The features of a chunk of a draw, shape `(rows, TILE tiles)`, from the weights that exist; of the tangent kernel
-    /// those of the weights as well, below.
+    /// The features of a chunk of a draw, shape `(rows, TILE tiles)`, from the weights that exist; of the tangent
+    /// kernel those of the weights as well, below.
     fn sparse_features(
         &self,
         drawn: &DrawnLayer,

@@ -163,7 +163,8 @@ pub fn bytes<A: Accelerator>(
     Ok(most)
 }
 
-/// The sums over all pairs, by draw, of NNGP kernels, or of tangent kernels of a convention: each device takes its share of the draws, in tiles that fit into its memory.
+/// The sums over all pairs, by draw, of NNGP kernels, or of tangent kernels of a convention: each device takes its
+/// share of the draws, in tiles that fit into its memory.
 pub fn total<A: Accelerator>(
     devices: &[A],
     inputs: &TiledInputs,
