@@ -16,6 +16,12 @@
 //! So 2.7 times is all that can be had over it by the product; 2.3 times is reached. At width 8 reading and comparing
 //! the kernel is half of the time. The closed form takes 0.5 s, 1e10 multiply-adds for the cosines and 2 ns a pair for
 //! the angles.
+//!
+//! Tangent kernels have a feature for each weight: 6,488 of them at width 216 and `n p = 8`, where an NNGP kernel has
+//! 216. Over 2,048 images, on two cores of which other programs took about one, the whole job of one network took 0.40
+//! to 0.79 s, and 0.41 s faer's product alone on one core. PyTorch 2.15 on the same cores took 3.15 s in the minute of
+//! the 0.40 s, and 7.3 s in that of the 0.79 s (torch.func, 128 images at a time, contracted over the weights that
+//! exist): `scripts/check_tangent.py`.
 use std::time::Instant;
 
 use faer::linalg::matmul::triangular::{self, BlockStructure};

@@ -228,6 +228,7 @@ impl<'a> Sweep<'a> {
     ///
     /// Features and kernels are in single precision, sums over pairs in double. On one kind of device the results are
     /// the same bits for any number of threads or devices, any memory, and whatever other networks the sweep has.
+    /// Of inputs that are nearly parallel, but not the same, the angle is known to about 1e-3 and `K_0` to 1e-4.
     /// `progress` is called with the share that is done, from any thread.
     ///
     /// # Errors
