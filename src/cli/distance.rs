@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use sparsewidth::Result;
 use sparsewidth::data::Normalisation;
+use sparsewidth::kernel::ntk::{Kernel, Tangent};
 use sparsewidth::network::Connectivity;
 use sparsewidth::numeric::parse::{count, listed_count};
 use sparsewidth::report::{distance_page, distance_pictures};
@@ -13,7 +14,7 @@ use sparsewidth::study::read_records;
 use sparsewidth::study::{DistanceMethod, DistanceSpec, NetworkSpec, StudySpec};
 
 use super::Common;
-use super::options::{DataOption, SamplingOptions, default_widths};
+use super::options::{DataOption, KernelOption, SamplingOptions, default_widths};
 use super::output::study_folder;
 use super::redraw::{FromOption, redrawn_folder};
 use super::values::path;
@@ -43,6 +44,8 @@ pub struct DistanceArgs {
     #[arg(long, value_delimiter = ',', value_name = "LIST")]
     methods: Vec<DistanceMethod>,
     #[command(flatten)]
+    kernel: KernelOption,
+    #[command(flatten)]
     sampling: SamplingOptions,
     #[command(flatten)]
     from: FromOption,
@@ -54,7 +57,9 @@ pub struct DistanceArgs {
 pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
     if let Some(from) = args.from.folder(common)? {
         let records = read_records(from)?;
-        let pictures = distance_pictures(&[Normalisation::Pixel, Normalisation::Global, Normalisation::None]);
+        let kernels = [Kernel::Nngp, Kernel::Ntk(Tangent::Standardised), Kernel::Ntk(Tangent::Paper)];
+        let normalisations = [Normalisation::Pixel, Normalisation::Global, Normalisation::None];
+        let pictures = distance_pictures(&normalisations, &kernels);
         let out = redrawn_folder(args.out.as_deref().unwrap_or(from), "distance", &pictures, &[])?;
         common.print_records(&records)?;
         return common.present(&distance_page(&records), Some(&out));
@@ -75,15 +80,18 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
     if spec.normalisations.is_empty() {
         spec.normalisations.push(data.usual_normalisation());
     }
+    spec.kernels = vec![args.kernel.get(common)?];
     if !args.methods.is_empty() {
         spec.methods = args.methods;
+    } else if spec.kernels != [Kernel::Nngp] {
+        spec.methods.retain(|method| !matches!(method, DistanceMethod::Paper | DistanceMethod::PaperFixedNp));
     } else if spec.networks.iter().any(|network| network.np_connectivity.is_none()) {
         spec.methods.retain(|method| *method != DistanceMethod::PaperFixedNp);
     }
     refuse_idle(&spec, common)?;
-    let normalisations = spec.normalisations.clone();
+    let (normalisations, kernels) = (spec.normalisations.clone(), spec.kernels.clone());
     let study = StudySpec { data, seed: common.seed, distance: Some(spec), training: None };
-    let pictures = distance_pictures(&normalisations);
+    let pictures = distance_pictures(&normalisations, &kernels);
     let out = args.out.as_deref().map(|path| study_folder(path, "distance", &pictures, &[])).transpose()?;
     let Some(records) = common.run_study(&study, out.as_ref())? else { return Ok(()) };
     common.present(&distance_page(&records), out.as_ref())

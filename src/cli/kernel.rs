@@ -10,8 +10,11 @@ use serde::Serialize;
 use sparsewidth::data::read_npy;
 use sparsewidth::kernel::arc_cosine::arc_cosine;
 use sparsewidth::kernel::gram::Pair;
-use sparsewidth::kernel::masked::{Auto, Enumerate, MaskedMoments, Method, Quadrature, RowMoments, Sampling};
-use sparsewidth::kernel::nngp::{Dimension, Distance, Width, theorem_1};
+use sparsewidth::kernel::masked::{
+    Auto, Enumerate, MaskedMoments, Method, Quadrature, Row, RowMoments, Sampling, TangentMoments,
+};
+use sparsewidth::kernel::nngp::{Dimension, Distance, Width, infinite_width_kernel, theorem_1};
+use sparsewidth::kernel::ntk::{InfiniteWidth, Kernel};
 use sparsewidth::network::Connectivity;
 use sparsewidth::numeric::estimate::ErrorType;
 use sparsewidth::numeric::parallel::try_map;
@@ -19,6 +22,7 @@ use sparsewidth::numeric::parse::{count, share};
 use sparsewidth::{Error, Result, kernel::eq_4};
 
 use super::Common;
+use super::options::KernelOption;
 use super::output::{json_lines, print};
 use super::values::path;
 
@@ -37,6 +41,8 @@ pub struct KernelArgs {
     /// Hidden width n: adds bias_squared, variance (of one unit) and distance = bias_squared + variance / n
     #[arg(long, value_name = "N", value_parser = count)]
     width: Option<usize>,
+    #[command(flatten)]
+    kernel: KernelOption,
     /// Method for the masked moments
     #[arg(long, value_name = "METHOD", default_value = "auto", value_parser = MethodOption::parser())]
     method: MethodOption,
@@ -83,12 +89,22 @@ struct KernelRecord {
     pair: usize,
     dimension: usize,
     connectivity: f64,
+    /// `kernel` and, for the tangent kernel, `tangent`.
+    #[serde(flatten)]
+    kernel: Kernel,
+    /// The infinite-width kernel.
+    limit: f64,
+    /// The mean of the kernel over networks.
+    mean: Option<f64>,
     k1: f64,
     k2: f64,
     masked_k1: Option<f64>,
     masked_k2: Option<f64>,
     masked_k1_error: Option<f64>,
     masked_k2_error: Option<f64>,
+    /// What the tangent kernel needs besides, with `tau` in it.
+    #[serde(flatten)]
+    tangent: Option<TangentFields>,
     /// `bound`, `error_estimate`, `standard_error`, or nothing where the error is not known.
     error_kind: Option<&'static str>,
     method: String,
@@ -96,6 +112,30 @@ struct KernelRecord {
     terms: u64,
     #[serde(flatten)]
     distance: Option<DistanceFields>,
+}
+
+#[derive(Serialize)]
+struct TangentFields {
+    masked_j1: f64,
+    masked_j11: f64,
+    masked_j2: f64,
+    masked_j1_error: Option<f64>,
+    masked_j11_error: Option<f64>,
+    masked_j2_error: Option<f64>,
+}
+
+impl TangentFields {
+    fn new(moments: &TangentMoments) -> Self {
+        let TangentMoments { j1, j11, j2, .. } = *moments;
+        Self {
+            masked_j1: j1.value,
+            masked_j11: j11.value,
+            masked_j2: j2.value,
+            masked_j1_error: j1.error.magnitude(),
+            masked_j11_error: j11.error.magnitude(),
+            masked_j2_error: j2.error.magnitude(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -120,6 +160,11 @@ pub fn run(args: KernelArgs, common: &Common) -> Result<()> {
     if args.width == Some(0) {
         return Err(Error::value("--width", 0, "a network needs at least one hidden unit", "give a positive width"));
     }
+    let row = Row::new(connectivity).kernel(args.kernel.get(common)?);
+    if args.method == MethodOption::Paper && row.get_kernel() != Kernel::Nngp {
+        let problem = "Eq. (4) is for the NNGP kernel";
+        return Err(Error::value("--method", "paper", problem, "use another method, or --kernel nngp"));
+    }
     if args.method == MethodOption::Paper && args.width.is_none() {
         let problem = "Eq. (4) gives a distance only, which depends on the width";
         return Err(Error::value("--method", "paper", problem, "add --width"));
@@ -143,8 +188,7 @@ pub fn run(args: KernelArgs, common: &Common) -> Result<()> {
         let terms = |index: usize| Pair::new(x.row(index), y.row(index)).map_or(0.0, |pair| Enumerate::terms(&pair));
         bar.set_length((0..x.nrows()).map(terms).sum::<f64>() as u64);
     }
-    let enumerate =
-        |pair: &Pair| Enumerate::default().with_progress(pair, &connectivity.into(), &|terms| bar.inc(terms));
+    let enumerate = |pair: &Pair| Enumerate::default().with_progress(pair, &row, &|terms| bar.inc(terms));
     let width = args.width.map(Width::new).transpose()?;
     let method: Way = match args.method {
         MethodOption::Auto => Way::Rows(Box::new(Auto { quadrature, sampling })),
@@ -154,7 +198,7 @@ pub fn run(args: KernelArgs, common: &Common) -> Result<()> {
         }
         MethodOption::Paper => Way::Paper,
     };
-    let record = |index: usize| kernel_record(&args, (&x, &y), index, connectivity, (&method, width));
+    let record = |index: usize| kernel_record(&args, (&x, &y), index, (connectivity, &row), (&method, width));
     let records = try_map((0..x.nrows()).into_par_iter(), record)?;
     bar.finish_and_clear();
     if args.method == MethodOption::Paper {
@@ -177,7 +221,7 @@ fn kernel_record(
     args: &KernelArgs,
     (x, y): (&Array2<f64>, &Array2<f64>),
     index: usize,
-    connectivity: Connectivity,
+    (connectivity, row): (Connectivity, &Row),
     (method, width): (&Way, Option<Width>),
 ) -> Result<KernelRecord> {
     let pair = Pair::new(x.row(index), y.row(index))?;
@@ -186,12 +230,16 @@ fn kernel_record(
         pair: index,
         dimension: pair.dimension(),
         connectivity: connectivity.get(),
+        kernel: row.get_kernel(),
+        limit: infinite_width_kernel(InfiniteWidth::of(&pair).get(row.get_kernel()), Dimension::of(&pair)),
+        mean: None,
         k1: kernel.k1,
         k2: kernel.k2,
         masked_k1: None,
         masked_k2: None,
         masked_k1_error: None,
         masked_k2_error: None,
+        tangent: None,
         error_kind: None,
         method: "paper".into(),
         terms: 0,
@@ -199,7 +247,7 @@ fn kernel_record(
     };
     let moments = match method {
         Way::Enumerate(enumerate) => enumerate(&pair)?,
-        Way::Rows(method) => method.of_pair(&pair, &connectivity.into(), index as u32)?,
+        Way::Rows(method) => method.of_pair(&pair, row, index as u32)?,
         Way::Paper => {
             let form = if pair.x() == pair.y() { eq_4::diagonal } else { eq_4::off_diagonal };
             let distance = width.map(|width| form(Dimension::of(&pair), width, connectivity));
@@ -211,7 +259,9 @@ fn kernel_record(
     record.masked_k2 = Some(moments.k2.value);
     record.masked_k1_error = moments.k1.error.magnitude();
     record.masked_k2_error = moments.k2.error.magnitude();
-    record.error_kind = match moments.k1.error.kind() {
+    record.mean = Some(infinite_width_kernel(moments.first.value, Dimension::of(&pair)));
+    record.tangent = moments.tangent.as_ref().map(TangentFields::new);
+    record.error_kind = match moments.first.error.kind() {
         ErrorType::Bound => Some("bound"),
         ErrorType::Estimate => Some("error_estimate"),
         ErrorType::StandardError => Some("standard_error"),
@@ -221,7 +271,7 @@ fn kernel_record(
     record.terms = moments.terms;
     record.distance = width.map(|width| DistanceFields::new(&theorem_1(&moments, Dimension::of(&pair), width)));
     let of_distance = record.distance.iter().flat_map(|fields| [Some(fields.distance), fields.distance_error]);
-    let of_moments = [record.masked_k1, record.masked_k2, record.masked_k1_error, record.masked_k2_error];
+    let of_moments = [record.mean, record.masked_k1, record.masked_k2, record.masked_k1_error, record.masked_k2_error];
     if of_moments.into_iter().chain(of_distance).flatten().any(|value| !value.is_finite()) {
         let problem = "its masked moments are beyond double precision";
         return Err(Error::file(&args.x, format!("pair {index}: {problem}"), "rescale the inputs"));

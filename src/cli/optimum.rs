@@ -13,7 +13,7 @@ use sparsewidth::study::OptimumSpec;
 use sparsewidth::study::paper::PAPER_BASE_WIDTH;
 
 use super::Common;
-use super::options::DataOption;
+use super::options::{DataOption, KernelOption};
 use super::output::{json_lines, print};
 use super::redraw::{FromOption, read_report, redrawn_folder};
 use super::values::path;
@@ -38,6 +38,8 @@ pub struct OptimumArgs {
     /// Minimise the median over pairs instead of the mean, which a few pairs can dominate
     #[arg(long)]
     median: bool,
+    #[command(flatten)]
+    kernel: KernelOption,
     /// Relative error of Theorem 1's masked moments, pair by pair
     #[arg(long, default_value_t = 1e-3, value_name = "ERROR", value_parser = share)]
     tolerance: f64,
@@ -68,6 +70,7 @@ pub fn run(args: OptimumArgs, common: &Common) -> Result<()> {
         outputs,
         pairs: args.pairs,
         median: args.median,
+        kernel: args.kernel.get(common)?,
         tolerance: args.tolerance,
         seed: common.seed,
     };

@@ -3,6 +3,7 @@
 use clap::Args;
 use sparsewidth::Result;
 use sparsewidth::data::Dataset;
+use sparsewidth::kernel::ntk::{Kernel, KernelName, Tangent};
 use sparsewidth::network::Connectivity;
 use sparsewidth::network::{MaskFamily, WeightDistribution};
 use sparsewidth::numeric::parse::{count, share};
@@ -28,6 +29,28 @@ pub struct ImagesOption {
     /// (plain or .gz)
     #[arg(long, default_value = "mnist", value_name = "SOURCE", value_parser = source())]
     pub data: Dataset,
+}
+
+/// Which kernel.
+#[derive(Args)]
+pub struct KernelOption {
+    /// Kernel: nngp, that of the last layer as in the paper, or ntk, the tangent kernel, which gradient descent sees
+    #[arg(long, value_enum, default_value_t = KernelName::Nngp, value_name = "KERNEL")]
+    pub kernel: KernelName,
+    /// Which weights gradient descent moves in the tangent kernel: standardised ones (tau = 1), or those of the paper's
+    /// Eq. (1) (tau = p)
+    #[arg(long, value_enum, default_value_t = Tangent::Standardised, value_name = "CONVENTION")]
+    pub tangent: Tangent,
+}
+
+impl KernelOption {
+    /// The kernel; a convention without the tangent kernel is refused.
+    pub fn get(&self, common: &Common) -> Result<Kernel> {
+        if self.kernel == KernelName::Nngp {
+            common.refuse("tangent", "the NNGP kernel has no such convention; add --kernel ntk")?;
+        }
+        Ok(self.kernel.with(self.tangent))
+    }
 }
 
 /// How kernels are sampled and averaged.

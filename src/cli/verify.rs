@@ -13,6 +13,7 @@ use sparsewidth::study::{VerifyReport, VerifySpec};
 use sparsewidth::{Error, Result};
 
 use super::Common;
+use super::options::KernelOption;
 use super::output::{json_lines, print};
 use super::redraw::{FromOption, read_report, redrawn_folder};
 use super::values::{path, source};
@@ -38,6 +39,8 @@ pub struct VerifyArgs {
     /// Mask family of networks and theory; fixed counts of more than 20 entries use sampled masks, which takes minutes
     #[arg(long, value_enum, default_value_t = MaskFamily::Bernoulli)]
     mask: MaskFamily,
+    #[command(flatten)]
+    kernel: KernelOption,
     /// Number of initialisations per cell, at least 1,000; estimates that stay too skewed are not tested
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = count)]
     initialisations: usize,
@@ -83,6 +86,7 @@ pub fn run(args: VerifyArgs, common: &Common) -> Result<()> {
         widths: args.widths,
         pairs: args.pairs,
         mask: args.mask,
+        kernel: args.kernel.get(common)?,
         initialisations: args.initialisations,
         tolerance: args.tolerance,
         ..VerifySpec::usual(common.seed)

@@ -41,7 +41,8 @@ use crate::network::{Activation, Connectivity};
 /// assert_eq!(Kernel::Ntk(Tangent::Standardised).to_string(), "ntk");
 /// assert_eq!(Kernel::default(), Kernel::Nngp);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "KernelFields", into = "KernelFields")]
 #[non_exhaustive]
 pub enum Kernel {
     /// The kernel of the last layer, that of the Gaussian process of the outputs: the paper's.
@@ -61,6 +62,34 @@ impl Kernel {
         }
     }
 
+    /// Its name alone.
+    #[must_use]
+    pub fn named(self) -> KernelName {
+        match self {
+            Self::Nngp => KernelName::Nngp,
+            Self::Ntk(_) => KernelName::Ntk,
+        }
+    }
+
+    /// What it is, for titles and tables.
+    #[must_use]
+    pub fn title(self) -> String {
+        match self {
+            Self::Nngp => "NNGP kernel".into(),
+            Self::Ntk(tangent) => format!("tangent kernel, {}", tangent.title()),
+        }
+    }
+
+    /// What titles of distances begin with: the paper's kernel is not named.
+    #[must_use]
+    pub fn short_title(self) -> &'static str {
+        match self {
+            Self::Nngp => "Kernel",
+            Self::Ntk(Tangent::Standardised) => "Tangent kernel (tau = 1)",
+            Self::Ntk(Tangent::Paper) => "Tangent kernel (tau = p)",
+        }
+    }
+
     /// The convention of the tangent kernel; none for the NNGP kernel.
     #[must_use]
     pub fn tangent(self) -> Option<Tangent> {
@@ -68,6 +97,50 @@ impl Kernel {
             Self::Nngp => None,
             Self::Ntk(tangent) => Some(tangent),
         }
+    }
+}
+
+/// A kernel as records spell it; those without it are of the NNGP kernel.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct KernelFields {
+    #[serde(default)]
+    kernel: KernelName,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tangent: Option<Tangent>,
+}
+
+/// The name of a kernel, as records and the command line spell it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum KernelName {
+    /// The kernel of the last layer, as in the paper
+    #[default]
+    Nngp,
+    /// The tangent kernel of all layers, which gradient descent sees
+    Ntk,
+}
+
+impl KernelName {
+    /// The kernel of that name, under a convention for the tangent kernel.
+    #[must_use]
+    pub fn with(self, tangent: Tangent) -> Kernel {
+        match self {
+            Self::Nngp => Kernel::Nngp,
+            Self::Ntk => Kernel::Ntk(tangent),
+        }
+    }
+}
+
+impl From<KernelFields> for Kernel {
+    fn from(fields: KernelFields) -> Self {
+        fields.kernel.with(fields.tangent.unwrap_or_default())
+    }
+}
+
+impl From<Kernel> for KernelFields {
+    fn from(kernel: Kernel) -> Self {
+        Self { kernel: kernel.named(), tangent: kernel.tangent() }
     }
 }
 

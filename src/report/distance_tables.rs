@@ -265,7 +265,10 @@ mod tests {
     ) -> DistanceRecord {
         let (inputs, device, drawn) = (data.inputs(3).unwrap(), &Device::CPU, Arc::default());
         let study = DistanceStudy { data, inputs, spec, seed, device, together: false, drawn };
-        DistanceInputs::new(&study, Normalisation::None).unwrap().record(network, method, &|_| {}).unwrap()
+        DistanceInputs::new(&study, Normalisation::None)
+            .unwrap()
+            .record(network, crate::Kernel::Nngp, method, &|_| {})
+            .unwrap()
     }
 
     /// The records of the networks `WIDTH:CONNECTIVITY` under a method, on Gaussian inputs.

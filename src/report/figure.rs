@@ -6,6 +6,7 @@ use super::Statistic;
 use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 use super::table::counted;
 use crate::data::Normalisation;
+use crate::kernel::ntk::Kernel;
 use crate::network::Activation;
 use crate::numeric::statistics::{confidence_95, mean, t_quantile_95};
 use crate::study::{DistanceMethod, DistanceRecord, Family, Record, TrainingRecord};
@@ -83,8 +84,9 @@ pub(super) fn distances(
 /// Whether networks of one width but several connectivities were studied: then width alone does not tell them apart.
 pub(super) fn repeats_widths(records: &[Record]) -> bool {
     let mut known = HashSet::new();
-    let is_new =
-        |record: &DistanceRecord| known.insert((record.width, record.method.name(), record.normalisation.name()));
+    let is_new = |record: &DistanceRecord| {
+        known.insert((record.width, record.method.name(), record.normalisation.name(), record.kernel()))
+    };
     !records.iter().filter_map(Record::distance).all(is_new)
 }
 
@@ -320,7 +322,14 @@ pub fn parts_chart(records: &[Record], normalisation: Normalisation) -> Option<C
         names => format!("Left out, as their bias² is mostly noise (see the tables): {}.", names.join("; ")),
     };
     (!series.is_empty()).then(|| Chart {
-        title: format!("The two parts of the distance: bias² and variance / n, {}", normalisation.title()),
+        title: format!(
+            "The two parts of the distance{}: bias² and variance / n, {}",
+            match kernel_of(records) {
+                Kernel::Nngp => String::new(),
+                kernel => format!(", {}", kernel.short_title().to_lowercase()),
+            },
+            normalisation.title()
+        ),
         x_label: "width".into(),
         x_ticks,
         y_label: "mean over pairs".into(),
@@ -330,6 +339,28 @@ pub fn parts_chart(records: &[Record], normalisation: Normalisation) -> Option<C
         right_label: String::new(),
         series,
     })
+}
+
+/// The kernel of distances, which is the same for all.
+fn kernel_of(records: &[Record]) -> Kernel {
+    records.iter().find_map(Record::distance).map(DistanceRecord::kernel).unwrap_or_default()
+}
+
+/// The kernels of distances, in the order of the records.
+pub(super) fn kernels(records: &[Record]) -> Vec<Kernel> {
+    let mut kernels = Vec::new();
+    for record in records.iter().filter_map(Record::distance) {
+        if !kernels.contains(&record.kernel()) {
+            kernels.push(record.kernel());
+        }
+    }
+    kernels
+}
+
+/// The distances of one kernel, with all training runs.
+pub(super) fn of_kernel(records: &[Record], kernel: Kernel) -> Vec<Record> {
+    let is_of = |record: &&Record| record.distance().is_none_or(|distance| distance.kernel() == kernel);
+    records.iter().filter(is_of).cloned().collect()
 }
 
 /// The place of a method in palette and markers; the test error has style 5.
@@ -424,7 +455,12 @@ pub fn distance_chart(records: &[Record], normalisation: Normalisation, statisti
         Statistic::Median => "Error bars of distances are 95 % intervals of the median over all pairs of the data.",
     };
     Some(Chart {
-        title: format!("Kernel distance, {} over pairs, {}{networks}", statistic.name(), normalisation.title()),
+        title: format!(
+            "{} distance, {} over pairs, {}{networks}",
+            kernel_of(records).short_title(),
+            statistic.name(),
+            normalisation.title()
+        ),
         x_label: "width".into(),
         x_ticks,
         y_label: "mean squared distance to the infinite-width kernel".into(),

@@ -105,7 +105,8 @@ pub fn optimum_chart(report: &OptimumReport) -> Chart {
     let spec = &report.spec;
     Chart {
         title: format!(
-            "Kernel distance at {} weights, {} over {} pairs, {}",
+            "{} distance at {} weights, {} over {} pairs, {}",
+            spec.kernel.short_title(),
             spec.weights,
             if spec.median { "median" } else { "mean" },
             if report.pairs > 0 { report.pairs } else { spec.pairs },
@@ -140,6 +141,7 @@ mod tests {
             outputs: 0,
             pairs: 10,
             median: false,
+            kernel: crate::Kernel::Nngp,
             tolerance: 1e-3,
             seed: 1,
         };

@@ -7,7 +7,7 @@ use super::assumptions::{assumptions, optimum_assumptions};
 use super::budget::BudgetChart;
 use super::chart::Chart;
 use super::distance_tables::{diagonal_table, distance_table, distance_words, normalisations, parts_table};
-use super::figure::{accuracy_chart, curves_chart, distance_chart, parts_chart};
+use super::figure::{accuracy_chart, curves_chart, distance_chart, kernels, of_kernel, parts_chart};
 use super::heat_map::{HeatMap, heat_map};
 use super::left_out::left_out;
 use super::optimum::{optimum_chart, optimum_note, optimum_table};
@@ -19,6 +19,7 @@ use super::widen::{widen_chart, widen_distance_chart, widen_summary};
 use super::{SUMMARY, Statistic};
 use crate::data::Normalisation;
 use crate::error::{Error, Result};
+use crate::kernel::ntk::{Kernel, Tangent};
 use crate::network::Activation;
 use crate::study::{OptimumReport, Record, TrainedNetwork, TuneReport, VerifyReport};
 
@@ -98,20 +99,46 @@ impl Page {
     }
 }
 
-/// The pictures of [`distance_page`], under some normalisations.
+/// The pictures of [`distance_page`], under some normalisations and of some kernels.
 #[must_use]
-pub fn distance_pictures(normalisations: &[Normalisation]) -> Vec<String> {
-    let of = |normalisation: &Normalisation| {
-        ["mean", "median", "parts"].map(|picture| format!("distance-{}-{picture}", normalisation.name()))
+pub fn distance_pictures(normalisations: &[Normalisation], kernels: &[Kernel]) -> Vec<String> {
+    let of = |normalisation: Normalisation, kernel: Kernel| {
+        let before = distance_picture(normalisation, kernel);
+        ["mean", "median", "parts"].map(|picture| format!("{before}-{picture}"))
     };
-    normalisations.iter().flat_map(of).collect()
+    normalisations
+        .iter()
+        .flat_map(|normalisation| kernels.iter().flat_map(|kernel| of(*normalisation, *kernel)))
+        .collect()
 }
 
-/// Distances against width: tables of means and medians, and of the two parts.
+/// What the names of pictures of distances begin with.
+fn distance_picture(normalisation: Normalisation, kernel: Kernel) -> String {
+    let of = match kernel {
+        Kernel::Nngp => "",
+        Kernel::Ntk(Tangent::Standardised) => "-ntk",
+        Kernel::Ntk(Tangent::Paper) => "-ntk-paper",
+    };
+    format!("distance-{}{of}", normalisation.name())
+}
+
+/// Distances against width: tables of means and medians, and of the two parts, by kernel.
 #[must_use]
 pub fn distance_page(records: &[Record]) -> Page {
     let mut page = Page::default();
+    for kernel in kernels(records) {
+        if kernel != Kernel::Nngp {
+            page.text += &format!("The {}\n\n", kernel.title());
+        }
+        add_distances(&mut page, &of_kernel(records, kernel), kernel);
+    }
+    page
+}
+
+/// Adds the distances of one kernel to a page.
+fn add_distances(page: &mut Page, records: &[Record], kernel: Kernel) {
     for normalisation in normalisations(records) {
+        let picture = distance_picture(normalisation, kernel);
         for statistic in [Statistic::Mean, Statistic::Median] {
             let table = distance_table(records, normalisation, statistic);
             if table.is_empty() {
@@ -125,10 +152,10 @@ pub fn distance_page(records: &[Record]) -> Page {
                 let remark = "No picture: several networks have the same width.";
                 page.remark(remark);
             }
-            page.chart(format!("distance-{}-{name}", normalisation.name()), chart);
+            page.chart(format!("{picture}-{name}"), chart);
         }
         page.text += &assumptions(records, normalisation);
-        page.chart(format!("distance-{}-parts", normalisation.name()), parts_chart(records, normalisation));
+        page.chart(format!("{picture}-parts"), parts_chart(records, normalisation));
         for (title, table) in [
             ("Its two parts, means over pairs", parts_table(records, normalisation)),
             ("Pairs of an input with itself, mean distance", diagonal_table(records, normalisation)),
@@ -138,7 +165,6 @@ pub fn distance_page(records: &[Record]) -> Page {
             }
         }
     }
-    page
 }
 
 /// The pictures of [`training_page`].
@@ -252,6 +278,10 @@ pub fn tune_page(report: &TuneReport) -> Page {
 #[must_use]
 pub fn optimum_page(report: &OptimumReport) -> Page {
     let mut page = Page::of(optimum_table(report).to_string());
+    if report.spec.kernel != Kernel::Nngp {
+        page.text +=
+            &format!("\nDistances of the {}. Eq. (4) is that of the NNGP kernel.\n", report.spec.kernel.title());
+    }
     let said = optimum_assumptions(report);
     if !said.is_empty() {
         page.text += &format!("\n{said}");

@@ -3,6 +3,7 @@
 use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 use super::table::{Table, counted};
 use crate::data::{Dataset, Normalisation};
+use crate::kernel::ntk::Kernel;
 use crate::study::{Cell, Check, PaperPoint, Quantity, VerifyReport};
 
 /// A data set with its normalisation, where it has one.
@@ -129,7 +130,13 @@ pub fn verify_scores_chart(report: &VerifyReport) -> Chart {
         names => format!("Left out, as the mean over initialisations is too skewed for a test: {}.", names.join("; ")),
     };
     Chart {
-        title: format!("Sampled networks against Theorem 1, {} cells", report.cells.len()),
+        title: match report.spec.kernel {
+            Kernel::Nngp => format!("Sampled networks against Theorem 1, {} cells", report.cells.len()),
+            kernel => {
+                let kernel = kernel.short_title();
+                format!("{kernel}: sampled networks against Theorem 1, {} cells", report.cells.len())
+            }
+        },
         x_label: "weights per row, d p".into(),
         x_ticks,
         y_label: "deviation in standard errors".into(),
@@ -258,8 +265,12 @@ pub fn verify_page(report: &VerifyReport) -> String {
             Check::MOST_SKEWNESS
         ),
     };
+    let of_kernel = match report.spec.kernel {
+        Kernel::Nngp => String::new(),
+        kernel => format!(": {}", kernel.title()),
+    };
     let text = format!(
-        "# Theorem 1 against sampled networks\n\n{verdict}\n\n{}\nEach cell, {} masks, {} initialisations, at most {} pairs, weighted equally:\n\n{}",
+        "# Theorem 1 against sampled networks{of_kernel}\n\n{verdict}\n\n{}\nEach cell, {} masks, {} initialisations, at most {} pairs, weighted equally:\n\n{}",
         verify_tests(report),
         report.spec.mask.title(),
         report.spec.initialisations,
@@ -302,6 +313,7 @@ mod tests {
                 widths: vec![],
                 pairs: 1,
                 mask: MaskFamily::Bernoulli,
+                kernel: crate::Kernel::Nngp,
                 initialisations: 1_000,
                 tolerance: 1e-6,
                 seed: 0,

@@ -8,8 +8,9 @@ use crate::data::{Dataset, Normalisation, PreparedInputs};
 use crate::error::{Error, Result};
 use crate::kernel::eq_4;
 use crate::kernel::gram::Pair;
-use crate::kernel::masked::{Auto, Expansion, MaskedMoments, Quadrature, RowMoments, Sampling};
+use crate::kernel::masked::{Auto, Expansion, MaskedMoments, Quadrature, Row, RowMoments, Sampling};
 use crate::kernel::nngp::{Dimension, Width, theorem_1};
+use crate::kernel::ntk::Kernel;
 use crate::network::Connectivity;
 use crate::network::budget::first_layer_connectivity;
 use crate::numeric::statistics::{mean, quantile, sorted};
@@ -29,6 +30,9 @@ pub struct OptimumSpec {
     pub pairs: usize,
     /// Whether the median over pairs is minimised instead of the mean.
     pub median: bool,
+    /// Whose distance is minimised.
+    #[serde(flatten)]
+    pub kernel: Kernel,
     /// The relative error of the exact masked moments.
     pub tolerance: f64,
     /// The seed of the pairs.
@@ -274,7 +278,7 @@ impl Search<'_> {
         let connectivity = first_layer_connectivity(weights, self.dimension.get(), outputs, width)?;
         let units = Width::new(width)?;
         let distance = |method: &dyn RowMoments| -> Result<f64> {
-            let moments = method.of_pairs(&self.pairs, &connectivity.into())?;
+            let moments = method.of_pairs(&self.pairs, &Row::new(connectivity).kernel(self.spec.kernel))?;
             let of_pair = |moments: &MaskedMoments| theorem_1(moments, self.dimension, units).total();
             let values: Vec<f64> = moments.iter().map(of_pair).collect();
             Ok(if median { quantile(&sorted(&values), 0.5) } else { mean(&values) })
@@ -346,6 +350,7 @@ mod tests {
             outputs: 0,
             pairs: 30,
             median: false,
+            kernel: Kernel::Nngp,
             tolerance: 1e-3,
             seed: 1,
         }

@@ -5,6 +5,7 @@ use super::distance::{DistanceMethod, DistanceSpec, NetworkSpec, Reference};
 use super::training::{EvaluationSet, Family, MOST_SAMPLES, TrainedNetwork, TrainingStudySpec};
 use crate::data::{CLASSES, Normalisation, SUBSET_SIZE};
 use crate::error::{Error, Result, Setting};
+use crate::kernel::ntk::Kernel;
 use crate::network::budget::first_layer_connectivity_beside;
 use crate::network::{Activation, Connectivity, Layer, WeightDistribution};
 use crate::train::Parametrisation;
@@ -96,6 +97,7 @@ impl DistanceSpec {
             normalisations: vec![Normalisation::Pixel],
             networks,
             methods: DistanceMethod::USUAL.to_vec(),
+            kernels: vec![Kernel::Nngp],
             pairs: 10_000,
             initialisations: 10,
             tolerance: 1e-4,

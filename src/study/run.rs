@@ -14,6 +14,7 @@ use super::training::{PreparedTraining, TrainedNetwork, WEIGHTS, weights_name, w
 use crate::data::Normalisation;
 use crate::error::{Error, Result, Setting};
 use crate::files::{OutputFolder, make_folder, remove_unfinished};
+use crate::kernel::ntk::Kernel;
 use crate::network::{Architecture, Connectivity};
 use crate::numeric::parallel::try_map;
 use crate::sampled::Device;
@@ -21,7 +22,7 @@ use crate::sampled::Device;
 /// One unit of a study's work: it makes one record.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Task {
-    Distance { normalisation: Normalisation, method: DistanceMethod, network: NetworkSpec },
+    Distance { normalisation: Normalisation, kernel: Kernel, method: DistanceMethod, network: NetworkSpec },
     Training { network: TrainedNetwork, run: u32 },
 }
 
@@ -29,8 +30,9 @@ impl Task {
     /// Its name in the journal.
     pub fn name(&self) -> String {
         match self {
-            Self::Distance { normalisation, method, network } => {
-                let name = distance_task(*normalisation, *method, &network.architecture, network.connectivity());
+            Self::Distance { normalisation, kernel, method, network } => {
+                let inputs = (*normalisation, *kernel);
+                let name = distance_task(inputs, *method, &network.architecture, network.connectivity());
                 match network.np_connectivity.filter(|_| *method == DistanceMethod::PaperFixedNp) {
                     Some(even) => format!("{name}-even{}", even.get()),
                     None => name,
@@ -43,12 +45,17 @@ impl Task {
 
 /// The name of the task of a distance. `connectivity` is that of the network's last layer.
 pub(super) fn distance_task(
-    normalisation: Normalisation,
+    (normalisation, kernel): (Normalisation, Kernel),
     method: DistanceMethod,
     network: &Architecture,
     connectivity: Connectivity,
 ) -> String {
-    format!("distance/{}/{}/{}", normalisation.name(), method.name(), distance_network(network, connectivity))
+    let of = match kernel.tangent() {
+        Some(tangent) => format!("{}-{}/", kernel.name(), tangent.name()),
+        None => String::new(),
+    };
+    let network = distance_network(network, connectivity);
+    format!("distance/{}/{of}{}/{network}", normalisation.name(), method.name())
 }
 
 /// The name of a network in the tasks of distances. No two networks of a study may share it.
@@ -140,9 +147,9 @@ impl StudySpec {
         let distance = || distance.expect("invariant: only a study of distances has tasks of distances");
         let training = || training.expect("invariant: only a study of training has tasks of training");
         let cost = |task: &Task| match task {
-            Task::Distance { method, network, .. } => {
+            Task::Distance { method, network, kernel, .. } => {
                 let DistanceStudy { spec, inputs, .. } = distance();
-                cost::of_distance(spec, *method, network, inputs.values.dim())
+                cost::of_distance(spec, (*method, *kernel), network, inputs.values.dim())
             }
             Task::Training { network, .. } => {
                 let prepared = training();
@@ -160,10 +167,10 @@ impl StudySpec {
         };
 
         let run = |task: &Task| match task {
-            Task::Distance { normalisation, method, network } => finish(task, &|within| {
+            Task::Distance { normalisation, kernel, method, network } => finish(task, &|within| {
                 let inputs = inputs.iter().find(|inputs| inputs.normalisation() == *normalisation);
                 let inputs = inputs.expect("invariant: inputs are prepared in every normalisation of the study");
-                inputs.record(network, *method, within).map(Record::Distance)
+                inputs.record(network, *kernel, *method, within).map(Record::Distance)
             }),
             Task::Training { network, run } => finish(task, &|_| {
                 let prepared = training();
@@ -211,10 +218,13 @@ impl StudySpec {
         let mut tasks = Vec::new();
         if let Some(spec) = &self.distance {
             for normalisation in &spec.normalisations {
-                for method in &spec.methods {
-                    for network in spec.networks.iter().filter(|network| method.serves(network)) {
+                for (kernel, method) in
+                    spec.kernels.iter().flat_map(|kernel| spec.methods.iter().map(move |m| (kernel, m)))
+                {
+                    for network in spec.networks.iter().filter(|network| method.serves(network, *kernel)) {
                         tasks.push(Task::Distance {
                             normalisation: *normalisation,
+                            kernel: *kernel,
                             method: *method,
                             network: network.clone(),
                         });

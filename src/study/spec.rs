@@ -71,6 +71,7 @@ impl StudySpec {
                 normalisations: join(first.normalisations, second.normalisations),
                 networks: join(first.networks, second.networks),
                 methods: join(first.methods, second.methods),
+                kernels: join(first.kernels, second.kernels),
                 ..first
             }),
             (first, second) => first.or(second),
@@ -95,7 +96,8 @@ impl StudySpec {
     /// The most tasks that it can have: methods that do not apply to a network are counted too.
     pub(crate) fn most_tasks(&self) -> usize {
         let distances = self.distance.as_ref().map_or(0, |spec| {
-            spec.networks.len().saturating_mul(spec.methods.len()).saturating_mul(spec.normalisations.len())
+            let of_network = spec.methods.len().saturating_mul(spec.kernels.len());
+            spec.networks.len().saturating_mul(of_network).saturating_mul(spec.normalisations.len())
         });
         let runs = self.training.as_ref().map_or(0, |spec| spec.networks.len().saturating_mul(spec.runs));
         distances.saturating_add(runs)

@@ -13,7 +13,9 @@
 //! | [`Expansion`]: second-order expansion in the mask's fluctuation | `O(d)` | unknown; small where many entries share the norm |
 //!
 //! These are for Bernoulli masks. [`FixedCount`] gives the moments under masks of a fixed count, by row or by layer;
-//! [`LinearBottleneck`] gives those of a dense network with a linear layer before the hidden one.
+//! [`LinearBottleneck`] gives those of a dense network with a linear layer before the hidden one. All but the last also
+//! give the averages of the [tangent kernel](crate::kernel::ntk), and those of [rows](Row) whose inputs have
+//! connectivities of their own, except under masks of a fixed count.
 //!
 //! [`Auto`] takes the first that applies of closed form, enumeration (up to 2^20 terms) and quadrature. Where the
 //! quadrature misses its tolerance and sampling does better, it takes sampling.

@@ -11,9 +11,10 @@ use crate::kernel::all_pairs::all_pairs;
 use crate::kernel::arc_cosine::arc_cosine;
 use crate::kernel::eq_4;
 use crate::kernel::gram::{Gram, Pair};
-use crate::kernel::masked::{Method, RowMoments};
+use crate::kernel::masked::{Method, Row, RowMoments};
 use crate::kernel::nngp::{Width, bias_error, infinite_width_kernel, theorem_1, variance_error};
-use crate::network::{Activation, Connectivity, LayerId, LayerSpec};
+use crate::kernel::ntk::{InfiniteWidth, Kernel};
+use crate::network::{Activation, Connectivity, Layer, LayerId, LayerSpec};
 use crate::numeric::estimate::Uncertainty;
 use crate::numeric::statistics::{mean, median_interval_95, quantile, sorted, standard_error};
 use crate::sampled::{SampledDistances, SampledNetwork, SamplingLaw, Sweep, sampled_kernels};
@@ -71,13 +72,22 @@ pub(super) struct Distances {
 }
 
 impl DistanceInputs<'_> {
-    /// The infinite-width kernel of each pair: `v^L K_1 / d` for `L` layers up to the last hidden one. `K_1` is that of
-    /// the Gram triple after the layers before it: a ReLU layer turns the triple into `(A/2, B/2, K_1)`, a linear layer
-    /// leaves it as it is.
-    pub(super) fn limits(&self, network: &NetworkSpec) -> Vec<f64> {
+    /// The infinite-width kernel of each pair, of the NNGP kernel `v^L K_1 / d` for `L` layers up to the last hidden
+    /// one. `K_1` is that of the Gram triple after the layers before it: a ReLU layer turns the triple into
+    /// `(A/2, B/2, K_1)`, a linear layer leaves it as it is. For the tangent kernel, see [`InfiniteWidth`].
+    pub(super) fn limits(&self, network: &NetworkSpec, kernel: Kernel) -> Vec<f64> {
         let layers = network.architecture.layers();
         let spec = self.study.spec;
         let v = spec.law.variance().powi(layers.len() as i32);
+        if kernel != Kernel::Nngp {
+            let activations: Vec<Activation> = layers.iter().map(Layer::activation).collect();
+            let limit = |(i, j): &(usize, usize)| {
+                let pair = Pair::of_rows(&self.values, *i, &self.values, *j);
+                let limit = InfiniteWidth::of_layers(&pair, &activations).get(kernel);
+                v * infinite_width_kernel(limit, self.values.dimension())
+            };
+            return self.pairs.par_iter().map(limit).collect();
+        }
         let rectified =
             network.architecture.before_last().iter().filter(|layer| layer.activation() == Activation::Relu).count();
         let of_pair = |gram: &Gram| {
@@ -91,10 +101,10 @@ impl DistanceInputs<'_> {
     }
 
     /// The distances of drawn networks on the pairs.
-    pub(super) fn sampled(&self, network: &NetworkSpec) -> Result<Distances> {
+    pub(super) fn sampled(&self, network: &NetworkSpec, kernel: Kernel) -> Result<Distances> {
         let (d, spec, seed) = (self.dimension(), self.study.spec, self.study.seed);
         let reference = match spec.reference {
-            Reference::Analytic => self.limits(network),
+            Reference::Analytic => self.limits(network, kernel),
             Reference::Dense(width) => {
                 // The last initialisation number, which no study reaches: independent of all the networks compared.
                 let id = LayerId { seed, initialisation: u32::MAX, layer: 0 };
@@ -106,12 +116,14 @@ impl DistanceInputs<'_> {
         };
         let (architecture, law) = (&network.architecture, spec.law);
         let initialisations = spec.draws(network, d);
-        let drawn = SampledDistances::draw(&self.sampled, architecture, law, seed, initialisations, reference.clone())?;
+        let (inputs, limits) = (&self.sampled, reference.clone());
+        let drawn = SampledDistances::draw_kernel(inputs, architecture, law, kernel, seed, initialisations, limits)?;
         let mut spread = Spread::of_pairs(&drawn.by_pair(), self.pairs_of_data());
         let by_initialisation = drawn.by_initialisation();
         let (mut mean_interval, mut median_corrected) = (None, None);
         let of_pairs = spread.median_interval.take();
-        if tells_error(network, d, by_initialisation) {
+        // Which law the distances of drawn networks follow is known for the NNGP kernel.
+        if kernel == Kernel::Nngp && tells_error(network, d, by_initialisation) {
             let law = SamplingLaw::find(&self.sampled, architecture, law, seed, initialisations, &reference)?;
             mean_interval = law.mean_interval(spread.mean);
             let median = spread.quartiles.zip(of_pairs).and_then(|(quartiles, ends)| law.median(quartiles[1], ends));
@@ -139,11 +151,17 @@ impl DistanceInputs<'_> {
     }
 
     /// Theorem 1, with the masked moments by a method.
-    pub(super) fn theorem_1(&self, network: &NetworkSpec, method: &dyn RowMoments) -> Result<Distances> {
+    pub(super) fn theorem_1(
+        &self,
+        network: &NetworkSpec,
+        kernel: Kernel,
+        method: &dyn RowMoments,
+    ) -> Result<Distances> {
         let (dimension, width, spec) = (self.values.dimension(), Width::new(network.width())?, self.study.spec);
         let v2 = spec.law.variance().powi(2 * network.architecture.layers().len() as i32);
         let d2 = (dimension.get() as f64).powi(2);
-        let found = method.of_pairs(self.theory()?, &network.connectivity().into())?;
+        let found =
+            method.of_pairs(self.theory()?, &Row::new(network.connectivity()).kernel(kernel).readout(spec.law))?;
         let distances: Vec<_> = found.par_iter().map(|moments| theorem_1(moments, dimension, width)).collect();
         let error = |errors: Vec<Uncertainty>, unit: f64| Uncertainty::of_mean(&errors).map(|error| v2 * error / unit);
         let by_pair: Vec<f64> = distances.iter().map(|distance| v2 * distance.total()).collect();
@@ -165,25 +183,31 @@ impl DistanceInputs<'_> {
 
     /// The distances of drawn networks over all pairs. Networks that follow in the study, whose limits are the same,
     /// are drawn together with this one.
-    pub(super) fn sampled_all(&self, network: &NetworkSpec, progress: &(dyn Fn(f64) + Sync)) -> Result<Distances> {
+    pub(super) fn sampled_all(
+        &self,
+        network: &NetworkSpec,
+        kernel: Kernel,
+        progress: &(dyn Fn(f64) + Sync),
+    ) -> Result<Distances> {
         let (tiled, _) = self.tiled.as_ref().expect("tiles are made where a study takes all pairs of drawn networks");
         let DistanceStudy { spec, seed, device, .. } = self.study;
         let place = place_of(spec, network);
         let mut known = self.sampled_all.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = match known.remove(&place) {
+        let found = match known.remove(&(kernel, place)) {
             Some(found) => found,
             None => {
                 let networks = self.study.drawn_together(place);
-                let mut all = Sweep::new(device, tiled, &networks, *seed)?.run(progress)?.into_iter();
+                let mut all = Sweep::of_kernel(device, tiled, &networks, kernel, *seed)?.run(progress)?.into_iter();
                 let found = all.next().expect("as many as networks were drawn together, this one first");
-                known.extend((place + 1..).zip(all));
+                known.extend((place + 1..).map(|place| (kernel, place)).zip(all));
                 found
             }
         };
-        let mean_interval = if tells_error(network, self.dimension(), &found.off_diagonal) {
+        let known_law = kernel == Kernel::Nngp;
+        let mean_interval = if known_law && tells_error(network, self.dimension(), &found.off_diagonal) {
             // The law of the same networks on some of the random pairs: relative to the distance, it differs little
             // from the law over all pairs.
-            let (architecture, reference) = (&network.architecture, self.limits(network));
+            let (architecture, reference) = (&network.architecture, self.limits(network, kernel));
             let draws = found.off_diagonal.len();
             let law = SamplingLaw::find(&self.sampled, architecture, spec.law, *seed, draws, &reference)?;
             law.mean_interval(mean(&found.off_diagonal))

@@ -14,6 +14,7 @@ use crate::kernel::all_pairs::PairDistances;
 use crate::kernel::gram::{Gram, Pair};
 use crate::kernel::masked::{Auto, Expansion, LinearBottleneck, Quadrature, Sampling, for_masks};
 use crate::kernel::nngp::Width;
+use crate::kernel::ntk::Kernel;
 use crate::network::{MaskFamily, WeightDistribution};
 use crate::numeric::statistics::mean;
 use crate::sampled::{AllPairsDistances, Device, DrawnRows, PairedInputs, Sweep, TiledInputs};
@@ -82,9 +83,9 @@ pub(crate) struct DistanceInputs<'a> {
     /// The inputs in tiles, where networks are drawn over all pairs, and the memory that this takes on the device, in
     /// bytes.
     pub(super) tiled: Option<(TiledInputs, usize)>,
-    /// The distances of drawn networks over all pairs, by the place of the network in the study, once they are asked
-    /// for.
-    pub(super) sampled_all: Mutex<HashMap<usize, AllPairsDistances>>,
+    /// The distances of drawn networks over all pairs, by the kernel and the place of the network in the study, once
+    /// they are asked for.
+    pub(super) sampled_all: Mutex<HashMap<(Kernel, usize), AllPairsDistances>>,
 }
 
 impl<'a> DistanceInputs<'a> {
@@ -115,7 +116,9 @@ impl<'a> DistanceInputs<'a> {
             let mut bytes = 0;
             for place in 0..spec.networks.len() {
                 let networks = study.drawn_together(place);
-                bytes = bytes.max(Sweep::new(device, &tiled, &networks, *seed)?.bytes());
+                for kernel in &spec.kernels {
+                    bytes = bytes.max(Sweep::of_kernel(device, &tiled, &networks, *kernel, *seed)?.bytes());
+                }
             }
             Some((tiled, bytes))
         } else {
@@ -165,6 +168,7 @@ impl<'a> DistanceInputs<'a> {
     pub fn record(
         &self,
         network: &NetworkSpec,
+        kernel: Kernel,
         method: DistanceMethod,
         progress: &(dyn Fn(f64) + Sync),
     ) -> Result<DistanceRecord> {
@@ -175,23 +179,23 @@ impl<'a> DistanceInputs<'a> {
             }
             _ => network.connectivity(),
         };
-        assert!(method.serves(network), "a task's method serves its network");
+        assert!(method.serves(network, kernel), "a task's method serves its network");
         let found = match method {
-            DistanceMethod::Sampled => self.sampled(network)?,
-            DistanceMethod::SampledAll => self.sampled_all(network, progress)?,
+            DistanceMethod::Sampled => self.sampled(network, kernel)?,
+            DistanceMethod::SampledAll => self.sampled_all(network, kernel, progress)?,
             DistanceMethod::Theorem1 => match network.architecture.before_last() {
-                [.., before] => self.theorem_1(network, &LinearBottleneck::new(before.width())?)?,
+                [.., before] => self.theorem_1(network, kernel, &LinearBottleneck::new(before.width())?)?,
                 [] => {
                     let (quadrature, sampling) = (Quadrature::new(spec.tolerance)?, Sampling::new(spec.masks, *seed)?);
-                    self.theorem_1(network, &Auto { quadrature, sampling })?
+                    self.theorem_1(network, kernel, &Auto { quadrature, sampling })?
                 }
             },
             DistanceMethod::Theorem1FixedCount => {
                 let (quadrature, sampling) = (Quadrature::new(spec.tolerance)?, Sampling::new(spec.masks, *seed)?);
                 let width = Width::new(network.width())?;
-                self.theorem_1(network, &*for_masks(network.architecture.mask(), width, quadrature, sampling))?
+                self.theorem_1(network, kernel, &*for_masks(network.architecture.mask(), width, quadrature, sampling))?
             }
-            DistanceMethod::Expansion => self.theorem_1(network, &Expansion)?,
+            DistanceMethod::Expansion => self.theorem_1(network, kernel, &Expansion)?,
             DistanceMethod::ExpansionAll => self.all_pairs(network, progress)?,
             DistanceMethod::Paper | DistanceMethod::PaperFixedNp => self.paper(network, connectivity)?,
         };
@@ -211,7 +215,7 @@ impl<'a> DistanceInputs<'a> {
             | DistanceMethod::PaperFixedNp
             | DistanceMethod::SampledAll
             | DistanceMethod::ExpansionAll => None,
-            _ => Some(mean(&self.limits(network).iter().map(|kernel| kernel * kernel).collect::<Vec<_>>())),
+            _ => Some(mean(&self.limits(network, kernel).iter().map(|kernel| kernel * kernel).collect::<Vec<_>>())),
         };
         Ok(DistanceRecord {
             schema: SCHEMA,
@@ -224,6 +228,8 @@ impl<'a> DistanceInputs<'a> {
             architecture,
             connectivity,
             method,
+            kernel: kernel.named(),
+            tangent: kernel.tangent(),
             mask,
             law: if sampled { spec.law } else { WeightDistribution::Gaussian },
             weight_variance: spec.law.variance(),

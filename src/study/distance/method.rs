@@ -8,6 +8,7 @@ use strum::{EnumMessage, IntoStaticStr, VariantArray};
 
 use super::NetworkSpec;
 use crate::error::{Error, Result};
+use crate::kernel::ntk::Kernel;
 use crate::network::Activation;
 use crate::numeric::names::by_name;
 use crate::numeric::parse;
@@ -62,11 +63,19 @@ impl DistanceMethod {
         matches!(self, Self::Sampled | Self::SampledAll)
     }
 
-    /// Whether it applies to a network. Networks with a layer before the hidden one are sampled; where that layer is
+    /// Whether it gives a kernel of a network. Eq. (4) is for the NNGP kernel. Networks with a layer before the hidden one are sampled; where that layer is
     /// linear and every weight exists, there is theory as well
     /// ([`LinearBottleneck`](crate::kernel::masked::LinearBottleneck)).
     #[must_use]
-    pub fn serves(self, network: &NetworkSpec) -> bool {
+    pub fn serves(self, network: &NetworkSpec, kernel: Kernel) -> bool {
+        if kernel != Kernel::Nngp {
+            let one_layer = network.architecture.layers().len() == 1;
+            return match self {
+                Self::Sampled => true,
+                Self::SampledAll | Self::Theorem1 | Self::Theorem1FixedCount | Self::Expansion => one_layer,
+                Self::ExpansionAll | Self::Paper | Self::PaperFixedNp => false,
+            };
+        }
         match (self, network.architecture.layers()) {
             (_, [_]) | (Self::Sampled, _) => true,
             (Self::Theorem1, [before, hidden]) => {

@@ -8,6 +8,7 @@ use super::{DistanceMethod, Reference};
 use crate::data::Normalisation;
 use crate::error::{Error, Result, Setting};
 use crate::kernel::masked::{LinearBottleneck, Quadrature, Sampling};
+use crate::kernel::ntk::Kernel;
 use crate::network::budget::first_layer_connectivity;
 use crate::network::{Activation, Architecture, Connectivity, MaskFamily, WeightDistribution};
 use crate::numeric::parse;
@@ -96,6 +97,9 @@ pub struct DistanceSpec {
     pub networks: Vec<NetworkSpec>,
     /// The methods.
     pub methods: Vec<DistanceMethod>,
+    /// The kernels; Eq. (4) is for the NNGP kernel only.
+    #[serde(default = "nngp_alone", skip_serializing_if = "is_nngp_alone")]
+    pub kernels: Vec<Kernel>,
     /// Random pairs of different inputs; where the data has no more pairs than this, each of them once.
     pub pairs: usize,
     /// Initialisations of sampled networks. Except over all pairs, there are more where these draw fewer than
@@ -110,6 +114,14 @@ pub struct DistanceSpec {
     pub law: WeightDistribution,
     /// What sampled kernels are compared to.
     pub reference: Reference,
+}
+
+fn nngp_alone() -> Vec<Kernel> {
+    vec![Kernel::Nngp]
+}
+
+fn is_nngp_alone(kernels: &[Kernel]) -> bool {
+    kernels == [Kernel::Nngp]
 }
 
 impl DistanceSpec {
@@ -132,6 +144,7 @@ impl DistanceSpec {
             ("pairs", self.pairs, 10_000_000),
             ("initialisations", self.initialisations, 10_000_000),
             ("methods", self.methods.len(), usize::MAX),
+            ("kernels", self.kernels.len(), usize::MAX),
             ("normalisations", self.normalisations.len(), usize::MAX),
             ("networks", self.networks.len(), usize::MAX),
         ])?;
@@ -139,8 +152,16 @@ impl DistanceSpec {
         Quadrature::new(self.tolerance)?;
         check_distinct("normalisation", &self.normalisations, |normalisation| normalisation.name().into())?;
         check_distinct("methods", &self.methods, |method| method.name().into())?;
+        check_distinct("kernels", &self.kernels, |kernel| kernel.title())?;
         let names = self.networks.iter().map(|network| distance_network(&network.architecture, network.connectivity()));
         check_distinct("networks", &names.collect::<Vec<_>>(), String::clone)?;
+        for method in &self.methods {
+            let serves = |kernel: Kernel| self.networks.iter().any(|network| method.serves(network, kernel));
+            if serves(Kernel::Nngp) && !self.kernels.iter().any(|kernel| serves(*kernel)) {
+                let remedy = "leave it out, or ask for the NNGP kernel";
+                return Err(Error::value("methods", method.name(), "does not give the tangent kernel", remedy));
+            }
+        }
         for network in &self.networks {
             if network.architecture.last().activation() != Activation::Relu {
                 let problem = "distances are defined for ReLU units in the last layer only";
@@ -151,13 +172,18 @@ impl DistanceSpec {
                     "give relu:WIDTH as the last layer",
                 ));
             }
-            if !self.methods.iter().any(|method| method.serves(network)) {
-                let problem = format!("none of the methods applies to the network {}", network.architecture);
-                return Err(Error::value("methods", self.methods[0].name(), problem, "add sampled"));
+            for kernel in &self.kernels {
+                if !self.methods.iter().any(|method| method.serves(network, *kernel)) {
+                    let (kernel, network) = (kernel.title(), &network.architecture);
+                    let problem = format!("none of the methods gives the {kernel} of the network {network}");
+                    return Err(Error::value("methods", self.methods[0].name(), problem, "add sampled"));
+                }
             }
             check_layers(network.architecture.layers())?;
             let [.., before] = network.architecture.before_last() else { continue };
-            if self.methods.contains(&DistanceMethod::Theorem1) && DistanceMethod::Theorem1.serves(network) {
+            if self.methods.contains(&DistanceMethod::Theorem1)
+                && DistanceMethod::Theorem1.serves(network, Kernel::Nngp)
+            {
                 LinearBottleneck::new(before.width())?;
             }
             let only = [DistanceMethod::Sampled, DistanceMethod::Theorem1];
@@ -169,6 +195,10 @@ impl DistanceSpec {
                 let problem = "networks with a layer before the hidden one are compared with the closed form only";
                 return Err(Error::value("reference", self.reference, problem, "use analytic"));
             }
+        }
+        if self.reference != Reference::Analytic && self.kernels.iter().any(|kernel| *kernel != Kernel::Nngp) {
+            let problem = "tangent kernels are compared with the closed form only";
+            return Err(Error::value("reference", self.reference, problem, "use analytic"));
         }
         if self.methods.contains(&DistanceMethod::SampledAll) && self.reference != Reference::Analytic {
             let problem = "over all pairs, kernels are compared with the closed form only";
@@ -214,7 +244,7 @@ mod tests {
         assert!(refused(&["relu:5@0.1 relu:8@0.5", "relu:5@0.2 relu:8@0.5"], &sampled).contains("given twice"));
         assert!(refused(&["linear:8"], &sampled).contains("ReLU units in the last layer"));
         let unserved = refused(&["relu:8 relu:16"], &[DistanceMethod::Theorem1]);
-        assert!(unserved.contains("none of the methods applies to"), "{unserved}");
+        assert!(unserved.contains("none of the methods gives the NNGP kernel of"), "{unserved}");
         assert!(spec(&["relu:8@0.5", "relu:8@0.2", "relu:5 relu:8@0.5"], &sampled).check(0).is_ok());
     }
 

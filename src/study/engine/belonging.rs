@@ -12,7 +12,7 @@ impl Record {
         match self {
             Self::Distance(record) => {
                 let DistanceRecord { normalisation, method, .. } = *record;
-                distance_task(normalisation, method, &record.architecture, record.connectivity)
+                distance_task((normalisation, record.kernel()), method, &record.architecture, record.connectivity)
             }
             Self::Training(run) => format!("training/{}/{}/{}", run.network().name(), run.epochs, run.run),
         }
@@ -37,7 +37,9 @@ impl Record {
     /// Whether two records are of one kind, and distances of one method: these share all that identifies a study.
     pub(crate) fn is_alike(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Distance(first), Self::Distance(second)) => first.method == second.method,
+            (Self::Distance(first), Self::Distance(second)) => {
+                (first.method, first.kernel()) == (second.method, second.kernel())
+            }
             (Self::Training(_), Self::Training(_)) => true,
             _ => false,
         }

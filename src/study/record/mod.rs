@@ -11,6 +11,7 @@ use serde_json::Value;
 use self::schema::upgrade;
 use crate::data::Normalisation;
 use crate::error::{Error, Result};
+use crate::kernel::ntk::{Kernel, KernelName, Tangent};
 use crate::network::Connectivity;
 use crate::network::{Activation, Architecture, MaskFamily, WeightDistribution};
 use crate::study::DistanceMethod;
@@ -147,7 +148,7 @@ impl Record {
     }
 }
 
-/// The distance `E[(nngp - nngp_inf)^2]` at one width by one method, over pairs of inputs.
+/// The distance `E[(nngp - nngp_inf)^2]` at one width by one method, over pairs of inputs; or that of the tangent kernel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DistanceRecord {
     /// The format of the record, [`SCHEMA`].
@@ -171,6 +172,12 @@ pub struct DistanceRecord {
     pub connectivity: Connectivity,
     /// How the distance was found.
     pub method: DistanceMethod,
+    /// Whose distance it is; the NNGP kernel's in older records.
+    #[serde(default)]
+    pub kernel: KernelName,
+    /// The convention of the tangent kernel; none for the NNGP kernel.
+    #[serde(default)]
+    pub tangent: Option<Tangent>,
     /// The family of its masks.
     pub mask: MaskFamily,
     /// Law of the weights.
@@ -266,6 +273,12 @@ pub struct DistanceRecord {
 }
 
 impl DistanceRecord {
+    /// The kernel whose distance it is, with its convention.
+    #[must_use]
+    pub fn kernel(&self) -> Kernel {
+        self.kernel.with(self.tangent.unwrap_or_default())
+    }
+
     /// Whether its pairs are a random sample of those of the data, neither all of them nor none.
     #[must_use]
     pub fn samples_pairs(&self) -> bool {

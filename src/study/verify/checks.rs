@@ -51,13 +51,13 @@ impl Check {
 #[strum(serialize_all = "snake_case")]
 #[non_exhaustive]
 pub enum Quantity {
-    /// `E[nngp] = K~_1 / d`.
+    /// The mean of the kernel, `E[nngp] = K~_1 / d`.
     #[strum(message = "mean")]
     Mean,
-    /// `Var[nngp] = (K~_2 - K~_1^2) / (d^2 n)`.
+    /// Its variance, `Var[nngp] = (K~_2 - K~_1^2) / (d^2 n)`.
     #[strum(message = "variance")]
     Variance,
-    /// `E[(nngp - nngp_inf)^2]`.
+    /// Its distance, `E[(nngp - nngp_inf)^2]`.
     #[strum(message = "distance")]
     Distance,
 }

@@ -8,6 +8,7 @@ pub use checks::{Check, Quantity, Tests};
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Dataset, Normalisation};
+use crate::kernel::ntk::Kernel;
 use crate::network::{Connectivity, MaskFamily};
 
 /// The grid over which the theorem is verified.
@@ -20,10 +21,14 @@ pub struct VerifySpec {
     /// Widths `n`.
     pub widths: Vec<usize>,
     /// Random pairs of inputs per cell, weighted equally; where the data has no more pairs than this, each of them
-    /// once. Pairs whose kernel vanishes are left out.
+    /// once. Pairs whose kernel vanishes are left out; of tangent kernels, which change their sign between inputs that
+    /// point away from each other, those of less than a tenth of `|x| |y|`.
     pub pairs: usize,
     /// The masks of the drawn networks and of the theory.
     pub mask: MaskFamily,
+    /// Whose moments are verified.
+    #[serde(flatten)]
+    pub kernel: Kernel,
     /// Initialisations per cell, at least 1,000. A cell is not tested where the mean over them is not near normal
     /// ([`Check::is_tested`]).
     pub initialisations: usize,

@@ -6,21 +6,23 @@ use super::checks::{Check, Quantity, Tests, skewness};
 use super::{Cell, PaperPoint, VerifyReport, VerifySpec};
 use crate::data::{DataSource, Dataset, Normalisation, random_pairs};
 use crate::error::{Error, Result, Setting};
-use crate::kernel::arc_cosine::arc_cosine;
 use crate::kernel::eq_4;
 use crate::kernel::gram::Pair;
-use crate::kernel::masked::{Auto, MaskedMoments, Quadrature, RowMoments, Sampling, for_masks};
+use crate::kernel::masked::{Auto, MaskedMoments, Quadrature, Row, RowMoments, Sampling, for_masks};
 use crate::kernel::nngp::{Dimension, Distance, Width, infinite_width_kernel, theorem_1, variance_error};
-use crate::network::Connectivity;
-use crate::network::{LayerId, LayerSpec, MaskFamily, WeightDistribution};
+use crate::kernel::ntk::{InfiniteWidth, Kernel};
+use crate::network::{Architecture, Connectivity, LayerId, MaskFamily, WeightDistribution};
 use crate::numeric::estimate::Uncertainty;
 use crate::numeric::parallel::try_map;
 use crate::numeric::statistics::{mean, standard_error};
-use crate::sampled::{PairedInputs, sampled_kernels};
+use crate::sampled::{PairedInputs, sampled_kernels, sampled_tangent_kernels};
 use crate::study::spec::check_distinct;
 
 /// The least `K_1 / |x||y|` that is compared with drawn networks: rounding is 1e-8 of it.
 const LEAST_KERNEL: f64 = 1e-6;
+
+/// The same for tangent kernels: the ratio of a drawn kernel to a mean near 0 would say little.
+const LEAST_TANGENT_KERNEL: f64 = 0.1;
 
 /// Masks per pair, where the quadrature misses its tolerance.
 const MASKS: usize = 1_000_000;
@@ -60,6 +62,7 @@ impl VerifySpec {
             widths: vec![8, 64],
             pairs: 16,
             mask: MaskFamily::Bernoulli,
+            kernel: Kernel::Nngp,
             initialisations: 10_000,
             tolerance: 1e-6,
             seed,
@@ -92,9 +95,9 @@ impl VerifySpec {
             let (mut chosen, mut pairs) = (Vec::new(), Vec::new());
             for (i, j) in random_pairs(values.nrows(), self.pairs, self.seed)? {
                 let pair = Pair::new(values.row(i), values.row(j))?;
-                let gram = pair.gram();
                 // Where an input is zero, or nearly opposite to the other, the kernel is zero or lost in rounding.
-                if arc_cosine(gram).k1 > LEAST_KERNEL * gram.scale() {
+                let least = if self.kernel == Kernel::Nngp { LEAST_KERNEL } else { LEAST_TANGENT_KERNEL };
+                if InfiniteWidth::of(&pair).get(self.kernel) > least * pair.gram().scale() {
                     chosen.push((i, j));
                     pairs.push(pair);
                 }
@@ -126,7 +129,7 @@ impl VerifySpec {
                         .iter()
                         .zip(&masked)
                         .zip(&chosen)
-                        .map(|((pair, masked), rows)| Prediction::new(pair, masked, units, *rows))
+                        .map(|((pair, masked), rows)| Prediction::new(pair, masked, units, (*rows, self.kernel)))
                         .collect::<Result<_>>()?;
                     let unseen = self.may_miss(&pairs, connectivity, *width);
                     let checks = self.cell(&sampled, &predictions, (connectivity, *width), seed, unseen)?;
@@ -142,7 +145,7 @@ impl VerifySpec {
     /// Eq. (4) beside Theorem 1 over the weights per row, for inputs of dimension 100 and more.
     fn paper_points(&self) -> Result<Vec<PaperPoint>> {
         let mut paper = Vec::new();
-        if self.mask != MaskFamily::Bernoulli {
+        if self.mask != MaskFamily::Bernoulli || self.kernel != Kernel::Nngp {
             return Ok(paper);
         }
         for (data, normalisation) in &self.data {
@@ -170,7 +173,7 @@ impl VerifySpec {
     fn moments(&self, pairs: &[Pair], connectivity: Connectivity, width: Width) -> Result<Vec<MaskedMoments>> {
         let masks = if self.mask == MaskFamily::Bernoulli { MASKS } else { FIXED_COUNT_MASKS };
         let (quadrature, sampling) = (Quadrature::new(self.tolerance)?, Sampling::new(masks, self.seed)?);
-        for_masks(self.mask, width, quadrature, sampling).of_pairs(pairs, &connectivity.into())
+        for_masks(self.mask, width, quadrature, sampling).of_pairs(pairs, &Row::new(connectivity).kernel(self.kernel))
     }
 
     /// Refuses settings that are out of range; [`VerifySpec::run`] does so first.
@@ -230,15 +233,14 @@ impl VerifySpec {
         seed: u64,
         unseen: bool,
     ) -> Result<[Check; 3]> {
-        let law = LayerSpec {
-            rows: width,
-            columns: inputs.dimension(),
-            connectivity,
-            mask: self.mask,
-            law: WeightDistribution::Gaussian,
-        };
+        let network = Architecture::one_hidden_layer(width, connectivity)?.with_mask(self.mask);
+        let law = WeightDistribution::Gaussian;
+        let layer = network.layer_specs(inputs.dimension(), law)[0];
         let ratios = try_map((0..self.initialisations as u32).into_par_iter(), |initialisation| {
-            let kernels = sampled_kernels(inputs, law, LayerId { seed, initialisation, layer: 0 })?;
+            let kernels = match self.kernel {
+                Kernel::Nngp => sampled_kernels(inputs, layer, LayerId { seed, initialisation, layer: 0 }),
+                Kernel::Ntk(tangent) => sampled_tangent_kernels(inputs, &network, law, seed, initialisation, tangent),
+            }?;
             let mut sums = [0.0; 3];
             for (kernel, prediction) in kernels.iter().zip(predictions) {
                 let [mean, variance, distance] = prediction.values;
@@ -274,7 +276,7 @@ impl VerifySpec {
     }
 }
 
-/// Theorem 1 for one pair: mean and variance of `nngp`, and the distance.
+/// Theorem 1 for one pair: mean and variance of the kernel, and the distance.
 struct Prediction {
     values: [f64; 3],
     /// Their relative errors.
@@ -284,21 +286,30 @@ struct Prediction {
 
 impl Prediction {
     /// `rows` names the pair.
-    fn new(pair: &Pair, masked: &MaskedMoments, width: Width, rows: (usize, usize)) -> Result<Self> {
+    fn new(
+        pair: &Pair,
+        masked: &MaskedMoments,
+        width: Width,
+        (rows, kernel): ((usize, usize), Kernel),
+    ) -> Result<Self> {
         let (dimension, n) = (Dimension::of(pair), width.get() as f64);
         let d = dimension.get() as f64;
         let distance = theorem_1(masked, dimension, width);
-        let values = [masked.k1.value / d, distance.variance / n, distance.total()];
+        let values = [masked.first.value / d, distance.variance / n, distance.total()];
         if values.iter().any(|value| !value.is_finite() || *value <= 0.0) {
             let values = format!("rows {rows:?} with mean, variance and distance {values:?}");
             let problem = "no estimate can be compared with a kernel below rounding";
             return Err(Error::value("data", values, problem, "remove inputs that are opposite to others"));
         }
-        let of_mean = masked.k1.error.scaled(1.0 / d);
+        let of_mean = masked.first.error.scaled(1.0 / d);
         let of_variance = variance_error(masked, width).scaled(1.0 / (d * d * n));
         let errors = [(of_mean, 0), (of_variance, 1), (distance.error, 2)];
         let errors = errors.map(|(error, quantity)| error.scaled(1.0 / values[quantity]));
-        Ok(Self { values, errors, infinite_width: infinite_width_kernel(arc_cosine(pair.gram()).k1, dimension) })
+        Ok(Self {
+            values,
+            errors,
+            infinite_width: infinite_width_kernel(InfiniteWidth::of(pair).get(kernel), dimension),
+        })
     }
 }
 
@@ -337,6 +348,7 @@ mod self_checks {
             widths: vec![4, 16, 64],
             pairs: 12,
             mask: MaskFamily::Bernoulli,
+            kernel: Kernel::Nngp,
             initialisations: 4_000,
             tolerance: 1e-6,
             seed: 2,
@@ -364,6 +376,7 @@ mod self_checks {
                 widths: vec![3, 7, 20],
                 pairs: 8,
                 mask,
+                kernel: Kernel::Nngp,
                 initialisations: 20_000,
                 tolerance: 1e-6,
                 seed: 4,
@@ -382,6 +395,7 @@ mod self_checks {
             widths: vec![width],
             pairs,
             mask: MaskFamily::Bernoulli,
+            kernel: Kernel::Nngp,
             initialisations,
             tolerance: 1e-6,
             seed,
