@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use sparsewidth::data::{CLASSES, Normalisation};
 use sparsewidth::files::{OutputFolder, in_shell};
+use sparsewidth::kernel::ntk::{Kernel, KernelName, Tangent};
 use sparsewidth::network::Connectivity;
 use sparsewidth::numeric::parse::{count, listed_count};
 use sparsewidth::report::{SUMMARY, figure_page, figure_pictures, left_out};
@@ -56,6 +57,14 @@ pub struct FigureArgs {
     /// authors]
     #[arg(long, value_name = "FILE", value_parser = path())]
     rates: Option<PathBuf>,
+    /// Kernels whose distances are taken: nngp, that of the last layer as in the paper, and ntk, the tangent kernel of
+    /// sampled networks, with pictures of its own
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [KernelName::Nngp, KernelName::Ntk], value_name = "LIST")]
+    kernel: Vec<KernelName>,
+    /// Which weights gradient descent moves in the tangent kernel: standardised ones (tau = 1), or those of the paper's
+    /// Eq. (1) (tau = p)
+    #[arg(long, value_enum, default_value_t = Tangent::Standardised, value_name = "CONVENTION")]
+    tangent: Tangent,
     #[command(flatten)]
     sampling: SamplingOptions,
     #[command(flatten)]
@@ -102,8 +111,17 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     distance
         .normalisations
         .extend([Normalisation::Pixel, Normalisation::Global].into_iter().filter(|other| *other != first));
+    if !args.kernel.contains(&KernelName::Ntk) {
+        common.refuse("tangent", "no tangent kernel is asked for; add --kernel ntk")?;
+    }
+    distance.kernels = args.kernel.iter().map(|kernel| kernel.with(args.tangent)).collect();
+    // The other methods take minutes for tangent kernels.
+    distance.tangent_methods = Some(vec![DistanceMethod::Sampled]);
     if distance.reference == Reference::Analytic {
         distance.methods.insert(1, DistanceMethod::SampledAll);
+    } else if distance.kernels.len() > 1 {
+        // Tangent kernels are compared with the closed form only.
+        distance.kernels.retain(|kernel| *kernel == Kernel::Nngp);
     }
     let paper = args.protocol == Protocol::Paper;
     let runs = args.runs.unwrap_or(if paper { PAPER_RUNS } else { QUICK_RUNS });

@@ -5,6 +5,8 @@
 //! first four are matrix products of elementwise powers, computed tile by tile, so that no `N x N` matrix is ever held:
 //! means are accumulated, and quantiles come from histograms where there are many pairs ([`LogHistogram`]).
 //!
+//! The averages of the tangent kernel come from the same sums.
+//!
 //! The products take `4 d` multiply-adds per pair, and dominate from some hundred entries on. Apart from them a pair
 //! takes about 60 operations, and 25 more per network, as counted in the source.
 
@@ -19,7 +21,8 @@ use crate::error::{Error, Result};
 use crate::kernel::arc_cosine::unit_angles;
 use crate::kernel::gram::check_inputs;
 use crate::kernel::nngp::Width;
-use crate::network::Connectivity;
+use crate::kernel::ntk::{Kernel, Tangent};
+use crate::network::{Connectivity, WeightDistribution};
 use crate::numeric::linalg::product;
 use crate::numeric::parallel::try_map;
 use crate::numeric::simd::lane_sum;
@@ -174,6 +177,36 @@ pub fn all_pairs(
     networks: &[(Connectivity, Width)],
     progress: &(dyn Fn(f64) + Sync),
 ) -> Result<Vec<PairDistances>> {
+    all_pairs_of_kernel((Kernel::Nngp, WeightDistribution::Gaussian), x, y, networks, progress)
+}
+
+/// The same for a kernel, and for readout weights of a distribution, whose kurtosis the variance of the tangent kernel
+/// depends on. Between inputs less than 3e-4 apart in angle, the change of the tangent kernel's first layer with the
+/// masks is taken to be 0.
+///
+/// # Errors
+/// As [`all_pairs`].
+///
+/// ```
+/// use ndarray::array;
+/// use sparsewidth::kernel::all_pairs::{all_pairs, all_pairs_of_kernel};
+/// use sparsewidth::{Connectivity, Kernel, Tangent, WeightDistribution, Width};
+/// let x = array![[1.0, 2.0, 3.0], [3.0, 1.0, 1.0], [0.5, 0.5, 2.0]];
+/// let networks = [(Connectivity::new(0.8)?, Width::new(10)?)];
+/// let nngp = all_pairs(x.view(), None, &networks, &|_| {})?;
+/// let kernel = (Kernel::Ntk(Tangent::Standardised), WeightDistribution::Gaussian);
+/// let ntk = all_pairs_of_kernel(kernel, x.view(), None, &networks, &|_| {})?;
+/// assert!(ntk[0].variance.mean() > nngp[0].variance.mean());
+/// # Ok::<(), sparsewidth::Error>(())
+/// ```
+pub fn all_pairs_of_kernel(
+    (kernel, readout): (Kernel, WeightDistribution),
+    x: ArrayView2<f64>,
+    y: Option<ArrayView2<f64>>,
+    networks: &[(Connectivity, Width)],
+    progress: &(dyn Fn(f64) + Sync),
+) -> Result<Vec<PairDistances>> {
+    let tangent = kernel.tangent().map(|tangent| (tangent, readout.kurtosis()));
     if let Some(y) = y
         && x.ncols() != y.ncols()
     {
@@ -197,7 +230,8 @@ pub fn all_pairs(
         let left = first.tile(row);
         let mut work = Work::default();
         for column in columns_of(row) {
-            work.tile(&left, &second.tile(column), other.is_none() && column == row, networks, &mut sums)?;
+            let diagonal = other.is_none() && column == row;
+            work.tile(&left, &second.tile(column), diagonal, networks, tangent, &mut sums)?;
             progress((done.fetch_add(1, Ordering::Relaxed) + 1) as f64 / tiles);
         }
         Ok(sums)
@@ -219,6 +253,10 @@ struct Work {
     phi: Vec<f64>,
     /// For unit vectors: `K_1`, `K_2`, and their changes in units of `q`.
     kernels: [Vec<f64>; 4],
+    /// `C K_0`, `C K_1` and `C^2 K_0`, and their changes.
+    tangent: [Vec<f64>; 6],
+    /// The moments of the tangent kernel of one network, in the form of `kernels`.
+    combined: [Vec<f64>; 4],
     totals: Vec<f64>,
 }
 
@@ -229,6 +267,7 @@ impl Work {
         right: &Tile,
         diagonal: bool,
         networks: &[(Connectivity, Width)],
+        tangent: Option<(Tangent, f64)>,
         sums: &mut [PairDistances],
     ) -> Result<()> {
         let shape = (left.norms.len(), right.norms.len());
@@ -257,16 +296,31 @@ impl Work {
             for room in room.into_iter().chain(&mut self.kernels) {
                 room.resize(count, 0.0);
             }
+            if tangent.is_some() {
+                self.tangent.iter_mut().chain(&mut self.combined).for_each(|room| room.resize(count, 0.0));
+            }
             for (to, cosine) in self.cosine.iter_mut().zip(cosine) {
                 *to = cosine.clamp(-1.0, 1.0);
             }
             unit_angles(&self.cosine, &mut self.sine, &mut self.phi);
             let angles = [&*self.cosine, &self.sine, &self.phi];
             expansion(angles, [squares, cubes], (left.fourth[row], &right.fourth[start..]), &mut self.kernels);
+            if tangent.is_some() {
+                let fourths = (left.fourth[row], &right.fourth[start..]);
+                tangent_expansion(angles, [squares, cubes], fourths, &mut self.tangent);
+            }
             for ((connectivity, width), sums) in networks.iter().zip(sums.iter_mut()) {
                 let scales = (left.norms[row] / dimension, &right.norms[start..]);
                 let factors = (connectivity.excess(), width.get() as f64);
-                let [total, bias_squared, variance] = distances(&self.kernels, scales, factors, &mut self.totals);
+                let kernels = match tangent {
+                    None => &self.kernels,
+                    Some((tangent, kurtosis)) => {
+                        let factors = (tangent.tau(*connectivity), kurtosis, connectivity.excess());
+                        combine(&self.kernels, &self.tangent, factors, &mut self.combined);
+                        &self.combined
+                    }
+                };
+                let [total, bias_squared, variance] = distances(kernels, scales, factors, &mut self.totals);
                 sums.distance.sum += total;
                 sums.distance.histogram.extend(&self.totals);
                 sums.bias_squared.merge(&Mean { sum: bias_squared, count: count as u64 });
@@ -302,6 +356,54 @@ fn expansion(
         // rounding would.
         change_1[j] = if s > 1e-4 { first / (4.0 * PI * s) } else { 0.0 };
         change_2[j] = (6.0 * phi[j] * squares[j] + s * (4.0 * cubes - c * fourth)) / (4.0 * PI);
+    }
+}
+
+/// Below this `sin t` the expansion of the angle itself has more rounding error than size.
+const LEAST_SINE: f64 = 3e-4;
+
+/// The expansion of `C K_0`, `C K_1` and `C^2 K_0` for unit vectors, and their changes in units of `q`: see
+/// [`Expansion`](crate::kernel::masked::Expansion), whose sums are multiplied out here.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn tangent_expansion(
+    [cosine, sine, phi]: [&[f64]; 3],
+    [squares, cubes]: [&[f64]; 2],
+    (fourth_left, fourth_right): (f64, &[f64]),
+    [k0, k1, k0_twice, change_0, change_1, change_twice]: &mut [Vec<f64>; 6],
+) {
+    for j in 0..cosine.len() {
+        let (c, s, phi, squares, cubes) = (cosine[j], sine[j], phi[j], squares[j], cubes[j]);
+        let fourth = fourth_left + fourth_right[j];
+        // With m = (u^2 + v^2)/2, h = (u^2 - v^2)/2 and e = u v - m cos t: sums of m^2, h^2, e^2 and m e.
+        let (m2, h2) = ((fourth + 2.0 * squares) / 4.0, (fourth - 2.0 * squares) / 4.0);
+        let (e2, me) = ((squares - c * cubes + c * c * m2).max(0.0), cubes / 2.0 - c * m2);
+        let over = if s > LEAST_SINE { 1.0 / s } else { 0.0 };
+        let cubed = over * over * over;
+        k0[j] = c * phi / (2.0 * PI);
+        k1[j] = c * (s + phi * c) / (2.0 * PI);
+        k0_twice[j] = c * c * phi / (2.0 * PI);
+        change_0[j] = (e2 * (1.0 + s * s) * cubed + c * c * h2 * over) / (4.0 * PI);
+        change_1[j] = (c * (e2 * over - h2 * s) + 2.0 * phi * squares + s * cubes) / (4.0 * PI);
+        let twice = e2 * (c * c * c * cubed + 4.0 * c * over) + (c * c * c * h2 + 2.0 * c * c * me) * over;
+        change_twice[j] = (twice + 2.0 * phi * squares) / (4.0 * PI);
+    }
+}
+
+/// The infinite-width kernel, the second moment, and the changes of both moments in units of `q`, at `tau`, a kurtosis
+/// and `q`. Where `tau` is below 1 the mean falls short of the limit by more than the masks' part, and the change has
+/// that as well.
+fn combine(
+    [k1, k2, change_1, change_2]: &[Vec<f64>; 4],
+    [k0, with_k1, k0_twice, change_0, change_with, change_twice]: &[Vec<f64>; 6],
+    (tau, kurtosis, q): (f64, f64, f64),
+    [limit, second, change_first, change_second]: &mut [Vec<f64>; 4],
+) {
+    let (slower, squared) = (if q > 0.0 { (tau - 1.0) / q } else { 0.0 }, tau * tau * kurtosis);
+    for j in 0..k1.len() {
+        limit[j] = k1[j] + k0[j];
+        second[j] = k2[j] + 2.0 * tau * with_k1[j] + squared * k0_twice[j];
+        change_first[j] = change_1[j] + tau * change_0[j] + slower * k0[j];
+        change_second[j] = change_2[j] + 2.0 * tau * change_with[j] + squared * change_twice[j];
     }
 }
 
@@ -358,7 +460,7 @@ mod tests {
     use crate::data::DataSource;
     use crate::kernel::arc_cosine::arc_cosine;
     use crate::kernel::gram::Pair;
-    use crate::kernel::masked::{Expansion, RowMoments};
+    use crate::kernel::masked::{Expansion, Row, RowMoments};
     use crate::kernel::nngp::{Dimension, Width, theorem_1};
     use crate::numeric::statistics::{mean, quantile, sorted};
 
@@ -374,6 +476,36 @@ mod tests {
             found[2].push(distance.variance);
         }
         found
+    }
+
+    /// The tangent kernel in both conventions, with both readouts.
+    #[test]
+    fn tangent_kernels_of_all_pairs_are_those_of_each() {
+        let inputs = DataSource::Gaussian { dimension: 50, samples: 30 }.inputs(4).unwrap().values;
+        let networks = [(0.3, 40), (0.9, 7), (1.0, 7)]
+            .map(|(p, width)| (Connectivity::new(p).unwrap(), Width::new(width).unwrap()));
+        for tangent in [Tangent::Standardised, Tangent::Paper] {
+            for readout in [WeightDistribution::Gaussian, WeightDistribution::Uniform] {
+                let kernel = Kernel::Ntk(tangent);
+                let found = all_pairs_of_kernel((kernel, readout), inputs.view(), None, &networks, &|_| {}).unwrap();
+                for ((p, width), found) in networks.iter().zip(&found) {
+                    let mut expected = [vec![], vec![], vec![]];
+                    for (i, j) in (0..30).flat_map(|i| (i + 1..30).map(move |j| (i, j))) {
+                        let pair = Pair::new(inputs.row(i), inputs.row(j)).unwrap();
+                        let row = Row::new(*p).kernel(kernel).readout(readout);
+                        let distance = theorem_1(&Expansion.moments(&pair, row).unwrap(), Dimension::of(&pair), *width);
+                        let parts = [distance.total(), distance.bias_squared, distance.variance];
+                        expected.iter_mut().zip(parts).for_each(|(all, part)| all.push(part));
+                    }
+                    let means = [found.distance.mean(), found.bias_squared.mean(), found.variance.mean()];
+                    for (found, expected) in means.into_iter().zip(&expected) {
+                        // As for the NNGP kernel; a bias of 0 has the rounding of the kernel.
+                        let expected = mean(expected);
+                        assert!((found - expected).abs() <= 1e-11 * expected + 1e-28, "{found} {expected}");
+                    }
+                }
+            }
+        }
     }
 
     fn compare(found: &PairDistances, expected: &[Vec<f64>; 3]) {

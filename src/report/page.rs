@@ -114,12 +114,16 @@ pub fn distance_pictures(normalisations: &[Normalisation], kernels: &[Kernel]) -
 
 /// What the names of pictures of distances begin with.
 fn distance_picture(normalisation: Normalisation, kernel: Kernel) -> String {
-    let of = match kernel {
+    format!("distance-{}{}", normalisation.name(), picture_of(kernel))
+}
+
+/// What a kernel adds to the names of its pictures.
+fn picture_of(kernel: Kernel) -> &'static str {
+    match kernel {
         Kernel::Nngp => "",
         Kernel::Ntk(Tangent::Standardised) => "-ntk",
         Kernel::Ntk(Tangent::Paper) => "-ntk-paper",
-    };
-    format!("distance-{}{of}", normalisation.name())
+    }
 }
 
 /// Distances against width: tables of means and medians, and of the two parts, by kernel.
@@ -183,7 +187,9 @@ pub fn training_page(records: &[Record]) -> Page {
 pub fn figure_pictures() -> Vec<String> {
     let mut names: Vec<String> = TRAINING_PICTURES.map(str::to_string).to_vec();
     for suffix in ["", "-pixel", "-global", "-none"] {
-        names.extend(["", "-parts", "-median"].map(|kind| format!("distance{suffix}{kind}")));
+        for of in ["", "-ntk", "-ntk-paper"] {
+            names.extend(["", "-parts", "-median"].map(|kind| format!("distance{suffix}{of}{kind}")));
+        }
     }
     names
 }
@@ -194,11 +200,16 @@ pub fn figure_page(records: &[Record]) -> Page {
     let mut page = training_page(records);
     let trained = records.iter().find_map(Record::training).map(|run| run.normalisation);
     let plain = trained.or_else(|| normalisations(records).first().copied());
-    for normalisation in [Normalisation::Pixel, Normalisation::Global, Normalisation::None] {
-        let suffix = if plain == Some(normalisation) { String::new() } else { format!("-{}", normalisation.name()) };
-        page.chart(format!("distance{suffix}"), distance_chart(records, normalisation, Statistic::Mean));
-        page.chart(format!("distance{suffix}-parts"), parts_chart(records, normalisation));
-        page.chart(format!("distance{suffix}-median"), distance_chart(records, normalisation, Statistic::Median));
+    for kernel in kernels(records) {
+        let records = of_kernel(records, kernel);
+        for normalisation in [Normalisation::Pixel, Normalisation::Global, Normalisation::None] {
+            let suffix =
+                if plain == Some(normalisation) { String::new() } else { format!("-{}", normalisation.name()) };
+            let name = format!("distance{suffix}{}", picture_of(kernel));
+            page.chart(&name, distance_chart(&records, normalisation, Statistic::Mean));
+            page.chart(format!("{name}-parts"), parts_chart(&records, normalisation));
+            page.chart(format!("{name}-median"), distance_chart(&records, normalisation, Statistic::Median));
+        }
     }
     let left_out = left_out(records);
     page.text = summary(records, &left_out, seed(records));

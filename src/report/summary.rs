@@ -5,10 +5,13 @@ use std::fmt::Write;
 use super::Statistic;
 use super::assumptions::{assumptions, law_of_training};
 use super::distance_tables::{distance_table, distance_words, methods_of, network_name, normalisations, same_network};
-use super::figure::{accuracies, best_accuracies, distances, evaluated, statistic_of, trained_name, trained_networks};
+use super::figure::{
+    accuracies, best_accuracies, distances, evaluated, kernels, of_kernel, statistic_of, trained_name, trained_networks,
+};
 use super::left_out::sampled_least;
 use super::table::{Table, counted};
 use crate::data::Normalisation;
+use crate::kernel::ntk::Kernel;
 use crate::numeric::rank::{RankCorrelation, RankCorrelations};
 use crate::numeric::statistics::{confidence_95, mean};
 use crate::study::density::named_layers;
@@ -103,11 +106,26 @@ pub fn summary(records: &[Record], left_out: &str, seed: u64) -> String {
             let _ = writeln!(text, "{law}\n");
         }
     }
+    for kernel in kernels(records) {
+        distance_sections(&of_kernel(records, kernel), kernel, &mut text);
+    }
+    for kernel in kernels(records) {
+        correlations(&of_kernel(records, kernel), kernel, seed, &mut text);
+    }
+    text
+}
+
+/// The distances of one kernel.
+fn distance_sections(records: &[Record], kernel: Kernel, text: &mut String) {
     for normalisation in normalisations(records) {
         let name = normalisation.title();
+        let of = match kernel {
+            Kernel::Nngp => String::new(),
+            kernel => format!(" of the {}", kernel.title()),
+        };
         let _ = writeln!(
             text,
-            "## Distance, {name}\n\n{}\n\n{}",
+            "## Distance{of}, {name}\n\n{}\n\n{}",
             distance_words(records, normalisation, Statistic::Mean),
             distance_table(records, normalisation, Statistic::Mean)
         );
@@ -117,12 +135,10 @@ pub fn summary(records: &[Record], left_out: &str, seed: u64) -> String {
             distance_words(records, normalisation, Statistic::Median),
             distance_table(records, normalisation, Statistic::Median)
         );
-        text += &assumptions(records, normalisation);
-        agreement(records, normalisation, &mut text);
-        minima(records, normalisation, &mut text);
+        *text += &assumptions(records, normalisation);
+        agreement(records, normalisation, text);
+        minima(records, normalisation, text);
     }
-    correlations(records, seed, &mut text);
-    text
 }
 
 pub(super) fn provenance(records: &[Record], text: &mut String) {
@@ -262,13 +278,17 @@ pub(super) fn correlation(found: Option<RankCorrelation>) -> String {
     }
 }
 
-fn correlations(records: &[Record], seed: u64, text: &mut String) {
+fn correlations(records: &[Record], kernel: Kernel, seed: u64, text: &mut String) {
     let Some(table) = correlation_table(records, seed) else { return };
     let run = records.iter().find_map(Record::training).expect("a correlation is of trained networks");
     let (of_training, evaluated) = (run.normalisation.title(), evaluated(run));
+    let of = match kernel {
+        Kernel::Nngp => "",
+        _ => " of the tangent kernel",
+    };
     let _ = writeln!(
         text,
-        "## Does the distance predict the {evaluated} error?\n\nSpearman's rank correlation of distance and mean {evaluated} error over {} widths of \
+        "## Does the distance{of} predict the {evaluated} error?\n\nSpearman's rank correlation of distance and mean {evaluated} error over {} widths of \
          the sparse family, with its 95 % interval (treating these widths as a sample from a population with normal rank \
          dependence). A value of 1 means that both orders agree. Each column takes the distance under one normalisation, by its \
          mean or its median over pairs; the networks were trained under {of_training} throughout.\n\n{table}",

@@ -98,6 +98,7 @@ impl DistanceSpec {
             networks,
             methods: DistanceMethod::USUAL.to_vec(),
             kernels: vec![Kernel::Nngp],
+            tangent_methods: None,
             pairs: 10_000,
             initialisations: 10,
             tolerance: 1e-4,

@@ -218,14 +218,16 @@ impl StudySpec {
         let mut tasks = Vec::new();
         if let Some(spec) = &self.distance {
             for normalisation in &spec.normalisations {
-                for (kernel, method) in
-                    spec.kernels.iter().flat_map(|kernel| spec.methods.iter().map(move |m| (kernel, m)))
-                {
-                    for network in spec.networks.iter().filter(|network| method.serves(network, *kernel)) {
+                let of_kernel = |kernel: &Kernel| {
+                    let kernel = *kernel;
+                    spec.methods_of(kernel).iter().map(move |method| (kernel, *method))
+                };
+                for (kernel, method) in spec.kernels.iter().flat_map(of_kernel) {
+                    for network in spec.networks.iter().filter(|network| method.serves(network, kernel)) {
                         tasks.push(Task::Distance {
                             normalisation: *normalisation,
-                            kernel: *kernel,
-                            method: *method,
+                            kernel,
+                            method,
                             network: network.clone(),
                         });
                     }

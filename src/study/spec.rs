@@ -72,6 +72,10 @@ impl StudySpec {
                 networks: join(first.networks, second.networks),
                 methods: join(first.methods, second.methods),
                 kernels: join(first.kernels, second.kernels),
+                tangent_methods: match (first.tangent_methods, second.tangent_methods) {
+                    (Some(first), Some(second)) => Some(join(first, second)),
+                    (first, second) => first.or(second),
+                },
                 ..first
             }),
             (first, second) => first.or(second),

@@ -1,13 +1,13 @@
 //! The distances of one network by each method, over the pairs of a study.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use rayon::prelude::*;
 
 use super::compute::{DistanceInputs, DistanceStudy};
 use super::{DistanceSpec, NetworkSpec, Reference};
 use crate::error::Result;
-use crate::kernel::all_pairs::all_pairs;
+use crate::kernel::all_pairs::all_pairs_of_kernel;
 use crate::kernel::arc_cosine::arc_cosine;
 use crate::kernel::eq_4;
 use crate::kernel::gram::{Gram, Pair};
@@ -230,15 +230,23 @@ impl DistanceInputs<'_> {
 
     /// The second-order expansion over all pairs of different inputs. The first call computes it for all networks of
     /// the study at once.
-    pub(super) fn all_pairs(&self, network: &NetworkSpec, progress: &(dyn Fn(f64) + Sync)) -> Result<Distances> {
+    pub(super) fn all_pairs(
+        &self,
+        network: &NetworkSpec,
+        kernel: Kernel,
+        progress: &(dyn Fn(f64) + Sync),
+    ) -> Result<Distances> {
         let spec = self.study.spec;
-        let all = match self.all.get() {
-            Some(all) => all,
+        let mut known = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = match known.get(&kernel) {
+            Some(all) => Arc::clone(all),
             None => {
                 let network = |other: &NetworkSpec| Ok((other.connectivity(), Width::new(other.width())?));
                 let networks: Vec<_> = spec.networks.iter().map(network).collect::<Result<_>>()?;
-                let found = all_pairs(self.values.values(), None, &networks, progress)?;
-                self.all.get_or_init(|| found)
+                let of = (kernel, spec.law);
+                let found = Arc::new(all_pairs_of_kernel(of, self.values.values(), None, &networks, progress)?);
+                known.insert(kernel, Arc::clone(&found));
+                found
             }
         };
         let found = &all[place_of(spec, network)];

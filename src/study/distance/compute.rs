@@ -78,8 +78,8 @@ pub(crate) struct DistanceInputs<'a> {
     pub(super) sampled: PairedInputs,
     /// The Gram triple of each pair.
     pub(super) grams: Vec<Gram>,
-    /// The distances of all pairs by network, once they are asked for.
-    pub(super) all: OnceLock<Vec<PairDistances>>,
+    /// The distances of all pairs by kernel and network, once they are asked for.
+    pub(super) all: Mutex<HashMap<Kernel, Arc<Vec<PairDistances>>>>,
     /// The inputs in tiles, where networks are drawn over all pairs, and the memory that this takes on the device, in
     /// bytes.
     pub(super) tiled: Option<(TiledInputs, usize)>,
@@ -134,7 +134,7 @@ impl<'a> DistanceInputs<'a> {
             theory: OnceLock::new(),
             sampled,
             grams,
-            all: OnceLock::new(),
+            all: Mutex::default(),
             tiled,
             sampled_all: Mutex::default(),
         })
@@ -196,7 +196,7 @@ impl<'a> DistanceInputs<'a> {
                 self.theorem_1(network, kernel, &*for_masks(network.architecture.mask(), width, quadrature, sampling))?
             }
             DistanceMethod::Expansion => self.theorem_1(network, kernel, &Expansion)?,
-            DistanceMethod::ExpansionAll => self.all_pairs(network, progress)?,
+            DistanceMethod::ExpansionAll => self.all_pairs(network, kernel, progress)?,
             DistanceMethod::Paper | DistanceMethod::PaperFixedNp => self.paper(network, connectivity)?,
         };
         let sampled = method.draws_networks();

@@ -72,8 +72,8 @@ impl DistanceMethod {
             let one_layer = network.architecture.layers().len() == 1;
             return match self {
                 Self::Sampled => true,
-                Self::SampledAll | Self::Theorem1 | Self::Theorem1FixedCount | Self::Expansion => one_layer,
-                Self::ExpansionAll | Self::Paper | Self::PaperFixedNp => false,
+                Self::Paper | Self::PaperFixedNp => false,
+                _ => one_layer,
             };
         }
         match (self, network.architecture.layers()) {

@@ -100,6 +100,9 @@ pub struct DistanceSpec {
     /// The kernels; Eq. (4) is for the NNGP kernel only.
     #[serde(default = "nngp_alone", skip_serializing_if = "is_nngp_alone")]
     pub kernels: Vec<Kernel>,
+    /// The methods for tangent kernels, where they are others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tangent_methods: Option<Vec<DistanceMethod>>,
     /// Random pairs of different inputs; where the data has no more pairs than this, each of them once.
     pub pairs: usize,
     /// Initialisations of sampled networks. Except over all pairs, there are more where these draw fewer than
@@ -129,6 +132,15 @@ impl DistanceSpec {
     /// weights is drawn 10,000 times. The tail of its distance is so long that fewer draws would not tell its standard
     /// error.
     pub const LEAST_WEIGHTS: f64 = 20_000.0;
+
+    /// The methods for a kernel.
+    #[must_use]
+    pub fn methods_of(&self, kernel: Kernel) -> &[DistanceMethod] {
+        match &self.tangent_methods {
+            Some(methods) if kernel != Kernel::Nngp => methods,
+            _ => &self.methods,
+        }
+    }
 
     /// How often a network is drawn at input dimension `dimension`: [`DistanceSpec::initialisations`] times, or as
     /// often as [`DistanceSpec::LEAST_WEIGHTS`] requires.
@@ -173,10 +185,12 @@ impl DistanceSpec {
                 ));
             }
             for kernel in &self.kernels {
-                if !self.methods.iter().any(|method| method.serves(network, *kernel)) {
+                let methods = self.methods_of(*kernel);
+                if !methods.iter().any(|method| method.serves(network, *kernel)) {
                     let (kernel, network) = (kernel.title(), &network.architecture);
                     let problem = format!("none of the methods gives the {kernel} of the network {network}");
-                    return Err(Error::value("methods", self.methods[0].name(), problem, "add sampled"));
+                    let found = methods.first().map_or("", |method| method.name());
+                    return Err(Error::value("methods", found, problem, "add sampled"));
                 }
             }
             check_layers(network.architecture.layers())?;

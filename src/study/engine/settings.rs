@@ -14,7 +14,7 @@ pub(super) fn is_search(spec: &Value) -> bool {
 /// The parts of a spec that choose tasks or locate the data; no result depends on them.
 const OF_TASKS: [(&str, &[&str]); 3] = [
     ("", &["data", "range"]),
-    ("distance", &["networks", "methods", "kernels", "normalisations"]),
+    ("distance", &["networks", "methods", "tangent_methods", "kernels", "normalisations"]),
     ("training", &["networks", "runs", "first_run", "keep_weights"]),
 ];
 
