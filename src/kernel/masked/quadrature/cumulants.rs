@@ -173,16 +173,19 @@ impl PowerSums {
 fn add_block(xi: &[f64], eta: &[f64], weights: &[f64], sums: &mut [[[f64; 2]; ORDER + 1]; ORDER + 1]) {
     let mut lengths = [[0.0; LANES]; ORDER + 1];
     let mut turns = [[[0.0; LANES]; 2]; ORDER + 1];
+    let (mut square, mut re, mut im) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
     for lane in 0..LANES {
         let (x, y) = (xi[lane], eta[lane]);
-        let (square, re, im) = (x * x + y * y, x * x - y * y, -2.0 * x * y);
+        (square[lane], re[lane], im[lane]) = (x * x + y * y, x * x - y * y, -2.0 * x * y);
         lengths[0][lane] = weights[lane];
         turns[0][0][lane] = 1.0;
-        for n in 1..=ORDER {
-            lengths[n][lane] = lengths[n - 1][lane] * square;
-            let [a, b] = [turns[n - 1][0][lane], turns[n - 1][1][lane]];
-            turns[n][0][lane] = a * re - b * im;
-            turns[n][1][lane] = a * im + b * re;
+    }
+    for n in 1..=ORDER {
+        for lane in 0..LANES {
+            lengths[n][lane] = lengths[n - 1][lane] * square[lane];
+            let (a, b) = (turns[n - 1][0][lane], turns[n - 1][1][lane]);
+            turns[n][0][lane] = a * re[lane] - b * im[lane];
+            turns[n][1][lane] = a * im[lane] + b * re[lane];
         }
     }
     for (m, length) in lengths.iter().enumerate() {

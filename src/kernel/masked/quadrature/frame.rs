@@ -112,7 +112,7 @@ impl Frame {
         let length = along.hypot(norm);
         let required: Vec<Vector> = masks.required.iter().map(vector).collect();
         let mut free: Vec<Vector> = masks.free.iter().map(vector).collect();
-        let absent = free.iter().map(|vector| (-vector.p).ln_1p()).sum();
+        let absent = free.iter().map(|vector| vector.p).map(remembered(|p| (-p).ln_1p())).sum();
         // As a share of a direction, which all entries fill to 1 on average.
         let squares = free.iter().map(|vector| vector.square() * vector.p / reference).enumerate();
         let longest = squares.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or_default();
@@ -231,9 +231,9 @@ impl Frame {
             sum.iter_mut().zip(averages).for_each(|(sum, average)| *sum += weight * average);
         };
         if self.takes_singles {
+            let mut alone = remembered(|p| (self.absent - (-p).ln_1p()).exp() * p);
             for vector in self.singles.vectors() {
-                let alone = (self.absent - (-vector.p).ln_1p()).exp() * vector.p;
-                add(alone, &vector, [over, over * over]);
+                add(alone(vector.p), &vector, [over, over * over]);
             }
         }
         for group in self.groups.iter().filter(|group| group.taken_out) {
@@ -285,9 +285,9 @@ impl Frame {
         let nothing = Entries::default();
         let (taken_out, others): (Vec<_>, Vec<_>) = self.groups.iter().partition(|group| group.taken_out);
         let alone = std::iter::once(&self.singles).chain(others.iter().map(|group| &group.entries));
+        let mut lost = remembered(|p| if self.takes_singles { outside((-p).ln_1p()) } else { 1.0 });
         for vector in alone.flat_map(Entries::vectors) {
-            let lost = if self.takes_singles { outside((-vector.p).ln_1p()) } else { 1.0 };
-            add(lost, &nothing, &mut std::iter::once(vector));
+            add(lost(vector.p), &nothing, &mut std::iter::once(vector));
         }
         if taken_out.is_empty() {
             add(1.0, &self.required, &mut std::iter::empty());
@@ -351,7 +351,18 @@ impl Entries {
 
     /// The logarithm of the probability that a mask has none of them.
     pub fn absent(&self) -> f64 {
-        self.p[..self.count].iter().map(|p| (-p).ln_1p()).sum()
+        self.p[..self.count].iter().copied().map(remembered(|p| (-p).ln_1p())).sum()
+    }
+}
+
+/// A function that remembers its last value: entries mostly share one probability.
+fn remembered(of: impl Fn(f64) -> f64) -> impl FnMut(f64) -> f64 {
+    let mut last = (f64::NAN, 0.0);
+    move |p| {
+        if p != last.0 {
+            last = (p, of(p));
+        }
+        last.1
     }
 }
 
