@@ -22,6 +22,9 @@
 //!
 //! `E[(nngp - nngp_inf)^2] = (K~_1 - K_1)^2 / d^2  +  (K~_2 - K~_1^2) / (d^2 n)`, that is bias^2 + variance / n.
 //!
+//! The tangent kernel, that of all weights and not of the last layer alone, is what gradient descent sees. Its mean,
+//! variance and distance follow in the same way from three more averages over masks: see [`kernel::ntk`].
+//!
 //! At a fixed number of weights, widening divides the variance by a larger `n` but, through the smaller `p`, raises
 //! `K~_2` and the bias: the distance falls, and rises again when few weights are left for each hidden unit.
 //!
@@ -33,7 +36,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`data`] | data sets (MNIST, `.npy`, Gaussian) and their normalisation |
-//! | [`kernel`] | the theory: Gram triples, arc-cosine moments, masked moments, Theorem 1 ([`kernel::nngp`]), Eq. (4) ([`kernel::eq_4`]) |
+//! | [`kernel`] | the theory: Gram triples, arc-cosine moments, masked moments, Theorem 1 ([`kernel::nngp`]), the tangent kernel ([`kernel::ntk`]), Eq. (4) ([`kernel::eq_4`]) |
 //! | [`network`] | connectivity, masks and weights of sparse layers, and how a weight budget is divided ([`network::budget`]) |
 //! | [`sampled`] | kernels of networks as drawn, on CPUs and GPUs |
 //! | [`train`] | the sparse trainer |
