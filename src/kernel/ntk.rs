@@ -1,9 +1,9 @@
 //! The tangent kernel (NTK) of a sparse, finite network, and its distance from that of infinite width.
 //!
 //! The NNGP kernel is that of a network whose last layer alone is trained. Gradient descent moves both layers, and what
-//! it sees is the tangent kernel, the product of the gradients of the output by every weight. With the network
-//! `f(x) = (n d)^(-1/2) v^T [u x]_+`, masks `s`, weights `u_ij = s_ij w_ij / sqrt(p)`, `P_i = u_i.x`, `Q_i = u_i.y`, `H`
-//! the step function and `c_i = sum_j s_ij x_j y_j`:
+//! it sees is the tangent kernel, the product of the gradients of the output by every weight. With the network `f(x) =
+//! (n d)^(-1/2) v^T [u x]_+`, masks `s`, weights `u_ij = s_ij w_ij / sqrt(p)`, `P_i = u_i.x`, `Q_i = u_i.y`, `H` the
+//! step function and `c_i = sum_j s_ij x_j y_j`:
 //!
 //! `ntk(x, y) = 1/(n d) sum_i { [P_i]_+ [Q_i]_+  +  (tau / p) v_i^2 H(P_i) H(Q_i) c_i }`.
 //!

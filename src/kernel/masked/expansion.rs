@@ -91,9 +91,9 @@ impl RowMoments for Expansion {
 /// How far the averages of `T K_0`, `T K_1` and `T^2 K_0` are from their values at the mean, for inputs of norm 1.
 ///
 /// With `e = u v - m cos t`, `m = (u^2 + v^2)/2`, `h = (u^2 - v^2)/2` and `g = tau u v` of an entry, and sums over
-/// entries with the weight `q`: `2 pi K_0` changes by `e / sin t` to first order and by
-/// `D_0 = sum [e^2 cos t / sin^3 t + (h^2 cos t - 2 m e) / sin t] / 2` on average, `2 pi K_1` by `phi u v + m sin t` and
-/// by `D_1 = sum [e^2 / sin t - h^2 sin t] / 2`.
+/// entries with the weight `q`: `2 pi K_0` changes by `e / sin t` to first order, and on average by
+/// `D_0 = sum [e^2 cos t / sin^3 t + (h^2 cos t - 2 m e) / sin t] / 2`; `2 pi K_1` changes by `phi u v + m sin t`, and
+/// on average by `D_1 = sum [e^2 / sin t - h^2 sin t] / 2`.
 fn of_tangent(pair: &Pair, row: &Row) -> [f64; 3] {
     let Angle { cosine, sine, phi } = pair.angle();
     if sine == 0.0 {

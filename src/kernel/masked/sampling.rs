@@ -461,7 +461,8 @@ impl Welford {
     }
 
     /// An estimate of the part of the averages' variances that the masks drawn have missed, from the part of the
-    /// variances of `q` and `q^2` that they missed; the size of a mask is at most the root of `with_size` from its mean.
+    /// variances of `q` and `q^2` that they missed; the size of a mask is at most the root of `with_size` from its
+    /// mean.
     fn missed(&self, averages: &Averages, [of_norm, of_square]: [f64; 2], with_size: f64) -> Sampled {
         let missed = |exact: f64, squares: f64| (exact - squares / (self.count - 1.0)).max(0.0);
         averages.allowance(missed(of_norm, self.norm_squares[0]), missed(of_square, self.norm_squares[1]), with_size)

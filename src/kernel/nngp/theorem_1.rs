@@ -207,10 +207,10 @@ impl Theorem1 {
         Ok(moments.iter().map(|moments| theorem_1(moments, inputs.dimension(), width)).collect())
     }
 
-    /// The expected kernel, `E[nngp] = K~_1 / d` or `E[ntk] = (K~_1 + tau J~_1) / d`, of every row of `x` with every row
-    /// of `y`, or with every row of `x` where there is no `y`; that of infinite width at connectivity 1. Returns a matrix of shape
-    /// `(samples of x, samples of y)`, and the largest error of an entry, none where it is unknown. Only for masks
-    /// whose rows are independent: Bernoulli masks, or a constant fan-in.
+    /// The expected kernel, `E[nngp] = K~_1 / d` or `E[ntk] = (K~_1 + tau J~_1) / d`, of every row of `x` with every
+    /// row of `y`, or with every row of `x` where there is no `y`; that of infinite width at connectivity 1. Returns a
+    /// matrix of shape `(samples of x, samples of y)`, and the largest error of an entry, none where it is unknown.
+    /// Only for masks whose rows are independent: Bernoulli masks, or a constant fan-in.
     ///
     /// # Errors
     /// Where rows are not independent, the dimensions differ, a setting is out of its range, or the matrix has more

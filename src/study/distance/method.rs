@@ -63,8 +63,8 @@ impl DistanceMethod {
         matches!(self, Self::Sampled | Self::SampledAll)
     }
 
-    /// Whether it gives a kernel of a network. Eq. (4) is for the NNGP kernel. Networks with a layer before the hidden one are sampled; where that layer is
-    /// linear and every weight exists, there is theory as well
+    /// Whether it gives a kernel of a network. Eq. (4) is for the NNGP kernel. Networks with a layer before the hidden
+    /// one are sampled; where that layer is linear and every weight exists, there is theory as well
     /// ([`LinearBottleneck`](crate::kernel::masked::LinearBottleneck)).
     #[must_use]
     pub fn serves(self, network: &NetworkSpec, kernel: Kernel) -> bool {

@@ -148,7 +148,8 @@ impl Record {
     }
 }
 
-/// The distance `E[(nngp - nngp_inf)^2]` at one width by one method, over pairs of inputs; or that of the tangent kernel.
+/// The distance `E[(nngp - nngp_inf)^2]` at one width by one method, over pairs of inputs; or that of the tangent
+/// kernel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DistanceRecord {
     /// The format of the record, [`SCHEMA`].

@@ -23,8 +23,8 @@ pub struct Conditioned {
 /// An entry as a vector, with the probability `p_j` that it is in a mask.
 ///
 /// `x_j = |x| xi_j`, `y_j = |y| (xi_j cos t + eta_j sin t)`, times `sqrt(p / p_j)` with the connectivity `p` of
-/// reference, so that a mask's `h_s(f) = (1/p) sum_j s_j z_j(f)^2`: on average over masks the sum of `xi^2` is `p`, that
-/// of `eta^2` is `p`, and that of `xi eta` is 0.
+/// reference, so that a mask's `h_s(f) = (1/p) sum_j s_j z_j(f)^2`: on average over masks the sum of `xi^2` is `p`,
+/// that of `eta^2` is `p`, and that of `xi eta` is 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Vector {
     pub xi: f64,
@@ -161,8 +161,8 @@ impl Frame {
         vector.p / self.reference
     }
 
-    /// The averages over masks of the Taylor polynomials of `K_1`, `K_2` and `C K_1` (see [`Frame::taylor`]) in units of
-    /// `(|x||y|)^l`: their values at the average Gram triple, and what the variance over masks adds.
+    /// The averages over masks of the Taylor polynomials of `K_1`, `K_2` and `C K_1` (see [`Frame::taylor`]) in units
+    /// of `(|x||y|)^l`: their values at the average Gram triple, and what the variance over masks adds.
     pub fn taylor_means(&self) -> Averages {
         let dense = arc_cosine(Gram { a: 1.0, b: 1.0, c: self.cosine });
         let vectors: Vec<_> = self.free().flat_map(Entries::vectors).collect();
@@ -219,8 +219,8 @@ impl Frame {
         ]
     }
 
-    /// The averages over masks of [`Frame::defect`], and of the first times `c`, as far as they come from masks that are
-    /// taken out.
+    /// The averages over masks of [`Frame::defect`], and of the first times `c`, as far as they come from masks that
+    /// are taken out.
     pub fn parallel_masks(&self) -> Averages {
         let over = 1.0 / self.reference;
         let mut sum = [0.0; MOMENTS];

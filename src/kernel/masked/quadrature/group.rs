@@ -22,10 +22,10 @@ const REPEATED: usize = 16;
 /// than 1e-15 of these.
 const POINTS: usize = 14;
 
-/// `F(w) - 1` with `F(w) = prod_j (1 - p_j + p_j exp(-w r_j^2))`, the Laplace transform of a group of entries of lengths
-/// `r_j` along one line; for the tangent kernel also `E[T exp(-w h)]` and `E[T^2 exp(-w h)]`. In a direction `f` at an
-/// angle `g` to the line the group has `F(lambda cos^2 g)`: one table serves all directions, and nodes half an octave
-/// apart share the weights of the interpolation.
+/// `F(w) - 1` with `F(w) = prod_j (1 - p_j + p_j exp(-w r_j^2))`, the Laplace transform of a group of entries of
+/// lengths `r_j` along one line; for the tangent kernel also `E[T exp(-w h)]` and `E[T^2 exp(-w h)]`. In a direction
+/// `f` at an angle `g` to the line the group has `F(lambda cos^2 g)`: one table serves all directions, and nodes half
+/// an octave apart share the weights of the interpolation.
 pub struct GroupTransform {
     /// `F - 1`, then the two others, or `F - 1` alone.
     tables: Vec<Table>,

@@ -45,8 +45,8 @@ use crate::numeric::estimate::Estimate;
 ///
 /// # The tangent kernel
 ///
-/// With `D = sqrt(A B - C^2)` of a mask, `C K_0 = K_1 - D / 2 pi` and `C^2 K_0 = C K_1 - C D / 2 pi`. So `J~_1` needs the
-/// average of `D` besides `K~_1`, `J~_11` that of `C K_1`, and `J~_2` that of `C D` besides. With `T_s` the mean of
+/// With `D = sqrt(A B - C^2)` of a mask, `C K_0 = K_1 - D / 2 pi` and `C^2 K_0 = C K_1 - C D / 2 pi`. So `J~_1` needs
+/// the average of `D` besides `K~_1`, `J~_11` that of `C K_1`, and `J~_2` that of `C D` besides. With `T_s` the mean of
 /// `h_s(f)` over directions, `theta = 2f - t` and `c = C / |x||y|`, two facts turn all of them into the same integrals:
 ///
 /// - `h = T + r cos(2f - a)` gives `D / |x||y| sin t = sqrt(T^2 - r^2)`, which is `T` less the mean over directions of
@@ -145,8 +145,8 @@ struct Piece {
     kind: Kind,
     /// The power of `|x||y|` that it scales with.
     power: usize,
-    /// The share of the tolerance of a moment of the tangent kernel that its error may take, over its factor there for a
-    /// Gaussian readout: `2 K~_1`, and `K~_2 + 5 J~_11 + 3 (J~_2 - J~_11)`.
+    /// The share of the tolerance of a moment of the tangent kernel that its error may take, over its factor there for
+    /// a Gaussian readout: `2 K~_1`, and `K~_2 + 5 J~_11 + 3 (J~_2 - J~_11)`.
     share: f64,
 }
 
@@ -169,9 +169,9 @@ const NOTABLE: f64 = 0.15;
 const SEPARABLE_DIRECTIONS: usize = 256;
 /// The most entries that are conditioned on, one after the other.
 const MOST_CONDITIONS: usize = 12;
-/// The estimate of the error, in units of the largest change over the places of the poles. For the kink of a single mask
-/// the error was at most 1 and 0.3 times the change for `l = 1, 2`, in a search over the kink's place and width, at
-/// angles `t` from 0.3 to 2.9. For many masks together it reached twice the change.
+/// The estimate of the error, in units of the largest change over the places of the poles. For the kink of a single
+/// mask the error was at most 1 and 0.3 times the change for `l = 1, 2`, in a search over the kink's place and width,
+/// at angles `t` from 0.3 to 2.9. For many masks together it reached twice the change.
 const BY_CHANGE: f64 = 4.0;
 /// A change, or what the filter takes out, counts as at least that of the rule before divided by this: it may be
 /// smaller by chance only.
@@ -343,8 +343,8 @@ impl Work {
         if self.tangent { PIECES } else { 2 }
     }
 
-    /// The averages over masks that are known in part. A free entry that fills most of a direction is conditioned on, up
-    /// to `conditions` times: masks without it look nothing like masks with it, so each kind has another frame.
+    /// The averages over masks that are known in part. A free entry that fills most of a direction is conditioned on,
+    /// up to `conditions` times: masks without it look nothing like masks with it, so each kind has another frame.
     fn average(self, masks: Conditioned, conditions: usize) -> Average {
         let Some(frame) = Frame::new(&masks, self.reference) else { return self.parallel(&masks) };
         let units = [frame.gram.scale(), frame.gram.scale().powi(2)];

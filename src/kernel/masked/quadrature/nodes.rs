@@ -84,8 +84,8 @@ pub enum Chances<'a> {
     Each { p: &'a [f64], over: &'a [f64] },
 }
 
-/// From `v = 1 - exp(-w)`: the product of `1 - p v`, minus 1, and the sum of `v` times `p / (1 - p)`, see [`Chances`]. Then
-/// doubles `w`.
+/// From `v = 1 - exp(-w)`: the product of `1 - p v`, minus 1, and the sum of `v` times `p / (1 - p)`, see [`Chances`].
+/// Then doubles `w`.
 #[multiversion(targets("x86_64+avx512f+fma", "x86_64+avx2+fma"))]
 pub fn low_node(values: &mut [f64], chances: Chances) -> (f64, f64) {
     const FUSED: bool = target_cfg_f!(target_feature = "fma");
@@ -131,8 +131,8 @@ fn low_each<const FUSED: bool>(values: &mut [f64], p: &[f64], over: &[f64]) -> (
     (halves(product, times), lane_sum(sum))
 }
 
-/// From `exp(-w)`: the product of `1 - p + p exp(-w)`, and the sum of `exp(-w)` times `p / (1 - p)`, see [`Chances`]. Then
-/// doubles `w`. A third less work than [`low_node`], but with the rounding error of numbers near 1.
+/// From `exp(-w)`: the product of `1 - p + p exp(-w)`, and the sum of `exp(-w)` times `p / (1 - p)`, see [`Chances`].
+/// Then doubles `w`. A third less work than [`low_node`], but with the rounding error of numbers near 1.
 #[multiversion(targets("x86_64+avx512f+fma", "x86_64+avx2+fma"))]
 pub fn high_node(values: &mut [f64], chances: Chances) -> (f64, f64) {
     const FUSED: bool = target_cfg_f!(target_feature = "fma");
@@ -201,9 +201,9 @@ impl Jet {
     }
 }
 
-/// From `v = 1 - exp(-w)`, or from `exp(-w)` itself at high nodes: the jet of the entries, where entry `j` adds `c_j` to
-/// `T`, and the sums of `c exp(-w)` and `c^2 exp(-w)` times `p / (1 - p)`, or times `p` where all entries have one probability. Weights are `p_j c_j` and
-/// `c_j / 2`.
+/// From `v = 1 - exp(-w)`, or from `exp(-w)` itself at high nodes: the jet of the entries, where entry `j` adds `c_j`
+/// to `T`, and the sums of `c exp(-w)` and `c^2 exp(-w)` times `p / (1 - p)`, or times `p` where all entries have one
+/// probability. Weights are `p_j c_j` and `c_j / 2`.
 #[multiversion(targets("x86_64+avx512f+fma", "x86_64+avx2+fma"))]
 pub fn tangent_node(
     values: &[f64],

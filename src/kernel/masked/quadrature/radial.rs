@@ -23,10 +23,10 @@ const MOST_OCTAVES: usize = 120;
 /// `E[h^2 ln h] = -2 int M(lambda) lambda^(-3) d lambda`,
 ///
 /// with `M(lambda) = E[exp(-lambda h)] = prod_j (1 - p_j + p_j exp(-lambda z_j^2))`, less the masks left out. With a
-/// factor `T` or `T^2`, `M` is replaced by `E[T exp(-lambda h)]` or `E[T^2 exp(-lambda h)]`, its derivatives by a factor
-/// on `T` in the exponent. From the first node upwards these, less their values at 0, are evaluated at
-/// `lambda 2^(k/2)`; doubling `lambda` takes `v = 1 - exp(-lambda z^2)` to `v (2 - v)`, without an exponential and
-/// without cancellation. Below, the moments of `h` and `T` give the whole sum.
+/// factor `T` or `T^2`, `M` is replaced by `E[T exp(-lambda h)]` or `E[T^2 exp(-lambda h)]`, its derivatives by a
+/// factor on `T` in the exponent. From the first node upwards these, less their values at 0, are evaluated at `lambda
+/// 2^(k/2)`; doubling `lambda` takes `v = 1 - exp(-lambda z^2)` to `v (2 - v)`, without an exponential and without
+/// cancellation. Below, the moments of `h` and `T` give the whole sum.
 pub struct Radial<'a> {
     frame: &'a Frame,
     /// Whether the averages of the tangent kernel are asked for.
@@ -53,8 +53,8 @@ pub struct Radial<'a> {
     of_one: Vec<PowerSums>,
     /// The coefficients for the nodes below the first, by the power of `lambda`; see [`below_first`].
     series: [Powers; 3],
-    /// What sums over single entries lack: the probability of the empty mask, times `p / (1 - p)` where all entries have
-    /// one `p`; and the same without `p`.
+    /// What sums over single entries lack: the probability of the empty mask, times `p / (1 - p)` where all entries
+    /// have one `p`; and the same without `p`.
     one: [f64; 2],
     /// The probability of the empty mask.
     empty: f64,
@@ -65,7 +65,8 @@ pub struct Radial<'a> {
 
 /// What the angular integrals sample, as averages over the masks that are not left out. With `theta = 2 f - t`:
 ///
-/// 0. `E[h ln h]` and 1. `E[h^2 ln h]`, up to polynomials in `h` of degree `l` where the NNGP kernel alone is asked for;
+/// 0. `E[h ln h]` and 1. `E[h^2 ln h]`, up to polynomials in `h` of degree `l` where the NNGP kernel alone is asked
+///    for;
 /// 2. `E[(h - T) ln h]`, whose mean over directions is that of `T - sqrt(Delta)`, `Delta` the determinant of the mask's
 ///    Gram matrix in the frame where it is the identity on average;
 /// 3. `E[T h ln h]`;
@@ -342,8 +343,9 @@ impl<'a> Radial<'a> {
         2 * self.octaves * if self.tangent { 3 } else { 1 }
     }
 
-    /// The transforms at one node over the masks that are not left out; at a low node less their values at `lambda = 0`:
-    /// constants contribute nothing to the angular integral but their rounding errors. Then moves on to the next node.
+    /// The transforms at one node over the masks that are not left out; at a low node less their values at `lambda =
+    /// 0`: constants contribute nothing to the angular integral but their rounding errors. Then moves on to the next
+    /// node.
     fn node(&self, scratch: &mut Scratch, half: usize, octave: usize) -> Remaining {
         let (is_high, node) = (octave >= self.low, 2 * octave + half);
         let nodes = 2 * self.octaves;
@@ -432,8 +434,8 @@ impl<'a> Radial<'a> {
         (cumulants, left_out)
     }
 
-    /// The sums over all nodes below the first, from the moments of `h` and `T`; and `E[h]`, `E[h^2]`, `E[T h]` over the
-    /// masks that are not left out.
+    /// The sums over all nodes below the first, from the moments of `h` and `T`; and `E[h]`, `E[h^2]`, `E[T h]` over
+    /// the masks that are not left out.
     fn below(&self, direction: (f64, f64)) -> (Sums, [f64; 3]) {
         let (cumulants, left_out) = self.joint(direction);
         let moments = moments(&cumulants, self.tangent);
