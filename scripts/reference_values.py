@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes testdata/arccos.toml, masked.toml, fixed_counts.toml and bottleneck.toml: reference values by mpmath.
+"""Writes arccos.toml, masked.toml, tangent.toml, fixed_counts.toml and bottleneck.toml in testdata: values by mpmath.
 
     pip install mpmath==1.3.0 && python3 scripts/reference_values.py
 
@@ -11,6 +11,10 @@ vector in the plane of x and y, at 60 digits, not from the closed form that the 
 with r^2 chi-square of two degrees of freedom, E r^2 = 2, E r^4 = 8. The masked moments are the sum over all 2^d masks; those of masks
 of a fixed count, and what two rows of them have in common, weight them by the numbers of ways to choose the rest.
 Inputs are exact binary floats, written so that they read back as the same floats.
+
+For the tangent kernel K_0 is the share of directions that see both inputs, and masks are weighted by the connectivity
+of each input. Its limit at infinite width is the recursion over layers of the expected product of features and of their
+derivatives.
 
 For a linear bottleneck E K_1(W)^2 comes from the law of the sample correlation in Hotelling's form (J. Roy. Statist. Soc. B 15, 1953),
 with the hypergeometric function in place of the integral over the ratio of norms that the program evaluates, at 30 digits.
@@ -27,14 +31,21 @@ mp.dps = 60
 HERE = pathlib.Path(__file__).resolve().parent.parent / "testdata"
 
 
+def triple(x, y):
+    return sum(v * v for v in x), sum(v * v for v in y), sum(u * v for u, v in zip(x, y))
+
+
+def angle(a, b, c):
+    return acos(max(min(c / sqrt(a * b), mpf(1)), mpf(-1)))
+
+
 def arccos(x, y):
     """(K_1, K_2) of two lists of mpf, by quadrature over the angle."""
-    a, b = sum(v * v for v in x), sum(v * v for v in y)
-    c = sum(u * v for u, v in zip(x, y))
+    a, b, c = triple(x, y)
     if a == 0 or b == 0:
         return mpf(0), mpf(0)
     scale = sqrt(a * b)
-    t = acos(max(min(c / scale, mpf(1)), mpf(-1)))
+    t = angle(a, b, c)
     lower, upper = t - pi / 2, pi / 2
     if lower >= upper:
         return mpf(0), mpf(0)
@@ -59,6 +70,126 @@ def masked(kernels, d, p):
         k2 += weight * m2
     k1, k2 = k1 / p, k2 / p**2
     return k1, k2, k1 - kernels[-1][1]
+
+
+def of_triple(a, b, c):
+    """(K_0, K_1, K_2) of a Gram triple: the antiderivatives of the integrals over the angle, at digits to spare."""
+    if a == 0 or b == 0:
+        return mpf(0), mpf(0), mpf(0)
+    t, scale = angle(a, b, c), sqrt(a * b)
+    k1 = scale * (sin(t) + (pi - t) * cos(t))
+    k2 = scale**2 * (3 * sin(t) * cos(t) + (pi - t) * (1 + 2 * cos(t) ** 2))
+    return (pi - t) / (2 * pi), k1 / (2 * pi), k2 / (2 * pi)
+
+
+def tangent_averages(x, y, p, tau):
+    """(K~_1, K~_2, J~_1, J~_11, J~_2) by the sum over masks, with connectivities and factors tau of each input."""
+    sums = [mpf(0)] * 5
+    for s in itertools.product((0, 1), repeat=len(x)):
+        weight = mpf(1)
+        for kept, chance in zip(s, p):
+            weight *= chance if kept else 1 - chance
+        if weight == 0:
+            continue
+        keep = lambda v: [e / sqrt(chance) if kept else mpf(0) for e, kept, chance in zip(v, s, p)]
+        both = sum((f * u * v / chance for u, v, kept, chance, f in zip(x, y, s, p, tau) if kept), mpf(0))
+        k0, k1, k2 = of_triple(*triple(keep(x), keep(y)))
+        terms = (k1, k2, both * k0, both * k1, both * both * k0)
+        sums = [total + weight * term for total, term in zip(sums, terms)]
+    return sums
+
+
+def infinite_width(x, y, layers):
+    """(nngp, ntk) times d of dense layers of infinite width, named relu or linear from the inputs on."""
+    a, b, c = triple(x, y)
+    tangent = mpf(0)
+    for layer in layers:
+        # The weights of this layer see the features before it; those before act through its derivative.
+        tangent = tangent + c
+        if layer == "relu":
+            k0, k1, _ = of_triple(a, b, c)
+            tangent = tangent * k0
+            a, b, c = of_triple(a, a, a)[1], of_triple(b, b, b)[1], k1
+    # The readout.
+    return c, c + tangent
+
+
+def tangent():
+    rng = random.Random(271828)
+    normal = lambda d: [rng.gauss(0, 1) for _ in range(d)]
+    nearly = lambda v, eps: [u + eps * rng.gauss(0, 1) for u in v]
+    g5, g8, g9 = normal(5), normal(8), normal(9)
+    opposite = lambda v: [-u for u in v]
+    pairs = {
+        "one entry": ([2.0], [3.0]),
+        "one entry, opposite": ([2.0], [-3.0]),
+        "orthogonal": ([1.0, 0.0, 2.0], [0.0, 1.0, 0.0]),
+        "orthogonal, of equal support": ([1.0, 1.0, 2.0, -1.0], [1.0, -1.0, 0.5, 1.0]),
+        "antiparallel": ([1.0, -2.0, 0.5, 3.0], [-1.0, 2.0, -0.5, -3.0]),
+        "antiparallel but for one entry": (g5, [-u for u in g5[:4]] + [0.7]),
+        "nearly parallel, 1e-3": (g8, nearly(g8, 1e-3)),
+        "nearly parallel, 1e-9": (g8, nearly(g8, 1e-9)),
+        "nearly antiparallel, 1e-3": (g5, opposite(nearly(g5, 1e-3))),
+        "nearly antiparallel, 1e-9": (g8, opposite(nearly(g8, 1e-9))),
+        "zeros": ([1.0, 0.0, 0.0, 2.0, 0.0, -1.5], [0.0, 0.0, 3.0, 1.0, 0.0, 0.25]),
+        "equal entries": ([1.0, 1.0, -1.0, 1.0, 2.0, 2.0, 2.0], [0.5, 0.5, -0.5, -0.5, 1.0, -1.0, 1.0]),
+        "a dominant entry": ([100.0, 0.1, -0.2, 0.3, 0.5, 0.7], [0.2, 0.1, 0.4, -80.0, 0.3, -0.6]),
+        "one dominant entry in both": ([50.0] + normal(6), [-70.0] + normal(6)),
+        "scales apart": ([1e60 * u for u in g5], [1e-60 * u for u in normal(5)]),
+        "gaussian, 9": (g9, normal(9)),
+        "gaussian, 10": (normal(10), normal(10)),
+    }
+    lines = [
+        "# K~_1, K~_2, tau J~_1, tau J~_11, tau^2 J~_2 by mpmath at 60 digits, summed over all masks; with tau = 1,",
+        "# or with that of the paper's weights, the connectivity. Then infinite width, layer by layer. Made by",
+        "# scripts/reference_values.py.\n",
+    ]
+
+    def case(name, x, y, connectivities, paper):
+        p = [mpf(e) for e in connectivities]
+        tau = p if paper else [mpf(1)] * len(p)
+        values = tangent_averages([mpf(v) for v in x], [mpf(v) for v in y], p, tau)
+        uniform = len(set(connectivities)) == 1
+        given = f"connectivity = {connectivities[0]!r}" if uniform else f"connectivities = {vector(connectivities)}"
+        lines.append(
+            f'[[case]]\nname = "{name}"\nx = {vector(x)}\ny = {vector(y)}\n{given}\npaper = {str(paper).lower()}\n'
+            f"averages = [{', '.join(text(v) for v in values)}]\n"
+        )
+
+    for name, (x, y) in pairs.items():
+        for p in (1e-6, 0.05, 0.4, 0.97):
+            case(f"{name}, p = {p}", x, y, [p] * len(x), False)
+    case("gaussian, paper's weights", g9[:7], normal(7), [0.3] * 7, True)
+    # The last entry, or another, is a bias.
+    some = [0.3, 0.9, 0.05, 0.5, 0.3, 1.0, 0.7]
+    biased = {
+        "gaussian": (normal(7), normal(7)),
+        "bias": (normal(5) + [1.0, 0.4], normal(5) + [1.0, -0.3]),
+        "nearly parallel, 1e-9": (g8[:7], nearly(g8[:7], 1e-9)),
+        "nearly antiparallel, 1e-9": (g8[:7], opposite(nearly(g8[:7], 1e-9))),
+        "parallel": (g8[:7], [2.0 * u for u in g8[:7]]),
+        "antiparallel": (g8[:7], [-2.0 * u for u in g8[:7]]),
+        "a dominant entry": ([40.0] + normal(6), [30.0] + normal(6)),
+    }
+    for name, (x, y) in biased.items():
+        for paper in (False, True):
+            case(f"{name}, connectivity per input", x, y, some, paper)
+    case("gaussian, next to no weights", g5 + [1.0], normal(5) + [1.0], [1e-6, 1e-3, 0.5, 1e-9, 0.2, 1.0], False)
+
+    networks = (
+        "relu", "linear", "relu relu", "linear relu", "relu linear relu", "relu relu relu", "relu relu linear",
+        "linear relu linear relu", "relu linear linear relu", "relu relu relu relu",
+    )
+    nearby = [f"nearly {way}, {eps}" for way in ("parallel", "antiparallel") for eps in ("1e-3", "1e-9")]
+    for name in ("one entry", "orthogonal", "antiparallel", *nearby, "gaussian, 10"):
+        x, y = pairs[name]
+        for layers in networks:
+            nngp, ntk = infinite_width([mpf(v) for v in x], [mpf(v) for v in y], layers.split())
+            lines.append(
+                f'[[limit]]\nname = "{name}"\nx = {vector(x)}\ny = {vector(y)}\nlayers = "{layers}"\n'
+                f"nngp = {text(nngp)}\nntk = {text(ntk)}\n"
+            )
+    (HERE / "tangent.toml").write_text("\n".join(lines))
 
 
 def by_size(x, y):
@@ -197,6 +328,8 @@ def main():
                 f"covariance = {text(covariance)}\n"
             )
     (HERE / "fixed_counts.toml").write_text("\n".join(lines))
+
+    tangent()
 
     mp.dps = 30
     lines = ["# E K_1(W)^2 of unit vectors by mpmath at 30 digits; made by scripts/reference_values.py.\n"]
