@@ -67,7 +67,8 @@ fn compared(case: &Case, found: &MaskedMoments, kurtosis: f64) -> Vec<(&'static 
     ]
 }
 
-/// Runs a method over all cases, but for those that it refuses; `check` gets the name, each estimate with its reference, and the rounding of the test.
+/// Runs a method over all cases, but for those that it refuses; `check` gets the name, each estimate with its
+/// reference, and the rounding of the test.
 fn each_case(method: &dyn RowMoments, check: impl Fn(&str, Estimate, f64, f64, Method)) {
     let Reference { case: cases, .. } = reference();
     assert!(cases.len() >= 80);
