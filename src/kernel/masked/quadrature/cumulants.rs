@@ -4,6 +4,7 @@ use multiversion::multiversion;
 use rustfft::num_complex::Complex64;
 
 use super::frame::{Entries, LANES, Vector};
+use crate::numeric::simd::lane_sum;
 
 /// The number of moments of `h` that the part below the first node uses.
 pub const ORDER: usize = 12;
@@ -93,8 +94,8 @@ fn binomial(n: usize, k: usize) -> f64 {
     TABLE[n][k]
 }
 
-/// `sum_j w_(n,j) z_j(f)^(2n)`, `n = 0..=ORDER`, as functions of the direction `f`: trigonometric polynomials of degree
-/// `n` in `2f`, whose coefficients take one pass over the entries.
+/// `sum_j r_j^(2o) z_j(f)^(2n) / 2^o`, `n = 0..=ORDER`, as functions of the direction `f`: trigonometric polynomials of
+/// degree `n` in `2f`, whose coefficients take one pass over the entries.
 ///
 /// `z_j(f) = r_j cos(f - a_j)`, and `cos^(2n) a = 2^(-2n) sum_k C(2n, n-k) cos 2ka` over `k = -n..=n`.
 #[derive(Clone)]
@@ -103,18 +104,40 @@ pub struct PowerSums {
     coefficients: Vec<Complex64>,
 }
 
-/// The sums of `w_j r_j^(2m) exp(-2 i k a_j)`, by `m - k` and `k`.
-pub struct RawSums([[[f64; 2]; ORDER + 1]; ORDER + 1]);
+/// The most powers of `r_j^2` besides those of `z_j^2`.
+const MOST_ORDERS: usize = 2;
+/// Powers of `r_j` in [`RawSums`].
+const LENGTHS: usize = ORDER + MOST_ORDERS + 1;
+
+/// The sums of `r_j^(2m) exp(-2 i k a_j) r_j^(2k)`, by `m` and `k`.
+pub struct RawSums([[[f64; 2]; ORDER + 1]; LENGTHS]);
+
+/// The powers `exp(2 i k f)` for a direction `f`.
+pub struct Turns([Complex64; ORDER + 1]);
 
 impl RawSums {
-    /// For entries with a weight each.
-    pub fn new(entries: &Entries, weights: &[f64]) -> Self {
-        let mut sums = [[[0.0; 2]; ORDER + 1]; ORDER + 1];
+    /// Over all entries, for power sums of up to this order `o`.
+    pub fn new(entries: &Entries, order: usize) -> Self {
+        let mut lanes = [[[[0.0; WIDE]; 2]; ORDER + 1]; LENGTHS];
         for start in (0..entries.xi.len()).step_by(LANES) {
             let block = start..start + LANES;
-            add_block(&entries.xi[block.clone()], &entries.eta[block.clone()], &weights[block], &mut sums);
+            add_block(&entries.xi[block.clone()], &entries.eta[block], order, &mut lanes);
         }
+        let mut sums = lanes.map(|by_turn| by_turn.map(|parts| parts.map(lane_sum)));
+        // The padding has length 0, and counts at the power 0 alone.
+        sums[0][0][0] = entries.count as f64;
         Self(sums)
+    }
+}
+
+impl Turns {
+    pub fn new((cosine, sine): (f64, f64)) -> Self {
+        let turn = Complex64::new(cosine, sine) * Complex64::new(cosine, sine);
+        let mut turns = [Complex64::ONE; ORDER + 1];
+        for k in 1..=ORDER {
+            turns[k] = turns[k - 1] * turn;
+        }
+        Self(turns)
     }
 }
 
@@ -125,16 +148,16 @@ impl Default for PowerSums {
 }
 
 impl PowerSums {
-    /// Adds sums whose weights have the factor `factors(n)` as well.
-    pub fn add_sums(&mut self, sums: &RawSums, factors: impl Fn(usize) -> f64) {
+    /// Adds sums of the order `o`, those of the power `n` times `factors(n)`.
+    pub fn add_sums(&mut self, sums: &RawSums, order: usize, factors: impl Fn(usize) -> f64) {
         let mut coefficients = self.coefficients.iter_mut();
         // C(2n, k).
         let mut row = vec![1.0];
         for n in 0..=ORDER {
-            let scale = factors(n) * 0.25f64.powi(n as i32);
+            let scale = factors(n) * 0.25f64.powi(n as i32) * 0.5f64.powi(order as i32);
             for k in 0..=n {
                 let both = if k == 0 { 1.0 } else { 2.0 };
-                let [re, im] = sums.0[n - k][k];
+                let [re, im] = sums.0[n - k + order][k];
                 let coefficient = coefficients.next().expect("n + 1 coefficients by n");
                 *coefficient += scale * both * row[n - k] * Complex64::new(re, im);
             }
@@ -146,67 +169,61 @@ impl PowerSums {
         }
     }
 
-    /// The sum of the weights at `n = 0`.
+    /// The sum at `n = 0`.
     pub fn at_zero(&self) -> f64 {
         self.coefficients[0].re
     }
 
-    /// Adds the sums in a direction to those of `to`.
-    pub fn add(&self, (cosine, sine): (f64, f64), to: &mut Powers) {
-        let turn = Complex64::new(cosine, sine) * Complex64::new(cosine, sine);
-        let mut turns = [Complex64::ONE; ORDER + 1];
-        for k in 1..=ORDER {
-            turns[k] = turns[k - 1] * turn;
+    /// The sums in a direction.
+    pub fn at(&self, turns: &Turns) -> Powers {
+        let mut sums = [0.0; POWERS];
+        let mut coefficients = self.coefficients.as_slice();
+        for (n, sum) in sums.iter_mut().enumerate().take(ORDER + 1) {
+            let (of_power, others) = coefficients.split_at(n + 1);
+            coefficients = others;
+            *sum = of_power.iter().zip(&turns.0).map(|(own, turn)| own.re * turn.re - own.im * turn.im).sum();
         }
-        let mut coefficients = self.coefficients.iter();
-        for (n, to) in to.iter_mut().enumerate().take(ORDER + 1) {
-            for turn in &turns[..=n] {
-                let coefficient = coefficients.next().expect("n + 1 coefficients by n");
-                *to += coefficient.re * turn.re - coefficient.im * turn.im;
-            }
-        }
+        sums
     }
 }
 
-/// Adds `w r^(2m) (xi - i eta)^(2k)` to the sums by `m` and `k`, `m + k <= ORDER`.
+/// Sums are kept in so many lanes until all entries are added.
+const WIDE: usize = 8;
+
+/// Adds `r^(2m) (xi - i eta)^(2k)` to the sums by `m` and `k`, `m + k <= ORDER + order`.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
-fn add_block(xi: &[f64], eta: &[f64], weights: &[f64], sums: &mut [[[f64; 2]; ORDER + 1]; ORDER + 1]) {
-    let mut lengths = [[0.0; LANES]; ORDER + 1];
+fn add_block(xi: &[f64], eta: &[f64], order: usize, sums: &mut [[[[f64; WIDE]; 2]; ORDER + 1]; LENGTHS]) {
+    let mut lengths = [[1.0; LANES]; LENGTHS];
     let mut turns = [[[0.0; LANES]; 2]; ORDER + 1];
     let (mut square, mut re, mut im) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
     for lane in 0..LANES {
         let (x, y) = (xi[lane], eta[lane]);
         (square[lane], re[lane], im[lane]) = (x * x + y * y, x * x - y * y, -2.0 * x * y);
-        lengths[0][lane] = weights[lane];
         turns[0][0][lane] = 1.0;
+    }
+    for n in 1..LENGTHS {
+        for lane in 0..LANES {
+            lengths[n][lane] = lengths[n - 1][lane] * square[lane];
+        }
     }
     for n in 1..=ORDER {
         for lane in 0..LANES {
-            lengths[n][lane] = lengths[n - 1][lane] * square[lane];
             let (a, b) = (turns[n - 1][0][lane], turns[n - 1][1][lane]);
             turns[n][0][lane] = a * re[lane] - b * im[lane];
             turns[n][1][lane] = a * im[lane] + b * re[lane];
         }
     }
-    for (m, length) in lengths.iter().enumerate() {
-        for (k, turn) in turns.iter().enumerate().take(ORDER + 1 - m) {
+    for (m, length) in lengths.iter().enumerate().take(ORDER + order + 1) {
+        for (k, turn) in turns.iter().enumerate().take(ORDER + order + 1 - m) {
             for (sum, turn) in sums[m][k].iter_mut().zip(turn) {
-                *sum += dot(length, turn);
+                for (a, b) in length.as_chunks::<WIDE>().0.iter().zip(turn.as_chunks::<WIDE>().0) {
+                    for lane in 0..WIDE {
+                        sum[lane] += a[lane] * b[lane];
+                    }
+                }
             }
         }
     }
-}
-
-#[inline(always)]
-fn dot(a: &[f64; LANES], b: &[f64; LANES]) -> f64 {
-    const WIDE: usize = 8;
-    let mut sum = [0.0; WIDE];
-    for (a, b) in a.as_chunks::<WIDE>().0.iter().zip(b.as_chunks::<WIDE>().0) {
-        for lane in 0..WIDE {
-            sum[lane] += a[lane] * b[lane];
-        }
-    }
-    crate::numeric::simd::lane_sum(sum)
 }
 
 #[cfg(test)]
@@ -225,21 +242,22 @@ mod tests {
     #[test]
     fn sums_of_powers_turn_with_the_direction() {
         let entries = entries();
-        // The padding has no weight.
-        let weights: Vec<f64> =
-            (0..entries.xi.len()).map(|j| if j < 9 { 1.0 / (1.0 + j as f64) } else { 0.0 }).collect();
-        let mut sums = PowerSums::default();
-        sums.add_sums(&RawSums::new(&entries, &weights), |n| n as f64 - 0.5);
-        for direction in [0.0, 0.3, 1.2, 2.9] {
-            let (sine, cosine) = f64::sin_cos(direction);
-            let mut found = [0.0; POWERS];
-            sums.add((cosine, sine), &mut found);
-            for (n, found) in found.iter().enumerate().take(ORDER + 1) {
-                let term = |j: usize| weights[j] * (entries.xi[j] * cosine + entries.eta[j] * sine).powi(2 * n as i32);
-                let expected = (n as f64 - 0.5) * (0..9).map(term).sum::<f64>();
-                // Rounding relative to squared lengths of up to 2, to the power n.
-                let allowed = 1e-14 * (n as f64 + 1.0) * 2f64.powi(n as i32);
-                assert!((found - expected).abs() < allowed, "{n} {direction}: {found} {expected}");
+        for order in 0..=MOST_ORDERS {
+            let mut sums = PowerSums::default();
+            sums.add_sums(&RawSums::new(&entries, order), order, |n| n as f64 - 0.5);
+            for direction in [0.0, 0.3, 1.2, 2.9] {
+                let (sine, cosine) = f64::sin_cos(direction);
+                let found = sums.at(&Turns::new((cosine, sine)));
+                for (n, found) in found.iter().enumerate().take(ORDER + 1) {
+                    let term = |j: usize| {
+                        let z = entries.xi[j] * cosine + entries.eta[j] * sine;
+                        entries.halves[j].powi(order as i32) * z.powi(2 * n as i32)
+                    };
+                    let expected = (n as f64 - 0.5) * (0..9).map(term).sum::<f64>();
+                    // Rounding relative to squared lengths of up to 2, to the power n.
+                    let allowed = 1e-14 * (n as f64 + 1.0) * 2f64.powi(n as i32);
+                    assert!((found - expected).abs() < allowed, "{order} {n} {direction}: {found} {expected}");
+                }
             }
         }
     }

@@ -67,6 +67,8 @@ pub struct Frame {
     pub cosine: f64,
     /// `sin t`.
     pub sine: f64,
+    /// `t`.
+    angle: f64,
     /// The entries in every mask.
     pub required: Entries,
     /// The free entries that no group holds.
@@ -123,6 +125,7 @@ impl Frame {
             gram,
             cosine: along / length,
             sine: norm / length,
+            angle: norm.atan2(along),
             required,
             singles,
             groups,
@@ -178,17 +181,12 @@ impl Frame {
 
     /// `C K_0` at the average Gram triple.
     pub fn tangent_limit(&self) -> f64 {
-        self.cosine * (PI - self.angle()) / (2.0 * PI)
+        self.cosine * (PI - self.angle) / (2.0 * PI)
     }
 
     /// `u v` of a vector: what its entry adds to `C`, times `p`, in units of `|x| |y|`.
     fn product(&self, vector: &Vector) -> f64 {
         vector.xi * (self.cosine * vector.xi + self.sine * vector.eta)
-    }
-
-    /// The angle `t` between the inputs.
-    fn angle(&self) -> f64 {
-        self.sine.atan2(self.cosine)
     }
 
     /// `T_l(x_s, y_s)`, `l = 1, 2`, of a mask on which the inputs are parallel to the vector, in units of `(|x||y|)^l`:
@@ -212,7 +210,7 @@ impl Frame {
         let (cosine, sine, xi) = (self.cosine, self.sine, vector.xi);
         let other = cosine * xi + sine * vector.eta;
         let (a, b, c) = (xi * xi, other * other, xi * other);
-        let factor = factor(self.angle(), c);
+        let factor = factor(self.angle, c);
         [
             (sine * (a + b) / 2.0 + factor * c) / (2.0 * PI),
             (6.0 * factor * c * c + sine * (4.0 * c * (a + b) - cosine * (a * a + b * b))) / (4.0 * PI),

@@ -43,20 +43,14 @@ pub enum Kind {
     /// The part of `E[h^2 ln h]` in `E[C K_1]`: that of `l = 1` of `G cos theta - (1/4) G' sin theta`,
     /// `theta = 2f - t`, `w(m) = -(1/2 pi) [ m sin t cos t cos m t + (m^2 sin^2(t) / 2 - 1) sin m t ]`.
     Mixed,
-    /// The part of `E[T h ln h]` in it: `-2 sin f sin(t - f)` under the integral of `l = 1`,
-    /// `w(m) = -(1/2 pi) sin^2 t sin m t`.
-    Half,
-    /// The mean over directions: `w(0) = 1/2`, 0 elsewhere.
-    Mean,
 }
 
 impl Kind {
     /// The power of `m` that weights grow with, and by which the coefficients of a kink must fall faster.
     pub fn order(self) -> usize {
         match self {
-            Self::First | Self::Half => 1,
+            Self::First => 1,
             Self::Second | Self::Mixed => 2,
-            Self::Mean => 0,
         }
     }
 
@@ -65,8 +59,7 @@ impl Kind {
         match self {
             Self::First => 2,
             Self::Second => 3,
-            Self::Mixed | Self::Half => 1,
-            Self::Mean => 0,
+            Self::Mixed => 1,
         }
     }
 }
@@ -91,22 +84,17 @@ impl Functional {
             Kind::First => m * s * cos_mt - c * sin_mt,
             Kind::Second => (m * m * s * s - 1.0 - 2.0 * c * c) * sin_mt + 3.0 * m * s * c * cos_mt,
             Kind::Mixed => m * s * c * cos_mt + (0.5 * m * m * s * s - 1.0) * sin_mt,
-            Kind::Half => s * s * sin_mt,
-            Kind::Mean => return if m == 0.0 { 0.5 } else { 0.0 },
         };
         -bracket / (2.0 * PI)
     }
 
-    /// An upper bound of the weight of a frequency, whatever the angle `m t`; of the mean, of that of an error in any
-    /// direction.
+    /// An upper bound of the weight of a frequency, whatever the angle `m t`.
     pub fn weight_at_most(&self, m: f64) -> f64 {
         let ms = m * self.sine;
         let bracket = match self.kind {
             Kind::First => ms + 1.0,
             Kind::Second => ms * ms + 3.0 + 3.0 * ms,
             Kind::Mixed => 0.5 * ms * ms + 1.0 + ms,
-            Kind::Half => self.sine * self.sine,
-            Kind::Mean => return 0.5,
         };
         bracket / (2.0 * PI)
     }
@@ -164,13 +152,8 @@ impl Rule {
         values
     }
 
-    /// What the filter takes out, by the moduli of the coefficients: whatever the phases. The mean, of which it takes
-    /// out nothing, is mistaken by the frequency `N`, which is below the last that are known.
+    /// What the filter takes out, by the moduli of the coefficients: whatever the phases.
     pub fn beyond(&self, functional: &Functional, of: &Spectrum) -> f64 {
-        if self.kind == Kind::Mean {
-            let last = &of.coefficients[of.coefficients.len() * 3 / 4..];
-            return 0.5 * last.iter().map(|coefficient| coefficient.norm()).fold(0.0, f64::max);
-        }
         let frequencies = self.filter.iter().zip(&of.coefficients).enumerate().skip(self.kind.first());
         let term = |(m, (filter, coefficient)): (usize, (&f64, &Complex64))| {
             (1.0 - filter) * functional.weight_at_most(m as f64) * coefficient.norm()
@@ -178,12 +161,8 @@ impl Rule {
         frequencies.map(term).sum()
     }
 
-    /// The Euclidean norm of the weights of the samples, which multiply their rounding errors; of the mean, whose
-    /// errors may all be alike, their sum.
+    /// The Euclidean norm of the weights of the samples, which multiply their rounding errors.
     pub fn norm(&self) -> f64 {
-        if self.kind == Kind::Mean {
-            return 1.0;
-        }
         let squares: f64 = self.weights.iter().map(Complex64::norm_sqr).sum();
         (squares / self.weights.len() as f64).sqrt()
     }
@@ -222,6 +201,22 @@ impl Spectrum {
             turned *= turn;
         }
         (sum - 0.5 * self.coefficients[0]).re
+    }
+
+    /// The mean over directions.
+    pub fn mean(&self) -> f64 {
+        0.5 * self.coefficients[0].re
+    }
+
+    /// What the mean mistakes for itself is the coefficient of the frequency `N` and of its multiples. This is that of
+    /// `N` by extrapolation: the largest from `3N/8` on, times its ratio, from `1/256` to 1, to the largest from
+    /// `3N/16` to `N/4`. A power of `m` is continued; what falls faster is overestimated.
+    pub fn alias(&self) -> f64 {
+        let half = self.coefficients.len();
+        let largest = |band: &[Complex64]| band.iter().map(|coefficient| coefficient.norm()).fold(0.0, f64::max);
+        let (lower, upper) =
+            (largest(&self.coefficients[3 * half / 8..half / 2]), largest(&self.coefficients[3 * half / 4..]));
+        if upper == 0.0 { 0.0 } else { upper * (upper / lower).clamp(1.0 / 256.0, 1.0) }
     }
 
     /// The size of the function in two bands: twice the norm of the coefficients of its middle frequencies, from `N/8`

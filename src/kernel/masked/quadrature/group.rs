@@ -75,7 +75,12 @@ impl GroupTransform {
             begin((&others.xi, &others.eta), line, (start, doublings), to.into());
         }
         let over: Vec<f64> = others.p.iter().map(|p| 1.0 / (1.0 - p)).collect();
-        let chances = Chances::Each { p: &others.p, over: &over };
+        let one_p = others.p[..others.count].iter().all(|p| *p == others.p[0]);
+        let chances = match others.p.first() {
+            // The padding has length 0, and no part in a product.
+            Some(p) if one_p => Chances::Uniform(*p),
+            _ => Chances::Each { p: &others.p, over: &over },
+        };
         let weights: Vec<f64> = others.p.iter().zip(&others.halves).map(|(p, half)| p * half).collect();
         let quarters: Vec<f64> = others.halves.iter().map(|half| 0.5 * half).collect();
         let mut tables = [const { [const { Vec::new() }; PHASES] }; 3];
@@ -107,9 +112,9 @@ impl GroupTransform {
         Self { tables: tables.map(table).collect(), first }
     }
 
-    /// Writes `F - 1` at the nodes `first 2^(k/2)` times a squared cosine, and the two others after it.
-    pub fn at(&self, squared_cosine: f64, values: &mut [f64]) {
-        let nodes = values.len() / self.tables.len();
+    /// Writes `F - 1` at so many nodes `first 2^(k/2)` times a squared cosine, and after it the two others, as far as
+    /// there is room.
+    pub fn at(&self, squared_cosine: f64, nodes: usize, values: &mut [f64]) {
         for (table, values) in self.tables.iter().zip(values.chunks_exact_mut(nodes)) {
             table.at(self.first, squared_cosine, values);
         }
@@ -238,8 +243,8 @@ mod tests {
             let alone = GroupTransform::new(&entries, line, &of_group, first, octaves, false);
             let (mut values, mut alone_values) = (vec![0.0; 3 * 2 * octaves], vec![0.0; 2 * octaves]);
             for squared_cosine in [1.0, 0.999, 0.5, 0.3, 0.011, 1e-5, 1e-18, 0.0] {
-                transform.at(squared_cosine, &mut values);
-                alone.at(squared_cosine, &mut alone_values);
+                transform.at(squared_cosine, 2 * octaves, &mut values);
+                alone.at(squared_cosine, 2 * octaves, &mut alone_values);
                 assert_eq!(values[..2 * octaves], alone_values);
                 for k in 0..2 * octaves {
                     let w = squared_cosine * first * (0.5 * k as f64).exp2();

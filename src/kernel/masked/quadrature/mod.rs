@@ -4,17 +4,20 @@ mod cumulants;
 mod frame;
 mod functional;
 mod group;
+mod means;
 mod nodes;
 mod radial;
 
 use std::f64::consts::PI;
 use std::iter::zip;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
 use self::frame::{Conditioned, Frame};
 use self::functional::{Functional, Kind, Rule, Spectrum, unresolved};
-use self::radial::{Radial, SAMPLES, Scratch};
+use self::means::Means;
+use self::radial::{Direction, Radial, SAMPLES, Scratch};
 use super::enumerate::Groups;
 use super::tangent_sum::FineGram;
 use super::{Entry, MaskedMoments, Method, ROUNDING, Row, RowMoments, TangentMoments, closed_form, scales};
@@ -54,8 +57,9 @@ use crate::numeric::estimate::Estimate;
 /// - `c = T (cos t - cos theta) + h cos theta - (h'/2) sin theta` in every direction, and `h' h^l ln h` is the
 ///   derivative of `h^(l+1) ln h / (l+1)` and a polynomial.
 ///
-/// What is sampled are averages of `h^l ln h`, `T h^l ln h` and `T^2 ln h`, none of which meets a pole that the NNGP
-/// kernel does not have.
+/// What is sampled are averages of `h^l ln h`, `T h^l ln h` and `T^2 ln h`. Those of `h ln h` and `h^2 ln h` alone have
+/// the poles of the NNGP kernel; those with `T` have none, or simple ones that are subtracted, so they are plain means
+/// over directions.
 ///
 /// Where inputs have connectivities of their own, `p` is a connectivity of reference, and entry `j` counts as
 /// `sqrt(p / p_j)` times itself.
@@ -70,7 +74,8 @@ use crate::numeric::estimate::Estimate;
 ///   `ln lambda`; the trapezoidal rule in half octaves is right to 1e-13 whatever the masks, and doublings replace the
 ///   exponentials. What a group of parallel entries contributes is a function of one variable, tabulated once per pair.
 ///   Factors `T` are derivatives of the transform by a factor in its exponent, by the product rule.
-/// - *Angle*: equally spaced directions and their Fourier coefficients, filtered; directions double until the error
+/// - *Angle*: with poles, equally spaced directions and their Fourier coefficients, filtered; without, the mean over
+///   directions that lie closer where a large group of parallel entries vanishes. Directions double until the error
 ///   estimate is below the tolerance. Convergence is exponential where many entries share a mask, algebraic where few
 ///   do.
 ///
@@ -85,6 +90,9 @@ use crate::numeric::estimate::Estimate;
 ///   was tried; at one place alone the change can vanish by chance.
 /// - *By spectrum*: what the filter takes out, by the moduli of the coefficients, and the error at eight directions of
 ///   an irrational grid.
+///
+/// A mean over directions has one estimate: the Fourier coefficient that the rule mistakes for the mean, extrapolated
+/// from those that it knows, or a quarter of the change from half of the directions if that is more.
 ///
 /// The same eight directions detect what no change shows: a function with harmonics that the directions of the rule
 /// cannot see, as for inputs that are symmetric under a rotation in the `(x, y)` plane. Any error there beyond what the
@@ -135,29 +143,37 @@ type Averages = [f64; MOMENTS];
 const TERMS: usize = 5;
 /// The power of `|x||y|` that each scales with.
 const POWER: [usize; TERMS] = [1, 2, 1, 2, 2];
-/// What is integrated: one piece each of `K~_1` and `K~_2`, `J~_1 - K~_1`, two pieces of `J~_11`, and `J~_2 - J~_11`.
+/// What is integrated: one piece each of `K~_1` and `K~_2`, and one of `J~_11`, by functionals with poles; and as means
+/// over directions `J~_1 - K~_1`, the other piece of `J~_11`, and `J~_2 - J~_11`.
 const PIECES: usize = 6;
+/// The pieces of the NNGP kernel.
+const NNGP: Range<usize> = 0..2;
+/// The pieces with poles.
+const WITH_POLES: Range<usize> = 0..3;
+/// The pieces that are means over directions.
+const MEANS: Range<usize> = 3..6;
 
 /// An integral over directions.
 struct Piece {
     /// What it samples, see [`SAMPLES`].
     sample: usize,
-    kind: Kind,
     /// The power of `|x||y|` that it scales with.
     power: usize,
-    /// The share of the tolerance of a moment of the tangent kernel that its error may take, over its factor there for
-    /// a Gaussian readout: `2 K~_1`, and `K~_2 + 5 J~_11 + 3 (J~_2 - J~_11)`.
+    /// The share of the tolerance of a moment of the tangent kernel that its error may take: with its factor there for
+    /// a Gaussian readout, by `2 K~_1 + (J~_1 - K~_1)` and `K~_2 + 5 J~_11 + 3 (J~_2 - J~_11)`, all add up to 1.
     share: f64,
 }
 
 const OF_PIECE: [Piece; PIECES] = [
-    Piece { sample: 0, kind: Kind::First, power: 1, share: 0.25 },
-    Piece { sample: 1, kind: Kind::Second, power: 2, share: 1.0 / 6.0 },
-    Piece { sample: 2, kind: Kind::Mean, power: 1, share: 0.5 },
-    Piece { sample: 1, kind: Kind::Mixed, power: 2, share: 0.05 },
-    Piece { sample: 3, kind: Kind::Half, power: 2, share: 0.05 },
-    Piece { sample: 4, kind: Kind::Mean, power: 2, share: 1.0 / 9.0 },
+    Piece { sample: 0, power: 1, share: 0.33 },
+    Piece { sample: 1, power: 2, share: 0.2 },
+    Piece { sample: 1, power: 2, share: 0.07 },
+    Piece { sample: 0, power: 1, share: 0.34 },
+    Piece { sample: 1, power: 2, share: 0.004 },
+    Piece { sample: 2, power: 2, share: 0.14 },
 ];
+/// The functionals of the pieces with poles.
+const KINDS: [Kind; WITH_POLES.end] = [Kind::First, Kind::Second, Kind::Mixed];
 
 /// The number of directions of the first rule.
 const FEWEST: usize = 16;
@@ -198,6 +214,13 @@ const FIRST: f64 = 64.0;
 /// Below this many directions less of the error at the checking directions is excused: the spectrum is too short to
 /// show how it falls.
 const FALLING: f64 = 256.0;
+/// The estimate of the error of a mean, in units of the coefficient that it mistakes for itself (see
+/// [`Spectrum::alias`]), for many entries. For 300 pairs of 784 entries the error was at most 3.8 times that
+/// coefficient.
+const BY_ALIAS: f64 = 4.0;
+/// With this many free entries it counts twice, and with fewer more: single masks matter, whose coefficients add up
+/// where inputs are chosen so. Hill climbing with 18 entries came to 14 times the coefficient.
+const FEW_ENTRIES: f64 = 64.0;
 /// The part of the error at the checking directions that is due to rounding, as a share of the rounding allowed for in
 /// a sample. It is subtracted for rules of [`CHECKED`] directions and more, whose large weights would amplify it.
 const ROUNDED: f64 = 0.25;
@@ -338,9 +361,14 @@ struct Work {
 type Limits = [f64; 2];
 
 impl Work {
-    /// The number of pieces that are integrated.
-    fn pieces(self) -> usize {
-        if self.tangent { PIECES } else { 2 }
+    /// The pieces with poles that are asked for.
+    fn with_poles(self) -> Range<usize> {
+        if self.tangent { WITH_POLES } else { NNGP }
+    }
+
+    /// All pieces that are asked for.
+    fn pieces(self) -> Range<usize> {
+        if self.tangent { 0..PIECES } else { NNGP }
     }
 
     /// The averages over masks that are known in part. A free entry that fills most of a direction is conditioned on,
@@ -361,11 +389,11 @@ impl Work {
         let [first, second, third, fourth, fifth] = frame.other_masks_at_most();
         let unknown = |value: f64, bound: f64| Part { value, truncation: bound, rounding: 0.0 };
         let mut rest =
-            [first, second, fourth / (2.0 * PI), third, third, fifth / (2.0 * PI)].map(|bound| unknown(0.0, bound));
-        rest[2].value = frame.sine / (2.0 * PI);
-        rest[self.pieces()..].fill(Part::default());
+            [first, second, third, fourth / (2.0 * PI), third, fifth / (2.0 * PI)].map(|bound| unknown(0.0, bound));
+        rest[MEANS.start].value = frame.sine / (2.0 * PI);
+        rest[self.pieces().end..].fill(Part::default());
         let mut nodes = 0;
-        if !self.reached(&frame, &rest, others) {
+        if !self.reached(&frame, &rest, others, self.pieces()) {
             let (longest, square) = frame.longest;
             let separable = square > NOTABLE && conditions > 0;
             if !(separable && square > DOMINANT) {
@@ -373,7 +401,7 @@ impl Work {
                 let directions = if separable { most.min(SEPARABLE_DIRECTIONS) } else { most };
                 nodes = self.other_masks(&frame, others, directions, &mut rest);
             }
-            if separable && !self.reached(&frame, &rest, others) {
+            if separable && !self.reached(&frame, &rest, others, self.pieces()) {
                 let mut apart = self.apart(masks, longest, conditions - 1, limits);
                 apart.nodes += nodes;
                 return apart;
@@ -385,7 +413,7 @@ impl Work {
             Part { value: unit * value, truncation: unit * truncation, rounding: unit * rounding }
         });
         let shift = known[0] + rest[0].value;
-        Average { terms, shifts: [shift, shift + rest[2].value].map(|shift| units[0] * shift), nodes }
+        Average { terms, shifts: [shift, shift + rest[MEANS.start].value].map(|shift| units[0] * shift), nodes }
     }
 
     /// The averages over masks without one of the free entries and over masks with it.
@@ -409,12 +437,13 @@ impl Work {
         Average { terms, shifts, nodes: without.nodes + with.nodes }
     }
 
-    /// Whether the error of each piece is within its share of the tolerance, or only rounding is left, which cannot be
-    /// refined. The terms of the tangent kernel can cancel: their errors are compared with the sum of the magnitudes of
-    /// all terms of one power of `|x||y|`.
-    fn reached(self, frame: &Frame, pieces: &[Part; PIECES], others: Averages) -> bool {
+    /// Whether the error of each of some pieces is within its share of the tolerance, or only rounding is left, which
+    /// cannot be refined. The terms of the tangent kernel can cancel: their errors are compared with the sum of the
+    /// magnitudes of all terms of one power of `|x||y|`.
+    fn reached(self, frame: &Frame, pieces: &[Part; PIECES], others: Averages, asked: Range<usize>) -> bool {
         let terms = terms_of(frame, pieces, others);
-        OF_PIECE.iter().zip(pieces).take(self.pieces()).enumerate().all(|(index, (of, piece))| {
+        asked.into_iter().all(|index| {
+            let (of, piece) = (&OF_PIECE[index], &pieces[index]);
             let size = if self.tangent { of.share * magnitude(&terms, of.power) } else { terms[index].value.abs() };
             piece.error() <= self.quadrature.tolerance * size || piece.truncation <= piece.rounding
         })
@@ -423,48 +452,112 @@ impl Work {
     /// Refines `best`, the contribution of the masks that are not summed in closed form, and returns the number of
     /// nodes used; `others` are the other parts.
     fn other_masks(self, frame: &Frame, others: Averages, directions: usize, best: &mut [Part; PIECES]) -> u64 {
-        let (cosine, sine, pieces) = (frame.cosine, frame.sine, self.pieces());
-        // Means over directions stand for D and C D, in units of |x||y| sin t.
-        let unit = OF_PIECE.each_ref().map(|of| {
-            let factor = if of.kind == Kind::Mean { sine / (2.0 * PI) } else { 1.0 };
-            factor / self.reference.powi(of.power as i32)
+        let sine = frame.sine;
+        let units: [f64; PIECES] = std::array::from_fn(|piece| {
+            // Means over directions stand for D and C D, in units of |x||y| sin t, and for an integral with poles.
+            let factor = match piece {
+                3 => sine / (2.0 * PI),
+                4 => -sine.powi(3) / (4.0 * PI),
+                5 => -sine / (2.0 * PI),
+                _ => 1.0,
+            };
+            factor / self.reference.powi(OF_PIECE[piece].power as i32)
         });
-        // The weights of the directions amplify a cut-off, by at most these factors: for some thousand directions,
-        // which `K~_1` needs more often, and for some hundred.
-        let amplified = |kind: Kind| [1.0, 256.0, 4096.0][kind.order()];
         let sizes = [1, 2].map(|power| {
             if self.tangent { magnitude(&terms_of(frame, best, others), power) } else { others[power - 1].abs() }
         });
-        let mut negligible = [f64::INFINITY; SAMPLES];
-        for (of, unit) in OF_PIECE.iter().zip(unit).take(pieces) {
-            let most = 1e-2 * self.quadrature.tolerance * sizes[of.power - 1] / (unit * amplified(of.kind));
-            negligible[of.sample] = negligible[of.sample].min(most);
+        let mut negligible = [[f64::INFINITY; SAMPLES]; 2];
+        for piece in self.pieces() {
+            // The weights of the directions amplify a cut-off, by at most these factors: for some thousand directions,
+            // which `K~_1` needs more often, and for some hundred.
+            let amplified = [256.0, 4096.0, 4096.0, 1.0, 16.0, 1.0][piece];
+            let of = &OF_PIECE[piece];
+            let most = 1e-2 * self.quadrature.tolerance * sizes[of.power - 1] / (units[piece].abs() * amplified);
+            let of_sample = &mut negligible[usize::from(MEANS.contains(&piece))][of.sample];
+            *of_sample = of_sample.min(most);
         }
         let radial = Radial::new(frame, self.tangent, negligible);
-        let functionals = OF_PIECE.each_ref().map(|of| Functional::new(of.kind, cosine, sine));
         let node_rounding = NODE_ROUNDING + ENTRY_ROUNDING * frame.count() as f64;
-        let sample_rounding = radial.sensitivity().map(|sensitivity| 4.0 * node_rounding * sensitivity);
+        let sample_rounding = radial.sensitivity().map(|of| of.map(|sensitivity| 4.0 * node_rounding * sensitivity));
+        let problem = Problem { work: self, frame, radial: &radial, others, directions, units, sample_rounding };
+        if !self.tangent {
+            return problem.with_poles(best);
+        }
+        // All tolerances follow the size of the averages, to which both kinds of pieces add: a few directions of one
+        // give it well enough for the other.
+        let (means, mut state) = (Means::new(&radial, frame), MeansState::default());
+        problem.means(&means, &mut state, FEWEST, best);
+        let with_poles = problem.with_poles(best);
+        problem.means(&means, &mut state, directions, best);
+        with_poles + state.nodes
+    }
+}
 
-        let mut samples = Samples::equally_spaced(&radial, FEWEST / 2, 0.0);
-        let mut spectra = samples.spectra(pieces, 0.0);
-        let rules = |count: usize| -> Vec<Rule> {
-            functionals.iter().take(pieces).map(|functional| functional.rule(count)).collect()
+/// How far the means over directions are.
+struct MeansState {
+    /// The directions of the last rule; 0 before the first.
+    count: usize,
+    samples: Option<Samples>,
+    last_change: [f64; SAMPLES],
+    last_alias: [f64; SAMPLES],
+    nodes: u64,
+    done: bool,
+}
+
+impl Default for MeansState {
+    fn default() -> Self {
+        let unknown = [f64::INFINITY; SAMPLES];
+        Self { count: 0, samples: None, last_change: unknown, last_alias: unknown, nodes: 0, done: false }
+    }
+}
+
+/// The integrals over directions of one frame.
+struct Problem<'a> {
+    work: Work,
+    frame: &'a Frame,
+    radial: &'a Radial<'a>,
+    others: Averages,
+    /// The most directions.
+    directions: usize,
+    /// What an integral or a mean counts in its piece.
+    units: [f64; PIECES],
+    /// The rounding of the samples with poles and of those of the means.
+    sample_rounding: [[f64; SAMPLES]; 2],
+}
+
+impl Problem<'_> {
+    /// Refines the pieces with poles, and returns the number of nodes used.
+    fn with_poles(&self, best: &mut [Part; PIECES]) -> u64 {
+        let (asked, sine) = (self.work.with_poles(), self.frame.sine);
+        let samples_of = |count: usize, shift: f64| {
+            Samples::at(count, |k, scratch| {
+                let (sine, cosine) = ((k as f64 + shift) / count as f64 * PI).sin_cos();
+                self.radial.at((cosine, sine), scratch)
+            })
         };
+        // E[h^2] serves the tangent kernel alone.
+        let spectra_of = |samples: &Samples, shift| samples.spectra(asked.end, shift);
+        let functionals = KINDS.map(|kind| Functional::new(kind, self.frame.cosine, sine));
+        let rules = |count: usize| -> Vec<Rule> {
+            functionals.iter().take(asked.end).map(|functional| functional.rule(count)).collect()
+        };
+        let mut samples = samples_of(FEWEST / 2, 0.0);
+        let mut spectra = spectra_of(&samples, 0.0);
         let mut half_rules = rules(FEWEST / 2);
         let mut count = FEWEST;
-        let (mut last_change, mut last_filtered) = ([f64::INFINITY; PIECES], [f64::INFINITY; PIECES]);
+        let (mut last_change, mut last_filtered) = ([f64::INFINITY; WITH_POLES.end], [f64::INFINITY; WITH_POLES.end]);
         loop {
-            let between = Samples::equally_spaced(&radial, count / 2, 0.5);
-            let halves = [spectra, between.spectra(pieces, 0.5)];
+            let between = samples_of(count / 2, 0.5);
+            let halves = [spectra, spectra_of(&between, 0.5)];
             samples = samples.interleave(between);
-            let wholes = samples.spectra(pieces, 0.0);
+            let wholes = spectra_of(&samples, 0.0);
             let whole_rules = rules(count);
             let step = PI / count as f64;
             let unresolved = unresolved(count, sine);
-            let mut found = [Part::default(); PIECES];
-            let (mut by_change, mut filtered, mut cut_off) = ([0.0; PIECES], [0.0; PIECES], [0.0; PIECES]);
-            for (piece, of) in OF_PIECE.iter().enumerate().take(pieces) {
-                let (order, sample, unit) = (of.kind.order(), of.sample, unit[piece]);
+            let mut found = *best;
+            let [mut by_change, mut filtered, mut cut_off] = [[0.0; WITH_POLES.end]; 3];
+            for piece in asked.clone() {
+                let (order, sample, unit) = (KINDS[piece].order(), OF_PIECE[piece].sample, self.units[piece]);
                 let (rule, half_rule) = (&whole_rules[piece], &half_rules[piece]);
                 let whole = &wholes[sample];
                 let values = rule.values(whole, step);
@@ -472,67 +565,144 @@ impl Work {
                 let change = change.fold(0.0f64, |most, (half, whole)| most.max((whole - half).abs()));
                 // Where entries are required, the masks with few other entries all have features of the width sin t,
                 // which add up.
-                let coarse = if frame.takes_singles {
+                let coarse = if self.frame.takes_singles {
                     unresolved.powi(order as i32 + 1)
                 } else {
                     (unresolved / 2.0).max(1.0).powi(2 * order as i32 + 2)
                 };
-                let early = 1.0 + (FIRST / count as f64).powi(3);
-                let lasting = early * change.max(last_change[piece] / BEFORE);
-                by_change[piece] = unit * BY_CHANGE * coarse * lasting;
-                last_change[piece] = change;
-                let beyond = rule.beyond(&functionals[piece], whole);
-                let exponential = beyond <= last_filtered[piece] / EXPONENTIAL;
-                filtered[piece] = unit * if exponential { beyond } else { beyond.max(last_filtered[piece] / BEFORE) };
-                last_filtered[piece] = beyond;
+                by_change[piece] = unit * coarse * lasting(count, change, &mut last_change[piece]);
+                filtered[piece] = unit * falling(rule.beyond(&functionals[piece], whole), &mut last_filtered[piece]);
                 let norm = rule.norm();
                 cut_off[piece] = unit * samples.squared_tails[sample].sqrt() * norm;
-                let rounding = unit * sample_rounding[sample] * norm;
+                let rounding = unit * self.sample_rounding[0][sample] * norm;
                 let truncation = by_change[piece].min(BY_SPECTRUM * filtered[piece]) + cut_off[piece];
-                let value = match piece {
-                    // The average of D is that of T less this mean, and T is 1 on average over all masks.
-                    2 => values[0] + radial.left_out_half(),
-                    3 => values[0] - 0.25 * Functional::of_slope(cosine, sine, &wholes[5]),
-                    5 => -values[0],
+                let value = match KINDS[piece] {
+                    Kind::Mixed => values[0] - 0.25 * Functional::of_slope(self.frame.cosine, sine, &wholes[2]),
                     _ => values[0],
                 };
                 found[piece] = Part { value: unit * value, truncation, rounding };
             }
-            let last = count >= directions;
-            if last || count >= CHECKED || self.reached(frame, &found, others) {
+            let last = count >= self.directions;
+            if last || count >= CHECKED || self.reached(&found, asked.clone()) {
                 // Check at other directions, which the rule has not used.
-                let checks = Samples::irregular(&radial);
+                let checks = Samples::at(CHECKS, |k, scratch| {
+                    let (sine, cosine) = check(k).sin_cos();
+                    self.radial.at((cosine, sine), scratch)
+                });
                 samples.nodes += checks.nodes;
-                for (piece, of) in OF_PIECE.iter().enumerate().take(pieces) {
-                    let (whole, unit) = (&wholes[of.sample], unit[piece]);
-                    let rounded = if count < CHECKED { 0.0 } else { ROUNDED * sample_rounding[of.sample] };
-                    let missed = (checks.missed_by(whole, of.sample) - rounded).max(0.0);
+                for piece in asked.clone() {
+                    let (kind, sample, unit) = (KINDS[piece], OF_PIECE[piece].sample, self.units[piece]);
                     // What is missed counts with its own weight, and with that of the frequency that it was mistaken
                     // for.
                     let weight = 2.0 * functionals[piece].weight_at_most(count as f64 / 2.0);
+                    let rounding = self.sample_rounding[0][sample];
+                    let [missed, unseen] = checks.missed(sample, &wholes[sample], count, rounding, kind.order());
                     let by_check = BY_SPECTRUM * filtered[piece] + unit * BY_CHECK * weight * missed;
-                    // Where more is missed than a falling spectrum leaves, or less is in the middle band than above it,
-                    // frequencies were mistaken for others or not seen at all, and the change does not show them.
-                    let [middle, upper] = whole.bands();
-                    let left = LEFT[of.kind.order()] * (count as f64 / FALLING).min(1.0) * middle;
-                    let unseen = unit * BY_CHECK * weight * (missed - left).max(upper - middle).max(0.0);
+                    let unseen = unit * BY_CHECK * weight * unseen;
                     found[piece].truncation = (by_change[piece] + unseen).min(by_check) + cut_off[piece];
                 }
-                for (best, found) in zip(best.iter_mut(), found) {
-                    let moved = (found.value - best.value).abs();
-                    if found.error() < best.error() {
-                        *best = found;
-                    } else if found.rounding <= best.error() && moved > best.error() {
-                        // More directions show that an earlier rule claimed too small an error.
-                        best.truncation = 2.0 * moved;
-                    }
-                }
-                if last || self.reached(frame, best, others) {
+                keep_better(best, &found, asked.clone());
+                if last || self.reached(best, asked.clone()) {
                     return samples.nodes;
                 }
             }
             (spectra, half_rules) = (wholes, whole_rules);
             count *= 2;
+        }
+    }
+
+    /// Refines the pieces that are means over directions, up to so many. A change alone says little about a mean, since
+    /// directions at one spacing see a kink at only one phase.
+    fn means(&self, means: &Means, state: &mut MeansState, most: usize, best: &mut [Part; PIECES]) {
+        let samples_of = |count: usize, shift: f64| {
+            Samples::at(count, |k, scratch| means.at((k as f64 + shift) / count as f64 * PI, scratch))
+        };
+        while !state.done && state.count < most {
+            let count = if state.count == 0 { FEWEST / 2 } else { state.count };
+            let before = state.samples.take().unwrap_or_else(|| samples_of(count, 0.0));
+            let spectra = before.spectra(SAMPLES, 0.0);
+            let mut samples = before.interleave(samples_of(count, 0.5));
+            let count = 2 * count;
+            let wholes = samples.spectra(SAMPLES, 0.0);
+            // As for the integrals with poles.
+            let unresolved = unresolved(count, means.width_in_places(self.frame.sine));
+            let coarse = if self.frame.takes_singles { 1.0 } else { (unresolved / 2.0).max(1.0).powi(2) };
+            let mut found = *best;
+            for piece in MEANS {
+                let (sample, unit) = (OF_PIECE[piece].sample, self.units[piece]);
+                let mean = wholes[sample].mean();
+                // The other half of the places is as far off on the other side.
+                let change = (mean - spectra[sample].mean()).abs();
+                let by_change = coarse * lasting(count, change, &mut state.last_change[sample]);
+                let alias = falling(wholes[sample].alias(), &mut state.last_alias[sample]);
+                let by_alias = BY_ALIAS * (1.0 + FEW_ENTRIES / self.frame.count() as f64) * alias;
+                let cut_off = (samples.squared_tails[sample] / count as f64).sqrt();
+                let amplification = if piece == 4 { 2.0 * means.amplification(count) } else { 1.0 };
+                let value = match piece {
+                    // The average of D is that of T less this mean, and T is 1 on average over all masks.
+                    3 => mean + self.radial.left_out_half(),
+                    _ => mean,
+                };
+                let rounding = unit.abs() * self.sample_rounding[1][sample] * amplification;
+                let truncation = unit.abs() * (by_alias.max(by_change / BEFORE) + cut_off);
+                found[piece] = Part { value: unit * value, truncation, rounding };
+            }
+            let last = count >= self.directions;
+            if last || count >= CHECKED || self.reached(&found, MEANS) {
+                let checks = Samples::at(CHECKS, |k, scratch| means.at(check(k), scratch));
+                samples.nodes += checks.nodes;
+                for piece in MEANS {
+                    let sample = OF_PIECE[piece].sample;
+                    let rounding = self.sample_rounding[1][sample];
+                    let [_, unseen] = checks.missed(sample, &wholes[sample], count, rounding, 0);
+                    found[piece].truncation += self.units[piece].abs() * BY_CHECK * unseen;
+                }
+                keep_better(best, &found, MEANS);
+                state.done = last || self.reached(best, MEANS);
+            } else {
+                // A better value, whose error nothing vouches for yet.
+                zip(&mut best[MEANS], &found[MEANS]).for_each(|(best, found)| best.value = found.value);
+            }
+            state.count = count;
+            state.nodes = samples.nodes;
+            state.samples = Some(samples);
+        }
+    }
+
+    fn reached(&self, pieces: &[Part; PIECES], asked: Range<usize>) -> bool {
+        self.work.reached(self.frame, pieces, self.others, asked)
+    }
+}
+
+/// The error by the change from a rule of half as many directions.
+fn lasting(count: usize, change: f64, last: &mut f64) -> f64 {
+    let early = 1.0 + (FIRST / count as f64).powi(3);
+    let lasting = early * change.max(*last / BEFORE);
+    *last = change;
+    BY_CHANGE * lasting
+}
+
+/// What a spectrum lacks, not less than a share of what the one before lacked, unless it falls exponentially.
+fn falling(lacks: f64, last: &mut f64) -> f64 {
+    let exponential = lacks <= *last / EXPONENTIAL;
+    let falling = if exponential { lacks } else { lacks.max(*last / BEFORE) };
+    *last = lacks;
+    falling
+}
+
+/// Replaces what has a larger error.
+fn keep_better(best: &mut [Part; PIECES], found: &[Part; PIECES], asked: Range<usize>) {
+    for (best, found) in zip(&mut best[asked.clone()], &found[asked]) {
+        let moved = (found.value - best.value).abs();
+        if found.error() < best.error() {
+            *best = *found;
+        } else if found.rounding <= best.error() && moved > best.error() {
+            // More directions show that an earlier rule claimed too small an error.
+            best.truncation = 2.0 * moved;
+        }
+        // Where more directions only round more, nothing can reduce what is left.
+        if found.truncation <= found.rounding && best.truncation > best.rounding {
+            *best = Part { truncation: 0.0, rounding: best.error(), ..*best };
         }
     }
 }
@@ -551,8 +721,8 @@ fn terms_of(frame: &Frame, pieces: &[Part; PIECES], [k1, k2, j11]: Averages) -> 
         parts.iter().fold(Part { value, ..Part::default() }, add)
     };
     // C K_0 = K_1 - D / 2 pi, with D at most |x||y| sin t on average.
-    let j1 = sum(k1 - frame.sine / (2.0 * PI), &[0, 2]);
-    [sum(k1, &[0]), sum(k2, &[1]), j1, sum(j11, &[3, 4]), sum(j11, &[3, 4, 5])]
+    let j1 = sum(k1 - frame.sine / (2.0 * PI), &[0, 3]);
+    [sum(k1, &[0]), sum(k2, &[1]), j1, sum(j11, &[2, 4]), sum(j11, &[2, 4, 5])]
 }
 
 /// The sum of the magnitudes of the terms of one power of `|x||y|`.
@@ -618,25 +788,9 @@ struct Samples {
 }
 
 impl Samples {
-    /// In the directions `(k + shift) pi / count`.
-    fn equally_spaced(radial: &Radial, count: usize, shift: f64) -> Self {
-        Self::at(radial, count, |k| (k as f64 + shift) / count as f64 * PI)
-    }
-
-    /// In the directions of [`check`].
-    fn irregular(radial: &Radial) -> Self {
-        Self::at(radial, CHECKS, check)
-    }
-
-    fn at(radial: &Radial, count: usize, direction: impl Fn(usize) -> f64 + Sync) -> Self {
-        let values: Vec<_> = (0..count)
-            .into_par_iter()
-            .with_min_len(16)
-            .map_init(Scratch::default, |scratch, k| {
-                let (sine, cosine) = direction(k).sin_cos();
-                radial.at((cosine, sine), scratch)
-            })
-            .collect();
+    fn at(count: usize, sample: impl Fn(usize, &mut Scratch) -> Direction + Sync) -> Self {
+        let samples = (0..count).into_par_iter().with_min_len(16);
+        let values: Vec<_> = samples.map_init(Scratch::default, |scratch, k| sample(k, scratch)).collect();
         Self {
             average: std::array::from_fn(|sample| values.iter().map(|value| value.average[sample]).collect()),
             squared_tails: std::array::from_fn(|sample| values.iter().map(|value| value.tail[sample].powi(2)).sum()),
@@ -655,16 +809,23 @@ impl Samples {
         }
     }
 
-    /// The spectra of what so many pieces sample.
-    fn spectra(&self, pieces: usize, shift: f64) -> Vec<Spectrum> {
-        let samples = if pieces == PIECES { SAMPLES } else { pieces };
+    /// The spectra of the first samples.
+    fn spectra(&self, samples: usize, shift: f64) -> Vec<Spectrum> {
         self.average.iter().take(samples).map(|sample| Spectrum::new(sample, shift)).collect()
     }
 
-    /// The largest error of a spectrum in these irregular directions.
-    fn missed_by(&self, spectrum: &Spectrum, sample: usize) -> f64 {
+    /// The largest error of a spectrum of `count` directions in these irregular ones, and the part of it that a falling
+    /// spectrum would not leave.
+    ///
+    /// Where more is missed than that, or less is in the middle band than above it, frequencies were mistaken for
+    /// others or not seen at all, and no change of rules shows them.
+    fn missed(&self, sample: usize, spectrum: &Spectrum, count: usize, rounding: f64, order: usize) -> [f64; 2] {
         let missed = self.average[sample].iter().enumerate().map(|(k, value)| (spectrum.at(check(k)) - value).abs());
-        missed.fold(0.0, f64::max)
+        let rounded = if count < CHECKED { 0.0 } else { ROUNDED * rounding };
+        let missed = (missed.fold(0.0, f64::max) - rounded).max(0.0);
+        let [middle, upper] = spectrum.bands();
+        let left = LEFT[order] * (count as f64 / FALLING).min(1.0) * middle;
+        [missed, (missed - left).max(upper - middle).max(0.0)]
     }
 }
 

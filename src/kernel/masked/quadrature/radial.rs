@@ -2,7 +2,9 @@
 
 use std::f64::consts::{LN_2, SQRT_2};
 
-use super::cumulants::{Joint, ORDER, POWERS, PowerSums, Powers, RawSums, along_line, bernoulli_cumulants, moments};
+use super::cumulants::{
+    Joint, ORDER, POWERS, PowerSums, Powers, RawSums, Turns, along_line, bernoulli_cumulants, moments,
+};
 use super::frame::{Entries, Frame, Vector};
 use super::group::GroupTransform;
 use super::nodes::{Chances, Jet, begin, doublings, high_node, low_node, tangent_node, times};
@@ -33,9 +35,9 @@ pub struct Radial<'a> {
     tangent: bool,
     /// The probability that all free entries have, or none.
     p: Option<f64>,
-    /// `1 / (1 - p_j)` of the singles.
+    /// `1 / (1 - p_j)` of the singles, where they do not share one `p`.
     over: Vec<f64>,
-    /// `p_j r_j^2 / 2` and `r_j^2 / 4` of the singles.
+    /// `p_j r_j^2 / 2` and `r_j^2 / 4` of the singles, for the tangent kernel.
     weights: [Vec<f64>; 2],
     /// What the required entries add to `T`.
     required_half: f64,
@@ -44,13 +46,12 @@ pub struct Radial<'a> {
     doublings: usize,
     /// Octaves of low nodes, where `M` is near 1.
     low: usize,
-    /// The most octaves of nodes in all.
-    octaves: usize,
-    /// The most that nodes beyond the last may contribute, by sample.
-    negligible: [f64; SAMPLES],
-    /// Of the singles, by the power of `T`: cumulants, and the moments over masks of one entry.
-    cumulants: Vec<PowerSums>,
-    of_one: Vec<PowerSums>,
+    /// The most octaves of nodes in all, without factors `T` and with them.
+    octaves: [usize; 2],
+    /// The most that nodes beyond the last may contribute, by sample, without factors `T` and with them.
+    negligible: [[f64; SAMPLES]; 2],
+    /// What the cumulants of the singles and the moments over masks of one entry are made of.
+    powers: Vec<Powered>,
     /// The coefficients for the nodes below the first, by the power of `lambda`; see [`below_first`].
     series: [Powers; 3],
     /// What sums over single entries lack: the probability of the empty mask, times `p / (1 - p)` where all entries
@@ -63,18 +64,33 @@ pub struct Radial<'a> {
     at_zero: [f64; 3],
 }
 
-/// What the angular integrals sample, as averages over the masks that are not left out. With `theta = 2 f - t`:
+/// The number of averages that the angular integrals sample in a direction.
+///
+/// Of the masks that are not left out, [`Radial::at`] gives
 ///
 /// 0. `E[h ln h]` and 1. `E[h^2 ln h]`, up to polynomials in `h` of degree `l` where the NNGP kernel alone is asked
 ///    for;
-/// 2. `E[(h - T) ln h]`, whose mean over directions is that of `T - sqrt(Delta)`, `Delta` the determinant of the mask's
+/// 2. `E[h^2]`, a polynomial of degree 2.
+///
+/// With `theta = 2 f - t`, [`Radial::with_half`] gives
+///
+/// 0. `E[(h - T) ln h]`, whose mean over directions is that of `T - sqrt(Delta)`, `Delta` the determinant of the mask's
 ///    Gram matrix in the frame where it is the identity on average;
-/// 3. `E[T h ln h]`;
-/// 4. a function whose mean over directions is that of `c sqrt(Delta)`, `c = T cos t + h cos theta - (h'/2) sin theta`
+/// 1. `E[T h ln h]`;
+/// 2. a function whose mean over directions is that of `c sqrt(Delta)`, `c = T cos t + h cos theta - (h'/2) sin theta`
 ///    less `T cos theta`: `(cos t + cos theta) E[T h] - (cos t - 3 cos theta) E[T h ln h] + (cos t - cos theta)
-///    E[T^2 ln h] - cos theta (3/2 E[h^2 ln h] - E[h^2] / 4)`;
-/// 5. `E[h^2]`, a polynomial of degree 2.
-pub const SAMPLES: usize = 6;
+///    E[T^2 ln h] - cos theta (3/2 E[h^2 ln h] - E[h^2] / 4)`.
+pub const SAMPLES: usize = 3;
+
+/// Sums over the singles of powers that turn with the direction, and what they count in the cumulants of `h` and `T`
+/// and in the moments over masks of one entry, by the power of `h`.
+struct Powered {
+    /// The power of `T`.
+    order: usize,
+    sums: PowerSums,
+    cumulant: Powers,
+    alone: Powers,
+}
 
 /// What depends on a group, not on the direction.
 struct GroupAverages {
@@ -91,7 +107,7 @@ struct GroupAverages {
 pub struct Direction {
     /// The averages that are sampled, see [`SAMPLES`].
     pub average: [f64; SAMPLES],
-    /// What nodes beyond the last would add: a bound for the first two, an estimate for the others.
+    /// What nodes beyond the last would add: a bound without factors `T`, an estimate with them.
     pub tail: [f64; SAMPLES],
     /// The nodes it took.
     pub nodes: usize,
@@ -114,22 +130,51 @@ type Remaining = [f64; 3];
 /// `E[T^2 exp(-lambda h)]`.
 type Sums = [f64; 5];
 
+/// `E[h]`, `E[h^2]` and `E[T h]`.
+type Polynomials = [f64; 3];
+
+/// The sums over all nodes, and what they leave to be added.
+struct Finite {
+    sums: Sums,
+    polynomials: Polynomials,
+    /// What nodes beyond the last would add to the averages.
+    tail: [f64; SAMPLES],
+    nodes: usize,
+}
+
 /// Octaves beyond the last node over which terms with `T` may still count: a part of a mask's `T` comes with an `h` so
 /// much smaller.
 const BEYOND: f64 = 20.0;
 
+/// What nodes beyond the last would add, by sample, from the magnitudes of what it has added. Further terms fall at
+/// least as fast as those of a constant M; `E[T exp(-lambda h)]` is at most the root of the product of the two others.
+fn tail([all, _, twice]: [f64; 3], inverse: f64, with_half: bool) -> [f64; SAMPLES] {
+    let falling = STEP / (SQRT_2 - 1.0);
+    let (first, second) = (falling * all * inverse, 2.0 * STEP * all * inverse * inverse);
+    if !with_half {
+        return [first, second, 0.0];
+    }
+    let lasting = 2.0 * BEYOND * STEP;
+    let once = (all * twice).sqrt();
+    let both = falling * once * inverse;
+    [first + lasting * once, both, 4.0 * both + 2.0 * lasting * twice + 1.5 * second]
+}
+
 impl<'a> Radial<'a> {
-    /// Prepares averages that are exact except for rounding and for tails of at most `negligible`.
-    pub fn new(frame: &'a Frame, tangent: bool, negligible: [f64; SAMPLES]) -> Self {
+    /// Prepares averages that are exact except for rounding and for tails of at most `negligible`, without factors `T`
+    /// and with them.
+    pub fn new(frame: &'a Frame, tangent: bool, negligible: [[f64; SAMPLES]; 2]) -> Self {
         let singles = &frame.singles;
         let p = Some(frame.reference).filter(|p| frame.free().all(|entries| entries.vectors().all(|own| own.p == *p)));
         let empty = if frame.takes_singles { frame.absent.exp() } else { 0.0 };
         let one = p.map_or([empty; 2], |p| [empty * p / (1.0 - p), empty / (1.0 - p)]);
-        let over = singles.p.iter().map(|p| 1.0 / (1.0 - p)).collect();
-        let weights = [
-            singles.p.iter().zip(&singles.halves).map(|(p, half)| p * half).collect(),
-            singles.halves.iter().map(|half| 0.5 * half).collect(),
-        ];
+        let over = if p.is_none() { singles.p.iter().map(|p| 1.0 / (1.0 - p)).collect() } else { Vec::new() };
+        let weights = if tangent {
+            let products = singles.p.iter().zip(&singles.halves).map(|(p, half)| p * half);
+            [products.collect(), singles.halves.iter().map(|half| 0.5 * half).collect()]
+        } else {
+            [Vec::new(), Vec::new()]
+        };
         let required_half: f64 = frame.required.halves.iter().sum();
 
         // Squared lengths bound squared projections on any direction, and so do their moments.
@@ -156,9 +201,10 @@ impl<'a> Radial<'a> {
         let octaves_to = |lambda: f64| (lambda / first).log2().ceil().clamp(0.0, MOST_OCTAVES as f64) as usize;
         let low = octaves_to(1.0 / frame.reference);
         // From there on even a transform of 1 would be negligible; see the tail in `at`.
-        let [first_moment, second_moment, ..] = negligible;
+        let [first_moment, second_moment, _] = negligible[0];
         let last = (STEP / ((SQRT_2 - 1.0) * first_moment)).max((2.0 * STEP / second_moment).sqrt());
-        let octaves = octaves_to(last).max(low) + if tangent { BEYOND as usize } else { 1 };
+        let octaves = octaves_to(last).max(low) + 1;
+        let octaves = [octaves, if tangent { octaves + BEYOND as usize } else { octaves }];
 
         let groups: Vec<GroupAverages> = frame
             .groups
@@ -171,11 +217,11 @@ impl<'a> Radial<'a> {
                 with_required[1][0] += 0.5 * group.required;
                 let (moments, of_group) = (moments(&with_required, tangent), moments(&cumulants, tangent));
                 let (line, entries) = (group.direction, &group.entries);
-                let transform = GroupTransform::new(entries, line, &of_group, first, octaves, tangent);
+                let transform = GroupTransform::new(entries, line, &of_group, first, octaves[1], tangent);
                 GroupAverages { alone, cumulants, moments, transform }
             })
             .collect();
-        let (cumulants, of_one) = power_sums(singles, empty, tangent);
+        let powers = power_sums(singles, empty, p.is_some(), if tangent { 3 } else { 1 });
         let series = [0, 1, 2].map(|l| below_first(first, l));
         let mut radial = Self {
             frame,
@@ -189,8 +235,7 @@ impl<'a> Radial<'a> {
             low,
             octaves,
             negligible,
-            cumulants,
-            of_one,
+            powers,
             series,
             one,
             empty,
@@ -203,24 +248,26 @@ impl<'a> Radial<'a> {
 
     /// The probability, `E[T]` and `E[T^2]` of the masks that are not left out: the same in every direction.
     fn at_zero(&self) -> [f64; 3] {
-        let (cumulants, left_out) = self.joint((1.0, 0.0));
+        let (cumulants, left_out) = self.joint((1.0, 0.0), self.tangent);
         let moments = moments(&cumulants, self.tangent);
         // Masks of one entry at n = 0, and the empty mask, which groups share.
         let alone: f64 = self.groups.iter().map(|group| group.alone - self.empty).sum();
-        let singles: f64 = self.of_one[0].at_zero();
+        let of_singles = self.powers.iter().filter(|powered| powered.order == 0);
+        let singles: f64 = of_singles.map(|powered| powered.alone[0] * powered.sums.at_zero()).sum();
         let probability = 1.0 - self.empty - singles - alone;
         [probability, moments[1][0] - left_out[1][0], moments[2][0] - left_out[2][0]]
     }
 
     /// `E[T]` over the masks that are left out.
     pub fn left_out_half(&self) -> f64 {
-        self.joint((1.0, 0.0)).1[1][0]
+        self.joint((1.0, 0.0), true).1[1][0]
     }
 
-    /// The error of the averages, in units of the rounding of one entry's exponential. At low nodes that is the
-    /// relative error of `M - 1`; at high nodes the error of `exp(-w)` at the first of them doubles with `lambda`.
-    pub fn sensitivity(&self) -> [f64; SAMPLES] {
-        let nodes = 2.0 * self.octaves as f64;
+    /// The errors of the averages without factors `T` and with them, in units of the rounding of one entry's
+    /// exponential. At low nodes that is the relative error of `M - 1`; at high nodes the error of `exp(-w)` at the
+    /// first of them doubles with `lambda`.
+    pub fn sensitivity(&self) -> [[f64; SAMPLES]; 2] {
+        let [nodes, more] = self.octaves.map(|octaves| 2.0 * octaves as f64);
         // The sum of 1/lambda over the nodes.
         let inverse = 1.0 / (self.first * (1.0 - 0.5f64.sqrt()));
         let p = self.frame.reference;
@@ -231,14 +278,34 @@ impl<'a> Radial<'a> {
             .free()
             .map(|entries| entries.p.iter().zip(&entries.halves).map(|(p, half)| p * half * half).sum::<f64>());
         let square = p * p + squares.sum::<f64>();
-        let (with_t, with_square) = (STEP * p * inverse, STEP * nodes * square);
-        [first, second, 2.0 * first, with_t, 4.0 * with_t + 2.0 * with_square + 1.5 * second, 0.0]
+        let (with_t, with_square) = (STEP * p * inverse, STEP * more * square);
+        let determinant = 4.0 * with_t + 2.0 * with_square + 1.5 * second;
+        [[first, second, 0.0], [2.0 * STEP * p * more, with_t, determinant]]
     }
 
-    /// The averages in the direction `(cos f, sin f)`.
+    /// The averages without factors `T` in the direction `(cos f, sin f)`.
     pub fn at(&self, direction: (f64, f64), scratch: &mut Scratch) -> Direction {
-        self.begin(direction, scratch);
-        let (below, polynomials) = self.below(direction);
+        let Finite { sums, polynomials, tail, nodes } = self.sums(direction, scratch, false);
+        let average = if self.tangent {
+            let [log, square_log] = self.logarithms(&sums, &polynomials);
+            [log, square_log, polynomials[1]]
+        } else {
+            [sums[0], -2.0 * sums[1], 0.0]
+        };
+        Direction { average, tail, nodes }
+    }
+
+    /// The averages with factors `T`, which the radial integral was prepared for.
+    pub fn with_half(&self, direction: (f64, f64), scratch: &mut Scratch) -> Direction {
+        let Finite { sums, polynomials, tail, nodes } = self.sums(direction, scratch, true);
+        Direction { average: self.averages_with_half(direction, &sums, &polynomials), tail, nodes }
+    }
+
+    /// The sums over all nodes.
+    fn sums(&self, direction: (f64, f64), scratch: &mut Scratch, with_half: bool) -> Finite {
+        self.begin(direction, scratch, with_half);
+        let (below, polynomials) = self.below(direction, with_half);
+        let (negligible, octaves) = (&self.negligible[usize::from(with_half)], self.octaves[usize::from(with_half)]);
         // Sums over nodes of M / lambda, M / lambda^2, and with T or T^2: see `Sums`.
         let mut above = Sums::default();
         let mut octave = 0;
@@ -250,67 +317,63 @@ impl<'a> Radial<'a> {
             let mut inverse = 0.0;
             for half in 0..2 {
                 inverse = 1.0 / self.lambda(half, octave);
-                last = self.node(scratch, half, octave);
+                last = self.node(scratch, half, octave, with_half);
                 let [all, once, twice] = last;
                 let terms = [all * inverse, all * inverse * inverse, once, once * inverse, twice];
                 above.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
             }
             octave += 1;
-            let tail = self.tail(last.map(f64::abs), inverse);
-            let done = octave > self.low && tail.iter().zip(&self.negligible).all(|(tail, most)| tail <= most);
-            if done || octave >= self.octaves {
+            let tail = tail(last.map(f64::abs), inverse, with_half);
+            let done = octave > self.low && tail.iter().zip(negligible).all(|(tail, most)| tail <= most);
+            if done || octave >= octaves {
                 break tail;
             }
         };
         let sums = std::array::from_fn(|place| STEP * (below[place] + above[place]));
-        let average = if self.tangent {
-            self.samples(direction, sums, polynomials)
-        } else {
-            [sums[0], -2.0 * sums[1], 0.0, 0.0, 0.0, 0.0]
-        };
-        Direction { average, tail, nodes: 2 * octave }
+        Finite { sums, polynomials, tail, nodes: 2 * octave }
     }
 
-    /// What nodes beyond the last would add, by sample, from the magnitudes of what it has added. Further terms fall at
-    /// least as fast as those of a constant M; `E[T exp(-lambda h)]` is at most the root of the product of the two
-    /// others.
-    fn tail(&self, [all, _, twice]: [f64; 3], inverse: f64) -> [f64; SAMPLES] {
-        let falling = STEP / (SQRT_2 - 1.0);
-        let (first, second) = (falling * all * inverse, 2.0 * STEP * all * inverse * inverse);
-        if !self.tangent {
-            return [first, second, 0.0, 0.0, 0.0, 0.0];
-        }
-        let once = (all * twice).sqrt();
-        let lasting = 2.0 * BEYOND * STEP;
-        let with_t = falling * once * inverse;
-        [first, second, first + lasting * once, with_t, 4.0 * with_t + 2.0 * lasting * twice + 1.5 * second, 0.0]
-    }
-
-    /// What is sampled, see [`SAMPLES`]. The finite parts above are those of the sums as they are cut off; what that
+    /// `E[h ln h]` and `E[h^2 ln h]`. The finite parts above are those of the sums as they are cut off; what that
     /// leaves are polynomials, in which Euler's constant is that of `int_0^1 (exp(-x) - 1)/x + int_1^inf exp(-x)/x`.
-    fn samples(&self, (cosine, sine): (f64, f64), sums: Sums, [h, square, with_t]: [f64; 3]) -> [f64; SAMPLES] {
-        const EULER: f64 = 0.577_215_664_901_532_9;
-        // A sum that changes its form between two nodes changes it halfway.
-        let halfway = -0.25 * LN_2;
-        let from_first = self.first.ln() + halfway + EULER;
-        let from_low = self.lambda(0, self.low).ln() + halfway + EULER;
-        // Sums of 1/lambda and 1/lambda^2 from the first node or the first high node on.
-        let inverse = |lambda: f64| STEP / (lambda * (1.0 - 0.5f64.sqrt()));
-        let (of_first, of_low) = (inverse(self.first), inverse(self.lambda(0, self.low)));
-        let of_low_square = 2.0 * STEP / self.lambda(0, self.low).powi(2);
-        let [one, half, half_square] = self.at_zero;
-        let log = sums[0] - of_low * one - (from_first - 1.0) * h;
-        let log_square = -2.0 * (sums[1] + of_first * h - of_low_square * one) - (from_first - 1.5) * square;
+    fn logarithms(&self, sums: &Sums, [h, square, _]: &Polynomials) -> [f64; 2] {
+        let (from_first, of_first) = (self.cut_off(self.first), self.inverse(self.first));
+        let low = self.lambda(0, self.low);
+        let of_low_square = 2.0 * STEP / low.powi(2);
+        let one = self.at_zero[0];
+        let log = sums[0] - self.inverse(low) * one - (from_first - 1.0) * h;
+        let square_log = -2.0 * (sums[1] + of_first * h - of_low_square * one) - (from_first - 1.5) * square;
+        [log, square_log]
+    }
+
+    /// What [`Radial::with_half`] gives, by the same finite parts.
+    fn averages_with_half(&self, (cosine, sine): (f64, f64), sums: &Sums, polynomials: &Polynomials) -> [f64; SAMPLES] {
+        let [log, square_log] = self.logarithms(sums, polynomials);
+        let [_, square, with_half] = polynomials;
+        let (from_first, low) = (self.cut_off(self.first), self.lambda(0, self.low));
+        let (from_low, of_low) = (self.cut_off(low), self.inverse(low));
+        let [_, half, half_square] = self.at_zero;
         let half_log = -sums[2] - from_low * half;
-        let both_log = sums[3] - of_low * half - (from_first - 1.0) * with_t;
+        let both_log = sums[3] - of_low * half - (from_first - 1.0) * with_half;
         let half_square_log = -sums[4] - from_low * half_square;
         // cos(2 f - t)
         let (cos_t, sin_t) = (self.frame.cosine, self.frame.sine);
         let theta = (cosine * cosine - sine * sine) * cos_t + 2.0 * cosine * sine * sin_t;
-        let with_determinant = (cos_t + theta) * with_t - (cos_t - 3.0 * theta) * both_log
+        let determinant = (cos_t + theta) * with_half - (cos_t - 3.0 * theta) * both_log
             + (cos_t - theta) * half_square_log
-            - theta * (1.5 * log_square - 0.25 * square);
-        [log, log_square, log - half_log, both_log, with_determinant, square]
+            - theta * (1.5 * square_log - 0.25 * square);
+        [log - half_log, both_log, determinant]
+    }
+
+    /// The logarithm from a node on where a sum changes its form, which it does halfway between two nodes, and Euler's
+    /// constant.
+    fn cut_off(&self, lambda: f64) -> f64 {
+        const EULER: f64 = 0.577_215_664_901_532_9;
+        lambda.ln() - 0.25 * LN_2 + EULER
+    }
+
+    /// The sum of `1/lambda` from a node on.
+    fn inverse(&self, lambda: f64) -> f64 {
+        STEP / (lambda * (1.0 - 0.5f64.sqrt()))
     }
 
     fn lambda(&self, half: usize, octave: usize) -> f64 {
@@ -318,7 +381,12 @@ impl<'a> Radial<'a> {
     }
 
     /// Fills in `1 - exp(-w)` at the first node of both sequences and the transforms of the groups at all nodes.
-    fn begin(&self, direction: (f64, f64), Scratch { sequences: [first, second], groups }: &mut Scratch) {
+    fn begin(
+        &self,
+        direction: (f64, f64),
+        Scratch { sequences: [first, second], groups }: &mut Scratch,
+        with_half: bool,
+    ) {
         let start = self.first * 0.5f64.powi(self.doublings as i32);
         // What an earlier direction left is written over below.
         let room = segments(self.frame).map(|entries| entries.xi.len()).iter().sum();
@@ -330,30 +398,30 @@ impl<'a> Radial<'a> {
             begin((&entries.xi, &entries.eta), direction, (start, self.doublings), sequences);
             from += entries.xi.len();
         }
-        let room = self.room_of_group();
+        let (nodes, room) = self.room_of_group(with_half);
         groups.resize(room * self.groups.len(), 0.0);
         let of_groups = groups.chunks_exact_mut(room);
         for ((group, averages), values) in self.frame.groups.iter().zip(&self.groups).zip(of_groups) {
-            averages.transform.at(group.squared_cosine(direction), values);
+            averages.transform.at(group.squared_cosine(direction), nodes, values);
         }
     }
 
-    /// The values of one group's transforms at all nodes.
-    fn room_of_group(&self) -> usize {
-        2 * self.octaves * if self.tangent { 3 } else { 1 }
+    /// The most nodes, and the values of one group's transforms at all of them.
+    fn room_of_group(&self, with_half: bool) -> (usize, usize) {
+        let nodes = 2 * self.octaves[usize::from(with_half)];
+        (nodes, if with_half { 3 * nodes } else { nodes })
     }
 
     /// The transforms at one node over the masks that are not left out; at a low node less their values at `lambda =
     /// 0`: constants contribute nothing to the angular integral but their rounding errors. Then moves on to the next
     /// node.
-    fn node(&self, scratch: &mut Scratch, half: usize, octave: usize) -> Remaining {
+    fn node(&self, scratch: &mut Scratch, half: usize, octave: usize, with_half: bool) -> Remaining {
         let (is_high, node) = (octave >= self.low, 2 * octave + half);
-        let nodes = 2 * self.octaves;
-        let room = self.room_of_group();
+        let (nodes, room) = self.room_of_group(with_half);
         // Each group with its transform minus 1, and the two others.
         let Scratch { sequences, groups } = scratch;
         let of_groups = self.groups.iter().zip(groups.chunks_exact(room)).map(|(group, values)| {
-            let with_t = |order: usize| if self.tangent { values[order * nodes + node] } else { 0.0 };
+            let with_t = |order: usize| if with_half { values[order * nodes + node] } else { 0.0 };
             (group, values[node], [with_t(1), with_t(2)])
         });
         let (required, singles) = sequences[half].split_at_mut(self.frame.required.xi.len());
@@ -362,7 +430,7 @@ impl<'a> Radial<'a> {
             None => Chances::Each { p: &self.frame.singles.p, over: &self.over },
         };
         let [weights, halves] = &self.weights;
-        let of_t = self.tangent.then(|| tangent_node(singles, is_high, chances, (weights, halves)));
+        let of_t = with_half.then(|| tangent_node(singles, is_high, chances, (weights, halves)));
         let step = |values: &mut [f64], chances: Chances| match is_high {
             true => high_node(values, chances),
             false => low_node(values, chances),
@@ -392,7 +460,7 @@ impl<'a> Radial<'a> {
                 whole = times(whole, transform);
                 left_out += group.alone * times(fixed, transform);
             }
-            if self.tangent {
+            if with_half {
                 let of_group = Jet([1.0 + transform, once, twice]);
                 jet = jet.times(of_group);
                 let Jet([_, once, twice]) = of_group.with_required(exp, self.required_half);
@@ -400,7 +468,7 @@ impl<'a> Radial<'a> {
                 jet_left_out[1] += group.alone * twice;
             }
         }
-        if !self.tangent {
+        if !with_half {
             return [whole - left_out, 0.0, 0.0];
         }
         let Jet([_, once, twice]) = jet.with_required(exp, self.required_half);
@@ -408,18 +476,22 @@ impl<'a> Radial<'a> {
         [whole - left_out, once - jet_left_out[0] - start[1], twice - jet_left_out[1] - start[2]]
     }
 
-    /// The cumulants over all masks in a direction, and the moments over the masks that are left out.
-    fn joint(&self, direction: (f64, f64)) -> (Joint, Joint) {
+    /// The cumulants over all masks in a direction, and the moments over the masks that are left out, with factors `T`
+    /// or without.
+    fn joint(&self, direction: (f64, f64), with_half: bool) -> (Joint, Joint) {
+        let orders = if with_half { 3 } else { 1 };
         let (mut cumulants, mut left_out) = ([[0.0; POWERS]; 3], [[0.0; POWERS]; 3]);
-        for (sums, to) in self.cumulants.iter().zip(&mut cumulants) {
-            sums.add(direction, to);
-        }
-        for (sums, to) in self.of_one.iter().zip(&mut left_out) {
-            sums.add(direction, to);
+        let turns = Turns::new(direction);
+        for powered in self.powers.iter().filter(|powered| powered.order < orders) {
+            let (sums, order) = (powered.sums.at(&turns), powered.order);
+            for n in 0..=ORDER {
+                cumulants[order][n] += powered.cumulant[n] * sums[n];
+                left_out[order][n] += powered.alone[n] * sums[n];
+            }
         }
         for (group, fixed) in self.frame.groups.iter().zip(&self.groups) {
             let square = group.squared_cosine(direction);
-            for order in 0..self.cumulants.len() {
+            for order in 0..orders {
                 let mut factor = 1.0;
                 for n in 0..=ORDER {
                     cumulants[order][n] += factor * fixed.cumulants[order][n];
@@ -430,48 +502,60 @@ impl<'a> Radial<'a> {
         }
         let required = self.frame.required.vectors();
         cumulants[0][1] += required.map(|own| (own.xi * direction.0 + own.eta * direction.1).powi(2)).sum::<f64>();
-        cumulants[1][0] += if self.tangent { self.required_half } else { 0.0 };
+        cumulants[1][0] += if with_half { self.required_half } else { 0.0 };
         (cumulants, left_out)
     }
 
-    /// The sums over all nodes below the first, from the moments of `h` and `T`; and `E[h]`, `E[h^2]`, `E[T h]` over
-    /// the masks that are not left out.
-    fn below(&self, direction: (f64, f64)) -> (Sums, [f64; 3]) {
-        let (cumulants, left_out) = self.joint(direction);
-        let moments = moments(&cumulants, self.tangent);
+    /// The sums over all nodes below the first, from the moments of `h` and `T`, and the polynomials over the masks
+    /// that are not left out.
+    fn below(&self, direction: (f64, f64), with_half: bool) -> (Sums, Polynomials) {
+        let (cumulants, left_out) = self.joint(direction, with_half);
+        let moments = moments(&cumulants, with_half);
         let remaining = |order: usize, n: usize| moments[order][n] - left_out[order][n];
         let sum = |series: usize, order: usize| -> f64 {
             (0..=ORDER).map(|n| self.series[series][n] * remaining(order, n)).sum()
         };
-        if !self.tangent {
-            return ([sum(1, 0), sum(2, 0), 0.0, 0.0, 0.0], [0.0; 3]);
+        let mut sums = [sum(1, 0), sum(2, 0), 0.0, 0.0, 0.0];
+        if with_half {
+            sums[2..].copy_from_slice(&[sum(0, 1), sum(1, 1), sum(0, 2)]);
         }
-        let sums = [sum(1, 0), sum(2, 0), sum(0, 1), sum(1, 1), sum(0, 2)];
         (sums, [remaining(0, 1), remaining(0, 2), remaining(1, 1)])
     }
 }
 
-/// Of the singles, by the power of `T`: their cumulants, and the moments over masks of one entry; `empty` is the
-/// probability of the empty mask.
-fn power_sums(singles: &Entries, empty: f64, tangent: bool) -> (Vec<PowerSums>, Vec<PowerSums>) {
+/// What the cumulants of the singles and the moments over masks of one entry are made of, with factors `T` below a
+/// power; `empty` is the probability of the empty mask. Where all entries have one probability, both are made of the
+/// same sums.
+fn power_sums(singles: &Entries, empty: f64, one_p: bool, orders: usize) -> Vec<Powered> {
+    const ONE: Powers = [1.0; POWERS];
+    const NONE: Powers = [0.0; POWERS];
+    let of_one = |p: f64| empty * p / (1.0 - p);
+    let parts = |entries: &Entries| (RawSums::new(entries, orders - 1), bernoulli_cumulants(entries.p[0]));
+    if one_p && singles.count > 0 {
+        let (sums, bernoulli) = parts(singles);
+        let powered = |order: usize| {
+            let mut all = PowerSums::default();
+            all.add_sums(&sums, order, |_| 1.0);
+            let cumulant = std::array::from_fn(|n| bernoulli[n + order]);
+            Powered { order, sums: all, cumulant, alone: [of_one(singles.p[0]); POWERS] }
+        };
+        return (0..orders).map(powered).collect();
+    }
     let mut vectors: Vec<Vector> = singles.vectors().collect();
     vectors.sort_by(|a, b| a.p.total_cmp(&b.p));
-    let orders = if tangent { 3 } else { 1 };
-    let mut found = (vec![PowerSums::default(); orders], vec![PowerSums::default(); orders]);
+    let (mut all, mut alone) = (vec![PowerSums::default(); orders], vec![PowerSums::default(); orders]);
     // Cumulants are those of one p: entries that share it come together.
     for part in vectors.chunk_by(|a, b| a.p == b.p) {
-        let (p, part) = (part[0].p, Entries::new(part));
-        let (bernoulli, alone) = (bernoulli_cumulants(p), empty * p / (1.0 - p));
+        let (sums, bernoulli) = parts(&Entries::new(part));
         for order in 0..orders {
-            // The padding has length 0, and would count at n = 0.
-            let mut weights: Vec<f64> = part.halves.iter().map(|half| half.powi(order as i32)).collect();
-            weights[part.count..].fill(0.0);
-            let sums = RawSums::new(&part, &weights);
-            found.0[order].add_sums(&sums, |n| bernoulli[n + order]);
-            found.1[order].add_sums(&sums, |_| alone);
+            all[order].add_sums(&sums, order, |n| bernoulli[n + order]);
+            alone[order].add_sums(&sums, order, |_| of_one(part[0].p));
         }
     }
-    found
+    let cumulants =
+        all.into_iter().enumerate().map(|(order, sums)| Powered { order, sums, cumulant: ONE, alone: NONE });
+    let of_one = alone.into_iter().enumerate().map(|(order, sums)| Powered { order, sums, cumulant: NONE, alone: ONE });
+    cumulants.chain(of_one).collect()
 }
 
 /// The coefficients of `E[h^n]`, `n = l + 1..=ORDER`, in the sum of `M(lambda) lambda^(-l)` over
@@ -500,7 +584,7 @@ mod tests {
     use crate::kernel::masked::Entry;
 
     /// The samples, one mask after the other; those whose inputs are parallel are left out.
-    fn plain(masks: &Conditioned, frame: &Frame, direction: f64) -> [f64; SAMPLES] {
+    fn plain(masks: &Conditioned, frame: &Frame, direction: f64) -> [[f64; SAMPLES]; 2] {
         let (sine, cosine) = direction.sin_cos();
         let theta = (2.0 * direction).cos() * frame.cosine + (2.0 * direction).sin() * frame.sine;
         let across = |entry: &Entry| {
@@ -509,7 +593,7 @@ mod tests {
             (stretch * u, stretch * (v - frame.cosine * u) / frame.sine)
         };
         let required: Vec<_> = masks.required.iter().map(across).collect();
-        let mut samples = [0.0; SAMPLES];
+        let mut samples = [[0.0; SAMPLES]; 2];
         for mask in 0u32..1 << masks.free.len() {
             let mut weight = 1.0;
             let mut vectors = required.clone();
@@ -530,8 +614,8 @@ mod tests {
             let determinant = (frame.cosine + theta) * half * h - (frame.cosine - 3.0 * theta) * half * h * ln
                 + (frame.cosine - theta) * half * half * ln
                 - theta * (1.5 * h * h * ln - 0.25 * h * h);
-            let terms = [h * ln, h * h * ln, (h - half) * ln, half * h * ln, determinant, h * h];
-            samples.iter_mut().zip(terms).for_each(|(sample, term)| *sample += weight * term);
+            let terms = [h * ln, h * h * ln, h * h, (h - half) * ln, half * h * ln, determinant];
+            samples.as_flattened_mut().iter_mut().zip(terms).for_each(|(sample, term)| *sample += weight * term);
         }
         samples
     }
@@ -558,17 +642,21 @@ mod tests {
         ] {
             let masks = Conditioned { required, free };
             let frame = Frame::new(&masks, 0.3).unwrap();
-            let radial = Radial::new(&frame, true, [1e-13; SAMPLES]);
+            let radial = Radial::new(&frame, true, [[1e-13; SAMPLES]; 2]);
             let mut scratch = Scratch::default();
             for direction in [0.1, 0.8, 1.7, 2.9f64] {
                 let (sine, cosine) = direction.sin_cos();
-                let found = radial.at((cosine, sine), &mut scratch);
-                let expected = plain(&masks, &frame, direction);
-                for (sample, (found, expected)) in found.average.iter().zip(expected).enumerate() {
-                    let allowed = 1e-11 + 4.0 * f64::EPSILON * radial.sensitivity()[sample];
+                let direction = (cosine, sine);
+                let found = [radial.at(direction, &mut scratch), radial.with_half(direction, &mut scratch)];
+                let found = found.map(|found| found.average);
+                let expected = plain(&masks, &frame, sine.atan2(cosine));
+                let sensitivity = radial.sensitivity();
+                let each = found.as_flattened().iter().zip(expected.as_flattened());
+                for (sample, (found, expected)) in each.enumerate() {
+                    let allowed = 1e-11 + 4.0 * f64::EPSILON * sensitivity.as_flattened()[sample];
                     assert!(
                         (found - expected).abs() < allowed,
-                        "{name}, sample {sample}, {direction}: {found} {expected}"
+                        "{name}, sample {sample}, {direction:?}: {found} {expected}"
                     );
                 }
             }
