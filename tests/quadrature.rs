@@ -3,7 +3,8 @@
 use ndarray::{Array1, Array2};
 use sparsewidth::data::{DataSource, Normalisation};
 use sparsewidth::kernel::gram::Pair;
-use sparsewidth::kernel::masked::{Auto, Enumerate, MaskedMoments, Method, Quadrature, RowMoments, Sampling};
+use sparsewidth::kernel::masked::{Auto, Enumerate, MaskedMoments, Method, Quadrature, Row, RowMoments, Sampling};
+use sparsewidth::kernel::ntk::{Kernel, Tangent};
 use sparsewidth::network::Connectivity;
 use sparsewidth::numeric::estimate::Estimate;
 
@@ -11,8 +12,29 @@ fn bound(estimate: Estimate) -> f64 {
     estimate.error.magnitude().unwrap()
 }
 
-fn parts(moments: &MaskedMoments) -> [(&'static str, Estimate); 3] {
-    [("K~_1", moments.k1), ("K~_2", moments.k2), ("K~_1 - K_1", moments.shift)]
+/// The averages, and what they add up to.
+fn parts(moments: &MaskedMoments) -> Vec<(&'static str, Estimate)> {
+    let mut parts = vec![("K~_1", moments.k1), ("K~_2", moments.k2), ("shift", moments.shift)];
+    if let Some(tangent) = moments.tangent {
+        parts.extend([("J~_1", tangent.j1), ("J~_11", tangent.j11), ("J~_2", tangent.j2)]);
+        parts.extend([("first moment", moments.first), ("second moment", moments.second)]);
+    }
+    parts
+}
+
+/// A row of one connectivity, for each kernel.
+fn rows(p: f64) -> [Row<'static>; 2] {
+    let row = Row::new(Connectivity::new(p).unwrap());
+    [row, row.kernel(Kernel::Ntk(Tangent::Standardised))]
+}
+
+/// The errors of both moments, and what they are relative to: the sum of the magnitudes of their parts.
+fn errors_and_sizes(moments: &MaskedMoments) -> [(f64, f64); 2] {
+    let (k1, k2) = (moments.k1.value, moments.k2.value);
+    let sizes = moments.tangent.map_or([k1, k2], |tangent| {
+        [k1 + tangent.j1.value.abs(), k2 + 2.0 * tangent.j11.value.abs() + tangent.j2.value.abs()]
+    });
+    [(bound(moments.first), sizes[0]), (bound(moments.second), sizes[1])]
 }
 
 /// A number in (-1, 1) that looks random.
@@ -87,24 +109,25 @@ fn within_its_bound_of_the_sum_over_masks() {
                 if d == 20 && p != 0.05 && p != 0.5 {
                     continue;
                 }
-                let connectivity = Connectivity::new(p).unwrap();
-                let exact = Enumerate::default().moments(&pair, connectivity).unwrap();
-                for tolerance in [1e-3, 1e-6] {
-                    let found = Quadrature::new(tolerance).unwrap().moments(&pair, connectivity).unwrap();
-                    for ((part, found), (_, exact)) in parts(&found).into_iter().zip(parts(&exact)) {
+                let exact = rows(p).map(|row| (row, Enumerate::default().moments(&pair, row).unwrap()));
+                for ((row, exact), tolerance) in exact.iter().flat_map(|exact| [1e-3, 1e-6].map(|own| (exact, own))) {
+                    let found = Quadrature::new(tolerance).unwrap().moments(&pair, *row).unwrap();
+                    for ((part, found), (_, exact)) in parts(&found).into_iter().zip(parts(exact)) {
                         let error = (found.value - exact.value).abs();
                         let allowed = bound(found) + bound(exact);
                         assert!(error <= allowed, "{part} of {name}, d = {d}, p = {p}: {found:?}, exactly {exact:?}");
                     }
                     // Where the inputs point away from each other the kernels are a small difference of large numbers:
                     // there rounding, which is 128 units in the last place of |x||y| and, by 256 directions, 540 of its
-                    // square / p, can be more than the tolerance.
+                    // square / p, can be more than the tolerance; the tangent kernel adds up five such errors, some
+                    // with a factor.
                     let scale = pair.gram().scale();
+                    let terms = if found.tangent.is_some() { 6.0 } else { 1.0 };
                     let rounding = [3e-14 * scale, 1.2e-13 * scale * scale / p];
-                    for (estimate, rounding) in [found.k1, found.k2].into_iter().zip(rounding) {
+                    for ((error, size), rounding) in errors_and_sizes(&found).into_iter().zip(rounding) {
                         assert!(
-                            bound(estimate) <= tolerance * estimate.value + rounding,
-                            "{name}, d = {d}, p = {p}: {tolerance:e} is not reached: {estimate:?}"
+                            error <= tolerance * size + terms * rounding,
+                            "{name}, d = {d}, p = {p}: {tolerance:e} is not reached: {found:?}"
                         );
                     }
                 }
@@ -124,22 +147,23 @@ fn connectivities_next_to_0_and_1_and_inputs_parallel_but_for_an_ulp() {
         for (x, y) in pairs {
             let pair = Pair::new(x.view(), y.view()).unwrap();
             for p in [1e-30, 1e-12, 0.3, 1.0 - 1e-12] {
-                let connectivity = Connectivity::new(p).unwrap();
-                let exact = Enumerate::default().moments(&pair, connectivity).unwrap();
-                let found = Quadrature::default().moments(&pair, connectivity).unwrap();
-                for ((part, found), (_, exact)) in parts(&found).into_iter().zip(parts(&exact)) {
-                    let error = (found.value - exact.value).abs();
-                    assert!(
-                        error <= bound(found) + bound(exact),
-                        "{part}, d = {d}, p = {p}: {found:?}, exactly {exact:?}"
-                    );
+                for row in rows(p) {
+                    let exact = Enumerate::default().moments(&pair, row).unwrap();
+                    let found = Quadrature::default().moments(&pair, row).unwrap();
+                    for ((part, found), (_, exact)) in parts(&found).into_iter().zip(parts(&exact)) {
+                        let error = (found.value - exact.value).abs();
+                        assert!(
+                            error <= bound(found) + bound(exact),
+                            "{part}, d = {d}, p = {p}: {found:?}, exactly {exact:?}"
+                        );
+                    }
+                    let scale = pair.gram().scale();
+                    let terms = if found.tangent.is_some() { 6.0 } else { 1.0 };
+                    let rounding = [3e-14 * scale, 5e-14 * scale * scale / p];
+                    for ((error, size), rounding) in errors_and_sizes(&found).into_iter().zip(rounding) {
+                        assert!(error <= 1e-6 * size + terms * rounding, "d = {d}, p = {p}: {found:?}");
+                    }
                 }
-                let scale = pair.gram().scale();
-                assert!(bound(found.k1) <= 1e-6 * found.k1.value + 3e-14 * scale, "d = {d}, p = {p}: {found:?}");
-                assert!(
-                    bound(found.k2) <= 1e-6 * found.k2.value + 5e-14 * scale * scale / p,
-                    "d = {d}, p = {p}: {found:?}"
-                );
             }
         }
     }
@@ -159,12 +183,16 @@ fn next_to_no_weights_beside_a_dominant_entry() {
         }
         let pair = Pair::new(x.view(), y.view()).unwrap();
         for p in [1e-6, 1e-5, 1e-4, 5e-4, 1e-3] {
-            let connectivity = Connectivity::new(p).unwrap();
-            let exact = Enumerate::default().moments(&pair, connectivity).unwrap();
-            let found = Quadrature::default().moments(&pair, connectivity).unwrap();
-            for ((part, found), (_, exact)) in parts(&found).into_iter().zip(parts(&exact)) {
-                let error = (found.value - exact.value).abs();
-                assert!(error <= bound(found) + bound(exact), "{part}, {case}, p = {p}: {found:?}, exactly {exact:?}");
+            for row in rows(p) {
+                let exact = Enumerate::default().moments(&pair, row).unwrap();
+                let found = Quadrature::default().moments(&pair, row).unwrap();
+                for ((part, found), (_, exact)) in parts(&found).into_iter().zip(parts(&exact)) {
+                    let error = (found.value - exact.value).abs();
+                    assert!(
+                        error <= bound(found) + bound(exact),
+                        "{part}, {case}, p = {p}: {found:?}, exactly {exact:?}"
+                    );
+                }
             }
         }
     }
@@ -190,17 +218,16 @@ fn pair_of(values: &Array2<f64>, index: usize) -> Pair<'_> {
 const TOLERANCES: [(f64, f64); 5] = [(188.0, 1e-8), (30.0, 1e-8), (8.0, 1e-6), (2.0, 1e-6), (0.5, 1e-5)];
 
 #[test]
-#[ignore = "slow: 540 pairs to a thousandth of the tolerance"]
+#[ignore = "slow: 1,080 pairs to a thousandth of the tolerance"]
 fn within_its_bound_of_a_finer_rule_on_real_pairs() {
-    // 3 kinds of data, 5 connectivities, 36 pairs: 540 pairs, 1,620 values.
+    // 3 kinds of data, 5 connectivities, 36 pairs, both kernels.
     for (name, values) in data() {
-        let mut missed = Vec::new();
+        let mut missed = [Vec::new(), Vec::new()];
         for (weights, tolerance) in TOLERANCES {
-            let connectivity = Connectivity::new(weights / 784.0).unwrap();
-            for index in 0..36 {
+            for (index, row) in (0..36).flat_map(|index| rows(weights / 784.0).map(|row| (index, row))) {
                 let pair = pair_of(&values, index);
-                let found = Quadrature::new(tolerance).unwrap().moments(&pair, connectivity).unwrap();
-                let finer = Quadrature::new(tolerance / 1000.0).unwrap().moments(&pair, connectivity).unwrap();
+                let found = Quadrature::new(tolerance).unwrap().moments(&pair, row).unwrap();
+                let finer = Quadrature::new(tolerance / 1000.0).unwrap().moments(&pair, row).unwrap();
                 for ((part, found), (_, finer)) in parts(&found).into_iter().zip(parts(&finer)) {
                     let error = (found.value - finer.value).abs();
                     assert!(
@@ -208,31 +235,37 @@ fn within_its_bound_of_a_finer_rule_on_real_pairs() {
                         "{part} of {name} pair {index}, d p = {weights}: {found:?}, {finer:?}"
                     );
                 }
-                if !found.within(tolerance) {
-                    let relative = [found.k1, found.k2].map(|estimate| bound(estimate) / estimate.value / tolerance);
-                    missed.push(format!("pair {index}, d p = {weights}: {relative:.1?} times the tolerance"));
+                // The tangent kernel does not always reach 1e-8, by rounding, nor 1e-6 where rows keep two weights, by
+                // the number of directions.
+                let at_least = if weights >= 8.0 { 1e-6 } else { 1e-5 };
+                if !found.within(if found.tangent.is_some() { at_least } else { tolerance }) {
+                    let relative = errors_and_sizes(&found).map(|(error, size)| error / size / tolerance);
+                    let kernel = usize::from(found.tangent.is_some());
+                    missed[kernel].push(format!("pair {index}, d p = {weights}: {relative:.1?} times the tolerance"));
                 }
             }
         }
         // A pair with an entry that outweighs all others together can be out of reach; those are few.
-        assert!(missed.len() <= 2, "{name}: {missed:#?}");
+        assert!(missed.iter().all(|of_kernel| of_kernel.len() <= 2), "{name}: {missed:#?}");
     }
 }
 
 #[test]
-#[ignore = "slow: 60 million masks"]
+#[ignore = "slow: 180 million masks"]
 fn agrees_with_sampled_masks_on_real_pairs() {
-    // Ten million masks per pair leave a relative standard error of 2e-5 to 1e-3; 12 values within 4 of them: a false
-    // alarm in 1,300 seeds, and this one is fixed.
+    // Ten million masks per pair leave a relative standard error of 2e-5 to 1e-3; 99 values of few degrees of freedom,
+    // each within 4.5 of them: a false alarm in 1,500 seeds, and this one is fixed.
     for (name, values) in data() {
-        for weights in [30.0, 2.0] {
-            let connectivity = Connectivity::new(weights / 784.0).unwrap();
-            let pair = pair_of(&values, 3);
-            let found = Quadrature::default().moments(&pair, connectivity).unwrap();
-            let sampled = Sampling::new(10_000_000, 17).unwrap().moments(&pair, connectivity).unwrap();
-            for ((part, found), (_, sampled)) in parts(&found).into_iter().zip(parts(&sampled)) {
-                let z = (found.value - sampled.value) / bound(sampled);
-                assert!(z.abs() < 4.0, "{part} of {name}, d p = {weights}: {found:?}, {sampled:?}");
+        for (weights, tolerance) in [(30.0, 1e-6), (8.0, 1e-6), (0.5, 1e-5)] {
+            for row in rows(weights / 784.0) {
+                let pair = pair_of(&values, 3);
+                let found = Quadrature::new(tolerance).unwrap().moments(&pair, row).unwrap();
+                assert!(found.within(tolerance), "{name}, d p = {weights}: {found:?}");
+                let sampled = Sampling::new(10_000_000, 17).unwrap().moments(&pair, row).unwrap();
+                for ((part, found), (_, sampled)) in parts(&found).into_iter().zip(parts(&sampled)) {
+                    let z = (found.value - sampled.value) / bound(sampled);
+                    assert!(z.abs() < 4.5, "{part} of {name}, d p = {weights}: {found:?}, {sampled:?}");
+                }
             }
         }
     }

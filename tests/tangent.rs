@@ -3,7 +3,9 @@
 
 use ndarray::Array1;
 use sparsewidth::kernel::gram::Pair;
-use sparsewidth::kernel::masked::{Enumerate, MaskedMoments, Quadrature, Row, RowMoments, TangentMoments};
+use sparsewidth::kernel::masked::{
+    Enumerate, Expansion, MaskedMoments, Quadrature, Row, RowMoments, Sampling, TangentMoments,
+};
 use sparsewidth::kernel::ntk::{InfiniteWidth, Kernel, Tangent};
 use sparsewidth::{Connectivity, Estimate};
 
@@ -137,4 +139,28 @@ fn the_quadrature_is_within_its_error_of_the_sum() {
             }
         }
     }
+}
+
+#[test]
+fn bits_do_not_depend_on_the_number_of_threads() {
+    let (x, y) = vectors(300);
+    let (short_x, short_y) = vectors(14);
+    let results = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let (pair, short) =
+                (Pair::new(x.view(), y.view()).unwrap(), Pair::new(short_x.view(), short_y.view()).unwrap());
+            let row = Row::new(connectivity(0.02)).kernel(NTK);
+            let found = [
+                Quadrature::default().moments(&pair, row).unwrap(),
+                Sampling::new(20_000, 3).unwrap().moments(&pair, row).unwrap(),
+                Expansion.moments(&pair, row).unwrap(),
+                Enumerate::default().moments(&short, row).unwrap(),
+            ];
+            found.map(|moments| all(&moments).iter().map(|estimate| estimate.value.to_bits()).collect::<Vec<_>>())
+        })
+    };
+    let one = results(1);
+    assert_eq!(results(2), one);
+    assert_eq!(results(4), one);
 }

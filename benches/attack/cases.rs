@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::compare::Comparison;
-use crate::families::Member;
+use crate::families::{FAMILIES, Member};
 
 /// What is enough for any of the cases, a hundred times over.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -14,7 +14,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub fn cases() -> Vec<(String, Member)> {
     let mut cases = Vec::new();
     let mut add = |name: String, (x, y): (Vec<f64>, Vec<f64>), p: f64, tolerance: f64| {
-        cases.push((format!("{name}, p = {p:.3e}, tolerance {tolerance:e}"), Member { x, y, p, tolerance }));
+        cases.push((
+            format!("{name}, p = {p:.3e}, tolerance {tolerance:e}"),
+            Member { x, y, p, tolerance, tangent: false },
+        ));
     };
     for tolerance in [1e-4, 1e-6, 1e-8, 1e-10] {
         add("two sinusoids of 784 entries".into(), sinusoids(), 2.0 / 784.0, tolerance);
@@ -30,6 +33,12 @@ pub fn cases() -> Vec<(String, Member)> {
         let x = (0..12).map(|j| if j < 7 { 1.0 + 0.1 * f64::from(j) } else { 0.0 }).collect();
         let y = (0..12).map(|j| if j >= 6 { sign * (2.0 - 0.1 * f64::from(j)) } else { 0.0 }).collect();
         add("disjoint supports but for one entry".into(), (x, y), p, 1e-6);
+    }
+    // Means over directions whose change from half of the directions was small by chance.
+    for (name, index) in [("mixed", 392), ("rings", 359), ("dominant-groups", 174)] {
+        let family = FAMILIES.iter().find(|family| family.name == name).expect("a family of that name");
+        let member = Member { tangent: true, ..family.member(1, index) };
+        cases.push((format!("{name} {index} of seed 1, tangent kernel"), member));
     }
     cases
 }

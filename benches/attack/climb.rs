@@ -25,6 +25,9 @@ pub struct Options {
     /// The least dimension.
     #[arg(long, default_value_t = 13)]
     least: usize,
+    /// The tangent kernel too.
+    #[arg(long)]
+    tangent: bool,
     /// The most masks to sum, as a power of two.
     #[arg(long, default_value_t = 18)]
     most: u32,
@@ -80,6 +83,7 @@ fn climb(options: &Options, place: usize, start: u32, deadline: Deadline) -> Tal
     for index in 0..DRAWN {
         // Indices that `random` does not come to.
         let member = family.member(seed, u32::MAX - DRAWN * start - index);
+        let member = Member { tangent: options.tangent, ..member };
         if serves(&member) && !deadline.passed() {
             let ratio = try_one(&member);
             if best.as_ref().is_none_or(|(best, _)| ratio > *best) {

@@ -16,6 +16,8 @@ pub struct Member {
     pub y: Vec<f64>,
     pub p: f64,
     pub tolerance: f64,
+    /// Whether the averages of the tangent kernel are asked for.
+    pub tangent: bool,
 }
 
 impl Member {
@@ -76,7 +78,7 @@ impl Family {
         let p = connectivity(&mut draw, entries.len());
         let few_weights = draw.log_uniform(0.02, 2.0) / entries.len() as f64;
         let (x, y) = entries.into_iter().unzip();
-        let mut member = Member { x, y, p, tolerance };
+        let mut member = Member { x, y, p, tolerance, tangent: false };
         if member.terms() > MOST_TERMS {
             member.p = few_weights;
         }

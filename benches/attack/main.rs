@@ -88,7 +88,7 @@ fn run_cases() -> bool {
         match comparison {
             None => println!("{name}: does not end"),
             Some(comparison) => {
-                let [k1, k2, shift] = comparison.ratios;
+                let [k1, k2, shift, ..] = comparison.ratios;
                 println!("{name}: ratios {k1:.2e}, {k2:.2e}, {shift:.2e}");
             }
         }

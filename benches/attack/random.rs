@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use crate::Deadline;
 use crate::compare::Comparison;
-use crate::families::{FAMILIES, Family};
+use crate::families::{FAMILIES, Family, MOST_TERMS};
 use crate::tally::{Table, Tally};
 
 #[derive(Args)]
@@ -24,6 +24,9 @@ pub struct Options {
     /// One tolerance instead of random ones.
     #[arg(long)]
     tolerance: Option<f64>,
+    /// The tangent kernel too, where the sum over masks is short.
+    #[arg(long)]
+    tangent: bool,
     /// Stop after so many seconds.
     #[arg(long)]
     seconds: Option<f64>,
@@ -32,7 +35,7 @@ pub struct Options {
 impl Options {
     /// A few seconds of it.
     pub fn short() -> Self {
-        Self { count: 3200, first: 0, seed: 1, family: None, tolerance: None, seconds: None }
+        Self { count: 3200, first: 0, seed: 1, family: None, tolerance: None, tangent: false, seconds: None }
     }
 }
 
@@ -67,6 +70,11 @@ pub fn run(options: &Options) -> bool {
                 let index = options.first + number / round.len() as u32 * family.share + within;
                 let mut member = family.member(seed, index);
                 member.tolerance = options.tolerance.unwrap_or(member.tolerance);
+                member.tangent = options.tangent;
+                // The sum over masks for the tangent kernel takes ten times as long.
+                if member.tangent && member.terms() > MOST_TERMS / 16.0 {
+                    return (place, Tally::default());
+                }
                 let (mut tally, comparison) = (Tally::default(), Comparison::of(&member));
                 let origin = || format!("random --family {} --seed {seed} --first {index} --count 1", family.name);
                 if comparison.worst() > 1.0 {

@@ -44,7 +44,7 @@ pub struct Tally {
     pub results: u64,
     /// Results with a ratio above 1, and how many of each of [`PARTS`].
     pub above: u64,
-    pub above_of: [u64; 3],
+    pub above_of: [u64; 6],
     /// Results in which `K~_1` or `K~_2`, averages of what is not negative, is negative.
     pub negative: u64,
     /// Results that did not reach their tolerance.
