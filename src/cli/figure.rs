@@ -115,8 +115,9 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
         common.refuse("tangent", "no tangent kernel is asked for; add --kernel ntk")?;
     }
     distance.kernels = args.kernel.iter().map(|kernel| kernel.with(args.tangent)).collect();
-    // The other methods take minutes for tangent kernels.
-    distance.tangent_methods = Some(vec![DistanceMethod::Sampled]);
+    // What else there is, is an approximation of the NNGP kernel.
+    let both = [DistanceMethod::Sampled, DistanceMethod::Theorem1];
+    distance.tangent_methods = Some(both.into_iter().filter(|method| distance.methods.contains(method)).collect());
     if distance.reference == Reference::Analytic {
         distance.methods.insert(1, DistanceMethod::SampledAll);
     } else if distance.kernels.len() > 1 {
