@@ -16,6 +16,10 @@
 //!   multiplication and one addition a cycle. By profile the inner loops of the nodes are 44 % of the time, half of
 //!   which is calls, sums across lanes and products; the first node of a direction (power sums, the series of the
 //!   exponential) is 16 %, the table 3 %.
+//! - `quadrature_of_both_kernels` on the same pairs: 0.8, 3.5, 20 and 28 ms. A direction of its means over directions
+//!   takes more than twice as long as one of the NNGP kernel: a node also has the product's first and second derivative
+//!   by a factor on `T`, some 28 operations for eight entries, and by profile these are 41 % of the time of both. The
+//!   means take about as many directions as the poles do at 30 weights a row, and up to ten times as many at 0.5.
 //! - `all_pairs_of_rows` against `products_of_all_pairs`, which is their limit: `4 d` multiply-adds a pair, at 784
 //!   entries 3,136. What is beside them are some 60 operations a pair and 25 a network, as counted in the source, and
 //!   one histogram a network. (10,000 images at seven widths, not run by default:
