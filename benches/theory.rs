@@ -16,7 +16,7 @@
 //!   multiplication and one addition a cycle. By profile the inner loops of the nodes are 44 % of the time, half of
 //!   which is calls, sums across lanes and products; the first node of a direction (power sums, the series of the
 //!   exponential) is 16 %, the table 3 %.
-//! - `quadrature_of_both_kernels` on the same pairs: 0.8, 3.5, 20 and 28 ms. A direction of its means over directions
+//! - `quadrature_of_both_kernels` on the same pairs: 0.8, 3.8, 25 and 30 ms. A direction of its means over directions
 //!   takes more than twice as long as one of the NNGP kernel: a node also has the product's first and second derivative
 //!   by a factor on `T`, some 28 operations for eight entries, and by profile these are 41 % of the time of both. The
 //!   means take about as many directions as the poles do at 30 weights a row, and up to ten times as many at 0.5.

@@ -209,13 +209,19 @@ impl Spectrum {
     }
 
     /// What the mean mistakes for itself is the coefficient of the frequency `N` and of its multiples. This is that of
-    /// `N` by extrapolation: the largest from `3N/8` on, times its ratio, from `1/256` to 1, to the largest from
-    /// `3N/16` to `N/4`. A power of `m` is continued; what falls faster is overestimated.
-    pub fn alias(&self) -> f64 {
-        let half = self.coefficients.len();
-        let largest = |band: &[Complex64]| band.iter().map(|coefficient| coefficient.norm()).fold(0.0, f64::max);
-        let (lower, upper) =
-            (largest(&self.coefficients[3 * half / 8..half / 2]), largest(&self.coefficients[3 * half / 4..]));
+    /// `N` by extrapolation, from this spectrum and that of every other sample: the largest from `5N/16` on, times its
+    /// ratio, from `1/256` to 1, to the largest from `3N/16` to `N/4`. A power of `m` is continued; what falls faster
+    /// is overestimated.
+    ///
+    /// The largest is that of the last quarter of the spectrum, or of the differences of the two spectra, from `N/8` to
+    /// `3N/16`, which are coefficients from `5N/16` to `3N/8`: a kink half way between two samples shows in these only.
+    pub fn alias(&self, half: &Self) -> f64 {
+        let count = self.coefficients.len();
+        let largest = |sizes: &mut dyn Iterator<Item = f64>| sizes.fold(0.0, f64::max);
+        let norms = |from: usize, to: usize| self.coefficients[from..to].iter().map(|own| own.norm());
+        let differences = (count / 4..3 * count / 8).map(|m| (self.coefficients[m] - half.coefficients[m]).norm());
+        let upper = largest(&mut norms(3 * count / 4, count).chain(differences));
+        let lower = largest(&mut norms(3 * count / 8, count / 2));
         if upper == 0.0 { 0.0 } else { upper * (upper / lower).clamp(1.0 / 256.0, 1.0) }
     }
 

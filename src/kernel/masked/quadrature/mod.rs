@@ -215,12 +215,11 @@ const FIRST: f64 = 64.0;
 /// show how it falls.
 const FALLING: f64 = 256.0;
 /// The estimate of the error of a mean, in units of the coefficient that it mistakes for itself (see
-/// [`Spectrum::alias`]), for many entries. For 300 pairs of 784 entries the error was at most 3.8 times that
-/// coefficient.
-const BY_ALIAS: f64 = 4.0;
+/// [`Spectrum::alias`]), for many entries.
+const BY_ALIAS: f64 = 2.5;
 /// With this many free entries it counts twice, and with fewer more: single masks matter, whose coefficients add up
-/// where inputs are chosen so. Hill climbing with 18 entries came to 14 times the coefficient.
-const FEW_ENTRIES: f64 = 64.0;
+/// where inputs are chosen so. Hill climbing with 13 to 24 entries came to 14 times the coefficient.
+const FEW_ENTRIES: f64 = 110.0;
 /// The part of the error at the checking directions that is due to rounding, as a share of the rounding allowed for in
 /// a sample. It is subtracted for rules of [`CHECKED`] directions and more, whose large weights would amplify it.
 const ROUNDED: f64 = 0.25;
@@ -634,7 +633,7 @@ impl Problem<'_> {
                 // The other half of the places is as far off on the other side.
                 let change = (mean - spectra[sample].mean()).abs();
                 let by_change = coarse * lasting(count, change, &mut state.last_change[sample]);
-                let alias = falling(wholes[sample].alias(), &mut state.last_alias[sample]);
+                let alias = falling(wholes[sample].alias(&spectra[sample]), &mut state.last_alias[sample]);
                 let by_alias = BY_ALIAS * (1.0 + FEW_ENTRIES / self.frame.count() as f64) * alias;
                 let cut_off = (samples.squared_tails[sample] / count as f64).sqrt();
                 let amplification = if piece == 4 { 2.0 * means.amplification(count) } else { 1.0 };
