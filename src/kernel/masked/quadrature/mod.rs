@@ -218,8 +218,8 @@ const FALLING: f64 = 256.0;
 /// [`Spectrum::alias`]), for many entries.
 const BY_ALIAS: f64 = 2.5;
 /// With this many free entries it counts twice, and with fewer more: single masks matter, whose coefficients add up
-/// where inputs are chosen so. Hill climbing with 13 to 24 entries came to 14 times the coefficient.
-const FEW_ENTRIES: f64 = 110.0;
+/// where inputs are chosen so. Hill climbing with 13 to 24 entries came to 36 times the coefficient.
+const FEW_ENTRIES: f64 = 300.0;
 /// The part of the error at the checking directions that is due to rounding, as a share of the rounding allowed for in
 /// a sample. It is subtracted for rules of [`CHECKED`] directions and more, whose large weights would amplify it.
 const ROUNDED: f64 = 0.25;
