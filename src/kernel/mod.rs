@@ -8,12 +8,14 @@
 //! | [`masked`] | their averages over masks, `K~_1` and `K~_2`, one file per method |
 //! | [`nngp`] | Theorem 1 |
 //! | [`ntk`] | the tangent kernel, and the kernels of infinite width at any depth |
+//! | [`given`] | both kernels of a layer whose masks are given: nothing is averaged over masks |
 //! | [`all_pairs`] | Theorem 1 by the second-order expansion, for all pairs of two sets |
 //! | [`eq_4`] | Eq. (4), its diagonal form and optimal connectivity, as published |
 
 pub mod all_pairs;
 pub mod arc_cosine;
 pub mod eq_4;
+pub mod given;
 pub mod gram;
 pub mod masked;
 pub mod nngp;

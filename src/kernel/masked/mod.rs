@@ -28,7 +28,7 @@ mod fixed_count;
 mod quadrature;
 mod row;
 mod sampling;
-mod tangent_sum;
+pub(crate) mod tangent_sum;
 
 use std::fmt;
 

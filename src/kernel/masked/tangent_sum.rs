@@ -10,12 +10,12 @@ use crate::numeric::simd::{fused, lane_sum};
 use crate::numeric::twofold::{Twofold, product_error, sum};
 
 /// `K_1`, `K_2`, `T K_0`, `T K_1` and `T^2 K_0`, or sums of them.
-pub(super) type TangentTerms = [f64; 5];
+pub(crate) type TangentTerms = [f64; 5];
 
 /// The Gram triple of a mask and `T = sum_j tau s_j x_j y_j`. `K_0` is the angle itself, and near 0 a Gram triple in
 /// double precision would leave only half of its digits; so it has twice as many.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct FineGram {
+pub(crate) struct FineGram {
     pub a: Twofold,
     pub b: Twofold,
     pub c: Twofold,
