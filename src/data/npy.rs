@@ -94,6 +94,14 @@ fn parse(bytes: &[u8], path: &Path) -> std::result::Result<Array2<f64>, Refusal>
     Array2::from_shape_vec((rows, columns).set_f(fortran), values).map_err(|error| damaged(&error.to_string()))
 }
 
+/// An array of any type in the bytes of a file: its type such as `<f8`, whether columns are contiguous rather than rows,
+/// its shape, and the bytes of its entries.
+pub(crate) fn raw(bytes: &[u8]) -> std::result::Result<(&str, bool, Vec<usize>, &[u8]), &'static str> {
+    let (header, data) = split(bytes)?;
+    let Header { descriptor, fortran, shape } = Header::parse(header)?;
+    Ok((descriptor, fortran, shape, data))
+}
+
 /// A shape as Python writes it.
 fn tuple(shape: &[usize]) -> String {
     let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();

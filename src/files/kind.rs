@@ -15,6 +15,8 @@ pub(crate) enum Wanted {
     Idx,
     /// Weights of a network in a safetensors file.
     Weights,
+    /// Masks in an NPZ or a safetensors file.
+    Masks,
     /// Text, such as TOML or JSON lines.
     Text,
 }

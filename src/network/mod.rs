@@ -6,8 +6,10 @@ pub mod budget;
 mod connectivity;
 mod draw;
 mod mask_family;
+mod mask_file;
 
 pub use architecture::{Activation, Architecture, Layer};
 pub use connectivity::Connectivity;
 pub use draw::{DrawnLayer, LayerId, LayerSpec, SparseRows, WeightDistribution};
 pub use mask_family::MaskFamily;
+pub use mask_file::{NamedMask, read_masks};
