@@ -316,7 +316,7 @@ fn defaults_suit_the_data() {
 }
 
 /// The commands, each with arguments that are well formed, so that what is refused is the option.
-const COMMANDS: [(&str, &[&str]); 15] = [
+const COMMANDS: [(&str, &[&str]); 16] = [
     ("figure", &["--from", "nowhere"]),
     ("kernel", &["--x", "x.npy", "--y", "y.npy", "--connectivity", "0.5"]),
     ("distance", &["--methods", "paper"]),
@@ -329,6 +329,7 @@ const COMMANDS: [(&str, &[&str]); 15] = [
     ("evaluate", &["a.safetensors"]),
     ("verify", &[]),
     ("budget", &["--arch", "mlp:4-2-1", "--weights", "5"]),
+    ("masks", &["a.npz"]),
     ("data", &[]),
     ("completions", &["bash"]),
     ("man", &[]),
@@ -337,7 +338,7 @@ const COMMANDS: [(&str, &[&str]); 15] = [
 #[test]
 fn options_that_would_do_nothing_are_refused_and_not_shown() {
     let without_pairs =
-        ["kernel", "optimum", "train", "tune", "heatmap", "widen", "merge", "evaluate", "verify", "budget"];
+        ["kernel", "optimum", "train", "tune", "heatmap", "widen", "merge", "evaluate", "verify", "budget", "masks"];
     let without_pairs = [&without_pairs[..], &["data", "completions", "man"]].concat();
     let shown_but_refused = [
         ("device", "figure"),

@@ -1,5 +1,5 @@
-//! Kernels of given masks: against their definition with angles from cross products, against drawn weights, and, averaged
-//! over masks, against Theorem 1.
+//! Kernels of given masks: against their definition with angles from cross products, against drawn weights, and,
+//! averaged over masks, against Theorem 1.
 
 use ndarray::{Array1, Array2};
 use rand::RngExt;

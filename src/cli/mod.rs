@@ -10,6 +10,7 @@ mod heatmap;
 mod interrupt;
 mod kernel;
 mod log;
+mod masks;
 mod merge;
 mod optimum;
 mod options;
@@ -77,6 +78,8 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Divide a weight budget over the layers of a network, and draw masks.
     Budget(budget::BudgetArgs),
+    /// Report what given masks keep, and how far the kernels of their first layer are from infinite width.
+    Masks(masks::MasksArgs),
     /// Describe a data set: counts, ranges, checksums.
     Data(data::DataArgs),
     /// Print completions for a shell.
@@ -95,15 +98,16 @@ const UNUSED: [(&str, &str, &[&str]); 6] = [
     ("json", "this command prints no records", &["completions", "man"]),
 ];
 const NO_PAIRS: &str = "this command computes no kernels over all pairs";
-const WITHOUT_TASKS: [&str; 9] =
-    ["kernel", "optimum", "merge", "evaluate", "verify", "budget", "data", "completions", "man"];
-const WITHOUT_PAIRS: [&str; 13] = [
+const WITHOUT_TASKS: [&str; 10] =
+    ["kernel", "optimum", "merge", "evaluate", "verify", "budget", "masks", "data", "completions", "man"];
+const WITHOUT_PAIRS: [&str; 14] = [
     "kernel",
     "optimum",
     "merge",
     "evaluate",
     "verify",
     "budget",
+    "masks",
     "data",
     "completions",
     "man",
@@ -291,6 +295,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Evaluate(args) => evaluate::run(args, &common),
         Command::Verify(args) => verify::run(args, &common),
         Command::Budget(args) => budget::run(args, &common),
+        Command::Masks(args) => masks::run(args, &common),
         Command::Data(args) => data::run(args, &common),
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args, &common),

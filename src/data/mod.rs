@@ -25,8 +25,8 @@ pub use dataset::Dataset;
 pub use inputs::{Inputs, Values};
 pub use mnist::{CLASSES, Labelled, Mnist, SUBSET_SEED, SUBSET_SIZE};
 pub use normalise::{GlobalScale, Normalisation, Normaliser};
-pub(crate) use npy::raw as raw_npy;
 pub use npy::read_npy;
+pub(crate) use npy::{Header as NpyHeader, raw as raw_npy};
 pub use prepared::{PreparedInputs, pair_count, random_pairs};
 pub use source::DataSource;
 

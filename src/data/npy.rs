@@ -94,12 +94,10 @@ fn parse(bytes: &[u8], path: &Path) -> std::result::Result<Array2<f64>, Refusal>
     Array2::from_shape_vec((rows, columns).set_f(fortran), values).map_err(|error| damaged(&error.to_string()))
 }
 
-/// An array of any type in the bytes of a file: its type such as `<f8`, whether columns are contiguous rather than rows,
-/// its shape, and the bytes of its entries.
-pub(crate) fn raw(bytes: &[u8]) -> std::result::Result<(&str, bool, Vec<usize>, &[u8]), &'static str> {
+/// An array of any type in the bytes of a file: its header, and the bytes of its entries.
+pub(crate) fn raw(bytes: &[u8]) -> std::result::Result<(Header<'_>, &[u8]), &'static str> {
     let (header, data) = split(bytes)?;
-    let Header { descriptor, fortran, shape } = Header::parse(header)?;
-    Ok((descriptor, fortran, shape, data))
+    Ok((Header::parse(header)?, data))
 }
 
 /// A shape as Python writes it.
@@ -128,12 +126,12 @@ fn split(bytes: &[u8]) -> std::result::Result<(&str, &[u8]), &'static str> {
 
 /// What a header says.
 #[derive(Debug, PartialEq)]
-struct Header<'a> {
+pub(crate) struct Header<'a> {
     /// The type of the entries, such as `<f8`, or what is there instead of a string.
-    descriptor: &'a str,
+    pub descriptor: &'a str,
     /// Whether columns are contiguous rather than rows.
-    fortran: bool,
-    shape: Vec<usize>,
+    pub fortran: bool,
+    pub shape: Vec<usize>,
 }
 
 impl<'a> Header<'a> {

@@ -1,8 +1,8 @@
 //! Kernels of a layer whose masks are given: from a pruning method, a checkpoint, or anywhere else.
 //!
-//! With the mask `s_i` of each row and independent Gaussian weights of variance `sigma_i^2` where it keeps them, nothing
-//! is left to average over masks. With `A`, `B`, `C` the Gram triple of the inputs on the entries that a row keeps, the
-//! NNGP kernel of `n` units and `d` inputs has, over the weights,
+//! With the mask `s_i` of each row and independent Gaussian weights of variance `sigma_i^2` where it keeps them,
+//! nothing is left to average over masks. With `A`, `B`, `C` the Gram triple of the inputs on the entries that a row
+//! keeps, the NNGP kernel of `n` units and `d` inputs has, over the weights,
 //!
 //! - the mean `1/(n d) sum_i sigma_i^2 K_1(s_i)`,
 //! - the variance `1/(n d)^2 sum_i sigma_i^4 [K_2(s_i) - K_1(s_i)^2]`,
@@ -162,22 +162,21 @@ impl GivenMask {
     /// # Errors
     /// Where the pair has another dimension than the mask, or the kernel is beyond double precision.
     pub fn kernel(&self, pair: &Pair, kernel: Kernel) -> Result<GivenKernel> {
+        Ok(self.kernels(pair, &[kernel])?.remove(0))
+    }
+
+    /// Several kernels for one pair, which share the sums over its entries.
+    ///
+    /// # Errors
+    /// As [`GivenMask::kernel`].
+    pub fn kernels(&self, pair: &Pair, kernels: &[Kernel]) -> Result<Vec<GivenKernel>> {
         if pair.dimension() != self.inputs {
+            let given = format!("vectors of length {}", pair.dimension());
             let problem = format!("the mask has {} inputs", self.inputs);
-            return Err(Error::value(
-                "pair",
-                format!("vectors of length {}", pair.dimension()),
-                problem,
-                "give inputs of that length",
-            ));
+            return Err(Error::value("pair", given, problem, "give inputs of that length"));
         }
         let products: Vec<[f64; 3]> = pair.x().iter().zip(pair.y()).map(|(x, y)| [x * x, y * y, x * y]).collect();
-        let kurtosis = self.readout.kurtosis();
-        // The sums of first moments, of variances, and of what their rounding is relative to.
-        let (mut first, mut variance) = (0.0, 0.0);
-        let (mut scale, mut scale_of_squares) = (0.0, 0.0);
-        for (row, own) in self.offsets.windows(2).zip(&self.variances) {
-            let columns = &self.columns[row[0]..row[1]];
+        let gram = |columns: &[u32]| {
             let mut sums = [0.0; 3];
             for column in columns {
                 let product = products[*column as usize];
@@ -186,10 +185,26 @@ impl GivenMask {
                 }
             }
             let [a, b, c] = sums;
-            let gram = Gram { a, b, c };
+            Gram { a, b, c }
+        };
+        let grams: Vec<Gram> = self.rows().map(gram).collect();
+        kernels.iter().map(|kernel| self.of_grams(pair, &grams, *kernel)).collect()
+    }
+
+    /// The columns that each row keeps.
+    fn rows(&self) -> impl Iterator<Item = &[u32]> {
+        self.offsets.windows(2).map(|row| &self.columns[row[0]..row[1]])
+    }
+
+    fn of_grams(&self, pair: &Pair, grams: &[Gram], kernel: Kernel) -> Result<GivenKernel> {
+        let kurtosis = self.readout.kurtosis();
+        // The sums of first moments, of variances, and of what their rounding is relative to.
+        let (mut first, mut variance) = (0.0, 0.0);
+        let (mut scale, mut scale_of_squares) = (0.0, 0.0);
+        for ((columns, gram), own) in self.rows().zip(grams).zip(&self.variances) {
             let [one, square] = match kernel {
                 Kernel::Nngp => {
-                    let kernel = arc_cosine(gram);
+                    let kernel = arc_cosine(*gram);
                     [kernel.k1, kernel.k2]
                 }
                 Kernel::Ntk(tangent) => {
@@ -198,10 +213,10 @@ impl GivenMask {
                         Tangent::Paper if *own > 0.0 => 1.0 / own,
                         Tangent::Paper => 0.0,
                     };
-                    self.tangent_moments(pair, columns, gram, tau, kurtosis)
+                    tangent_moments(pair, columns, *gram, tau, kurtosis)
                 }
             };
-            let size = (a * b).sqrt();
+            let size = gram.scale();
             first += own * one;
             variance += own * own * (square - one * one);
             scale += own * size;
@@ -228,24 +243,24 @@ impl GivenMask {
         let problem = "its kernel is beyond double precision";
         Err(Error::value("pair", "inputs of large entries", problem, "rescale the inputs"))
     }
+}
 
-    /// `K_1 + tau C K_0` and `K_2 + 2 tau C K_1 + tau^2 k C^2 K_0`.
-    fn tangent_moments(&self, pair: &Pair, columns: &[u32], gram: Gram, tau: f64, kurtosis: f64) -> [f64; 2] {
-        if gram.scale() == 0.0 {
-            return [0.0; 2];
-        }
-        let angle = Angle::of(gram);
-        let [k1, k2, with_k0, with_k1, twice] = if angle.sine * angle.sine < NEARLY_PARALLEL {
-            let entry = |column: &u32| {
-                let column = *column as usize;
-                FineGram::of_entry(pair.x()[column], pair.y()[column], tau)
-            };
-            columns.iter().map(entry).fold(FineGram::default(), FineGram::plus).terms()
-        } else {
-            let (own, of_first) = (arc_cosine(gram), tau * gram.c);
-            let with_k0 = of_first * angle.k0();
-            [own.k1, own.k2, with_k0, of_first * own.k1, of_first * with_k0]
-        };
-        [k1 + with_k0, k2 + 2.0 * with_k1 + kurtosis * twice]
+/// `K_1 + tau C K_0` and `K_2 + 2 tau C K_1 + tau^2 k C^2 K_0`.
+fn tangent_moments(pair: &Pair, columns: &[u32], gram: Gram, tau: f64, kurtosis: f64) -> [f64; 2] {
+    if gram.scale() == 0.0 {
+        return [0.0; 2];
     }
+    let angle = Angle::of(gram);
+    let [k1, k2, with_k0, with_k1, twice] = if angle.sine * angle.sine < NEARLY_PARALLEL {
+        let entry = |column: &u32| {
+            let column = *column as usize;
+            FineGram::of_entry(pair.x()[column], pair.y()[column], tau)
+        };
+        columns.iter().map(entry).fold(FineGram::default(), FineGram::plus).terms()
+    } else {
+        let (own, of_first) = (arc_cosine(gram), tau * gram.c);
+        let with_k0 = of_first * angle.k0();
+        [own.k1, own.k2, with_k0, of_first * own.k1, of_first * with_k0]
+    };
+    [k1 + with_k0, k2 + 2.0 * with_k1 + kurtosis * twice]
 }

@@ -8,7 +8,7 @@ use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 use safetensors::{Dtype, SafeTensors};
 use zip::ZipArchive;
 
-use crate::data::raw_npy;
+use crate::data::{NpyHeader as Header, raw_npy};
 use crate::error::{Error, Result};
 use crate::files::kind::{Kind, Wanted, listed};
 use crate::files::{CHECK, read_whole, unreadable};
@@ -32,8 +32,8 @@ const ORIGINAL: &str = "_orig";
 
 /// Reads the masks of a file, in the order of the file.
 ///
-/// Files are NPZ (compressed or not) or safetensors, arrays of any type whose entries are 0 and 1: booleans, integers or
-/// floats. Names are those of
+/// Files are NPZ (compressed or not) or safetensors, arrays of any type whose entries are 0 and 1: booleans, integers
+/// or floats. Names are those of
 ///
 /// - masks: `LAYER.weight`, or any other name;
 /// - `torch.nn.utils.prune`: `LAYER.weight_mask`, beside `LAYER.weight_orig`, which is left out. Where a file has such
@@ -72,7 +72,7 @@ pub fn read_masks(path: &Path, zeros_are_masked: bool) -> Result<Vec<NamedMask>>
             return Err(Error::file(path, problem, "give one mask per layer"));
         }
         let mask = array.mask(zeros_are_masked && !pruned).map_err(|problem| {
-            let what = format!("{} {problem}", listed(&[array.name.clone()]));
+            let what = format!("{} {problem}", listed(std::slice::from_ref(&array.name)));
             let remedy = if zeros_are_masked {
                 "give finite weights"
             } else {
@@ -215,7 +215,7 @@ fn of_npz(bytes: &[u8], path: &Path) -> Result<Vec<Array>> {
         let Some(name) = file.name().strip_suffix(".npy").map(str::to_string) else { continue };
         let mut array = Vec::new();
         file.take(MOST_BYTES).read_to_end(&mut array).map_err(|error| damaged(error.to_string()))?;
-        let (descriptor, fortran, shape, data) = raw_npy(&array)
+        let (Header { descriptor, fortran, shape }, data) = raw_npy(&array)
             .map_err(|problem| damaged(format!("{}: {problem}", listed(std::slice::from_ref(&name)))))?;
         if shape.len() < 2 {
             continue;
@@ -247,7 +247,7 @@ fn of_safetensors(bytes: &[u8], path: &Path) -> Result<Vec<Array>> {
         let (shape, data) = (view.shape().to_vec(), view.data().to_vec());
         arrays.push(Array { name, entries, fortran: false, shape, data });
     }
-    arrays.sort_by(|a, b| in_order(&a.name).cmp(&in_order(&b.name)));
+    arrays.sort_by_key(|array| in_order(&array.name));
     Ok(arrays)
 }
 
