@@ -59,9 +59,28 @@ fn masks_of_a_budget_have_the_distances_of_the_library() {
             distances.sort_by(f64::total_cmp);
             let median = 0.5 * (distances[24] + distances[25]);
             assert!((number(record, "median") / median - 1.0).abs() < 1e-12, "{record}");
+            // 100 masks: one that was drawn as they were is among them.
+            assert!((0.0..=100.0).contains(&number(record, "percentile")), "{record}");
             assert!(number(record, "distance_error") < 1e-12 * mean.max(1e-3), "{record}");
         }
     }
+}
+
+/// Half of the units keep everything, the others next to nothing: a variance that no random mask has.
+#[test]
+fn an_uneven_mask_lies_above_random_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let uneven = Array2::from_shape_fn((20, 30), |(i, j)| i < 10 || j == i);
+    let file = npz(folder.path(), "a.npz", &[("0.weight", uneven)]);
+    let usual = ["masks", &file, "--data", "gaussian:30,40", "--pairs", "60", "--json", "--quiet"];
+    let found = |more: &[&str]| -> Vec<Value> {
+        let text = done(&[&usual[..], more].concat());
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let records = found(&["--drawn", "40"]);
+    assert!(records.iter().all(|record| number(record, "percentile") == 100.0), "{records:?}");
+    assert_eq!(found(&["--drawn", "40", "--threads", "1"]), records);
+    assert!(found(&["--drawn", "0"]).iter().all(|record| record["percentile"].is_null()));
 }
 
 #[test]

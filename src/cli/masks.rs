@@ -11,6 +11,7 @@ use sparsewidth::kernel::given::{GivenMask, MaskScale};
 use sparsewidth::kernel::gram::Pair;
 use sparsewidth::kernel::nngp::Distance;
 use sparsewidth::kernel::ntk::{Kernel, KernelName, Tangent};
+use sparsewidth::network::budget::{LayerShape, Pattern};
 use sparsewidth::network::{NamedMask, read_masks};
 use sparsewidth::numeric::parallel::try_map;
 use sparsewidth::numeric::parse::count;
@@ -48,6 +49,10 @@ pub struct MasksArgs {
     /// Variance of the weights that a mask keeps
     #[arg(long, value_enum, default_value_t = Scale::Density, value_name = "SCALE")]
     scale: Scale,
+    /// Number of random masks of as many weights that each given one is compared with, over at most 500 of the pairs; 0
+    /// for none
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = count)]
+    drawn: usize,
     /// Read weights instead of masks: a mask keeps what is not 0
     #[arg(long)]
     zeros_are_masked: bool,
@@ -61,6 +66,20 @@ enum Scale {
     /// The number of inputs over the fan-in of each unit
     FanIn,
 }
+
+impl From<Scale> for MaskScale {
+    fn from(scale: Scale) -> Self {
+        match scale {
+            Scale::Density => Self::Density,
+            Scale::FanIn => Self::FanIn,
+        }
+    }
+}
+
+/// Random masks are compared over at most this many pairs.
+const MOST_PAIRS: usize = 500;
+/// The place in a network of the first random mask: `budget` draws masks of the same seed for the first places.
+const FIRST_PLACE: u32 = 1 << 20;
 
 /// The first layer of one file under one kernel.
 #[derive(Serialize)]
@@ -84,6 +103,8 @@ struct MasksRecord<'a> {
     median: f64,
     /// The mean error of the distance: rounding.
     distance_error: f64,
+    /// The percentage of random masks of as many weights whose mean distance is smaller; none where none were drawn.
+    percentile: Option<f64>,
 }
 
 pub fn run(args: MasksArgs, common: &Common) -> Result<()> {
@@ -103,12 +124,18 @@ pub fn run(args: MasksArgs, common: &Common) -> Result<()> {
     let given: Vec<Option<GivenMask>> = files.iter().map(|(path, masks)| first(path, masks)).collect::<Result<_>>()?;
     let pairs = values.pairs(&values.random_pairs(args.pairs, common.seed)?)?;
 
+    let bar = common.bar((files.len() * args.drawn) as u64);
     let kernels: Vec<Kernel> = args.kernel.iter().map(|kernel| kernel.with(args.tangent)).collect();
     let mut records = Vec::new();
     for ((file, masks), given) in files.iter().zip(&given) {
         let Some(given) = given else { continue };
-        records.extend(of_file((file, &masks[0].layer), given, &kernels, args.scale, &pairs)?);
+        let mut own = of_file((file, &masks[0].layer), given, &kernels, args.scale, &pairs)?;
+        let few = &pairs[..pairs.len().min(MOST_PAIRS)];
+        let percentiles = percentiles(given, &kernels, args.scale, few, (args.drawn, common.seed), &|| bar.inc(1))?;
+        own.iter_mut().zip(percentiles).for_each(|(record, percentile)| record.percentile = percentile);
+        records.extend(own);
     }
+    bar.finish_and_clear();
     if common.json {
         print(&json_lines(&records)?)?;
     }
@@ -157,11 +184,7 @@ fn first_layer(
     if !mask.iter().any(|kept| *kept) {
         return Ok(None);
     }
-    let scale = match scale {
-        Scale::Density => MaskScale::Density,
-        Scale::FanIn => MaskScale::FanIn,
-    };
-    GivenMask::new(mask.view(), scale).map(Some)
+    GivenMask::new(mask.view(), scale.into()).map(Some)
 }
 
 /// One record per kernel.
@@ -193,10 +216,47 @@ fn of_file<'a>(
             variance: mean(&of(&|distance| distance.variance / given.units() as f64)),
             distance: mean(&distances),
             median: quantile(&sorted(&distances), 0.5),
+            percentile: None,
             distance_error: mean(&of(&|distance| distance.error.magnitude().expect("rounding is known"))),
         }
     };
     Ok(kernels.iter().enumerate().map(record).collect())
+}
+
+/// The percentage of random masks of as many weights whose mean distance is smaller, by kernel.
+fn percentiles(
+    given: &GivenMask,
+    kernels: &[Kernel],
+    scale: Scale,
+    pairs: &[Pair],
+    (drawn, seed): (usize, u64),
+    done: &(dyn Fn() + Sync),
+) -> Result<Vec<Option<f64>>> {
+    if drawn == 0 {
+        return Ok(vec![None; kernels.len()]);
+    }
+    let distances = |mask: &GivenMask| -> Result<Vec<f64>> {
+        let mut sums = vec![0.0; kernels.len()];
+        for pair in pairs {
+            let found = mask.kernels(pair, kernels)?;
+            sums.iter_mut().zip(found).for_each(|(sum, kernel)| *sum += kernel.distance.total());
+        }
+        Ok(sums)
+    };
+    let own = distances(given)?;
+    let layer = LayerShape { name: "drawn".into(), shape: vec![given.units(), given.inputs()] };
+    let random = try_map((0..drawn as u32).into_par_iter(), |index| {
+        let mask = Pattern::Unstructured.draw(&layer, given.kept() as u64, seed, FIRST_PLACE + index)?;
+        let mask = mask.into_dimensionality::<Ix2>().expect("a mask has the shape of its layer");
+        let found = distances(&GivenMask::new(mask.view(), scale.into())?)?;
+        done();
+        Ok(found)
+    })?;
+    let share = |(place, own): (usize, &f64)| {
+        let smaller = random.iter().filter(|found| found[place] < *own).count();
+        Some(100.0 * smaller as f64 / drawn as f64)
+    };
+    Ok(own.iter().enumerate().map(share).collect())
 }
 
 /// What each layer keeps.
@@ -239,7 +299,17 @@ fn layers(masks: &[NamedMask]) -> Table {
 }
 
 fn distances(records: &[MasksRecord]) -> Table {
-    let heads = ["file", "kernel", "width", "density", "bias^2", "variance", "distance, mean", "distance, median"];
+    let heads = [
+        "file",
+        "kernel",
+        "width",
+        "density",
+        "bias^2",
+        "variance",
+        "distance, mean",
+        "distance, median",
+        "percentile",
+    ];
     let mut table = Table::new(&heads);
     for record in records {
         table.row(vec![
@@ -251,6 +321,7 @@ fn distances(records: &[MasksRecord]) -> Table {
             format!("{:.2e}", record.variance),
             format!("{:.3e}", record.distance),
             format!("{:.3e}", record.median),
+            record.percentile.map_or("-".into(), |percentile| format!("{percentile:.0}")),
         ]);
     }
     table

@@ -175,16 +175,22 @@ impl GivenMask {
             let problem = format!("the mask has {} inputs", self.inputs);
             return Err(Error::value("pair", given, problem, "give inputs of that length"));
         }
-        let products: Vec<[f64; 3]> = pair.x().iter().zip(pair.y()).map(|(x, y)| [x * x, y * y, x * y]).collect();
+        // A fourth number makes each a vector of its own.
+        let products = pair.x().iter().zip(pair.y()).map(|(x, y)| [x * x, y * y, x * y, 0.0]);
+        let products: Vec<[f64; 4]> = products.collect();
         let gram = |columns: &[u32]| {
-            let mut sums = [0.0; 3];
-            for column in columns {
-                let product = products[*column as usize];
-                for (sum, product) in sums.iter_mut().zip(product) {
-                    *sum += product;
+            // Four sums side by side: each would wait for its last addition.
+            let mut sums = [[0.0; 4]; 4];
+            let (blocks, rest) = columns.as_chunks::<4>();
+            for block in blocks {
+                for (sum, column) in sums.iter_mut().zip(block) {
+                    add(sum, &products[*column as usize]);
                 }
             }
-            let [a, b, c] = sums;
+            rest.iter().for_each(|column| add(&mut sums[0], &products[*column as usize]));
+            let [mut total, others @ ..] = sums;
+            others.iter().for_each(|other| add(&mut total, other));
+            let [a, b, c, _] = total;
             Gram { a, b, c }
         };
         let grams: Vec<Gram> = self.rows().map(gram).collect();
@@ -263,4 +269,11 @@ fn tangent_moments(pair: &Pair, columns: &[u32], gram: Gram, tau: f64, kurtosis:
         [own.k1, own.k2, with_k0, of_first * own.k1, of_first * with_k0]
     };
     [k1 + with_k0, k2 + 2.0 * with_k1 + kurtosis * twice]
+}
+
+#[inline(always)]
+fn add(sum: &mut [f64; 4], other: &[f64; 4]) {
+    for (sum, other) in sum.iter_mut().zip(other) {
+        *sum += other;
+    }
 }
