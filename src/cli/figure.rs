@@ -57,8 +57,8 @@ pub struct FigureArgs {
     /// authors]
     #[arg(long, value_name = "FILE", value_parser = path())]
     rates: Option<PathBuf>,
-    /// Kernels whose distances are taken: nngp, that of the last layer as in the paper, and ntk, the tangent kernel of
-    /// sampled networks, with pictures of its own
+    /// Kernels whose distances are taken: nngp, that of the last layer as in the paper, and ntk, the tangent kernel,
+    /// with pictures of its own
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [KernelName::Nngp, KernelName::Ntk], value_name = "LIST")]
     kernel: Vec<KernelName>,
     /// Which weights gradient descent moves in the tangent kernel: standardised ones (tau = 1), or those of the paper's
