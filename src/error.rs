@@ -68,6 +68,8 @@ pub enum Setting {
     LearningRates,
     /// Whether the weights of trained networks are kept.
     KeepWeights,
+    /// Whether a file holds weights, whose zeros are the mask.
+    ZerosAreMasked,
 }
 
 impl Error {

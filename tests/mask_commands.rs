@@ -116,6 +116,12 @@ fn what_is_no_mask_of_this_data_is_refused() {
     refused_with(&["--scale", "rows"], &["rows", "fan-in"]);
     refused_with(&["--device", "cpu"], &["--device"]);
     refused_with(&["--normalisation", "unit"], &["unit"]);
+    // Weights, not masks: the message names the option.
+    let weights = folder.path().join("w.npz");
+    let mut archive = NpzWriter::new(std::fs::File::create(&weights).unwrap());
+    archive.add_array("0.weight", &Array2::from_elem((4, 6), 0.5)).unwrap();
+    archive.finish().unwrap();
+    refused(&["masks", weights.to_str().unwrap()], &["holds 0.5 at entry 0", "--zeros-are-masked"]);
     let text = folder.path().join("b.txt");
     std::fs::write(&text, "hello").unwrap();
     refused(&["masks", text.to_str().unwrap()], &["neither an NPZ nor a safetensors file"]);

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use ndarray::{ArrayD, IxDyn};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, serialize};
+use sparsewidth::Setting;
 use sparsewidth::network::budget::{LayerShape, Pattern, masks_npz};
 use sparsewidth::network::read_masks;
 use tempfile::TempDir;
@@ -114,8 +115,10 @@ fn zeros_of_weights_are_a_mask_where_asked_for() {
     let (_folder, path) = file("weights.safetensors", &tensors(&[("fc.weight", Dtype::BF16, &[2, 2], &weights)]));
     let read = read_masks(&path, true).unwrap();
     assert_eq!(read[0].mask, mask(&[2, 2], &[1, 0, 1, 0]));
-    let message = read_masks(&path, false).unwrap_err().to_string();
-    assert!(message.contains("fc.weight holds 0.5 at entry 0") && message.contains("--zeros-are-masked"), "{message}");
+    let error = read_masks(&path, false).unwrap_err();
+    assert_eq!(error.setting(), Some(Setting::ZerosAreMasked));
+    let message = error.to_string();
+    assert!(message.contains("fc.weight holds 0.5 at entry 0") && message.contains("zeros of weights"), "{message}");
 }
 
 #[test]

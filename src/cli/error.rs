@@ -36,6 +36,7 @@ fn option(setting: Setting) -> Option<&'static str> {
         Setting::LearningRate => Some("--learning-rate"),
         Setting::LearningRates => Some("sparsewidth tune"),
         Setting::KeepWeights => Some("train --keep-weights"),
+        Setting::ZerosAreMasked => Some("--zeros-are-masked"),
         _ => None,
     }
 }

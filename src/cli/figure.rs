@@ -58,7 +58,7 @@ pub struct FigureArgs {
     #[arg(long, value_name = "FILE", value_parser = path())]
     rates: Option<PathBuf>,
     /// Kernels whose distances are taken: nngp, that of the last layer as in the paper, and ntk, the tangent kernel,
-    /// with pictures of its own
+    /// which is drawn in separate pictures
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [KernelName::Nngp, KernelName::Ntk], value_name = "LIST")]
     kernel: Vec<KernelName>,
     /// Which weights gradient descent moves in the tangent kernel: standardised ones (tau = 1), or those of the paper's
@@ -115,7 +115,7 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
         common.refuse("tangent", "no tangent kernel is asked for; add --kernel ntk")?;
     }
     distance.kernels = args.kernel.iter().map(|kernel| kernel.with(args.tangent)).collect();
-    // What else there is, is an approximation of the NNGP kernel.
+    // Without all pairs, and without the approximations: the expansion and Eq. (4).
     let both = [DistanceMethod::Sampled, DistanceMethod::Theorem1];
     distance.tangent_methods = Some(both.into_iter().filter(|method| distance.methods.contains(method)).collect());
     if distance.reference == Reference::Analytic {

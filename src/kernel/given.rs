@@ -175,11 +175,11 @@ impl GivenMask {
             let problem = format!("the mask has {} inputs", self.inputs);
             return Err(Error::value("pair", given, problem, "give inputs of that length"));
         }
-        // A fourth number makes each a vector of its own.
+        // Padded to four, so that the three sums of an entry are one vector addition.
         let products = pair.x().iter().zip(pair.y()).map(|(x, y)| [x * x, y * y, x * y, 0.0]);
         let products: Vec<[f64; 4]> = products.collect();
         let gram = |columns: &[u32]| {
-            // Four sums side by side: each would wait for its last addition.
+            // Four independent sums, so that an addition need not wait for the one before.
             let mut sums = [[0.0; 4]; 4];
             let (blocks, rest) = columns.as_chunks::<4>();
             for block in blocks {
@@ -233,7 +233,7 @@ impl GivenMask {
         let (n, d) = (self.units() as f64, self.inputs as f64);
         let bias = first / n - limit;
         let mut distance = Distance::of_parts((bias / d).powi(2), (variance / n).max(0.0) / (d * d), width);
-        // Some tens of units in the last place of sums of so many terms.
+        // A few dozen units in the last place, since each sum has many terms.
         const ROUNDING: f64 = 64.0 * f64::EPSILON;
         let (of_bias, of_variance) = (ROUNDING * scale / n, ROUNDING * scale_of_squares / (n * n));
         let error = ((2.0 * bias.abs() + of_bias) * of_bias + of_variance) / (d * d);

@@ -9,7 +9,7 @@ use safetensors::{Dtype, SafeTensors};
 use zip::ZipArchive;
 
 use crate::data::{NpyHeader as Header, raw_npy};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Setting};
 use crate::files::kind::{Kind, Wanted, listed};
 use crate::files::{CHECK, read_whole, unreadable};
 
@@ -73,12 +73,11 @@ pub fn read_masks(path: &Path, zeros_are_masked: bool) -> Result<Vec<NamedMask>>
         }
         let mask = array.mask(zeros_are_masked && !pruned).map_err(|problem| {
             let what = format!("{} {problem}", listed(std::slice::from_ref(&array.name)));
-            let remedy = if zeros_are_masked {
-                "give finite weights"
-            } else {
-                "give arrays of 0 and 1, or add --zeros-are-masked where zeros of the weights are the mask"
-            };
-            Error::file(path, what, remedy)
+            if zeros_are_masked {
+                return Error::file(path, what, "give finite weights");
+            }
+            let remedy = "give arrays of 0 and 1, or have the zeros of weights taken for the mask";
+            Error::file(path, what, remedy).about(Setting::ZerosAreMasked)
         })?;
         masks.push(NamedMask { layer, mask });
     }
@@ -145,7 +144,8 @@ impl Entries {
         Some(Self { kind, bytes, is_big_endian: false })
     }
 
-    /// An entry as a number; of whole numbers, only 0 and 1 are told apart from all others.
+    /// An entry as a number. Whole numbers need only be recognised as 0, as 1 or as neither, so a negative one is read
+    /// as a large positive one.
     fn number(self, bytes: &[u8]) -> f64 {
         let mut word = [0; 8];
         word[..bytes.len()].copy_from_slice(bytes);
@@ -187,7 +187,7 @@ impl Array {
                 self.shape
             ));
         }
-        let mut kept = Vec::with_capacity(count.unwrap_or(0));
+        let mut kept = Vec::with_capacity(self.data.len() / self.entries.bytes);
         for (place, bytes) in self.data.chunks_exact(self.entries.bytes).enumerate() {
             let value = self.entries.number(bytes);
             let is_right = if zeros_are_masked { value.is_finite() } else { value == 0.0 || value == 1.0 };

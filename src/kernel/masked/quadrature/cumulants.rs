@@ -187,7 +187,7 @@ impl PowerSums {
     }
 }
 
-/// Sums are kept in so many lanes until all entries are added.
+/// The number of lanes in which sums are kept until all entries are added.
 const WIDE: usize = 8;
 
 /// Adds `r^(2m) (xi - i eta)^(2k)` to the sums by `m` and `k`, `m + k <= ORDER + order`.

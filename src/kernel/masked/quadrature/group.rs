@@ -112,8 +112,8 @@ impl GroupTransform {
         Self { tables: tables.map(table).collect(), first }
     }
 
-    /// Writes `F - 1` at so many nodes `first 2^(k/2)` times a squared cosine, and after it the two others, as far as
-    /// there is room.
+    /// Writes `F - 1` at the first `nodes` nodes, `first 2^(k/2)` times a squared cosine, followed by the two other
+    /// functions if `values` has room for them.
     pub fn at(&self, squared_cosine: f64, nodes: usize, values: &mut [f64]) {
         for (table, values) in self.tables.iter().zip(values.chunks_exact_mut(nodes)) {
             table.at(self.first, squared_cosine, values);

@@ -152,6 +152,10 @@ const NNGP: Range<usize> = 0..2;
 const WITH_POLES: Range<usize> = 0..3;
 /// The pieces that are means over directions.
 const MEANS: Range<usize> = 3..6;
+/// The means: those of `D`, of the part of `J~_11` with `T`, and of `C D`.
+const OF_D: usize = 3;
+const OF_HALF: usize = 4;
+const OF_CD: usize = 5;
 
 /// An integral over directions.
 struct Piece {
@@ -455,9 +459,9 @@ impl Work {
         let units: [f64; PIECES] = std::array::from_fn(|piece| {
             // Means over directions stand for D and C D, in units of |x||y| sin t, and for an integral with poles.
             let factor = match piece {
-                3 => sine / (2.0 * PI),
-                4 => -sine.powi(3) / (4.0 * PI),
-                5 => -sine / (2.0 * PI),
+                OF_D => sine / (2.0 * PI),
+                OF_HALF => -sine.powi(3) / (4.0 * PI),
+                OF_CD => -sine / (2.0 * PI),
                 _ => 1.0,
             };
             factor / self.reference.powi(OF_PIECE[piece].power as i32)
@@ -488,7 +492,7 @@ impl Work {
         problem.means(&means, &mut state, FEWEST, best);
         let with_poles = problem.with_poles(best);
         problem.means(&means, &mut state, directions, best);
-        with_poles + state.nodes
+        with_poles + state.last.map_or(0, |(samples, _)| samples.nodes)
     }
 }
 
@@ -496,17 +500,17 @@ impl Work {
 struct MeansState {
     /// The directions of the last rule; 0 before the first.
     count: usize,
-    samples: Option<Samples>,
+    /// The samples of the last rule, and their spectra.
+    last: Option<(Samples, Vec<Spectrum>)>,
     last_change: [f64; SAMPLES],
     last_alias: [f64; SAMPLES],
-    nodes: u64,
     done: bool,
 }
 
 impl Default for MeansState {
     fn default() -> Self {
         let unknown = [f64::INFINITY; SAMPLES];
-        Self { count: 0, samples: None, last_change: unknown, last_alias: unknown, nodes: 0, done: false }
+        Self { count: 0, last: None, last_change: unknown, last_alias: unknown, done: false }
     }
 }
 
@@ -610,7 +614,7 @@ impl Problem<'_> {
         }
     }
 
-    /// Refines the pieces that are means over directions, up to so many. A change alone says little about a mean, since
+    /// Refines the pieces that are means, up to `most` directions. A change alone says little about a mean, since
     /// directions at one spacing see a kink at only one phase.
     fn means(&self, means: &Means, state: &mut MeansState, most: usize, best: &mut [Part; PIECES]) {
         let samples_of = |count: usize, shift: f64| {
@@ -618,8 +622,11 @@ impl Problem<'_> {
         };
         while !state.done && state.count < most {
             let count = if state.count == 0 { FEWEST / 2 } else { state.count };
-            let before = state.samples.take().unwrap_or_else(|| samples_of(count, 0.0));
-            let spectra = before.spectra(SAMPLES, 0.0);
+            let (before, spectra) = state.last.take().unwrap_or_else(|| {
+                let samples = samples_of(count, 0.0);
+                let spectra = samples.spectra(SAMPLES, 0.0);
+                (samples, spectra)
+            });
             let mut samples = before.interleave(samples_of(count, 0.5));
             let count = 2 * count;
             let wholes = samples.spectra(SAMPLES, 0.0);
@@ -636,10 +643,10 @@ impl Problem<'_> {
                 let alias = falling(wholes[sample].alias(&spectra[sample]), &mut state.last_alias[sample]);
                 let by_alias = BY_ALIAS * (1.0 + FEW_ENTRIES / self.frame.count() as f64) * alias;
                 let cut_off = (samples.squared_tails[sample] / count as f64).sqrt();
-                let amplification = if piece == 4 { 2.0 * means.amplification(count) } else { 1.0 };
+                let amplification = if piece == OF_HALF { 2.0 * means.amplification(count) } else { 1.0 };
                 let value = match piece {
                     // The average of D is that of T less this mean, and T is 1 on average over all masks.
-                    3 => mean + self.radial.left_out_half(),
+                    OF_D => mean + self.radial.left_out_half(),
                     _ => mean,
                 };
                 let rounding = unit.abs() * self.sample_rounding[1][sample] * amplification;
@@ -663,8 +670,7 @@ impl Problem<'_> {
                 zip(&mut best[MEANS], &found[MEANS]).for_each(|(best, found)| best.value = found.value);
             }
             state.count = count;
-            state.nodes = samples.nodes;
-            state.samples = Some(samples);
+            state.last = Some((samples, wholes));
         }
     }
 
