@@ -70,6 +70,8 @@ pub enum Setting {
     KeepWeights,
     /// Whether a file holds weights, whose zeros are the mask.
     ZerosAreMasked,
+    /// The data set.
+    Data,
 }
 
 impl Error {

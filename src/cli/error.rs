@@ -37,6 +37,7 @@ fn option(setting: Setting) -> Option<&'static str> {
         Setting::LearningRates => Some("sparsewidth tune"),
         Setting::KeepWeights => Some("train --keep-weights"),
         Setting::ZerosAreMasked => Some("--zeros-are-masked"),
+        Setting::Data => Some("--data"),
         _ => None,
     }
 }

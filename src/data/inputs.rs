@@ -41,7 +41,7 @@ pub struct Inputs {
 
 impl Inputs {
     /// Inputs of real numbers.
-    pub(super) fn real(values: Array2<f64>) -> Self {
+    pub(crate) fn real(values: Array2<f64>) -> Self {
         let mut digest = Sha256::new();
         values.iter().for_each(|value| digest.update(value.to_le_bytes()));
         Self { values, kind: Values::Real, checksum: hexadecimal(digest) }

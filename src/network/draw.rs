@@ -118,6 +118,25 @@ pub struct SparseRows {
 }
 
 impl SparseRows {
+    /// The weights of a layer whose mask is given: row `i` keeps `columns[offsets[i]..offsets[i + 1]]`, weights of a law
+    /// at the scale `sigmas[i]`. Those that a [`DrawnLayer`] of the same identity keeps are the same, but for the scale.
+    pub(crate) fn of_mask(
+        (offsets, columns): (&[usize], &[u32]),
+        sigmas: &[f64],
+        law: WeightDistribution,
+        id: LayerId,
+    ) -> Self {
+        let mut values = Vec::with_capacity(columns.len());
+        for (row, (ends, sigma)) in offsets.windows(2).zip(sigmas).enumerate() {
+            let [second, third, fourth] = counter(row, id);
+            values.extend(columns[ends[0]..ends[1]].iter().map(|column| {
+                let block = philox(key(id.seed), [*column, second, third, fourth]);
+                (sigma * value(law, block)) as f32
+            }));
+        }
+        Self { offsets: offsets.into(), columns: columns.into(), values }
+    }
+
     /// The number of weights that exist.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -235,20 +254,15 @@ impl DrawnLayer {
     /// place before which entries exist.
     #[cfg(any(feature = "cuda", all(test, feature = "host-kernels")))]
     pub(crate) fn on_device(&self) -> (u64, [u32; 2], (u64, u64)) {
-        let [_, third, fourth] = self.counter(0);
+        let [_, third, fourth] = counter(0, self.id);
         let end = self.end.expect("a device draws layers of one end: rows with ends of their own are refused before");
         (self.id.seed, [third, fourth], (end.key, end.place))
-    }
-
-    /// The words of the counter except the column.
-    fn counter(&self, row: usize) -> [u32; 3] {
-        [row as u32, self.id.initialisation, domain(Purpose::Layer, self.id.layer)]
     }
 
     /// The keys of a row's entries.
     pub(super) fn keys(&self, row: usize) -> Vec<u64> {
         let mut row_keys = vec![0; self.law.columns];
-        keys(key(self.id.seed), self.counter(row), &mut row_keys);
+        keys(key(self.id.seed), counter(row, self.id), &mut row_keys);
         row_keys
     }
 
@@ -259,7 +273,7 @@ impl DrawnLayer {
         let mut drawn = SparseRows { offsets: vec![0], ..SparseRows::default() };
         let mut candidates = Vec::new();
         for row in rows {
-            let [second, third, fourth] = self.counter(row);
+            let [second, third, fourth] = counter(row, self.id);
             let keys = self.keys(row);
             let place = |column: usize| (row * self.law.columns + column) as u64;
             let end = self.end.unwrap_or_else(|| MaskEnd::of_smallest(&keys, place(0), self.law.kept_per_row()));
@@ -294,6 +308,11 @@ impl DrawnLayer {
         }
         whole
     }
+}
+
+/// The words of an entry's counter except the column.
+fn counter(row: usize, id: LayerId) -> [u32; 3] {
+    [row as u32, id.initialisation, domain(Purpose::Layer, id.layer)]
 }
 
 /// A weight of unit `sigma` from the last two words of its block: by Box-Muller, or affine.

@@ -3,10 +3,12 @@
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
+use crate::kernel::given::GivenMask;
 use crate::kernel::ntk::Kernel;
 use crate::network::{Architecture, Layer, WeightDistribution};
 use crate::numeric::parallel::try_map;
 use crate::numeric::statistics::mean;
+use crate::sampled::given::{check_chain, given_kernels};
 use crate::sampled::{PairedInputs, sampled_kernels, sampled_tangent_kernels};
 
 /// Squared distances and moments of a kernel, NNGP or tangent, over several initialisations, for each pair.
@@ -47,6 +49,12 @@ pub struct SampledDistances {
 /// Values of layers that are held at once: 256 MB, or those of one network.
 const HELD_VALUES: usize = 1 << 26;
 
+/// What the tangent kernel of a network holds beside its inputs, in values.
+fn held_by_gradients(inputs: &PairedInputs, last: usize, widths: impl Iterator<Item = usize>) -> usize {
+    let gradients = last.saturating_mul(2).saturating_mul(inputs.samples());
+    widths.fold(gradients, |held, width| held.saturating_add(inputs.held_values(width).saturating_mul(2)))
+}
+
 impl SampledDistances {
     /// Initialisations that are drawn side by side; they are added in their order.
     const TOGETHER: usize = 32;
@@ -82,38 +90,69 @@ impl SampledDistances {
         initialisations: usize,
         reference: Vec<f64>,
     ) -> Result<Self> {
-        inputs.check_reference(&reference)?;
-        // The last number of an initialisation is reserved for dense references.
-        if !(1..u32::MAX as usize).contains(&initialisations) {
-            let problem = "must be positive and below 2^32 - 1";
-            return Err(Error::value("initialisations", initialisations, problem, "give such a number"));
-        }
-        let mut distances = Self::new(reference, network.last().width());
         // Each network holds the outputs of the layers before its last; for the tangent kernel those of all, and
         // gradients.
         let before = network.before_last().iter().map(Layer::width);
         let held = match kernel {
             Kernel::Nngp => before.max().unwrap_or(0).saturating_mul(inputs.samples()),
             Kernel::Ntk(_) if network.before_last().is_empty() => 0,
-            Kernel::Ntk(_) => {
-                let gradients = network.last().width().saturating_mul(2).saturating_mul(inputs.samples());
-                before.fold(gradients, |held, width| held.saturating_add(inputs.held_values(width).saturating_mul(2)))
+            Kernel::Ntk(_) => held_by_gradients(inputs, network.last().width(), before),
+        };
+        let kernels = |initialisation: u32| match kernel {
+            Kernel::Nngp => {
+                let (inputs, law, id) = inputs.before_last(network, distribution, seed, initialisation)?;
+                sampled_kernels(&inputs, law, id)
+            }
+            Kernel::Ntk(tangent) => {
+                sampled_tangent_kernels(inputs, network, distribution, seed, initialisation, tangent)
             }
         };
+        Self::of_networks(inputs, network.last().width(), reference, initialisations, held, kernels)
+    }
+
+    /// The same for a perceptron whose masks are given: draws the weights that they keep, Gaussian at their scales, in
+    /// hidden layers of ReLU units, and compares the kernels of the last with `reference`. The readout is dense.
+    ///
+    /// # Errors
+    /// Where there is no layer, a layer does not take the outputs of the one before, there is not one reference value
+    /// per pair, or `initialisations` is 0 or not below `2^32 - 1`.
+    pub fn draw_given(
+        inputs: &PairedInputs,
+        layers: &[GivenMask],
+        kernel: Kernel,
+        seed: u64,
+        initialisations: usize,
+        reference: Vec<f64>,
+    ) -> Result<Self> {
+        check_chain(inputs.dimension(), layers)?;
+        let widths = || layers.iter().map(GivenMask::units);
+        let width = widths().next_back().expect("a perceptron has a layer: checked above");
+        let held = held_by_gradients(inputs, width, widths());
+        let kernels = |initialisation| given_kernels(inputs, layers, kernel, seed, initialisation);
+        Self::of_networks(inputs, width, reference, initialisations, held, kernels)
+    }
+
+    /// Compares the kernels of each of some networks, of `width` last units, with the reference; each holds `held`
+    /// values in memory.
+    fn of_networks(
+        inputs: &PairedInputs,
+        width: usize,
+        reference: Vec<f64>,
+        initialisations: usize,
+        held: usize,
+        kernels: impl Fn(u32) -> Result<Vec<f64>> + Sync,
+    ) -> Result<Self> {
+        inputs.check_reference(&reference)?;
+        // The last number of an initialisation is reserved for dense references.
+        if !(1..u32::MAX as usize).contains(&initialisations) {
+            let problem = "must be positive and below 2^32 - 1";
+            return Err(Error::value("initialisations", initialisations, problem, "give such a number"));
+        }
+        let mut distances = Self::new(reference, width);
         let together = (HELD_VALUES / held.max(1)).clamp(1, Self::TOGETHER);
         for start in (0..initialisations).step_by(together) {
-            let drawn = try_map((start..(start + together).min(initialisations)).into_par_iter(), |initialisation| {
-                let initialisation = initialisation as u32;
-                match kernel {
-                    Kernel::Nngp => {
-                        let (inputs, law, id) = inputs.before_last(network, distribution, seed, initialisation)?;
-                        sampled_kernels(&inputs, law, id)
-                    }
-                    Kernel::Ntk(tangent) => {
-                        sampled_tangent_kernels(inputs, network, distribution, seed, initialisation, tangent)
-                    }
-                }
-            })?;
+            let numbers = (start..(start + together).min(initialisations)).into_par_iter();
+            let drawn = try_map(numbers, |initialisation| kernels(initialisation as u32))?;
             drawn.iter().for_each(|kernels| distances.add(kernels));
         }
         Ok(distances)

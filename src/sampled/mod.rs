@@ -11,6 +11,7 @@ mod device;
 mod distance;
 mod drawn_rows;
 mod features;
+mod given;
 mod kernel;
 mod law;
 mod layout;

@@ -71,25 +71,65 @@ pub fn sampled_tangent_kernels(
     let activations: Vec<Activation> = network.layers().iter().map(Layer::activation).collect();
     let drawn = |layer: usize| DrawnLayer::new(specs[layer], LayerId { seed, initialisation, layer: layer as u32 });
     let depth = specs.len();
-    let (law, activation) = (specs[depth - 1], activations[depth - 1]);
-    let readout = readout(&law, LayerId { seed, initialisation, layer: depth as u32 - 1 });
-    let last = LastLayer { law, activation, readout: &readout, tangent };
     inputs.check(specs[0])?;
+    let layer = |layer: usize| {
+        let law = specs[layer];
+        DrawnUnits { law, activation: activations[layer], factors: Factors::Common(factor(&law, tangent)) }
+    };
+    let readout = readout(&specs[depth - 1], LayerId { seed, initialisation, layer: depth as u32 - 1 });
     if depth == 1 {
         let drawn = drawn(0);
+        let last = LastLayer { units: &layer(0), readout: &readout };
         let mut kernels = last.kernels(inputs, |rows| inputs.drawn_rows(&drawn, rows))?;
         inputs.scale_sums(&mut kernels, 1.0);
         return Ok(kernels);
     }
-    // Forward: the weights of each layer, and the inputs that it takes.
-    let mut weights = vec![drawn(0).all_rows()];
-    let mut taken = vec![Cow::Borrowed(inputs)];
-    for layer in 1..depth {
-        let next = taken[layer - 1].after_rows(&weights[layer - 1], specs[layer - 1], activations[layer - 1])?;
-        next.check(specs[layer])?;
-        taken.push(Cow::Owned(next));
-        weights.push(drawn(layer).all_rows());
+    let layers: Vec<DrawnUnits> = (0..depth).map(layer).collect();
+    tangent_kernels_of(inputs, &layers, |layer| drawn(layer).all_rows(), &readout)
+}
+
+/// The units of a layer, whatever their weights.
+pub(super) struct DrawnUnits {
+    pub law: LayerSpec,
+    pub activation: Activation,
+    pub factors: Factors,
+}
+
+/// `f` of each unit: the square of the derivative of a weight that exists by the variable that gradient descent moves.
+pub(super) enum Factors {
+    /// The same for all.
+    Common(f64),
+    /// Each unit has its own.
+    Each(Vec<f64>),
+}
+
+impl Factors {
+    fn of(&self, unit: usize) -> f64 {
+        match self {
+            Self::Common(factor) => *factor,
+            Self::Each(factors) => factors[unit],
+        }
     }
+}
+
+/// The tangent kernel of some layers, which `draw` gives the weights of, and a readout.
+pub(super) fn tangent_kernels_of(
+    inputs: &PairedInputs,
+    layers: &[DrawnUnits],
+    draw: impl Fn(usize) -> SparseRows,
+    readout: &[f32],
+) -> Result<Vec<f64>> {
+    let depth = layers.len();
+    // Forward: the weights of each layer, and the inputs that it takes.
+    let mut weights = vec![draw(0)];
+    let mut taken = vec![Cow::Borrowed(inputs)];
+    for (layer, before) in (1..depth).zip(layers) {
+        let next = taken[layer - 1].after_rows(&weights[layer - 1], before.law, before.activation)?;
+        next.check(layers[layer].law)?;
+        taken.push(Cow::Owned(next));
+        weights.push(draw(layer));
+    }
+    let last = LastLayer { units: &layers[depth - 1], readout };
     let rows_of_last = |rows: Range<usize>| {
         let first = rows.start;
         Arc::new(NumberedRows::of(some_rows(&weights[depth - 1], rows), first))
@@ -98,15 +138,19 @@ pub fn sampled_tangent_kernels(
     // Backward: the gradients by what a layer passes to its activations, shape `(rows, samples)`.
     let mut gradients = last.gradients(&weights[depth - 1], &taken[depth - 1])?;
     for layer in (0..depth - 1).rev() {
-        gradients = before(&weights[layer + 1], specs[layer + 1], &gradients)?;
-        if activations[layer] == Activation::Relu {
+        gradients = before(&weights[layer + 1], layers[layer + 1].law, &gradients)?;
+        if layers[layer].activation == Activation::Relu {
             stop_inactive(&mut gradients, taken[layer + 1].features());
         }
         // What the layer after this one took, and its weights, have served.
         weights.truncate(layer + 1);
         taken.truncate(layer + 1);
-        let sums = layer_sums(&taken[layer], &weights[layer], specs[layer], &gradients)?;
-        let factor = factor(&specs[layer], tangent) / specs[layer].columns as f64;
+        let sums = layer_sums(&taken[layer], &weights[layer], &layers[layer], &gradients)?;
+        let factor = match layers[layer].factors {
+            Factors::Common(factor) => factor,
+            Factors::Each(_) => 1.0,
+        };
+        let factor = factor / layers[layer].law.columns as f64;
         kernels.iter_mut().zip(sums).for_each(|(kernel, sum)| *kernel += factor * sum);
     }
     inputs.scale_sums(&mut kernels, 1.0);
@@ -114,7 +158,7 @@ pub fn sampled_tangent_kernels(
 }
 
 /// The readout `v` after a layer: dense, one weight per unit.
-fn readout(law: &LayerSpec, id: LayerId) -> Vec<f32> {
+pub(super) fn readout(law: &LayerSpec, id: LayerId) -> Vec<f32> {
     let dense = LayerSpec {
         rows: 1,
         columns: law.rows,
@@ -125,7 +169,7 @@ fn readout(law: &LayerSpec, id: LayerId) -> Vec<f32> {
     DrawnLayer::new(dense, LayerId { layer: id.layer + 1, ..id }).all_rows().values
 }
 
-/// `f`: the square of the derivative of a weight that exists by the variable that gradient descent moves.
+/// `f` of a layer that is drawn, see [`Factors`].
 fn factor(law: &LayerSpec, tangent: Tangent) -> f64 {
     match tangent {
         Tangent::Standardised => law.sigma().powi(2),
@@ -141,10 +185,8 @@ pub(super) fn readout_gains(law: &LayerSpec, id: LayerId, tangent: Tangent) -> V
 
 /// The last hidden layer, of `n` units on `d` inputs, and the readout.
 struct LastLayer<'a> {
-    law: LayerSpec,
-    activation: Activation,
+    units: &'a DrawnUnits,
     readout: &'a [f32],
-    tangent: Tangent,
 }
 
 impl LastLayer<'_> {
@@ -154,18 +196,18 @@ impl LastLayer<'_> {
         inputs: &PairedInputs,
         rows: impl Fn(Range<usize>) -> Arc<NumberedRows> + Sync,
     ) -> Result<Vec<f64>> {
-        let factor = factor(&self.law, self.tangent);
-        let mut sums = sum_over_units(inputs.pairs(), self.law.rows, |range, sums| {
+        let DrawnUnits { law, activation, ref factors } = *self.units;
+        let mut sums = sum_over_units(inputs.pairs(), law.rows, |range, sums| {
             let NumberedRows { weights, numbers } = &*rows(range);
-            let masks = Masks::of(weights, self.law);
-            let features = unit_features(weights, self.law, self.activation, inputs.features())?;
+            let masks = Masks::of(weights, law);
+            let features = unit_features(weights, law, activation, inputs.features())?;
             for block in inputs.blocks() {
                 let products = masks.products(inputs, block.clone())?;
                 let (pairs, sums) = (inputs.pairs_of(block.clone()), &mut sums[block]);
                 for (place, number) in numbers.iter().enumerate() {
-                    let factor = factor * f64::from(self.readout[*number as usize]).powi(2);
+                    let factor = factors.of(*number as usize) * f64::from(self.readout[*number as usize]).powi(2);
                     let (features, products) = (row_of(&features, place), masks.row_of(&products, place));
-                    match self.activation {
+                    match activation {
                         Activation::Relu => add_active_products(features, products, factor, pairs, sums),
                         Activation::Linear => {
                             add_pair_products(features, pairs, sums);
@@ -176,18 +218,19 @@ impl LastLayer<'_> {
             }
             Ok(())
         })?;
-        let count = self.law.rows as f64 * self.law.columns as f64;
+        let count = law.rows as f64 * law.columns as f64;
         sums.iter_mut().for_each(|sum| *sum /= count);
         Ok(sums)
     }
 
     /// The gradients `v_i act'(.) / sqrt(n)`, shape `(n, samples)`.
     fn gradients(&self, weights: &SparseRows, inputs: &PairedInputs) -> Result<Array2<f32>> {
-        let root = (self.law.rows as f64).sqrt();
-        let shape = (self.law.rows, inputs.samples());
+        let DrawnUnits { law, activation, .. } = *self.units;
+        let root = (law.rows as f64).sqrt();
+        let shape = (law.rows, inputs.samples());
         let mut gradients = Array2::from_shape_fn(shape, |(unit, _)| (f64::from(self.readout[unit]) / root) as f32);
-        if self.activation == Activation::Relu {
-            stop_inactive(&mut gradients, &unit_features(weights, self.law, self.activation, inputs.features())?);
+        if activation == Activation::Relu {
+            stop_inactive(&mut gradients, &unit_features(weights, law, activation, inputs.features())?);
         }
         Ok(gradients)
     }
@@ -210,20 +253,30 @@ fn stop_inactive(gradients: &mut Array2<f32>, outputs: &Array2<f32>) {
     });
 }
 
-/// `sum_i g_i(x) g_i(y) c_i(x, y)` over the units of a layer.
+/// `sum_i g_i(x) g_i(y) c_i(x, y)` over the units of a layer; where each has its own `f`, of `f_i` times that.
 fn layer_sums(
     inputs: &PairedInputs,
     weights: &SparseRows,
-    law: LayerSpec,
+    units: &DrawnUnits,
     gradients: &Array2<f32>,
 ) -> Result<Vec<f64>> {
+    let law = units.law;
+    let gradients = match &units.factors {
+        Factors::Common(_) => Cow::Borrowed(gradients),
+        Factors::Each(factors) => {
+            let mut scaled = gradients.clone();
+            let roots = factors.iter().map(|factor| factor.sqrt() as f32);
+            scaled.outer_iter_mut().zip(roots).for_each(|(mut row, root)| row *= root);
+            Cow::Owned(scaled)
+        }
+    };
     sum_over_units(inputs.pairs(), law.rows, |range, sums| {
         let masks = Masks::of(&some_rows(weights, range.clone()), law);
         for block in inputs.blocks() {
             let products = masks.products(inputs, block.clone())?;
             let (pairs, sums) = (inputs.pairs_of(block.clone()), &mut sums[block]);
             for (place, unit) in range.clone().enumerate() {
-                add_weighted_products(row_of(gradients, unit), masks.row_of(&products, place), pairs, sums);
+                add_weighted_products(row_of(&gradients, unit), masks.row_of(&products, place), pairs, sums);
             }
         }
         Ok(())
@@ -262,7 +315,7 @@ fn row_of(matrix: &Array2<f32>, row: usize) -> &[f32] {
     &all[row * columns..(row + 1) * columns]
 }
 
-fn some_rows(weights: &SparseRows, rows: Range<usize>) -> SparseRows {
+pub(super) fn some_rows(weights: &SparseRows, rows: Range<usize>) -> SparseRows {
     let (start, end) = (weights.offsets[rows.start], weights.offsets[rows.end]);
     SparseRows {
         offsets: weights.offsets[rows.start..=rows.end].iter().map(|offset| offset - start).collect(),

@@ -17,19 +17,28 @@
 //!
 //! Source: ours.
 
-use ndarray::ArrayView2;
+mod sums;
+
+use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::kernel::arc_cosine::{Angle, arc_cosine};
-use crate::kernel::gram::{Gram, Pair};
-use crate::kernel::masked::tangent_sum::FineGram;
+use crate::kernel::gram::Pair;
 use crate::kernel::nngp::{Dimension, Distance, Width, infinite_width_kernel};
 use crate::kernel::ntk::{InfiniteWidth, Kernel, Tangent};
-use crate::network::{Connectivity, WeightDistribution};
+use crate::network::{Connectivity, DrawnLayer, LayerId, SparseRows, WeightDistribution};
 use crate::numeric::estimate::Estimate;
+use crate::numeric::linalg::product;
+use crate::numeric::parallel::try_map;
+
+pub(crate) use sums::PairBlock;
+use sums::{BLOCK, KernelSums, Moments, PairSums};
 
 /// The variance `sigma_i^2` of the weights that a mask keeps, which makes up for those that it does not.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[non_exhaustive]
 pub enum MaskScale {
     /// One over the density of the whole mask: a row that keeps more than others counts more.
@@ -38,6 +47,7 @@ pub enum MaskScale {
     /// `d` over the number of weights that the row keeps: every row counts alike, as with an initialisation by fan-in.
     FanIn,
     /// One over a connectivity of the caller's, such as that of random masks that this one was drawn from.
+    #[cfg_attr(feature = "cli", value(skip))]
     Connectivity(Connectivity),
 }
 
@@ -78,9 +88,8 @@ pub struct GivenKernel {
     pub distance: Distance,
 }
 
-/// Below this `sin^2 t` the angle of a row comes from a Gram triple of twice the digits: a triple in double precision
-/// leaves `1e-16 / sin t` of it.
-const NEARLY_PARALLEL: f64 = 1e-4;
+/// Above this density a mask is multiplied as a dense matrix, zeros included.
+const DENSE_ABOVE: f64 = 0.3;
 
 impl GivenMask {
     /// A mask of shape `(n, d)`, true where a weight is kept.
@@ -100,9 +109,20 @@ impl GivenMask {
             columns.extend(row.iter().zip(0u32..).filter(|(kept, _)| **kept).map(|(_, column)| column));
             offsets.push(columns.len());
         }
-        if columns.is_empty() {
-            return wrong("it keeps no weight, so the network's output is constant", "keep at least one");
+        match columns.is_empty() {
+            true => wrong("it keeps no weight, so the network's output is constant", "keep at least one"),
+            false => Ok(Self::of_rows(inputs, offsets, columns, scale)),
         }
+    }
+
+    /// The mask of a layer that is drawn, at least one weight of which exists.
+    pub(crate) fn of_drawn(layer: &DrawnLayer, scale: MaskScale) -> Self {
+        let SparseRows { offsets, columns, .. } = layer.rows(0..layer.law().rows);
+        Self::of_rows(layer.law().columns, offsets, columns, scale)
+    }
+
+    fn of_rows(inputs: usize, offsets: Vec<usize>, columns: Vec<u32>, scale: MaskScale) -> Self {
+        let units = offsets.len() - 1;
         let density = columns.len() as f64 / (units as f64 * inputs as f64);
         let variances = offsets.windows(2).map(|row| match (row[1] - row[0], scale) {
             (0, _) => 0.0,
@@ -111,7 +131,7 @@ impl GivenMask {
             (_, MaskScale::Connectivity(connectivity)) => 1.0 / connectivity.get(),
         });
         let variances = variances.collect();
-        Ok(Self { inputs, offsets, columns, variances, readout: WeightDistribution::Gaussian })
+        Self { inputs, offsets, columns, variances, readout: WeightDistribution::Gaussian }
     }
 
     /// With a last layer of this law, whose kurtosis the tangent kernel's variance depends on; Gaussian by default.
@@ -170,64 +190,104 @@ impl GivenMask {
     /// # Errors
     /// As [`GivenMask::kernel`].
     pub fn kernels(&self, pair: &Pair, kernels: &[Kernel]) -> Result<Vec<GivenKernel>> {
-        if pair.dimension() != self.inputs {
-            let given = format!("vectors of length {}", pair.dimension());
-            let problem = format!("the mask has {} inputs", self.inputs);
-            return Err(Error::value("pair", given, problem, "give inputs of that length"));
-        }
-        // Padded to four, so that the three sums of an entry are one vector addition.
-        let products = pair.x().iter().zip(pair.y()).map(|(x, y)| [x * x, y * y, x * y, 0.0]);
-        let products: Vec<[f64; 4]> = products.collect();
-        let gram = |columns: &[u32]| {
-            // Four independent sums, so that an addition need not wait for the one before.
-            let mut sums = [[0.0; 4]; 4];
-            let (blocks, rest) = columns.as_chunks::<4>();
-            for block in blocks {
-                for (sum, column) in sums.iter_mut().zip(block) {
-                    add(sum, &products[*column as usize]);
-                }
+        self.check(pair)?;
+        let block = PairBlock::of(std::slice::from_ref(pair));
+        Ok(self.of_block(&block, None, kernels)?.remove(0))
+    }
+
+    /// `sigma_i^2` of each row; 0 where it keeps nothing.
+    pub(crate) fn variances(&self) -> &[f64] {
+        &self.variances
+    }
+
+    /// The weights of the layer of a seed, initialisation and place.
+    pub(crate) fn draw(&self, law: WeightDistribution, id: LayerId) -> SparseRows {
+        let sigmas: Vec<f64> = self.variances.iter().map(|variance| variance.sqrt()).collect();
+        SparseRows::of_mask((&self.offsets, &self.columns), &sigmas, law, id)
+    }
+
+    /// Several kernels for each of many pairs, in parallel; the same for any number of threads.
+    ///
+    /// # Errors
+    /// As [`GivenMask::kernel`].
+    pub fn of_pairs(&self, pairs: &[Pair], kernels: &[Kernel]) -> Result<Vec<Vec<GivenKernel>>> {
+        let dense = self.dense();
+        let blocks = try_map(pairs.par_chunks(BLOCK), |pairs| {
+            pairs.iter().try_for_each(|pair| self.check(pair))?;
+            self.of_block(&PairBlock::of(pairs), dense.as_ref(), kernels)
+        })?;
+        Ok(blocks.into_iter().flatten().collect())
+    }
+
+    /// The same on the calling thread, of pairs of the mask's dimension whose products other masks share.
+    pub(crate) fn of_blocks(&self, blocks: &[PairBlock], kernels: &[Kernel]) -> Result<Vec<Vec<GivenKernel>>> {
+        let dense = self.dense();
+        let found: Vec<_> =
+            blocks.iter().map(|block| self.of_block(block, dense.as_ref(), kernels)).collect::<Result<_>>()?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// The mask as a matrix of 0 and 1, where it is multiplied as one.
+    fn dense(&self) -> Option<Array2<f64>> {
+        (self.density() > DENSE_ABOVE).then(|| {
+            let mut mask = Array2::zeros((self.units(), self.inputs));
+            for (mut row, columns) in mask.outer_iter_mut().zip(self.rows()) {
+                columns.iter().for_each(|column| row[*column as usize] = 1.0);
             }
-            rest.iter().for_each(|column| add(&mut sums[0], &products[*column as usize]));
-            let [mut total, others @ ..] = sums;
-            others.iter().for_each(|other| add(&mut total, other));
-            let [a, b, c, _] = total;
-            Gram { a, b, c }
+            mask
+        })
+    }
+
+    fn of_block(
+        &self,
+        block: &PairBlock,
+        dense: Option<&Array2<f64>>,
+        kernels: &[Kernel],
+    ) -> Result<Vec<Vec<GivenKernel>>> {
+        let grams = match dense {
+            Some(mask) => {
+                let mut grams = Array2::zeros((self.units(), block.products.ncols()));
+                product(mask.view(), block.products.view(), 1.0, false, grams.view_mut())?;
+                grams
+            }
+            None => block.sums(self.rows()),
         };
-        let grams: Vec<Gram> = self.rows().map(gram).collect();
-        kernels.iter().map(|kernel| self.of_grams(pair, &grams, *kernel)).collect()
+        let pairs = block.pairs;
+        let mut sums: Vec<KernelSums> = kernels.iter().map(|kernel| KernelSums::new(*kernel, pairs.len())).collect();
+        let mut row = Moments::new(pairs.len());
+        for ((grams, columns), own) in grams.outer_iter().zip(self.rows()).zip(&self.variances) {
+            row.set(grams.to_slice().expect("standard layout: made so above"));
+            for sums in &mut sums {
+                let tau = match sums.kernel {
+                    Kernel::Ntk(Tangent::Paper) if *own > 0.0 => 1.0 / own,
+                    Kernel::Ntk(Tangent::Paper) => 0.0,
+                    _ => 1.0,
+                };
+                sums.add(&row, *own, (tau, self.readout.kurtosis()), |place| block.fine_terms(place, columns, tau));
+            }
+        }
+        let of_pair = |(place, pair)| {
+            sums.iter().map(|sums| self.of_sums(pair, sums.of_pair(place, block.units[place]))).collect()
+        };
+        pairs.iter().enumerate().map(of_pair).collect()
+    }
+
+    fn check(&self, pair: &Pair) -> Result<()> {
+        if pair.dimension() == self.inputs {
+            return Ok(());
+        }
+        let given = format!("vectors of length {}", pair.dimension());
+        let problem = format!("the mask has {} inputs", self.inputs);
+        Err(Error::value("pair", given, problem, "give inputs of that length"))
     }
 
     /// The columns that each row keeps.
-    fn rows(&self) -> impl Iterator<Item = &[u32]> {
+    fn rows(&self) -> impl ExactSizeIterator<Item = &[u32]> {
         self.offsets.windows(2).map(|row| &self.columns[row[0]..row[1]])
     }
 
-    fn of_grams(&self, pair: &Pair, grams: &[Gram], kernel: Kernel) -> Result<GivenKernel> {
-        let kurtosis = self.readout.kurtosis();
-        // The sums of first moments, of variances, and of what their rounding is relative to.
-        let (mut first, mut variance) = (0.0, 0.0);
-        let (mut scale, mut scale_of_squares) = (0.0, 0.0);
-        for ((columns, gram), own) in self.rows().zip(grams).zip(&self.variances) {
-            let [one, square] = match kernel {
-                Kernel::Nngp => {
-                    let kernel = arc_cosine(*gram);
-                    [kernel.k1, kernel.k2]
-                }
-                Kernel::Ntk(tangent) => {
-                    let tau = match tangent {
-                        Tangent::Standardised => 1.0,
-                        Tangent::Paper if *own > 0.0 => 1.0 / own,
-                        Tangent::Paper => 0.0,
-                    };
-                    tangent_moments(pair, columns, *gram, tau, kurtosis)
-                }
-            };
-            let size = gram.scale();
-            first += own * one;
-            variance += own * own * (square - one * one);
-            scale += own * size;
-            scale_of_squares += own * own * size * size;
-        }
+    fn of_sums(&self, pair: &Pair, sums: PairSums) -> Result<GivenKernel> {
+        let PairSums { kernel, first, variance, scale, scale_of_squares } = sums;
         let (dimension, width) = (Dimension::of(pair), Width::new(self.units())?);
         let limit = InfiniteWidth::of(pair).get(kernel);
         let (n, d) = (self.units() as f64, self.inputs as f64);
@@ -248,32 +308,5 @@ impl GivenMask {
         }
         let problem = "its kernel is beyond double precision";
         Err(Error::value("pair", "inputs of large entries", problem, "rescale the inputs"))
-    }
-}
-
-/// `K_1 + tau C K_0` and `K_2 + 2 tau C K_1 + tau^2 k C^2 K_0`.
-fn tangent_moments(pair: &Pair, columns: &[u32], gram: Gram, tau: f64, kurtosis: f64) -> [f64; 2] {
-    if gram.scale() == 0.0 {
-        return [0.0; 2];
-    }
-    let angle = Angle::of(gram);
-    let [k1, k2, with_k0, with_k1, twice] = if angle.sine * angle.sine < NEARLY_PARALLEL {
-        let entry = |column: &u32| {
-            let column = *column as usize;
-            FineGram::of_entry(pair.x()[column], pair.y()[column], tau)
-        };
-        columns.iter().map(entry).fold(FineGram::default(), FineGram::plus).terms()
-    } else {
-        let (own, of_first) = (arc_cosine(gram), tau * gram.c);
-        let with_k0 = of_first * angle.k0();
-        [own.k1, own.k2, with_k0, of_first * own.k1, of_first * with_k0]
-    };
-    [k1 + with_k0, k2 + 2.0 * with_k1 + kurtosis * twice]
-}
-
-#[inline(always)]
-fn add(sum: &mut [f64; 4], other: &[f64; 4]) {
-    for (sum, other) in sum.iter_mut().zip(other) {
-        *sum += other;
     }
 }
