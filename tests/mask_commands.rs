@@ -92,10 +92,13 @@ fn layers_that_keep_nothing_are_named() {
     let (table, notes) = (String::from_utf8(run.stdout).unwrap(), String::from_utf8(run.stderr).unwrap());
     assert!(run.status.success(), "{notes}");
     assert!(notes.contains("Layer collapse: 2 of") && notes.contains("keeps no weight"), "{notes}");
-    // The first unit of layer 0 keeps nothing, and layer 2 uses none of its inputs.
+    // The first unit of layer 0 keeps nothing, and layer 2 uses none of its inputs: no unit has a path to an output.
     let row = |name: &str| table.lines().find(|line| line.starts_with(&format!("| {name} "))).unwrap().to_string();
-    assert!(row("0").contains("| 4 x 6 |") && row("0").ends_with("|          1 |             0 |"), "{table}");
-    assert!(row("2").ends_with("|          2 |             4 |"), "{table}");
+    assert!(
+        row("0").contains("| 4 x 6 |") && row("0").ends_with("|          1 |             0 |            4 |"),
+        "{table}"
+    );
+    assert!(row("2").ends_with("|          2 |             4 |            2 |"), "{table}");
     assert!(table.contains("ntk") && table.contains("nngp"), "{table}");
 }
 
@@ -125,4 +128,99 @@ fn what_is_no_mask_of_this_data_is_refused() {
     let text = folder.path().join("b.txt");
     std::fs::write(&text, "hello").unwrap();
     refused(&["masks", text.to_str().unwrap()], &["neither an NPZ nor a safetensors file"]);
+}
+
+/// A deep perceptron: its first layer exactly, its last hidden layer by drawn weights; and all of it in files.
+#[test]
+fn deep_networks_are_drawn_and_everything_is_redrawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let random = |rows: usize, columns: usize, every: usize| {
+        Array2::from_shape_fn((rows, columns), |(i, j)| (7 * i + 5 * j + i * j) % every == 0)
+    };
+    let layers = [("0.weight", random(20, 12, 3)), ("2.weight", random(15, 20, 2)), ("4.weight", random(3, 15, 2))];
+    let file = npz(folder.path(), "deep.npz", &layers);
+    let flat = npz(folder.path(), "flat.npz", &layers[..1]);
+    let out = folder.path().join("out");
+    let out = out.to_str().unwrap();
+    let usual = ["masks", &file, &flat, "--data", "gaussian:12,30", "--pairs", "600", "--quiet"];
+    let run = |more: &[&str]| done(&[&usual[..], more].concat());
+    let text = run(&["--json", "--out", out, "--initialisations", "40"]);
+    let found: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(found.len(), 4);
+    for record in &found[..2] {
+        assert_eq!((number(record, "hidden_layers"), number(record, "initialisations")), (2.0, 40.0));
+        let (distance, error) = (number(record, "deep_distance"), number(record, "deep_distance_error"));
+        let parts = number(record, "deep_bias_squared") + number(record, "deep_variance");
+        assert!(distance > 0.0 && error > 0.0 && error < 0.3 * distance, "{record}");
+        // The mean of squares is that of its parts but for 1/40 of the variance.
+        assert!((parts / distance - 1.0).abs() < 0.05, "{record}");
+    }
+    for record in &found[2..] {
+        assert_eq!(number(record, "hidden_layers"), 1.0);
+        assert!(record["deep_distance"].is_null() && record["initialisations"].is_null(), "{record}");
+    }
+    // All 435 pairs are compared; random masks by theory and as drawn agree (100 masks, five standard errors and two
+    // percent for a count that is fixed).
+    for record in &found {
+        assert_eq!((number(record, "pairs"), number(record, "compared_pairs")), (435.0, 435.0));
+        assert_eq!(number(record, "distance"), number(record, "compared_distance"));
+        let (expected, drawn) = (number(record, "expected"), number(record, "drawn_distance"));
+        assert!((drawn - expected).abs() < 5.0 * number(record, "drawn_error") + 0.02 * expected, "{record}");
+    }
+    let read = |folder: &str, name: &str| std::fs::read(std::path::Path::new(folder).join(name)).unwrap();
+    let again = folder.path().join("again");
+    let again = again.to_str().unwrap();
+    let redrawn = done(&["masks", "--from", out, "--out", again, "--json", "--quiet"]);
+    assert_eq!(redrawn, text);
+    for name in ["masks.json", "masks.csv", "layers.csv", "masks.svg", "masks.png", "masks-ntk.svg", "masks-ntk.png"] {
+        assert_eq!(read(out, name), read(again, name), "{name}");
+    }
+    let svg = String::from_utf8(read(out, "masks.svg")).unwrap();
+    assert!(svg.contains("deep") && svg.contains("constant fan-in, width 20"), "labels");
+    assert_eq!(String::from_utf8(read(out, "layers.csv")).unwrap().lines().count(), 5);
+    let table = run(&["--initialisations", "0", "--drawn", "0"]);
+    assert!(!table.contains("hidden layers") && table.contains("disconnected"), "{table}");
+}
+
+/// Rows of one's own: those of a data set, given as files, have the same distances.
+#[test]
+fn paired_rows_of_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let file =
+        npz(folder.path(), "a.npz", &[("0.weight", Array2::from_shape_fn((9, 8), |(i, j)| (i + 3 * j) % 4 < 2))]);
+    let values = DataSource::Gaussian { dimension: 8, samples: 5 }.inputs(0).unwrap().values;
+    let rows: Vec<(usize, usize)> = (0..5).flat_map(|i| (i + 1..5).map(move |j| (i, j))).collect();
+    let write = |name: &str, of: &dyn Fn(&(usize, usize)) -> usize| {
+        let path = folder.path().join(name);
+        let chosen: Vec<usize> = rows.iter().map(of).collect();
+        ndarray_npy::write_npy(&path, &values.select(ndarray::Axis(0), &chosen)).unwrap();
+        path.to_str().unwrap().to_string()
+    };
+    let (x, y) = (write("x.npy", &|pair| pair.0), write("y.npy", &|pair| pair.1));
+    let found = |more: &[&str]| -> Vec<Value> {
+        let text = done(&[&["masks", &file, "--json", "--quiet"][..], more].concat());
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    assert_eq!(found(&["--x", &x, "--y", &y]), found(&["--data", "gaussian:8,5", "--pairs", "10"]));
+    refused(&["masks", &file, "--x", &x], &["--y"]);
+    refused(&["masks", &file, "--x", &x, "--y", &y, "--pairs", "3"], &["--pairs"]);
+    refused(&["masks", &file, "--x", &x, "--y", "nowhere.npy"], &["nowhere.npy"]);
+    let short = folder.path().join("short.npy");
+    ndarray_npy::write_npy(&short, &Array2::<f64>::zeros((2, 8))).unwrap();
+    refused(&["masks", &file, "--x", &x, "--y", short.to_str().unwrap()], &["(2, 8)", "same number of rows"]);
+}
+
+/// Masks of a convolutional network are counted; only perceptrons have distances.
+#[test]
+fn convolutions_are_counted_and_have_no_distances() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("budget");
+    let budget = ["budget", "--arch", "resnet18:8", "--weights", "50000", "--masks", "--quiet"];
+    done(&[&budget[..], &["--out", out.to_str().unwrap()]].concat());
+    let file = out.join("masks.npz");
+    let run = sparsewidth(&["masks", file.to_str().unwrap()]);
+    let (table, notes) = (String::from_utf8(run.stdout).unwrap(), String::from_utf8(run.stderr).unwrap());
+    assert!(run.status.success(), "{notes}");
+    assert!(notes.contains("No distances for") && notes.contains("is a convolution"), "{notes}");
+    assert!(table.contains("| conv1") && !table.contains("Distance of"), "{table}");
 }

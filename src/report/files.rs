@@ -6,7 +6,7 @@ use super::picture::Picture;
 use crate::error::{Error, Result};
 use crate::files::OutputFolder;
 use crate::network::{Activation, Connectivity};
-use crate::study::{Family, RECORDS, Record, TrainingRecord, to_lines};
+use crate::study::{Family, MasksReport, RECORDS, Record, TrainingRecord, to_lines};
 use crate::train::Curve;
 
 /// The files that [`write_records`] can write.
@@ -25,6 +25,21 @@ pub fn write_records(folder: &OutputFolder, records: &[Record]) -> Result<()> {
     write_csv(folder, "curves.csv", runs().flat_map(epochs))?;
     // Last: who finds it finds the others whole.
     folder.write(RECORDS, &to_lines(records)?)
+}
+
+/// The files that [`write_masks`] writes.
+pub const MASKS_FILES: [&str; 3] = ["masks.json", "masks.csv", "layers.csv"];
+
+/// Writes `masks.json`, the whole report, and its records and layers as `masks.csv` and `layers.csv`.
+///
+/// # Errors
+/// See [`OutputFolder::write`].
+pub fn write_masks(folder: &OutputFolder, report: &MasksReport) -> Result<()> {
+    let [whole, records, layers] = MASKS_FILES;
+    write_csv(folder, records, report.records.iter())?;
+    write_csv(folder, layers, report.layers.iter())?;
+    let json = serde_json::to_vec(report).map_err(|error| Error::failure(format!("writing {whole}"), error))?;
+    folder.write(whole, &json)
 }
 
 /// An epoch of a run, as a line of `curves.csv`.

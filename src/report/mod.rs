@@ -17,6 +17,7 @@ mod files;
 mod heat_map;
 mod layout;
 mod left_out;
+mod masks;
 mod optimum;
 mod page;
 mod picture;
@@ -31,14 +32,15 @@ pub use budget::{BudgetChart, budget_chart, budget_table, empty_layers};
 pub use chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 pub use distance_tables::{diagonal_table, distance_table, distance_words, parts_table};
 pub use figure::{accuracy_chart, curves_chart, distance_chart, parts_chart};
-pub use files::{RECORD_FILES, chart_files, write_chart, write_records};
+pub use files::{MASKS_FILES, RECORD_FILES, chart_files, write_chart, write_masks, write_records};
 pub use heat_map::{HeatMap, heat_map};
 pub use left_out::left_out;
+pub use masks::{deep_masks_table, layers_table, masks_chart, masks_table};
 pub use optimum::{optimum_chart, optimum_note, optimum_table};
 pub use page::{
     Drawing, HEAT_MAP_PICTURES, Page, TRAINING_PICTURES, VERIFY_PICTURES, WIDEN_PICTURES, distance_page,
-    distance_pictures, figure_page, figure_pictures, heat_map_page, optimum_page, training_page, tune_page,
-    verification_page, widen_page,
+    distance_pictures, figure_page, figure_pictures, heat_map_page, masks_page, masks_pictures, optimum_page,
+    training_page, tune_page, verification_page, widen_page,
 };
 pub use picture::Picture;
 pub use summary::{correlation_table, summary, training_table};

@@ -10,6 +10,7 @@ use super::distance_tables::{diagonal_table, distance_table, distance_words, nor
 use super::figure::{accuracy_chart, curves_chart, distance_chart, kernels, of_kernel, parts_chart};
 use super::heat_map::{HeatMap, heat_map};
 use super::left_out::left_out;
+use super::masks::{deep_masks_table, kernels_of, layers_table, masks_chart, masks_table, masks_words};
 use super::optimum::{optimum_chart, optimum_note, optimum_table};
 use super::picture::Picture;
 use super::summary::{summary, training_table};
@@ -21,7 +22,9 @@ use crate::data::Normalisation;
 use crate::error::{Error, Result};
 use crate::kernel::ntk::{Kernel, Tangent};
 use crate::network::Activation;
-use crate::study::{OptimumReport, Record, TrainedNetwork, TuneReport, VerifyReport};
+use crate::study::{
+    LayerRecord, MOST_PAIRS, MasksReport, OptimumReport, Record, TrainedNetwork, TuneReport, VerifyReport,
+};
 
 /// A picture of any kind.
 #[derive(Clone, Debug)]
@@ -299,6 +302,52 @@ pub fn optimum_page(report: &OptimumReport) -> Page {
     }
     page.chart("optimum", Some(optimum_chart(report)));
     page.remarks.extend(optimum_note(report));
+    page
+}
+
+/// The pictures that [`masks_page`] can have.
+#[must_use]
+pub fn masks_pictures() -> Vec<String> {
+    [Kernel::Nngp, Kernel::Ntk(Tangent::Standardised), Kernel::Ntk(Tangent::Paper)].map(masks_picture).into()
+}
+
+fn masks_picture(kernel: Kernel) -> String {
+    format!("masks{}", picture_of(kernel))
+}
+
+/// Given masks: what each layer keeps, and the distances of first layers.
+#[must_use]
+pub fn masks_page(report: &MasksReport) -> Page {
+    let mut page = Page::default();
+    for (place, layer) in report.layers.iter().enumerate() {
+        if place == 0 || report.layers[place - 1].file != layer.file {
+            let own: Vec<&LayerRecord> =
+                report.layers[place..].iter().take_while(|other| other.file == layer.file).collect();
+            page.text += &format!("{}\n\n{}\n", layer.file, layers_table(&own));
+        }
+    }
+    page.text += "Dead units keep no weight; inputs are unused where no unit keeps a weight to them; disconnected units \
+                  have no path from an input of the network or to an output.\n";
+    if !report.records.is_empty() {
+        page.text += &format!(
+            "\nDistance of the first layer's kernels to those of infinite width, over {}\n\n{}\n{}\n",
+            report.inputs,
+            masks_table(&report.records),
+            masks_words(report)
+        );
+    }
+    let deep = deep_masks_table(&report.records);
+    if !deep.is_empty() {
+        page.text += &format!(
+            "\nDistance of the last hidden layer's kernels, over at most {MOST_PAIRS} of these pairs, with drawn \
+             weights and a dense readout\n\n{deep}"
+        );
+    }
+    for kernel in kernels_of(report) {
+        page.chart(masks_picture(kernel), masks_chart(report, kernel));
+    }
+    page.remarks.extend(report.collapsed().iter().map(|layer| format!("Layer collapse: {layer} keeps no weight.")));
+    page.remarks.extend(report.without_distances());
     page
 }
 

@@ -5,6 +5,7 @@
 //! | [`StudySpec`] | distances ([`DistanceSpec`]) and training runs ([`TrainingStudySpec`]) | a [`Record`] per network and method, or run |
 //! | [`TuneSpec`] | the learning rate of each network, on validation samples | [`TuneReport`] |
 //! | [`OptimumSpec`] | the width that minimises the distance at a budget | [`OptimumReport`] |
+//! | [`MasksSpec`] | given masks beside random ones | [`MasksReport`] |
 //! | [`VerifySpec`] | Theorem 1 against drawn networks | [`VerifyReport`] |
 //!
 //! The first two keep a journal ([`Journal`]) where they are given a folder, go on where they were interrupted, and can
@@ -40,6 +41,7 @@ mod cost;
 pub(crate) mod density;
 mod distance;
 mod engine;
+mod masks;
 mod optimum;
 pub mod paper;
 mod record;
@@ -54,6 +56,7 @@ mod widen;
 pub(crate) use distance::{DistanceInputs, DistanceStudy};
 pub use distance::{DistanceMethod, DistanceSpec, NetworkSpec, Reference};
 pub use engine::{JOURNAL, Journal, MergeReport, Progress, Shard, merge};
+pub use masks::{LayerRecord, MOST_PAIRS, MaskInputs, MaskSet, MasksRecord, MasksReport, MasksSpec, RandomPoint};
 pub use optimum::{CurvePoint, Optimum, OptimumMethod, OptimumReport, OptimumSpec};
 pub use record::{DistanceRecord, RECORDS, Record, SCHEMA, TrainingRecord, read_records, to_lines};
 pub use spec::StudySpec;
