@@ -88,6 +88,9 @@ impl RowMoments for Expansion {
     }
 }
 
+/// Below this `sin t` the changes, which vanish like it, are left out: their rounding grows like its inverse cubed.
+const LEAST_SINE: f64 = 1e-8;
+
 /// How far the averages of `T K_0`, `T K_1` and `T^2 K_0` are from their values at the mean, for inputs of norm 1.
 ///
 /// With `e = u v - m cos t`, `m = (u^2 + v^2)/2`, `h = (u^2 - v^2)/2` and `g = tau u v` of an entry, and sums over
@@ -96,7 +99,7 @@ impl RowMoments for Expansion {
 /// on average by `D_1 = sum [e^2 / sin t - h^2 sin t] / 2`.
 fn of_tangent(pair: &Pair, row: &Row) -> [f64; 3] {
     let Angle { cosine, sine, phi } = pair.angle();
-    if sine == 0.0 {
+    if sine < LEAST_SINE {
         return [0.0; 3];
     }
     let (over_x, over_y) = (1.0 / pair.gram().a.sqrt(), 1.0 / pair.gram().b.sqrt());
@@ -117,4 +120,33 @@ fn of_tangent(pair: &Pair, row: &Row) -> [f64; 3] {
     let squares = sum(&|[.., g]| g * g);
     let changes = [mean * d0 + with_k0, mean * d1 + with_k1, mean * mean * d0 + phi * squares + 2.0 * mean * with_k0];
     changes.map(|change| change / (2.0 * PI))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::ntk::{Kernel, Tangent};
+    use crate::network::Connectivity;
+    use ndarray::Array1;
+
+    /// Parallel but for rounding, which no closed form recognises: the kernel of parallel inputs.
+    #[test]
+    fn inputs_that_are_parallel_but_for_rounding() {
+        for d in [2, 7, 24, 300] {
+            let x = Array1::from_shape_fn(d, |j| (7.0 * j as f64 * 0.61).sin());
+            for factor in [3.0, 0.7, 1.0 / 3.0, -0.3] {
+                let pair = |x: &Array1<f64>, y: &Array1<f64>| {
+                    let row = Row::new(Connectivity::new(0.7).unwrap()).kernel(Kernel::Ntk(Tangent::Standardised));
+                    let pair = Pair::new(x.view(), y.view()).unwrap();
+                    Expansion.of_pair(&pair, &row, 0).unwrap().first.value / pair.gram().scale()
+                };
+                let y = &x * factor;
+                // C K_0 + K_1 = |x| |y|, or 0 for opposite ones, up to the angle.
+                let expected = if factor > 0.0 { 1.0 } else { 0.0 };
+                for found in [pair(&x, &y), pair(&y, &x)] {
+                    assert!((found - expected).abs() < 1e-7, "{d} {factor}: {found}");
+                }
+            }
+        }
+    }
 }
