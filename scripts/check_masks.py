@@ -1,5 +1,5 @@
 """Masks as NumPy reads them: names, shapes, types and counts are those of the records. Where PyTorch is installed, the example that
-applies them is run on each.
+applies them is run on each. Kernel matrices as NumPy maps them: those of its own formula.
 
 `python scripts/check_masks.py PROGRAM`, with NumPy.
 """
@@ -47,3 +47,23 @@ for network, weights, rule, positions in CASES:
             expected = [f"{layer['layer']}: {layer['kept']} of {layer['weights']} weights" for layer in layers]
             assert said.splitlines() == expected, said
             print("  and PyTorch trains under them")
+
+with tempfile.TemporaryDirectory() as folder:
+    x = np.random.default_rng(0).standard_normal((250, 30))
+    np.save(f"{folder}/x.npy", x)
+    norms = np.linalg.norm(x, axis=1)
+    cosine = np.clip(x @ x.T / np.outer(norms, norms), -1, 1)
+    angle = np.arccos(cosine)
+    nngp = np.outer(norms, norms) / (2 * np.pi) * (np.sin(angle) + (np.pi - angle) * cosine) / 30
+    ntk = nngp + x @ x.T * (np.pi - angle) / (2 * np.pi) / 30
+    for kernel, expected in (("nngp", nngp), ("ntk", ntk)):
+        for dtype in ("float32", "float64"):
+            out = f"{folder}/{kernel}-{dtype}.npy"
+            command = [sys.argv[1], "kernel", "--matrix", out, "--x", f"{folder}/x.npy", "--kernel", kernel, "--dtype", dtype, "--quiet"]
+            subprocess.run(command, check=True, capture_output=True)
+            found = np.load(out, mmap_mode="r")
+            assert found.dtype == dtype and found.shape == (250, 250) and found.flags.c_contiguous and not found.flags.writeable
+            # NumPy's arc cosine loses half of the digits on the diagonal.
+            error = np.max(np.abs(found - expected) / np.outer(norms, norms))
+            assert error < (1e-6 if dtype == "float32" else 1e-8), error
+    print("kernel matrices are those of NumPy")

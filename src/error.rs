@@ -72,6 +72,8 @@ pub enum Setting {
     ZerosAreMasked,
     /// The data set.
     Data,
+    /// The type of the numbers that are written.
+    FloatType,
 }
 
 impl Error {

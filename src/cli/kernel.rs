@@ -1,9 +1,9 @@
 //! `sparsewidth kernel`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
 use ndarray::Array2;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -14,7 +14,7 @@ use sparsewidth::kernel::masked::{
     Auto, Enumerate, MaskedMoments, Method, Quadrature, Row, RowMoments, Sampling, TangentMoments,
 };
 use sparsewidth::kernel::nngp::{Dimension, Distance, Width, infinite_width_kernel, theorem_1};
-use sparsewidth::kernel::ntk::{InfiniteWidth, Kernel};
+use sparsewidth::kernel::ntk::{InfiniteWidth, Kernel, Tangent};
 use sparsewidth::network::Connectivity;
 use sparsewidth::numeric::estimate::ErrorType;
 use sparsewidth::numeric::parallel::try_map;
@@ -22,40 +22,87 @@ use sparsewidth::numeric::parse::{count, share};
 use sparsewidth::{Error, Result, kernel::eq_4};
 
 use super::Common;
-use super::options::KernelOption;
+use super::matrix::{self, MatrixOptions};
 use super::output::{json_lines, print};
 use super::values::path;
 
-/// Prints one JSON object per pair, each on its own line.
+/// Prints one JSON object per pair, each on its own line; with --matrix one object, and writes the matrix.
 #[derive(Args)]
 pub struct KernelArgs {
-    /// .npy file with a vector (d,), or a matrix (N, d) whose rows are the first input of each pair
-    #[arg(long, value_name = "FILE", value_parser = path())]
-    x: PathBuf,
-    /// .npy file of the same shape with the second input of each pair
-    #[arg(long, value_name = "FILE", value_parser = path())]
-    y: PathBuf,
-    /// Connectivity (density) p in (0, 1]: the share of weights that exist
-    #[arg(long, value_name = "P", value_parser = share)]
-    connectivity: f64,
+    /// .npy file with a vector (d,), or a matrix (N, d) whose rows are the first input of each pair, or of a matrix
+    #[arg(long, value_name = "FILE", value_parser = path(), required_unless_present = "matrix")]
+    pub x: Option<PathBuf>,
+    /// .npy file of the same shape with the second input of each pair; for a matrix, of any number of rows [default for
+    /// a matrix: the first inputs with each other]
+    #[arg(long, value_name = "FILE", value_parser = path(), required_unless_present = "matrix", requires = "x")]
+    pub y: Option<PathBuf>,
+    /// Connectivity (density) p in (0, 1]: the share of weights that exist [default for a matrix: 1, the dense network
+    /// of infinite width]
+    #[arg(long, value_name = "P", value_parser = share, required_unless_present = "matrix")]
+    pub connectivity: Option<f64>,
     /// Hidden width n: adds bias_squared, variance (of one unit) and distance = bias_squared + variance / n
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, value_name = "N", value_parser = count, conflicts_with = "matrix")]
     width: Option<usize>,
-    #[command(flatten)]
-    kernel: KernelOption,
+    /// Kernel
+    #[arg(long, value_enum, default_value_t = KernelChoice::Nngp, value_name = "KERNEL")]
+    pub kernel: KernelChoice,
+    /// Which weights gradient descent moves in the tangent kernel: standardised ones (tau = 1), or those of the paper's
+    /// Eq. (1) (tau = p)
+    #[arg(long, value_enum, default_value_t = Tangent::Standardised, value_name = "CONVENTION")]
+    pub tangent: Tangent,
     /// Method for the masked moments
     #[arg(long, value_name = "METHOD", default_value = "auto", value_parser = MethodOption::parser())]
-    method: MethodOption,
+    pub method: MethodOption,
     /// Relative error that the quadrature should reach; its error estimate says whether it did
     #[arg(long, default_value_t = 1e-6, value_name = "ERROR", value_parser = share)]
-    tolerance: f64,
+    pub tolerance: f64,
     /// Number of masks per pair, where masks are sampled
     #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = count)]
-    masks: usize,
+    pub masks: usize,
+    #[command(flatten)]
+    pub of_matrix: MatrixOptions,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KernelChoice {
+    /// That of the last layer, as in the paper
+    Nngp,
+    /// The tangent kernel, which gradient descent sees
+    Ntk,
+    /// For a matrix: nngp, averaged over masks of --connectivity
+    Masked,
+    /// For a matrix: nngp, averaged over the weights that the masks of --mask-file keep
+    Given,
+}
+
+impl KernelArgs {
+    /// The kernel; a convention without the tangent kernel is refused.
+    pub fn kernel(&self, common: &Common) -> Result<Kernel> {
+        if self.kernel != KernelChoice::Ntk {
+            common.refuse("tangent", "the NNGP kernel has no such convention; add --kernel ntk")?;
+            return Ok(Kernel::Nngp);
+        }
+        Ok(Kernel::Ntk(self.tangent))
+    }
+
+    /// Refuses options that the method does not heed.
+    pub fn refuse_idle(&self, common: &Common) -> Result<()> {
+        if !matches!(self.method, MethodOption::Auto | MethodOption::Of(Method::Sampling)) {
+            let why = "this method samples no masks";
+            common.refuse("masks", why)?;
+            if !self.of_matrix.draws_inputs() {
+                common.refuse("seed", why)?;
+            }
+        }
+        if !matches!(self.method, MethodOption::Auto | MethodOption::Of(Method::Quadrature)) {
+            common.refuse("tolerance", "this method has no tolerance to reach")?;
+        }
+        Ok(())
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum MethodOption {
+pub enum MethodOption {
     Auto,
     Of(Method),
     Paper,
@@ -156,11 +203,21 @@ impl DistanceFields {
 }
 
 pub fn run(args: KernelArgs, common: &Common) -> Result<()> {
-    let connectivity = Connectivity::new(args.connectivity)?;
+    if args.of_matrix.matrix.is_some() {
+        return matrix::run(&args, common);
+    }
+    let (Some(x_file), Some(y_file), Some(connectivity)) = (&args.x, &args.y, args.connectivity) else {
+        unreachable!("without --matrix, the parser asks for all three")
+    };
+    if matches!(args.kernel, KernelChoice::Masked | KernelChoice::Given) {
+        let problem = "names the kernel of a matrix";
+        return Err(Error::value("--kernel", "masked, given", problem, "add --matrix OUT.npy, or use nngp"));
+    }
+    let connectivity = Connectivity::new(connectivity)?;
     if args.width == Some(0) {
         return Err(Error::value("--width", 0, "a network needs at least one hidden unit", "give a positive width"));
     }
-    let row = Row::new(connectivity).kernel(args.kernel.get(common)?);
+    let row = Row::new(connectivity).kernel(args.kernel(common)?);
     if args.method == MethodOption::Paper && row.get_kernel() != Kernel::Nngp {
         let problem = "Eq. (4) is for the NNGP kernel";
         return Err(Error::value("--method", "paper", problem, "use another method, or --kernel nngp"));
@@ -169,19 +226,13 @@ pub fn run(args: KernelArgs, common: &Common) -> Result<()> {
         let problem = "Eq. (4) gives a distance only, which depends on the width";
         return Err(Error::value("--method", "paper", problem, "add --width"));
     }
-    if !matches!(args.method, MethodOption::Auto | MethodOption::Of(Method::Sampling)) {
-        let why = "this method samples no masks";
-        ["masks", "seed"].iter().try_for_each(|option| common.refuse(option, why))?;
-    }
-    if !matches!(args.method, MethodOption::Auto | MethodOption::Of(Method::Quadrature)) {
-        common.refuse("tolerance", "this method has no tolerance to reach")?;
-    }
+    args.refuse_idle(common)?;
     let sampling = Sampling::new(args.masks, common.seed)?;
     let quadrature = Quadrature::new(args.tolerance)?;
-    let (x, y) = (read_npy(&args.x)?, read_npy(&args.y)?);
+    let (x, y) = (read_npy(x_file)?, read_npy(y_file)?);
     if x.dim() != y.dim() {
-        let problem = format!("has shape {:?}, but {} has {:?}", y.dim(), args.x.display(), x.dim());
-        return Err(Error::file(&args.y, problem, "give the same number of rows, of the same length, in both"));
+        let problem = format!("has shape {:?}, but {} has {:?}", y.dim(), x_file.display(), x.dim());
+        return Err(Error::file(y_file, problem, "give the same number of rows, of the same length, in both"));
     }
     let bar = common.bar(0);
     if args.method == MethodOption::Of(Method::Enumerate) && !connectivity.is_dense() {
@@ -198,7 +249,7 @@ pub fn run(args: KernelArgs, common: &Common) -> Result<()> {
         }
         MethodOption::Paper => Way::Paper,
     };
-    let record = |index: usize| kernel_record(&args, (&x, &y), index, (connectivity, &row), (&method, width));
+    let record = |index: usize| kernel_record(x_file, (&x, &y), index, (connectivity, &row), (&method, width));
     let records = try_map((0..x.nrows()).into_par_iter(), record)?;
     bar.finish_and_clear();
     if args.method == MethodOption::Paper {
@@ -218,7 +269,7 @@ enum Way<'a> {
 }
 
 fn kernel_record(
-    args: &KernelArgs,
+    file: &Path,
     (x, y): (&Array2<f64>, &Array2<f64>),
     index: usize,
     (connectivity, row): (Connectivity, &Row),
@@ -274,7 +325,7 @@ fn kernel_record(
     let of_moments = [record.mean, record.masked_k1, record.masked_k2, record.masked_k1_error, record.masked_k2_error];
     if of_moments.into_iter().chain(of_distance).flatten().any(|value| !value.is_finite()) {
         let problem = "its masked moments are beyond double precision";
-        return Err(Error::file(&args.x, format!("pair {index}: {problem}"), "rescale the inputs"));
+        return Err(Error::file(file, format!("pair {index}: {problem}"), "rescale the inputs"));
     }
     Ok(record)
 }

@@ -11,6 +11,7 @@ mod interrupt;
 mod kernel;
 mod log;
 mod masks;
+mod matrix;
 mod merge;
 mod optimum;
 mod options;

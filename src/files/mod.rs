@@ -2,6 +2,7 @@
 //! files.
 
 pub(crate) mod kind;
+mod npy;
 mod output;
 
 use std::fs::{DirEntry, File};
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use tempfile::{Builder, NamedTempFile};
 
+pub use npy::{FloatType, NpyFile};
 pub use output::{MERGE, OutputFolder, WRITTEN};
 
 use crate::error::{Error, Result};
@@ -40,7 +42,8 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-fn unfinished(folder: &Path) -> std::io::Result<NamedTempFile> {
+/// A file in a folder that is removed unless it is given a name.
+pub(crate) fn unfinished(folder: &Path) -> std::io::Result<NamedTempFile> {
     let mut builder = Builder::new();
     builder.prefix(UNFINISHED);
     // Temporary files are private; results are as private as the user's other files.

@@ -11,6 +11,7 @@
 //! takes about 60 operations, and 25 more per network, as counted in the source.
 
 use std::f64::consts::PI;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use multiversion::multiversion;
@@ -110,14 +111,14 @@ impl PairDistances {
 }
 
 /// One set of inputs, as unit vectors with their norms and fourth moments.
-struct Set {
+pub(super) struct Set {
     units: Array2<f64>,
     norms: Vec<f64>,
     fourth: Vec<f64>,
 }
 
 impl Set {
-    fn new(name: &str, inputs: ArrayView2<f64>) -> Result<Self> {
+    pub(super) fn new(name: &str, inputs: ArrayView2<f64>) -> Result<Self> {
         if inputs.ncols() == 0 {
             return Err(Error::value(name, "empty vectors", "the dimension is 0", "give at least one entry"));
         }
@@ -136,16 +137,20 @@ impl Set {
     }
 
     fn tile(&self, start: usize) -> Tile<'_> {
-        let end = (start + TILE).min(self.norms.len());
-        let first = self.units.slice(s![start..end, ..]);
+        self.part(start..(start + TILE).min(self.norms.len()))
+    }
+
+    /// Some of the inputs.
+    pub(super) fn part(&self, rows: Range<usize>) -> Tile<'_> {
+        let first = self.units.slice(s![rows.clone(), ..]);
         let second = first.mapv(|value| value * value);
         let third = &second * &first;
-        Tile { first, second, third, norms: &self.norms[start..end], fourth: &self.fourth[start..end] }
+        Tile { first, second, third, norms: &self.norms[rows.clone()], fourth: &self.fourth[rows] }
     }
 }
 
 /// A few inputs with the powers of their entries.
-struct Tile<'a> {
+pub(super) struct Tile<'a> {
     first: ArrayView2<'a, f64>,
     second: Array2<f64>,
     third: Array2<f64>,
@@ -228,7 +233,7 @@ pub fn all_pairs_of_kernel(
     let by_row = try_map((0..rows).into_par_iter().step_by(TILE).with_max_len(1), |row| {
         let mut sums = vec![PairDistances::default(); networks.len()];
         let left = first.tile(row);
-        let mut work = Work::default();
+        let mut work = ProductTiles::default();
         for column in columns_of(row) {
             let diagonal = other.is_none() && column == row;
             work.tile(&left, &second.tile(column), diagonal, networks, tangent, &mut sums)?;
@@ -245,7 +250,7 @@ pub fn all_pairs_of_kernel(
 
 /// Buffers for one tile.
 #[derive(Default)]
-struct Work {
+pub(super) struct ProductTiles {
     /// `x.y`, `sum x^2 y^2` and `sum (x^3 y + x y^3)` of unit vectors.
     products: [Array2<f64>; 3],
     cosine: Vec<f64>,
@@ -260,7 +265,7 @@ struct Work {
     totals: Vec<f64>,
 }
 
-impl Work {
+impl ProductTiles {
     fn tile(
         &mut self,
         left: &Tile,
@@ -272,43 +277,11 @@ impl Work {
     ) -> Result<()> {
         let shape = (left.norms.len(), right.norms.len());
         let dimension = left.first.ncols() as f64;
-        let factors = [
-            (0, left.first, right.first, false),
-            (1, left.second.view(), right.second.view(), false),
-            (2, left.third.view(), right.first, false),
-            (2, left.first, right.third.view(), true),
-        ];
-        for (output, left, right, accumulate) in factors {
-            let output = &mut self.products[output];
-            if output.dim() != shape {
-                *output = Array2::zeros(shape);
-            }
-            product(left, right.t(), 1.0, accumulate, output.view_mut())?;
-        }
+        self.multiply(left, right, true)?;
         for row in 0..shape.0 {
             let start = if diagonal { row + 1 } else { 0 };
-            let [cosine, squares, cubes] = self.products.each_ref().map(|product| {
-                let row = product.row(row).to_slice().expect("standard layout by construction");
-                &row[start..]
-            });
-            let count = cosine.len();
-            let room = [&mut self.cosine, &mut self.sine, &mut self.phi, &mut self.totals];
-            for room in room.into_iter().chain(&mut self.kernels) {
-                room.resize(count, 0.0);
-            }
-            if tangent.is_some() {
-                self.tangent.iter_mut().chain(&mut self.combined).for_each(|room| room.resize(count, 0.0));
-            }
-            for (to, cosine) in self.cosine.iter_mut().zip(cosine) {
-                *to = cosine.clamp(-1.0, 1.0);
-            }
-            unit_angles(&self.cosine, &mut self.sine, &mut self.phi);
-            let angles = [&*self.cosine, &self.sine, &self.phi];
-            expansion(angles, [squares, cubes], (left.fourth[row], &right.fourth[start..]), &mut self.kernels);
-            if tangent.is_some() {
-                let fourths = (left.fourth[row], &right.fourth[start..]);
-                tangent_expansion(angles, [squares, cubes], fourths, &mut self.tangent);
-            }
+            let count = self.expand((left, row), (right, start), tangent.is_some());
+            self.totals.resize(count, 0.0);
             for ((connectivity, width), sums) in networks.iter().zip(sums.iter_mut()) {
                 let scales = (left.norms[row] / dimension, &right.norms[start..]);
                 let factors = (connectivity.excess(), width.get() as f64);
@@ -329,6 +302,93 @@ impl Work {
         }
         Ok(())
     }
+
+    /// The means over networks of the kernel of each input of one tile with each of another, times `d`: the kernel of
+    /// infinite width, and its change with the masks.
+    pub(super) fn means(
+        &mut self,
+        (left, right): (&Tile, &Tile),
+        kernel: Kernel,
+        connectivity: Connectivity,
+    ) -> Result<Means> {
+        let shape = (left.norms.len(), right.norms.len());
+        let mut means = Means { values: Array2::zeros(shape), sines: Array2::zeros(shape) };
+        self.multiply(left, right, !connectivity.is_dense())?;
+        for row in 0..shape.0 {
+            self.expand((left, row), (right, 0), kernel.tangent().is_some());
+            let [limit, _, change, _] = match kernel.tangent() {
+                None => &self.kernels,
+                Some(tangent) => {
+                    // Of the mean alone: the kurtosis does not count.
+                    let factors = (tangent.tau(connectivity), 0.0, connectivity.excess());
+                    combine(&self.kernels, &self.tangent, factors, &mut self.combined);
+                    &self.combined
+                }
+            };
+            let (q, norm) = (connectivity.excess(), left.norms[row]);
+            for (column, value) in means.values.row_mut(row).iter_mut().enumerate() {
+                *value = norm * right.norms[column] * (limit[column] + q * change[column]);
+            }
+            means.sines.row_mut(row).iter_mut().zip(&self.sine).for_each(|(to, sine)| *to = *sine);
+        }
+        Ok(means)
+    }
+
+    /// The products of two tiles: all, or that of the inputs alone.
+    fn multiply(&mut self, left: &Tile, right: &Tile, all: bool) -> Result<()> {
+        let shape = (left.norms.len(), right.norms.len());
+        let factors = [
+            (0, left.first, right.first, false),
+            (1, left.second.view(), right.second.view(), false),
+            (2, left.third.view(), right.first, false),
+            (2, left.first, right.third.view(), true),
+        ];
+        for (output, left, right, accumulate) in factors {
+            let (is_needed, output) = (all || output == 0, &mut self.products[output]);
+            if output.dim() != shape {
+                *output = Array2::zeros(shape);
+            }
+            if !is_needed {
+                continue;
+            }
+            product(left, right.t(), 1.0, accumulate, output.view_mut())?;
+        }
+        Ok(())
+    }
+
+    /// The expansion of one input of the left tile with those of the right one from a place on: how many these are.
+    fn expand(&mut self, (left, row): (&Tile, usize), (right, start): (&Tile, usize), is_tangent: bool) -> usize {
+        let [cosine, squares, cubes] = self.products.each_ref().map(|product| {
+            let row = product.row(row).to_slice().expect("standard layout by construction");
+            &row[start..]
+        });
+        let count = cosine.len();
+        let room = [&mut self.cosine, &mut self.sine, &mut self.phi];
+        for room in room.into_iter().chain(&mut self.kernels) {
+            room.resize(count, 0.0);
+        }
+        if is_tangent {
+            self.tangent.iter_mut().chain(&mut self.combined).for_each(|room| room.resize(count, 0.0));
+        }
+        for (to, cosine) in self.cosine.iter_mut().zip(cosine) {
+            *to = cosine.clamp(-1.0, 1.0);
+        }
+        unit_angles(&self.cosine, &mut self.sine, &mut self.phi);
+        let angles = [&*self.cosine, &self.sine, &self.phi];
+        let fourths = (left.fourth[row], &right.fourth[start..]);
+        expansion(angles, [squares, cubes], fourths, &mut self.kernels);
+        if is_tangent {
+            tangent_expansion(angles, [squares, cubes], fourths, &mut self.tangent);
+        }
+        count
+    }
+}
+
+/// What [`ProductTiles::means`] finds.
+pub(super) struct Means {
+    pub values: Array2<f64>,
+    /// `sin t` of each pair.
+    pub sines: Array2<f64>,
 }
 
 /// The expansion for unit vectors, from their sums: `K_1`, `K_2`, and the change of each in units of `q`.

@@ -10,6 +10,7 @@
 //! | [`ntk`] | the tangent kernel, and the kernels of infinite width at any depth |
 //! | [`given`] | both kernels of a layer whose masks are given: nothing is averaged over masks |
 //! | [`all_pairs`] | Theorem 1 by the second-order expansion, for all pairs of two sets |
+//! | [`matrix`] | matrices of all these kernels |
 //! | [`eq_4`] | Eq. (4), its diagonal form and optimal connectivity, as published |
 
 pub mod all_pairs;
@@ -18,5 +19,6 @@ pub mod eq_4;
 pub mod given;
 pub mod gram;
 pub mod masked;
+pub mod matrix;
 pub mod nngp;
 pub mod ntk;

@@ -45,8 +45,8 @@ pub(super) fn given_kernels(
     match kernel {
         Kernel::Nngp => {
             let mut taken = Cow::Borrowed(inputs);
-            for layer in 0..last {
-                let next = taken.after_rows(&draw(layer), spec(&layers[layer])?, Activation::Relu)?;
+            for (place, layer) in layers[..last].iter().enumerate() {
+                let next = taken.after_rows(&draw(place), spec(layer)?, Activation::Relu)?;
                 taken = Cow::Owned(next);
             }
             let (weights, law) = (draw(last), spec(&layers[last])?);

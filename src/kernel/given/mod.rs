@@ -18,6 +18,7 @@
 //! Source: ours.
 
 mod sums;
+mod tiles;
 
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
@@ -34,6 +35,7 @@ use crate::numeric::parallel::try_map;
 
 pub(crate) use sums::PairBlock;
 use sums::{BLOCK, KernelSums, Moments, PairSums};
+pub(crate) use tiles::MaskTiles;
 
 /// The variance `sigma_i^2` of the weights that a mask keeps, which makes up for those that it does not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -77,7 +77,7 @@ impl<'a> PairBlock<'a> {
 }
 
 /// A power of two near the largest entry.
-fn unit(input: &[f64]) -> f64 {
+pub(super) fn unit(input: &[f64]) -> f64 {
     let largest = input.iter().fold(0.0f64, |largest, entry| largest.max(entry.abs()));
     if largest > 0.0 { largest.log2().round().exp2() } else { 1.0 }
 }
@@ -129,7 +129,29 @@ impl Moments {
     pub fn set(&mut self, grams: &[f64]) {
         let (a, rest) = grams.split_at(self.c.len());
         let (b, c) = rest.split_at(self.c.len());
+        self.set_parts(a, b, c);
+    }
+
+    /// The same of `A`, `B` and `C`.
+    pub fn set_parts(&mut self, a: &[f64], b: &[f64], c: &[f64]) {
         row_moments(a, b, c, self);
+    }
+
+    /// `K_1 + tau C K_0` of one pair.
+    pub fn mean(&self, place: usize, tau: f64) -> f64 {
+        self.k1[place] + tau * self.with_k0[place]
+    }
+
+    /// Adds `own (K_1 + tau C K_0)` of each pair.
+    pub fn add_means(&self, own: f64, tau: f64, sums: &mut [f64]) {
+        for (place, sum) in sums.iter_mut().enumerate() {
+            *sum += own * self.mean(place, tau);
+        }
+    }
+
+    /// The pairs whose inputs are nearly parallel in this row.
+    pub fn nearly_parallel(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.near.len()).filter(|place| self.near[*place] > 0.0)
     }
 }
 
@@ -186,7 +208,7 @@ impl KernelSums {
             return add_nngp(self, row, own);
         }
         add_tangent(self, row, own, tau, kurtosis);
-        for place in (0..row.near.len()).filter(|place| row.near[*place] > 0.0) {
+        for place in row.nearly_parallel() {
             let [k1, k2, with_k0, with_k1, twice] = fine(place);
             let (one, square) = (k1 + with_k0, k2 + 2.0 * with_k1 + kurtosis * twice);
             self.first[place] += own * one;

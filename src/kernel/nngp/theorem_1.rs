@@ -8,11 +8,11 @@ use crate::data::PreparedInputs;
 use crate::error::{Error, Result, Setting};
 use crate::kernel::arc_cosine::arc_cosine;
 use crate::kernel::gram::Pair;
-use crate::kernel::masked::{MaskedMoments, Quadrature, Row, RowMoments, Sampling, check_numbers, for_masks};
+use crate::kernel::masked::{MaskedMoments, Quadrature, Row, RowMoments, Sampling, for_masks};
+use crate::kernel::matrix::KernelMatrix;
 use crate::kernel::ntk::Kernel;
 use crate::network::{Connectivity, MaskFamily, WeightDistribution};
-use crate::numeric::estimate::{Estimate, Uncertainty};
-use crate::numeric::parallel::try_map;
+use crate::numeric::estimate::Uncertainty;
 
 /// A mean squared distance in its two parts.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -216,45 +216,17 @@ impl Theorem1 {
     /// Where rows are not independent, the dimensions differ, a setting is out of its range, or the matrix has more
     /// than 2^32 entries.
     pub fn kernel_matrix(&self, x: &PreparedInputs, y: Option<&PreparedInputs>) -> Result<(Array2<f64>, Option<f64>)> {
+        KernelMatrix::theorem_1(x, y, self)?.to_array_with_error()
+    }
+
+    /// The method and the row of a matrix of expected kernels.
+    pub(crate) fn of_matrix(&self) -> Result<(Box<dyn RowMoments>, Row<'static>)> {
         if !self.mask.has_independent_rows() {
             let problem = "the kernel of these masks depends on the width, which a matrix does not have";
             let remedy = "use Bernoulli masks or a constant fan-in";
             return Err(Error::value("mask", self.mask.title(), problem, remedy).about(Setting::MaskFamily));
         }
-        let other = y.unwrap_or(x);
-        if other.dimension() != x.dimension() {
-            let found = format!("{} and {}", x.dimension(), other.dimension());
-            return Err(Error::value("dimension", found, "both sets must have the same", "give inputs that fit"));
-        }
-        let (rows, columns) = (x.samples(), other.samples());
-        // The number of an entry selects its stream of random numbers.
-        check_numbers(rows.saturating_mul(columns))?;
-        let (method, row) = (self.method(Width(1))?, self.row());
-        // A kernel is symmetric: within one set, each pair is computed once.
-        let of_row = |i: usize| -> Result<Vec<Estimate>> {
-            let first = if y.is_none() { i } else { 0 };
-            let entry = |j: usize| {
-                let pair = Pair::of_rows(x, i, other, j);
-                let index = (i * columns + j) as u32;
-                Ok(method.of_pair(&pair, &row, index)?.first)
-            };
-            (first..columns).map(entry).collect()
-        };
-        let found: Vec<Vec<Estimate>> = try_map((0..rows).into_par_iter(), of_row)?;
-        let d = x.dimension().get() as f64;
-        let mut matrix = Array2::zeros((rows, columns));
-        let mut error = Some(0.0f64);
-        for (i, row) in found.iter().enumerate() {
-            let first = columns - row.len();
-            for (j, estimate) in (first..).zip(row) {
-                matrix[[i, j]] = estimate.value / d;
-                if y.is_none() {
-                    matrix[[j, i]] = estimate.value / d;
-                }
-                error = error.zip(estimate.error.magnitude()).map(|(largest, error)| largest.max(error / d));
-            }
-        }
-        Ok((matrix, error))
+        Ok((self.method(Width(1))?, self.row()))
     }
 
     /// The infinite-width NNGP kernel `K_1 / d` of pairs of rows, in their order.
@@ -272,6 +244,7 @@ impl Theorem1 {
 mod tests {
     use super::*;
     use crate::kernel::masked::Method;
+    use crate::numeric::estimate::Estimate;
     use strum::VariantArray;
 
     #[test]
