@@ -470,3 +470,109 @@ fn folders_and_journals() {
         &["records.jsonl/deeper", "cannot be"],
     );
 }
+
+/// An archive of one array for each name.
+fn npz(files: &Files, name: &str, arrays: &[(&str, Array2<f32>)]) -> String {
+    let mut archive = ndarray_npy::NpzWriter::new(std::io::Cursor::new(Vec::new()));
+    arrays.iter().for_each(|(array, values)| archive.add_array(*array, values).unwrap());
+    files.bytes(name, &archive.finish().unwrap().into_inner())
+}
+
+#[test]
+fn masks_that_are_given() {
+    let files = Files::new();
+    let ones = || Array2::<f32>::ones((4, 6));
+    let good = npz(&files, "good.npz", &[("0.weight", ones()), ("2.weight", Array2::ones((3, 4)))]);
+    let data = ["--data", "gaussian:6,9"];
+    let masks = |file: &str, more: &[&str], words: &[&str]| {
+        refused(&[&["masks", file][..], &data, more].concat(), words);
+    };
+    refused(&["masks"], &["<FILE>"]);
+    refused(&["masks", &files.path("no.npz")], &["no.npz", "cannot be read"]);
+    refused(&["masks", files.folder.path().to_str().unwrap()], &["is a folder"]);
+    refused(&["masks", &good, "--data", &files.path("no.npy")], &["no.npy"]);
+    refused(&["masks", &good], &["4 x 6", "784 inputs", "--data"]);
+    refused(&["masks", &good, "--data", "gaussian:7,9"], &["4 x 6", "7 inputs"]);
+    for (name, value, words) in [
+        ("half.npz", 0.5, "holds 0.5 at entry 0"),
+        ("two.npz", 2.0, "holds 2 at entry 0"),
+        ("minus.npz", -1.0, "holds -1 at entry 0"),
+        ("nan.npz", f32::NAN, "holds NaN at entry 0"),
+    ] {
+        let file = npz(&files, name, &[("0.weight", ones() * value)]);
+        masks(&file, &[], &[name, words, "--zeros-are-masked"]);
+    }
+    let nan = npz(&files, "weights.npz", &[("0.weight", ones() * f32::INFINITY)]);
+    masks(&nan, &["--zeros-are-masked"], &["weights.npz", "holds inf", "finite weights"]);
+    let twice = npz(&files, "twice.npz", &[("a", ones()), ("a.weight", ones())]);
+    masks(&twice, &[], &["twice.npz", "two arrays for the layer a"]);
+    let flat = npz(&files, "flat.npz", &[]);
+    masks(&flat, &[], &["flat.npz"]);
+    let bytes = std::fs::read(&good).unwrap();
+    let short = files.bytes("short.npz", &bytes[..bytes.len() / 2]);
+    masks(&short, &[], &["short.npz"]);
+    masks(&files.bytes("x.npz", b"PK\x03\x04"), &[], &["x.npz"]);
+    masks(&files.bytes("void.npz", b""), &[], &["void.npz", "empty"]);
+    masks(&files.bytes("p.safetensors", b"version https://git-lfs.github.com/spec/v1\n"), &[], &["Git LFS"]);
+    masks(&files.bytes("t.pt", b"\x80\x02}"), &[], &["t.pt", "pickle"]);
+    masks(&files.npy("m.npy", &ones()), &[], &["m.npy", "NumPy array"]);
+    let header = br#"{"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,8]}}"#;
+    let damaged = [&(header.len() as u64).to_le_bytes()[..], header, &[0; 8]].concat();
+    masks(&files.bytes("d.safetensors", &damaged), &[], &["d.safetensors"]);
+    masks(&good, &["--pairs", "0"], &["pairs = 0"]);
+    masks(&good, &["--pairs", "-1"], &["--pairs"]);
+    masks(&good, &["--drawn", "1e9"], &["drawn", "100000"]);
+    masks(&good, &["--initialisations", "x"], &["--initialisations", "x"]);
+    masks(&good, &["--kernel", "gp"], &["gp", "nngp"]);
+    masks(&good, &["--kernel", "nngp", "--tangent", "paper"], &["--tangent", "--kernel"]);
+    masks(&good, &["--scale", "rows"], &["rows", "fan-in"]);
+    masks(&good, &["--shard", "1/2"], &["--shard"]);
+    masks(&good, &["--x", "x.npy", "--y", "y.npy"], &["--x", "--data"]);
+    masks(&good, &["--out", "/proc"], &["/proc", "cannot be", "--out"]);
+    let x = files.npy("x.npy", &Array2::<f64>::ones((2, 5)));
+    refused(&["masks", &good, "--x", &x, "--y", &x], &["4 x 6", "5 inputs"]);
+    refused(&["masks", "--from", &files.path("nowhere")], &["masks.json", "cannot be read"]);
+    refused(&["masks", &good, "--from", &files.path("nowhere")], &["--from"]);
+}
+
+#[test]
+fn kernel_matrices() {
+    let files = Files::new();
+    let x = files.npy("x.npy", &Array2::<f64>::ones((3, 4)));
+    let longer = files.npy("longer.npy", &Array2::<f64>::ones((3, 5)));
+    let mask = npz(&files, "mask.npz", &[("0.weight", Array2::ones((2, 5)))]);
+    let out = files.path("k.npy");
+    let with = |more: &[&str], words: &[&str]| refused(&[&["kernel", "--matrix", &out][..], more].concat(), words);
+    let of_x = |more: &[&str], words: &[&str]| with(&[&["--x", &x][..], more].concat(), words);
+    with(&[], &["--matrix", "--x", "--data"]);
+    with(&["--y", &x], &["--x"]);
+    with(&["--x", &x, "--data", "gaussian:4,5"], &["--x", "--data"]);
+    with(&["--x", &files.path("no.npy")], &["no.npy"]);
+    of_x(&["--y", &longer], &["4 and 5", "both sets must have the same"]);
+    of_x(&["--normalisation", "pixel"], &["--data"]);
+    of_x(&["--kernel", "masked"], &["masked", "--connectivity"]);
+    of_x(&["--kernel", "given"], &["given", "--mask-file"]);
+    of_x(&["--kernel", "masked", "--mask-file", &mask, "--connectivity", "0.5"], &["--mask-file", "--connectivity"]);
+    of_x(&["--kernel", "given", "--mask-file", &mask], &["dimension 4", "5 inputs"]);
+    of_x(&["--kernel", "cntk"], &["cntk", "ntk"]);
+    of_x(&["--connectivity", "0"], &["0"]);
+    of_x(&["--connectivity", "1.5"], &["1.5"]);
+    of_x(&["--connectivity", "0.5", "--method", "paper"], &["paper", "distance"]);
+    of_x(&["--method", "expansion"], &["--method"]);
+    of_x(&["--tangent", "paper"], &["--tangent", "--kernel ntk"]);
+    of_x(&["--dtype", "float16"], &["float16", "float32"]);
+    of_x(&["--width", "5"], &["--width"]);
+    of_x(&["--scale", "fan-in"], &["--mask-file"]);
+    of_x(&["--connectivity", "0.5", "--masks", "3"], &["masks = 3", "at least 32"]);
+    of_x(&["--connectivity", "0.5", "--tolerance", "0"], &["tolerance = 0"]);
+    let of_pairs = |more: &[&str], words: &[&str]| refused(&[&["kernel", "--x", &x][..], more].concat(), words);
+    of_pairs(&[], &["--y", "--connectivity"]);
+    of_pairs(&["--y", &x, "--connectivity", "0.5", "--kernel", "masked"], &["masked", "--matrix"]);
+    of_pairs(&["--y", &x, "--connectivity", "0.5", "--dtype", "float32"], &["--matrix"]);
+    refused(&["kernel", "--x", &x, "--matrix", &files.path("no/k.npy")], &["no/k.npy", "is not a folder"]);
+    refused(&["kernel", "--x", &x, "--matrix", &x], &["x.npy", "exists"]);
+    refused(&["kernel", "--x", &x, "--matrix", "/proc/k.npy"], &["/proc"]);
+    let large = files.npy("large.npy", &Array2::<f64>::from_elem((2, 4), 1e30));
+    refused(&["kernel", "--matrix", &out, "--x", &large, "--dtype", "float32"], &["too large for float32", "--dtype"]);
+    assert!(!Path::new(&out).exists());
+}

@@ -35,7 +35,7 @@ pub struct MatrixOptions {
     #[arg(long, value_name = "SOURCE", value_parser = source(), requires = "matrix", conflicts_with = "x")]
     data: Option<Dataset>,
     /// Normalisation of the inputs of --data, by their own statistics [default: pixel for MNIST, none for other data]
-    #[arg(long, value_enum, value_name = "NAME", requires = "data")]
+    #[arg(long, value_enum, value_name = "NAME", requires = "matrix")]
     normalisation: Option<Normalisation>,
     /// Masks whose first layer the kernel is that of, averaged over weights: NPZ or safetensors
     #[arg(long, value_name = "FILE", value_parser = path(), requires = "matrix", conflicts_with = "connectivity")]
@@ -170,7 +170,10 @@ pub fn run(args: &KernelArgs, common: &Common) -> Result<()> {
 fn inputs(args: &KernelArgs, common: &Common) -> Result<PreparedInputs> {
     let options = &args.of_matrix;
     let values = match (&args.x, &options.data) {
-        (Some(x), _) => read_npy(x)?,
+        (Some(x), _) => {
+            common.refuse("normalisation", "rows of --x are taken as they are; --data can be normalised")?;
+            read_npy(x)?
+        }
         (None, Some(data)) => {
             let normalisation = options.normalisation.unwrap_or(data.usual_normalisation());
             data.inputs(common.seed)?.normalised(normalisation)?

@@ -131,6 +131,14 @@ impl Normaliser {
         }
     }
 
+    /// One mean and standard deviation for all `d` entries, whoever found them; of bytes in units of 255.
+    #[must_use]
+    pub fn of_scale(scale: GlobalScale, dimension: usize, kind: Values) -> Self {
+        let (shift, factor) = (kind.unit() * scale.mean, 1.0 / (kind.unit() * scale.deviation));
+        let maps = (Array1::from_elem(dimension, shift), Array1::from_elem(dimension, factor));
+        Self { shift: maps.0, factor: maps.1, global: Some(scale) }
+    }
+
     /// The map of given shifts and factors, one of each per entry.
     pub(crate) fn from_maps(shift: Array1<f64>, factor: Array1<f64>) -> Self {
         Self { shift, factor, global: None }

@@ -100,7 +100,7 @@ struct Array {
 
 /// How entries are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Entries {
+pub(crate) struct Entries {
     kind: Number,
     bytes: usize,
     is_big_endian: bool,
@@ -129,7 +129,7 @@ impl Entries {
         "|<>=".contains(order).then_some(Self { kind, bytes, is_big_endian: order == '>' })
     }
 
-    fn of_dtype(dtype: Dtype) -> Option<Self> {
+    pub(crate) fn of_dtype(dtype: Dtype) -> Option<Self> {
         let (kind, bytes) = match dtype {
             Dtype::BOOL | Dtype::U8 | Dtype::I8 => (Number::Whole, 1),
             Dtype::I16 | Dtype::U16 => (Number::Whole, 2),
@@ -142,6 +142,11 @@ impl Entries {
             _ => return None,
         };
         Some(Self { kind, bytes, is_big_endian: false })
+    }
+
+    /// All entries as numbers, see `number`.
+    pub(crate) fn numbers(self, data: &[u8]) -> impl Iterator<Item = f64> + '_ {
+        data.chunks_exact(self.bytes).map(move |bytes| self.number(bytes))
     }
 
     /// An entry as a number. Whole numbers need only be recognised as 0, as 1 or as neither, so a negative one is read
@@ -252,7 +257,7 @@ fn of_safetensors(bytes: &[u8], path: &Path) -> Result<Vec<Array>> {
 }
 
 /// A name in parts, so that numbers in it compare as numbers.
-fn in_order(name: &str) -> Vec<(bool, u64, String)> {
+pub(crate) fn in_order(name: &str) -> Vec<(bool, u64, String)> {
     let parts = name.split_inclusive(|letter: char| !letter.is_ascii_digit());
     let part = |part: &str| {
         let digits = part.trim_end_matches(|letter: char| !letter.is_ascii_digit());

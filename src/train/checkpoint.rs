@@ -88,7 +88,12 @@ impl Checkpoint {
     /// Where it cannot be read, or is not such a file.
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = read_whole(path).map_err(|error| unreadable(path, error, CHECK))?;
-        Self::parse(&bytes).map_err(|problem| match Kind::of(&bytes).filter(|kind| *kind != Kind::Safetensors) {
+        Self::of_bytes(&bytes, path)
+    }
+
+    /// The network of a file's bytes; `path` is for the error only.
+    pub(super) fn of_bytes(bytes: &[u8], path: &Path) -> Result<Self> {
+        Self::parse(bytes).map_err(|problem| match Kind::of(bytes).filter(|kind| *kind != Kind::Safetensors) {
             Some(kind) => kind.refusal(path, Wanted::Weights, REMEDY).about(Setting::KeepWeights),
             None => Error::file(path, problem, REMEDY).about(Setting::KeepWeights),
         })
@@ -188,6 +193,12 @@ impl Checkpoint {
         let samples = Samples::of_images(images.images.clone(), &self.normaliser)?;
         self.network.evaluate(&Blocks::new(&samples), &images.labels)
     }
+}
+
+/// Whether a file's bytes are a checkpoint, whole or not.
+pub(super) fn is_ours(bytes: &[u8]) -> bool {
+    let described = |entries: &HashMap<String, String>| entries.contains_key(DESCRIPTION);
+    SafeTensors::read_metadata(bytes).is_ok_and(|(_, header)| header.metadata().as_ref().is_some_and(described))
 }
 
 fn singles<'a>(values: impl Iterator<Item = &'a f32>) -> Vec<u8> {
