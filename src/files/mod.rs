@@ -1,7 +1,9 @@
 //! Reading files whole, and writing them whole or not at all; output folders, in which a writer replaces only its own
 //! files.
 
+pub(crate) mod array;
 pub(crate) mod kind;
+pub(crate) mod npy_header;
 mod output;
 
 use std::fs::{DirEntry, File};
