@@ -32,7 +32,7 @@
 use std::time::Instant;
 
 use sparsewidth::Result;
-use sparsewidth::data::{Mnist, Normalisation, Normaliser};
+use sparsewidth::data::{Images, LabelledSets, Normalisation, Normaliser};
 use sparsewidth::network::Connectivity;
 use sparsewidth::network::WeightDistribution;
 use sparsewidth::network::budget::first_layer_connectivity;
@@ -44,9 +44,9 @@ const WEIGHTS: usize = 6352;
 const EPOCHS: usize = 10;
 
 fn data() -> Result<TrainingData> {
-    let mnist = Mnist::embedded()?;
-    let normaliser = Normaliser::fit(Normalisation::Pixel, &mnist.train.images.mapv(f64::from), mnist.train.kind())?;
-    let samples = |images| Samples::of_images(images, &normaliser).expect("a normalisation of these images");
+    let mnist = LabelledSets::embedded()?;
+    let normaliser = Normaliser::fit(Normalisation::Pixel, &mnist.train.images.to_real(), mnist.train.kind())?;
+    let samples = |images: Images| Samples::of_images(images, &normaliser).expect("a normalisation of these images");
     TrainingData::new(
         (samples(mnist.train.images), mnist.train.labels),
         (&samples(mnist.test.images), mnist.test.labels),

@@ -4,7 +4,7 @@ mod program;
 
 use std::path::PathBuf;
 
-use sparsewidth::data::{Mnist, SUBSET_SEED, SUBSET_SIZE};
+use sparsewidth::data::{DataSource, LabelledSets, SUBSET_SEED, SUBSET_SIZE};
 
 #[test]
 fn the_embedded_images_are_a_subset_of_the_files() {
@@ -14,7 +14,7 @@ fn the_embedded_images_are_a_subset_of_the_files() {
         program::skipped(&format!("no full MNIST in {}; name its folder in SPARSEWIDTH_MNIST", folder.display()));
         return;
     }
-    let (full, embedded) = (Mnist::from_folder(&folder).unwrap(), Mnist::embedded().unwrap());
+    let (full, embedded) = (DataSource::of_path(&folder).labelled().unwrap(), LabelledSets::embedded().unwrap());
     assert_eq!((full.train.len(), full.test.len()), (60_000, 10_000));
     assert_eq!(embedded.test.checksum, full.test.checksum);
     let subset = full.train.subset(SUBSET_SIZE, SUBSET_SEED);

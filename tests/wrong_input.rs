@@ -86,7 +86,7 @@ fn the_little_data_set_itself_is_sound() {
 #[test]
 fn data_folders() {
     let files = Files::new();
-    let cases: [(&str, &str, Change, &[&str]); 10] = [
+    let cases: [(&str, &str, Change, &[&str]); 9] = [
         ("missing", KINDS[0], |_| None, &["does not exist"]),
         ("no labels", KINDS[3], |_| None, &["does not exist"]),
         (
@@ -127,15 +127,6 @@ fn data_folders() {
                 Some(b)
             },
             &["2 labels for 3 images"],
-        ),
-        (
-            "label",
-            KINDS[3],
-            |mut b| {
-                b[8] = 10;
-                Some(b)
-            },
-            &["label 0 is 10"],
         ),
         ("gzip", KINDS[0], |_| Some(vec![0x1f, 0x8b, 8, 0, 1]), &["gzip stream is damaged"]),
     ];
@@ -184,8 +175,7 @@ fn npy_files() {
     let cases = [
         ("nan", files.npy("nan.npy", &array![[1.0, f64::NAN], [0.0, 0.0]]), "entry [0, 1] is NaN"),
         ("infinite", files.npy("infinite.npy", &array![[1.0, 0.0], [f64::INFINITY, 0.0]]), "entry [1, 0] is inf"),
-        ("integers", files.npy("integers.npy", &array![[1i32, 2], [3, 4]]), "f32 or f64"),
-        ("three axes", files.npy("axes.npy", &Array3::<f64>::zeros((1, 1, 2))), "3 dimensions, (1, 1, 2)"),
+        ("three axes", files.npy("axes.npy", &Array3::<f64>::ones((1, 1, 2))), "shape (1, 2)"),
         ("no rows", files.npy("empty.npy", &Array2::<f64>::zeros((0, 2))), "is empty"),
         ("not npy", files.bytes("text.npy", b"words"), "not a complete and valid .npy file"),
         ("cut", files.bytes("cut.npy", &std::fs::read(&good).unwrap()[..140]), "not a complete and valid .npy file"),
@@ -195,7 +185,7 @@ fn npy_files() {
         ("huge", files.npy("huge.npy", &array![[1e80, 2.0], [3.0, 4.0]]), "entry [0, 0] is 1e80"),
         ("tiny", files.npy("tiny.npy", &array![[1e-80, 0.0], [3.0, 4.0]]), "largest entry is 1e-80"),
         ("impossible shape", files.bytes("shape.npy", &header("(0, 18446744073709551615)")), "beyond any memory"),
-        ("big-endian", files.bytes("endian.npy", &big_endian()), "byte order"),
+        ("cut big-endian", files.bytes("endian.npy", &big_endian()[..200]), "72 bytes follow its header"),
         ("lying header", files.bytes("lies.npy", &header("(100000000000, 10)")), "not a complete and valid .npy file"),
     ];
     for (name, path, words) in &cases {
@@ -274,7 +264,7 @@ fn numbers() {
     refused(&["distance", "--data", "gaussian:many"], &["gaussian:many"]);
     refused(&["distance", "--data", "gaussian:5,1"], &["gaussian:5,1", "samples at least 2"]);
     refused(&["distance", "--data", ""], &["names no data", "gaussian:D"]);
-    refused(&["distance", "--data", "Cargo.toml"], &["Cargo.toml", "neither a folder nor a .npy file"]);
+    refused(&["distance", "--data", "Cargo.toml"], &["Cargo.toml", "neither a folder nor a .npy or .npz file"]);
     refused(&["distance", "--normalisation", "unit"], &["unit", "pixel"]);
     refused(&["distance", "--seed", "x"], &["--seed"]);
     refused(&["distance", "--widths", "8,8"], &["networks = 8:1", "given twice"]);
@@ -439,7 +429,7 @@ fn folders_and_journals() {
     refused(&["figure", "--rates", &none], &["none.toml", "no rate for the sparse network relu:8 linear:10", "tune"]);
     refused(&["train", "--widths", "8", "--rates", &none, "--learning-rate", "1"], &["--rates", "--learning-rate"]);
     refused(&["evaluate", &files.path("no.safetensors")], &["no.safetensors", "cannot be read"]);
-    refused(&["evaluate", &text], &["rates.toml", "not a complete safetensors file", "--keep-weights"]);
+    refused(&["evaluate", &text], &["rates.toml", "not a complete and valid safetensors file", "--keep-weights"]);
     // Without an end.
     if Path::new("/dev/zero").exists() {
         refused(&["evaluate", "/dev/zero"], &["/dev/zero", "more than 1 GiB"]);

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use ndarray::{Array1, ArrayD};
-use sparsewidth::data::{Mnist, idx};
+use sparsewidth::data::{DataSource, idx};
 use sparsewidth_fuzz::{assert_refusal, folder, write};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -49,7 +49,7 @@ fn folder_of_images(samples: usize, shape: (usize, usize), images: &Path) {
     write("train-labels-idx1-ubyte.gz", &labels);
     write("t10k-labels-idx1-ubyte.gz", &labels);
     std::fs::copy(images, folder().join("t10k-images-idx3-ubyte")).expect("a copy");
-    let sets = Mnist::from_folder(folder()).expect("images with labels are a data set");
+    let sets = DataSource::of_path(folder()).labelled().expect("images with labels are a data set");
     assert_eq!((sets.train.len(), sets.train.shape), (samples, shape));
     assert_eq!(sets.train.checksum, sets.test.checksum);
 }

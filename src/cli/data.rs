@@ -4,7 +4,7 @@ use clap::Args;
 use ndarray::{Array2, ArrayView2};
 use serde::Serialize;
 use sparsewidth::Result;
-use sparsewidth::data::{CLASSES, Dataset, Labelled};
+use sparsewidth::data::{Dataset, Labelled, LabelledSets};
 use sparsewidth::report::Table;
 
 use super::Common;
@@ -48,11 +48,22 @@ impl Listing {
         }
     }
 
-    fn labelled(source: &Dataset, set: &'static str, labelled: &Labelled) -> Self {
-        let values: Array2<f64> = labelled.images.mapv(f64::from);
-        let mut counts = vec![0; CLASSES];
+    fn labelled(source: &Dataset, set: &'static str, labelled: &Labelled, classes: usize) -> Self {
+        let values: Array2<f64> = labelled.images.to_real();
+        let mut counts = vec![0; classes];
         labelled.labels.iter().for_each(|label| counts[usize::from(*label)] += 1);
         Self { labels: Some(counts), ..Self::new(source, set, values.view(), &labelled.checksum) }
+    }
+}
+
+/// The heading of the samples of each label.
+fn counted_labels(sets: &LabelledSets) -> String {
+    let labels = &sets.labels;
+    match (labels.first(), labels.last()) {
+        (Some(first), Some(last)) if last - first + 1 == labels.len() as i64 => {
+            format!("samples of labels {first} to {last}")
+        }
+        _ => format!("samples of labels {}", labels.iter().map(i64::to_string).collect::<Vec<_>>().join(", ")),
     }
 }
 
@@ -61,12 +72,13 @@ pub fn run(args: DataArgs, common: &Common) -> Result<()> {
     if !source.source().is_drawn() {
         common.refuse("seed", "nothing in this data is random")?;
     }
-    let listings = match source.has_labels() {
-        true => {
-            let mnist = source.labelled()?;
-            vec![Listing::labelled(&source, "training", &mnist.train), Listing::labelled(&source, "test", &mnist.test)]
+    let labelled = if source.has_labels()? { Some(source.labelled()?) } else { None };
+    let listings = match &labelled {
+        Some(sets) => {
+            let of = |name, set| Listing::labelled(&source, name, set, sets.classes());
+            vec![of("training", &sets.train), of("test", &sets.test)]
         }
-        false => {
+        None => {
             let inputs = source.inputs(common.seed)?;
             vec![Listing::new(&source, "inputs", inputs.values.view(), &inputs.checksum)]
         }
@@ -74,8 +86,8 @@ pub fn run(args: DataArgs, common: &Common) -> Result<()> {
     if common.json {
         return print(&json_lines(&listings)?);
     }
-    let mut table =
-        Table::new(&["set", "samples", "dimension", "minimum", "maximum", "mean", "samples of labels 0 to 9"]);
+    let counts = labelled.as_deref().map_or("labels".into(), counted_labels);
+    let mut table = Table::new(&["set", "samples", "dimension", "minimum", "maximum", "mean", &counts]);
     let mut checksums = String::new();
     for listing in &listings {
         let counts: Vec<String> = listing.labels.iter().flatten().map(usize::to_string).collect();

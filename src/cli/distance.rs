@@ -67,7 +67,10 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
     let data = args.data.data;
     let networks = if args.networks.is_empty() {
         let dimension = data.dimension()?;
-        let outputs = args.outputs.unwrap_or(data.classes());
+        let outputs = match args.outputs {
+            Some(outputs) => outputs,
+            None => data.classes()?,
+        };
         let weights = args.weights.unwrap_or(dimension.saturating_add(outputs).saturating_mul(PAPER_BASE_WIDTH));
         let usual = || default_widths(&PAPER_WIDTHS, (weights, dimension, outputs), Connectivity::DENSE, common);
         let widths = if args.widths.is_empty() { usual() } else { args.widths };
@@ -78,7 +81,7 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
     let mut spec = distance_spec(networks, &args.sampling);
     spec.normalisations = args.normalisation.into_iter().collect();
     if spec.normalisations.is_empty() {
-        spec.normalisations.push(data.usual_normalisation());
+        spec.normalisations.push(data.usual_normalisation()?);
     }
     spec.kernels = vec![args.kernel.get(common)?];
     if !args.methods.is_empty() {

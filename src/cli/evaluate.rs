@@ -86,7 +86,7 @@ impl EvaluateArgs {
             return Ok(Normaliser::of_scale(scale, training.images.ncols(), training.kind()));
         }
         match self.normalisation {
-            Some(normalisation) => Normaliser::fit(normalisation, &training.images.mapv(f64::from), training.kind()),
+            Some(normalisation) => Normaliser::fit(normalisation, &training.images.to_real(), training.kind()),
             None => {
                 let problem = "a state dictionary does not say how its inputs were normalised";
                 let remedy = "add --normalisation NAME, or --mean and --deviation of pixels between 0 and 1";

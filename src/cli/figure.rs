@@ -90,21 +90,22 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     }
     let folder = args.out.clone().unwrap_or_else(|| "figure".into());
     let folder = study_folder(&folder, WRITER, &names, &[SUMMARY])?;
-    let (dimension, images) = args.data.sizes()?;
+    let ((dimension, classes), images) = args.data.sizes()?;
     let data = args.data.data;
-    let weights = (dimension + CLASSES) * PAPER_BASE_WIDTH;
-    if args.rates.is_none() && dimension != PAPER_DIMENSION {
-        let problem =
-            format!("learning rates are known only for images of {PAPER_DIMENSION} pixels; these have {dimension}");
+    let weights = (dimension + classes) * PAPER_BASE_WIDTH;
+    if args.rates.is_none() && (dimension, classes) != (PAPER_DIMENSION, CLASSES) {
+        let problem = format!(
+            "learning rates are known only for images of {PAPER_DIMENSION} pixels in {CLASSES} classes; these have {dimension} in {classes}"
+        );
         let remedy = format!(
             "search for them: sparsewidth tune --data {}; then add --rates tune/rates.toml here",
             in_shell(&data.to_string())
         );
         return Err(Error::value("--data", &data, problem, remedy));
     }
-    let usual = || default_widths(&PAPER_WIDTHS, (weights, dimension, CLASSES), Connectivity::DENSE, common);
+    let usual = || default_widths(&PAPER_WIDTHS, (weights, dimension, classes), Connectivity::DENSE, common);
     let widths = if args.widths.is_empty() { usual() } else { args.widths };
-    let networks = NetworkSpec::at_budget(weights, dimension, CLASSES, &widths)?;
+    let networks = NetworkSpec::at_budget(weights, dimension, classes, &widths)?;
     let mut distance = distance_spec(networks.clone(), &args.sampling);
     let first = args.normalisation;
     distance.normalisations = vec![first];
@@ -126,7 +127,7 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     }
     let paper = args.protocol == Protocol::Paper;
     let runs = args.runs.unwrap_or(if paper { PAPER_RUNS } else { QUICK_RUNS });
-    let mut trained = figure_networks(&networks, paper)?;
+    let mut trained = figure_networks(&networks, classes, paper)?;
     let rates = args.rates.as_deref().map(LearningRates::read).transpose()?;
     if rates.is_none() && !args.training.is_paper() {
         let problem = "the authors' learning rates are for their own parametrisation without biases";

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sparsewidth::Result;
-use sparsewidth::data::CLASSES;
 use sparsewidth::data::Normalisation;
 use sparsewidth::network::Activation;
 use sparsewidth::network::Connectivity;
@@ -37,7 +36,7 @@ pub struct HeatmapArgs {
     /// Activation functions, one picture each
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Activation::Relu, Activation::Linear], value_name = "LIST")]
     activations: Vec<Activation>,
-    /// Total number of weights, not counting biases [default: (d + 10) times 5, the paper's]
+    /// Total number of weights, not counting biases [default: (d + classes) times 5, the paper's]
     #[arg(long, value_name = "N", value_parser = count)]
     weights: Option<usize>,
     /// Number of training samples, a random subset if there are more [default: all]
@@ -72,10 +71,16 @@ pub struct HeatmapArgs {
 }
 
 /// The widths that fit the budget beside some last layer, if there is one; a note names those left out.
-fn fitting(widths: Vec<usize>, weights: usize, dimension: usize, last: &[Connectivity], common: &Common) -> Vec<usize> {
+fn fitting(
+    widths: Vec<usize>,
+    weights: usize,
+    (dimension, classes): (usize, usize),
+    last: &[Connectivity],
+    common: &Common,
+) -> Vec<usize> {
     let fits = |width: &usize| {
         // A width of 0 is refused later.
-        let fits = |q: &Connectivity| first_layer_connectivity_beside(weights, dimension, CLASSES, *width, *q).is_ok();
+        let fits = |q: &Connectivity| first_layer_connectivity_beside(weights, dimension, classes, *width, *q).is_ok();
         *width == 0 || last.iter().any(fits)
     };
     let (fitting, others): (Vec<usize>, Vec<usize>) = widths.iter().partition(|width| fits(width));
@@ -98,14 +103,14 @@ pub fn run(args: HeatmapArgs, common: &Common) -> Result<()> {
         common.print_records(&records)?;
         return common.present(&heat_map_page(&records)?, Some(&out));
     }
-    let (dimension, _) = args.data.sizes()?;
+    let (sizes, _) = args.data.sizes()?;
     let data = args.data.data;
-    let weights = args.weights.unwrap_or((dimension + CLASSES) * HEAT_MAP_BASE_WIDTH);
+    let weights = args.weights.unwrap_or((sizes.0 + sizes.1) * HEAT_MAP_BASE_WIDTH);
     let last = args.last.iter().map(|q| Connectivity::new(*q)).collect::<Result<Vec<_>>>()?;
     let widths = if args.widths.is_empty() { HEAT_MAP_WIDTHS.to_vec() } else { args.widths };
-    let widths = fitting(widths, weights, dimension, &last, common);
+    let widths = fitting(widths, weights, sizes, &last, common);
     let activations: Vec<Activation> = args.activations.to_vec();
-    let networks = heat_map_networks(weights, dimension, &widths, &last, &activations, args.learning_rate)?;
+    let networks = heat_map_networks(weights, sizes, &widths, &last, &activations, args.learning_rate)?;
     let networks = networks.iter().map(|network| network.with_mask(args.mask)).collect();
     let training = TrainingStudySpec {
         normalisation: args.normalisation,

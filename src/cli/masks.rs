@@ -108,7 +108,10 @@ impl MasksArgs {
     fn inputs(&self, common: &Common) -> Result<MaskInputs> {
         let Some((x, y)) = self.x.as_ref().zip(self.y.as_ref()) else {
             let data = &self.data.data;
-            let normalisation = self.normalisation.unwrap_or(data.usual_normalisation());
+            let normalisation = match self.normalisation {
+                Some(given) => given,
+                None => data.usual_normalisation()?,
+            };
             return MaskInputs::of_data(data, normalisation, self.pairs, common.seed);
         };
         let (first, second) = (read_npy(x)?, read_npy(y)?);

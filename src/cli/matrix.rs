@@ -175,7 +175,10 @@ fn inputs(args: &KernelArgs, common: &Common) -> Result<PreparedInputs> {
             read_npy(x)?
         }
         (None, Some(data)) => {
-            let normalisation = options.normalisation.unwrap_or(data.usual_normalisation());
+            let normalisation = match options.normalisation {
+                Some(given) => given,
+                None => data.usual_normalisation()?,
+            };
             data.inputs(common.seed)?.normalised(normalisation)?
         }
         (None, None) => {

@@ -57,12 +57,15 @@ pub fn run(args: OptimumArgs, common: &Common) -> Result<()> {
         return finish(&report, Some(&out), common);
     }
     let data = args.data.data;
-    let outputs = args.outputs.unwrap_or(data.classes());
+    let outputs = match args.outputs {
+        Some(outputs) => outputs,
+        None => data.classes()?,
+    };
     let weights = match args.weights {
         Some(weights) => weights,
         None => data.dimension()?.saturating_add(outputs).saturating_mul(PAPER_BASE_WIDTH),
     };
-    let usual = data.usual_normalisation();
+    let usual = data.usual_normalisation()?;
     let spec = OptimumSpec {
         normalisation: args.normalisation.map_or(usual, Normalisation::from),
         data,

@@ -16,8 +16,9 @@ use super::values::source;
 /// Where inputs come from.
 #[derive(Args)]
 pub struct DataOption {
-    /// Data set: `mnist` (embedded: 2,048 training and 10,000 test images), a folder with the four MNIST files (plain
-    /// or .gz), a .npy file of shape (N, d), or gaussian:D[,N]
+    /// Data set: `mnist` (embedded: 2,048 training and 10,000 test images); a folder of files as MNIST, EMNIST, KMNIST,
+    /// QMNIST and CIFAR have them, or FOLDER/NAME for one of several there; x_train, y_train, x_test and y_test in an
+    /// .npz file or as .npy files in a folder; a .npy file of shape (N, d); or gaussian:D[,N]. Labels are not needed
     #[arg(long, default_value = "mnist", value_name = "SOURCE", value_parser = source())]
     pub data: Dataset,
 }
@@ -25,8 +26,9 @@ pub struct DataOption {
 /// Where images with labels come from.
 #[derive(Args)]
 pub struct ImagesOption {
-    /// Data set: `mnist` (embedded: 2,048 training and 10,000 test images), or a folder with the four MNIST files
-    /// (plain or .gz)
+    /// Data set with labels: `mnist` (embedded: 2,048 training and 10,000 test images); a folder of files as MNIST,
+    /// EMNIST, KMNIST, QMNIST and CIFAR have them, or FOLDER/NAME for one of several there; or x_train, y_train, x_test
+    /// and y_test in an .npz file or as .npy files in a folder
     #[arg(long, default_value = "mnist", value_name = "SOURCE", value_parser = source())]
     pub data: Dataset,
 }
@@ -82,11 +84,11 @@ pub struct SamplingOptions {
 }
 
 impl ImagesOption {
-    /// The pixels of an image, and the number of training images.
-    pub fn sizes(&self) -> Result<(usize, usize)> {
+    /// The pixels of an image with the number of classes, and the number of training images.
+    pub fn sizes(&self) -> Result<((usize, usize), usize)> {
         let labelled = self.data.labelled()?;
         let training = &labelled.train.images;
-        Ok((training.ncols(), training.nrows()))
+        Ok(((training.ncols(), labelled.classes()), training.nrows()))
     }
 }
 

@@ -61,7 +61,7 @@ pub struct TrainArgs {
 /// Which weights networks have.
 #[derive(Args)]
 pub struct BudgetOptions {
-    /// Total number of weights, those of the last layer included [default: (d + 10) times 8, the paper's]
+    /// Total number of weights, those of the last layer included [default: (d + classes) times 8, the paper's]
     #[arg(long, value_name = "N", conflicts_with_all = ["connectivity", "dense"], value_parser = count)]
     weights: Option<usize>,
     /// Connectivity (density) of the first layer, instead of a weight budget
@@ -82,45 +82,45 @@ impl BudgetOptions {
     /// The networks of some widths, each with the learning rate that is given for it.
     pub fn networks(
         &self,
-        dimension: usize,
+        (dimension, classes): (usize, usize),
         widths: &[usize],
         rate: impl Fn(&TrainedNetwork) -> Result<f64>,
     ) -> Result<Vec<TrainedNetwork>> {
-        let weights = self.weights(dimension);
+        let weights = self.weights((dimension, classes));
         let last_connectivity = Connectivity::new(self.last_connectivity)?;
         let network = |width: &usize| {
             let connectivity = match self.connectivity {
                 _ if self.dense => Connectivity::DENSE,
                 Some(p) => Connectivity::new(p)?,
-                None => first_layer_connectivity_beside(weights, dimension, CLASSES, *width, last_connectivity)?,
+                None => first_layer_connectivity_beside(weights, dimension, classes, *width, last_connectivity)?,
             };
             let family = if self.dense { Family::Dense } else { Family::Sparse };
             let hidden = Layer::new(*width, connectivity, self.activation)?;
-            let network = TrainedNetwork::of_hidden(family, vec![hidden], last_connectivity, 0.0)?;
+            let network = TrainedNetwork::of_hidden(family, vec![hidden], (classes, last_connectivity), 0.0)?;
             Ok(network.with_rate(rate(&network)?))
         };
         widths.iter().map(network).collect()
     }
 
-    fn weights(&self, dimension: usize) -> usize {
-        self.weights.unwrap_or((dimension + CLASSES) * PAPER_BASE_WIDTH)
+    fn weights(&self, (dimension, classes): (usize, usize)) -> usize {
+        self.weights.unwrap_or((dimension + classes) * PAPER_BASE_WIDTH)
     }
 
     /// Widths to look at where none are asked for.
-    pub fn default_widths(&self, dimension: usize, common: &Common) -> Result<Vec<usize>> {
+    pub fn default_widths(&self, (dimension, classes): (usize, usize), common: &Common) -> Result<Vec<usize>> {
         if self.dense || self.connectivity.is_some() {
             return Ok(PAPER_WIDTHS.to_vec());
         }
         let last_connectivity = Connectivity::new(self.last_connectivity)?;
-        let budget = (self.weights(dimension), dimension, CLASSES);
+        let budget = (self.weights((dimension, classes)), dimension, classes);
         Ok(default_widths(&PAPER_WIDTHS, budget, last_connectivity, common))
     }
 
     /// Whether the networks are those for which the authors tuned rates.
-    fn is_paper(&self, dimension: usize) -> bool {
-        let budget = self.weights.is_none_or(|weights| weights == (dimension + CLASSES) * PAPER_BASE_WIDTH);
+    fn is_paper(&self, (dimension, classes): (usize, usize)) -> bool {
+        let budget = self.weights.is_none_or(|weights| weights == (dimension + classes) * PAPER_BASE_WIDTH);
         let paper = self.dense || (self.connectivity.is_none() && budget && self.last_connectivity == 1.0);
-        paper && dimension == PAPER_DIMENSION && self.activation == Activation::Relu
+        paper && (dimension, classes) == (PAPER_DIMENSION, CLASSES) && self.activation == Activation::Relu
     }
 }
 
@@ -201,11 +201,11 @@ pub fn run(args: TrainArgs, common: &Common) -> Result<()> {
         common.print_records(&records)?;
         return common.present(&training_page(&records), Some(&out));
     }
-    let (dimension, training) = args.data.sizes()?;
+    let (sizes, training) = args.data.sizes()?;
     let data = args.data.data;
     let rates = args.rates.as_deref().map(LearningRates::read).transpose()?;
-    let paper = args.budget.is_paper(dimension) && args.training.is_paper();
-    let networks = args.budget.networks(dimension, &args.widths, |network| match (args.learning_rate, &rates) {
+    let paper = args.budget.is_paper(sizes) && args.training.is_paper();
+    let networks = args.budget.networks(sizes, &args.widths, |network| match (args.learning_rate, &rates) {
         (Some(rate), _) => Ok(rate),
         (None, Some(rates)) => args.training.rate(rates, network),
         (None, None) if paper => paper_learning_rate(network.hidden().width(), network.family == Family::Dense),

@@ -72,12 +72,12 @@ pub fn run(args: TuneArgs, common: &Common) -> Result<()> {
         let out = redrawn_folder(args.from.or(&args.out, common), "tune", &["tune"], &[])?;
         return say_rates(&report, Some(&out), common);
     }
-    let (dimension, images) = args.data.sizes()?;
+    let (sizes, images) = args.data.sizes()?;
     let data = args.data.data;
-    let usual = || args.budget.default_widths(dimension, common);
+    let usual = || args.budget.default_widths(sizes, common);
     let widths = if args.widths.is_empty() { usual()? } else { args.widths };
     // Any rate: the search goes through its own.
-    let networks = args.budget.networks(dimension, &widths, |_| Ok(1.0))?;
+    let networks = args.budget.networks(sizes, &widths, |_| Ok(1.0))?;
     let evaluation = args.search.evaluation(&data, images, args.training.samples_of(images, common), common);
     let training = TrainingStudySpec { evaluation, ..args.training.spec(networks, args.runs, args.normalisation) };
     let Some((report, out)) = args.search.search(data, training, &args.out, common)? else { return Ok(()) };

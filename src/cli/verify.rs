@@ -93,7 +93,7 @@ pub fn run(args: VerifyArgs, common: &Common) -> Result<()> {
     };
     let data = args.data.clone();
     if let Some(data) = args.data {
-        let usual = data.usual_normalisation();
+        let usual = data.usual_normalisation()?;
         spec.data = vec![(data, args.normalisation.map_or(usual, Normalisation::from))];
     }
     spec.check()?;

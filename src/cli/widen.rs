@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sparsewidth::data::CLASSES;
 use sparsewidth::data::Normalisation;
 use sparsewidth::network::Connectivity;
 use sparsewidth::numeric::parse::{count, listed_count};
@@ -95,14 +94,14 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
     if !args.ways.iter().any(|way| matches!(way, Family::LinearBottleneck | Family::NonlinearBottleneck)) {
         common.refuse("bottlenecks", "none of these ways has a bottleneck")?;
     }
-    let (dimension, images) = args.data.sizes()?;
+    let ((dimension, classes), images) = args.data.sizes()?;
     let data = args.data.data;
-    let weights = args.weights.unwrap_or((dimension + CLASSES) * PAPER_BASE_WIDTH);
-    let usual = || default_widths(&WIDTHS, (weights, dimension, CLASSES), Connectivity::DENSE, common);
+    let weights = args.weights.unwrap_or((dimension + classes) * PAPER_BASE_WIDTH);
+    let usual = || default_widths(&WIDTHS, (weights, dimension, classes), Connectivity::DENSE, common);
     let widths = if args.widths.is_empty() { usual() } else { args.widths };
     let mut networks = Vec::new();
     for way in &args.ways {
-        networks.extend(widened_networks(*way, weights, dimension, &widths, &args.bottlenecks)?);
+        networks.extend(widened_networks(*way, weights, (dimension, classes), &widths, &args.bottlenecks)?);
     }
     // Where every weight exists, two ways can come to one network.
     let mut kernels: Vec<NetworkSpec> = Vec::new();

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::mnist::CLASSES;
-use super::{DataSource, Inputs, Mnist, Normalisation};
+use super::found::{Found, Unlabelled};
+use super::{DataSource, Inputs, LabelledSets, Normalisation};
 use crate::error::{Error, Result};
 
 /// A data set, named by its source. It is read at its first use and then kept; clones share what was read, so a whole
@@ -31,9 +31,18 @@ pub struct Dataset {
 /// What was read from a source.
 #[derive(Debug, Default)]
 struct Opened {
-    labelled: Mutex<Option<Arc<Mnist>>>,
+    contents: Mutex<Option<Contents>>,
     /// The inputs, with the seed for which they were read or drawn.
     inputs: Mutex<Option<(u64, Arc<Inputs>)>>,
+}
+
+/// What a source holds.
+#[derive(Clone, Debug)]
+enum Contents {
+    Labelled(Arc<LabelledSets>),
+    Unlabelled(Arc<Unlabelled>),
+    /// Neither images nor labels, by its name.
+    Vectors,
 }
 
 impl Dataset {
@@ -43,36 +52,61 @@ impl Dataset {
         &self.source
     }
 
+    fn contents(&self) -> Result<Contents> {
+        let mut contents = lock(&self.opened.contents);
+        if let Some(known) = &*contents {
+            return Ok(known.clone());
+        }
+        let read = match self.source.read()? {
+            Some(Found::Labelled(sets)) => Contents::Labelled(Arc::new(sets)),
+            Some(Found::Unlabelled(unlabelled)) => Contents::Unlabelled(Arc::new(unlabelled)),
+            None => Contents::Vectors,
+        };
+        *contents = Some(read.clone());
+        Ok(read)
+    }
+
     /// Whether it is images with labels, which networks can be trained on.
-    #[must_use]
-    pub fn has_labels(&self) -> bool {
-        self.source.has_labels()
+    ///
+    /// # Errors
+    /// Where the source cannot be read.
+    pub fn has_labels(&self) -> Result<bool> {
+        Ok(matches!(self.contents()?, Contents::Labelled(_)))
     }
 
     /// The number of classes of its labels; 0 where it has none.
-    #[must_use]
-    pub fn classes(&self) -> usize {
-        if self.has_labels() { CLASSES } else { 0 }
+    ///
+    /// # Errors
+    /// Where the source cannot be read.
+    pub fn classes(&self) -> Result<usize> {
+        Ok(match self.contents()? {
+            Contents::Labelled(sets) => sets.classes(),
+            _ => 0,
+        })
     }
 
     /// The normalisation used where none is given: the paper's for images, none for other data.
-    #[must_use]
-    pub fn usual_normalisation(&self) -> Normalisation {
-        if self.has_labels() { Normalisation::Pixel } else { Normalisation::None }
+    ///
+    /// # Errors
+    /// Where the source cannot be read.
+    pub fn usual_normalisation(&self) -> Result<Normalisation> {
+        Ok(match self.contents()? {
+            Contents::Labelled(_) => Normalisation::Pixel,
+            Contents::Unlabelled(unlabelled) if unlabelled.are_images => Normalisation::Pixel,
+            _ => Normalisation::None,
+        })
     }
 
     /// The training set and the test set, with labels.
     ///
     /// # Errors
     /// Where the source has no labels, or cannot be read.
-    pub fn labelled(&self) -> Result<Arc<Mnist>> {
-        let mut labelled = lock(&self.opened.labelled);
-        if let Some(known) = &*labelled {
-            return Ok(Arc::clone(known));
+    pub fn labelled(&self) -> Result<Arc<LabelledSets>> {
+        match self.contents()? {
+            Contents::Labelled(sets) => Ok(sets),
+            Contents::Unlabelled(unlabelled) => Err(unlabelled.refusal(&self.source)),
+            Contents::Vectors => Err(self.source.without_labels()),
         }
-        let read = Arc::new(self.source.labelled()?);
-        *labelled = Some(Arc::clone(&read));
-        Ok(read)
     }
 
     /// The inputs on which distances are taken, see [`DataSource::inputs`].
@@ -86,9 +120,10 @@ impl Dataset {
         {
             return Ok(Arc::clone(known));
         }
-        let read = Arc::new(match self.has_labels() {
-            true => Inputs::of_images(&self.labelled()?.test),
-            false => self.source.inputs(seed)?,
+        let read = Arc::new(match self.contents()? {
+            Contents::Labelled(sets) => Inputs::of_images(&sets.test),
+            Contents::Unlabelled(unlabelled) => unlabelled.inputs.clone(),
+            Contents::Vectors => self.source.vectors(seed)?,
         });
         *inputs = Some((seed, Arc::clone(&read)));
         Ok(read)
@@ -99,12 +134,12 @@ impl Dataset {
     /// # Errors
     /// Where the source cannot be read.
     pub fn dimension(&self) -> Result<usize> {
-        if self.has_labels() {
-            return Ok(self.labelled()?.test.images.ncols());
+        if let Some(dimension) = self.source.drawn_dimension() {
+            return Ok(dimension);
         }
-        match self.source.drawn_dimension() {
-            Some(dimension) => Ok(dimension),
-            None => Ok(self.inputs(0)?.values.ncols()),
+        match self.contents()? {
+            Contents::Labelled(sets) => Ok(sets.test.images.ncols()),
+            _ => Ok(self.inputs(0)?.values.ncols()),
         }
     }
 }
@@ -166,6 +201,6 @@ mod tests {
         assert_eq!(data.dimension().unwrap(), 2);
         std::fs::remove_file(path).unwrap();
         assert_eq!(data.clone().inputs(7).unwrap().values[[1, 0]], 3.0);
-        assert!(data.labelled().is_err() && data.classes() == 0);
+        assert!(data.labelled().is_err() && data.classes().unwrap() == 0);
     }
 }

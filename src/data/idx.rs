@@ -1,20 +1,23 @@
-//! The IDX format of MNIST: big-endian header, then bytes; plain or gzipped.
+//! The IDX format of MNIST: big-endian header, then bytes, or the labels of QMNIST; plain or gzipped.
 //!
-//! Header: two zero bytes, the type code (8: unsigned byte), the number of dimensions, then each dimension as a 32-bit
+//! Header: two zero bytes, the type code (8: unsigned byte, 12: 32-bit integer), the number of dimensions, then each dimension as a 32-bit
 //! big-endian number (<http://yann.lecun.com/exdb/mnist/>).
 
 use std::io::{Read, Write};
 use std::path::Path;
 
-use flate2::{Compression, GzBuilder, read::MultiGzDecoder};
-use ndarray::{ArrayD, ArrayViewD, IxDyn};
+use flate2::{Compression, GzBuilder, bufread::GzDecoder};
+use ndarray::{ArrayD, ArrayViewD, Ix3, IxDyn};
 
+use super::Images;
 use crate::error::{Error, Result};
 use crate::files::kind::{Kind, Wanted};
 use crate::files::{CHECK, in_shell, read_whole, unreadable};
 
 /// The first two bytes of a gzip stream.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// The beginning of QMNIST's labels: 32-bit integers in two dimensions.
+const QMNIST_MAGIC: [u8; 4] = [0, 0, 0x0c, 2];
 /// The most bytes of an unpacked file, twenty times those of MNIST: a gzip stream can unpack to a thousand times its
 /// own length.
 const MOST_UNPACKED: u64 = 1 << 30;
@@ -38,15 +41,50 @@ fn unpack_at_most(most: u64, bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>> {
     if !bytes.starts_with(&GZIP_MAGIC) {
         return Ok(bytes);
     }
-    let mut unpacked = Vec::new();
-    MultiGzDecoder::new(bytes.as_slice()).take(most + 1).read_to_end(&mut unpacked).map_err(|error| {
-        Error::file(path, format!("its gzip stream is damaged ({error})"), "download or copy the file again")
-    })?;
-    if unpacked.len() as u64 > most {
-        let problem = format!("its gzip stream holds more than {most} bytes");
-        return Err(Error::file(path, problem, "give the standard MNIST files, or unpack it yourself"));
+    let (mut unpacked, mut rest) = (Vec::new(), bytes.as_slice());
+    // Zeros after the last member are the padding of tapes and disks.
+    while rest.iter().any(|byte| *byte != 0) {
+        let mut member = GzDecoder::new(rest);
+        let left = most + 1 - unpacked.len() as u64;
+        (&mut member).take(left).read_to_end(&mut unpacked).map_err(|error| {
+            Error::file(path, format!("its gzip stream is damaged ({error})"), "download or copy the file again")
+        })?;
+        if unpacked.len() as u64 > most {
+            let problem = format!("its gzip stream holds more than {most} bytes");
+            return Err(Error::file(path, problem, "give the standard MNIST files, or unpack it yourself"));
+        }
+        rest = member.into_inner();
     }
     Ok(unpacked)
+}
+
+/// The images of unpacked IDX bytes, in rows, and the rows and columns of one; `path` is for the error message only.
+pub(super) fn images(bytes: &[u8], path: &Path) -> Result<(Images, (usize, usize))> {
+    let images = parse(bytes, 3, path)?.into_dimensionality::<Ix3>().expect("parsed in three dimensions");
+    let (samples, rows, columns) = images.dim();
+    let images = images.into_shape_with_order((samples, rows * columns)).expect("as many entries as before");
+    Ok((images.into(), (rows, columns)))
+}
+
+/// The labels of unpacked IDX bytes: a byte each, or the first of the eight 32-bit columns of QMNIST.
+pub(super) fn labels(bytes: &[u8], path: &Path) -> Result<Vec<i64>> {
+    const COLUMNS: usize = 8;
+    if !bytes.starts_with(&QMNIST_MAGIC) {
+        return Ok(parse(bytes, 1, path)?.iter().map(|label| i64::from(*label)).collect());
+    }
+    let words: Vec<i32> = bytes[4..].as_chunks().0.iter().map(|word| i32::from_be_bytes(*word)).collect();
+    let [count, 8, columns @ ..] = &words[..] else {
+        let problem = format!("is not one of QMNIST's label files, which have {COLUMNS} columns, or is truncated");
+        return Err(Error::file(path, problem, "give the standard QMNIST files"));
+    };
+    if i64::from(*count) * COLUMNS as i64 != columns.len() as i64 || !bytes.len().is_multiple_of(4) || *count < 1 {
+        let problem = format!(
+            "truncated or of a wrong length: its header says {count} rows of {COLUMNS} numbers of 4 bytes, but {} bytes follow",
+            bytes.len() - 12
+        );
+        return Err(Error::file(path, problem, "give the standard QMNIST files, whole"));
+    }
+    Ok(columns.iter().step_by(COLUMNS).map(|class| i64::from(*class)).collect())
 }
 
 /// Parses unpacked IDX bytes of type unsigned byte with the given number of dimensions.
@@ -144,7 +182,30 @@ mod tests {
             encoder.finish().unwrap()
         };
         let packed = [member(&[1, 2]), member(&[3])].concat();
-        assert_eq!(unpack(packed, Path::new("two")).unwrap(), [1, 2, 3]);
+        assert_eq!(unpack(packed.clone(), Path::new("two")).unwrap(), [1, 2, 3]);
+        // The padding of a tape is no part of it; anything else is damage.
+        let padded = |padding: &[u8]| unpack([&packed[..], padding].concat(), Path::new("two"));
+        assert_eq!(padded(&[0; 512]).unwrap(), [1, 2, 3]);
+        for garbage in [&[0, 0, 7][..], &[7], b"\x1f\x8b"] {
+            assert!(padded(garbage).unwrap_err().to_string().contains("gzip stream is damaged"), "{garbage:?}");
+        }
+    }
+
+    #[test]
+    fn labels_of_qmnist_are_its_first_column() {
+        let rows = [[7, 1, 2, 3, 4, 5, 6, 8], [2, 9, 9, 9, 9, 9, 9, -1]];
+        let bytes = |count: i32, columns: i32| -> Vec<u8> {
+            let words = [count, columns].into_iter().chain(rows.concat());
+            QMNIST_MAGIC.into_iter().chain(words.flat_map(i32::to_be_bytes)).collect()
+        };
+        let path = Path::new("labels");
+        assert_eq!(labels(&bytes(2, 8), path).unwrap(), [7, 2]);
+        for wrong in [bytes(3, 8), bytes(1, 8), bytes(0, 8), bytes(-2, 8)] {
+            assert!(labels(&wrong, path).unwrap_err().to_string().contains("rows of 8 numbers"));
+        }
+        let whole = bytes(2, 8);
+        (0..whole.len()).for_each(|end| assert!(labels(&whole[..end], path).is_err(), "{end}"));
+        assert!(labels(&bytes(2, 4), path).unwrap_err().to_string().contains("8 columns"));
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl Inputs {
 
     /// Images without their labels.
     pub(crate) fn of_images(images: &Labelled) -> Self {
-        Self { values: images.images.mapv(f64::from), kind: images.kind(), checksum: images.checksum.clone() }
+        Self { values: images.images.to_real(), kind: images.kind(), checksum: images.checksum.clone() }
     }
 
     /// The map of a normalisation, by the statistics of the inputs themselves.

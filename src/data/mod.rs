@@ -1,4 +1,5 @@
-//! Inputs: MNIST (embedded or from a folder), `.npy` files and synthetic Gaussian data, and their normalisation.
+//! Inputs: MNIST (embedded or from a folder) and data like it, CIFAR, NumPy arrays and synthetic Gaussian data, and
+//! their normalisation.
 //!
 //! ```
 //! use sparsewidth::data::{DataSource, Normalisation};
@@ -11,22 +12,27 @@
 //! # Ok::<(), sparsewidth::Error>(())
 //! ```
 
+mod arrays;
+mod cifar;
 mod dataset;
+mod found;
 mod gaussian;
 pub mod idx;
 mod inputs;
+mod labelled;
 mod mnist;
 mod normalise;
 mod npy;
 mod prepared;
 mod source;
+mod splits;
 
 pub use dataset::Dataset;
 pub use inputs::{Inputs, Values};
-pub use mnist::{CLASSES, Labelled, Mnist, SUBSET_SEED, SUBSET_SIZE};
+pub use labelled::{Images, Labelled, LabelledSets};
+pub use mnist::{CLASSES, SUBSET_SEED, SUBSET_SIZE};
 pub use normalise::{GlobalScale, Normalisation, Normaliser};
 pub use npy::read_npy;
-pub(crate) use npy::{Header as NpyHeader, raw as raw_npy};
 pub use prepared::{PreparedInputs, pair_count, random_pairs};
 pub use source::DataSource;
 

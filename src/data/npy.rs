@@ -1,215 +1,101 @@
 //! Matrices from `.npy` files.
-//!
-//! The header is read here and not by a parser of Python literals: it is a dictionary of three entries, and on other
-//! input such a parser can take exponential time.
 
 use std::path::Path;
 
-use ndarray::{Array2, ShapeBuilder};
+use ndarray::Array2;
 
 use crate::error::{Error, Result};
+use crate::files::array::{Array, Entries};
 use crate::files::kind::{Kind, Wanted, as_matrix};
+use crate::files::npy_header::{Header, raw};
 use crate::files::{CHECK, in_python, read_whole, unreadable};
 use crate::kernel::gram::LARGEST_ENTRY;
 
-/// The beginning of every `.npy` file.
-const MAGIC: &[u8] = b"\x93NUMPY";
-/// The most bytes of a header, NumPy's own limit.
-const LONGEST_HEADER: usize = 10_000;
-
-/// Reads a matrix of shape `(N, d)`, f32 or f64, or a vector of shape `(d,)` as one row.
+/// Reads a matrix of shape `(N, d)`, or a vector of shape `(d,)` as one row; further dimensions, as of images, are
+/// flattened: `(N, h, w)` becomes `(N, h w)`. Entries are booleans, integers or floats of at most 64 bits, in either
+/// byte order, by rows or by columns.
 ///
 /// # Errors
-/// A file that is missing or malformed, of another type or number of dimensions, empty, or with an entry that is not
-/// finite or beyond what kernels can take ([`LARGEST_ENTRY`]).
+/// A file that is missing or malformed, of another type, empty, or with an entry that is not finite or beyond what
+/// kernels can take ([`LARGEST_ENTRY`]).
 pub fn read_npy(path: &Path) -> Result<Array2<f64>> {
     let bytes = read_whole(path).map_err(|error| unreadable(path, error, CHECK))?;
-    let matrix = parse(&bytes, path).map_err(|(problem, remedy)| match Kind::of(&bytes) {
+    let array = parse(&bytes, path).map_err(|(problem, remedy)| match Kind::of(&bytes) {
         None | Some(Kind::Npy) => Error::file(path, problem, remedy),
         Some(kind) => kind.refusal(path, Wanted::Matrix, REMEDY),
     })?;
-    checked(matrix, path)
+    rows(&array, path)
 }
 
 /// What is wrong with a file, and what to do.
 type Refusal = (String, String);
 
 /// What to do about most refusals.
-const REMEDY: &str = "give a .npy file of shape (N, d) or (d,), type f32 or f64";
+const REMEDY: &str = "give a .npy file of numbers, of shape (N, d) or (d,)";
 
-/// The matrix in a file's bytes; `path` is for the remedies only.
-fn parse(bytes: &[u8], path: &Path) -> std::result::Result<Array2<f64>, Refusal> {
+/// The array in a file's bytes, of at least one dimension; `path` is for the remedies only.
+pub(super) fn parse(bytes: &[u8], path: &Path) -> std::result::Result<Array, Refusal> {
     let damaged = |problem: &str| (format!("is not a complete and valid .npy file ({problem})"), REMEDY.to_string());
-    let convert = |change: &str| {
-        let (file, to) = (in_python(path), in_python(&as_matrix(path)));
-        format!("in Python: import numpy; a = numpy.load({file}); numpy.save({to}, {change})")
+    let (Header { descriptor, fortran, shape }, data) = raw(bytes).map_err(damaged)?;
+    let Some(entries) = Entries::of_descriptor(descriptor) else {
+        let convert = || {
+            let (file, to) = (in_python(path), in_python(&as_matrix(path)));
+            format!("in Python: import numpy; a = numpy.load({file}); numpy.save({to}, a.astype('<f8'))")
+        };
+        return Err(match descriptor.as_bytes() {
+            b"|O" => ("has entries that are Python objects (type |O)".into(), REMEDY.into()),
+            [_, b'f', ..] => (format!("has entries of type {descriptor}, floats of another size"), convert()),
+            _ => (format!("has entries of type {descriptor}"), REMEDY.into()),
+        });
     };
-    let (header, data) = split(bytes).map_err(damaged)?;
-    let Header { descriptor, fortran, shape } = Header::parse(header).map_err(damaged)?;
-    let (rows, columns) = match shape[..] {
-        [columns] => (1, columns),
-        [rows, columns] => (rows, columns),
-        [] => return Err(("has 0 dimensions".into(), REMEDY.into())),
-        [rows, ..] => {
-            let problem = format!("has {} dimensions, {}, and a matrix has 2", shape.len(), tuple(&shape));
-            return Err((problem, convert(&format!("a.reshape({rows}, -1)"))));
-        }
-    };
-    let size = match descriptor {
-        "<f8" => size_of::<f64>(),
-        "<f4" => size_of::<f32>(),
-        ">f8" | ">f4" => {
-            return Err(("is in the byte order of another machine".into(), convert("a.astype('<f8')")));
-        }
-        "|O" => return Err(("has entries that are Python objects (type |O)".into(), REMEDY.into())),
-        _ => {
-            let name = match descriptor.as_bytes() {
-                [b'|' | b'<' | b'>', b'i' | b'u', ..] => "whole numbers",
-                [_, b'f', ..] => "floats of another size",
-                [_, b'b', ..] => "booleans",
-                _ => return Err((format!("has entries of type {descriptor}"), REMEDY.into())),
-            };
-            let problem = format!("has entries of type {descriptor}, {name}, not f32 or f64");
-            return Err((problem, convert("a.astype('<f8')")));
-        }
-    };
+    if shape.is_empty() {
+        return Err(("has 0 dimensions".into(), REMEDY.into()));
+    }
     // Checked even where there are no rows: such a shape cannot be held either.
     let most = isize::MAX as usize / size_of::<f64>();
-    if rows.max(1).checked_mul(columns.max(1)).is_none_or(|entries| entries > most) {
+    let entries_of = |least: usize| shape.iter().try_fold(1usize, |all, size| all.checked_mul((*size).max(least)));
+    if entries_of(1).is_none_or(|entries| entries > most) {
         return Err(damaged("its header's shape is beyond any memory"));
     }
-    let expected = rows * columns * size;
+    let expected = shape.iter().product::<usize>() * entries.size();
     if data.len() != expected {
-        let problem =
-            format!("{} bytes follow its header, not the {expected} of shape ({rows}, {columns})", data.len());
+        let problem = format!("{} bytes follow its header, not the {expected} of shape {}", data.len(), tuple(&shape));
         return Err(damaged(&problem));
     }
-    let mut values = Vec::with_capacity(rows * columns);
-    if size == size_of::<f64>() {
-        values.extend(data.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)));
-    } else {
-        values.extend(data.as_chunks().0.iter().map(|bytes| f64::from(f32::from_le_bytes(*bytes))));
-    }
-    // For a vector, both orders are the same.
-    Array2::from_shape_vec((rows, columns).set_f(fortran), values).map_err(|error| damaged(&error.to_string()))
-}
-
-/// An array of any type in the bytes of a file: its header, and the bytes of its entries.
-pub(crate) fn raw(bytes: &[u8]) -> std::result::Result<(Header<'_>, &[u8]), &'static str> {
-    let (header, data) = split(bytes)?;
-    Ok((Header::parse(header)?, data))
+    Ok(Array { name: String::new(), entries, fortran, shape, data: data.to_vec() })
 }
 
 /// A shape as Python writes it.
-fn tuple(shape: &[usize]) -> String {
-    let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();
-    format!("({})", sizes.join(", "))
+pub(super) fn tuple(shape: &[usize]) -> String {
+    match shape {
+        [one] => format!("({one},)"),
+        _ => format!("({})", shape.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")),
+    }
 }
 
-/// The header of a file and the data after it.
-fn split(bytes: &[u8]) -> std::result::Result<(&str, &[u8]), &'static str> {
-    let rest = bytes.strip_prefix(MAGIC).ok_or("it does not begin as one does")?;
-    let cut = "it ends within its header";
-    let (length, rest) = match rest {
-        [1, 0, low, high, rest @ ..] => (u32::from(u16::from_le_bytes([*low, *high])), rest),
-        [2 | 3, 0, a, b, c, d, rest @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]), rest),
-        [1..=3, 0, ..] | [] | [_] => return Err(cut),
-        _ => return Err("its version is not 1.0, 2.0 or 3.0"),
+/// The matrix of an array of at least one dimension, as [`read_npy`] makes it; `path` is the file that holds it.
+pub(super) fn rows(array: &Array, path: &Path) -> Result<Array2<f64>> {
+    let values = array.numbers().map(Iterator::collect).and_then(|values| flat(array, values));
+    checked(values.map_err(|problem| Error::file(path, name(array) + &problem, REMEDY))?, path)
+}
+
+/// Something made of each number, in rows: `(N, d)`.
+pub(super) fn flat<T: Clone>(array: &Array, values: Vec<T>) -> std::result::Result<Array2<T>, String> {
+    let (rows, rest) = match array.shape[..] {
+        [] => return Err("has 0 dimensions".into()),
+        [columns] => (1, columns),
+        [rows, ref rest @ ..] => (rows, rest.iter().product()),
     };
-    let length = length as usize;
-    if length > LONGEST_HEADER {
-        return Err("its header is longer than 10000 bytes");
-    }
-    let (header, data) = rest.split_at_checked(length).ok_or(cut)?;
-    Ok((std::str::from_utf8(header).map_err(|_| "invalid .npy header: it is not text")?, data))
+    let shaped = array.shaped(values)?.as_standard_layout().into_owned();
+    Array2::from_shape_vec((rows, rest), shaped.into_raw_vec_and_offset().0).map_err(|error| error.to_string())
 }
 
-/// What a header says.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Header<'a> {
-    /// The type of the entries, such as `<f8`, or what is there instead of a string.
-    pub descriptor: &'a str,
-    /// Whether columns are contiguous rather than rows.
-    pub fortran: bool,
-    pub shape: Vec<usize>,
+/// The beginning of what is said of an array in a file of several.
+pub(super) fn name(array: &Array) -> String {
+    if array.name.is_empty() { String::new() } else { format!("{} ", array.name) }
 }
 
-impl<'a> Header<'a> {
-    /// Reads `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }`, the entries in any order.
-    fn parse(text: &'a str) -> std::result::Result<Self, &'static str> {
-        let wrong = "invalid .npy header: expected a dictionary of descr, fortran_order and shape";
-        let text = text.trim().strip_prefix('{').and_then(|text| text.strip_suffix('}')).ok_or(wrong)?;
-        let (mut descriptor, mut fortran, mut shape) = (None, None, None);
-        let mut rest = text.trim_start();
-        while !rest.is_empty() {
-            let (key, after) = quoted(rest).ok_or(wrong)?;
-            let value = after.trim_start().strip_prefix(':').ok_or(wrong)?.trim_start();
-            let twice = match key {
-                "descr" => {
-                    // A list of fields is not supported; it is read so that the error can name it.
-                    let (value, after) = quoted(value).or_else(|| up_to(value, ']')).ok_or(wrong)?;
-                    rest = after;
-                    descriptor.replace(value).is_some()
-                }
-                "fortran_order" => {
-                    let is = |word, truth| value.strip_prefix(word).map(|after| (truth, after));
-                    let (value, after) = is("True", true).or_else(|| is("False", false)).ok_or(wrong)?;
-                    rest = after;
-                    fortran.replace(value).is_some()
-                }
-                "shape" => {
-                    let (value, after) = up_to(value, ')').ok_or(wrong)?;
-                    rest = after;
-                    shape
-                        .replace(sizes(value).ok_or("invalid .npy header: the shape is not a tuple of sizes")?)
-                        .is_some()
-                }
-                _ => return Err(wrong),
-            };
-            rest = rest.trim_start();
-            rest = match rest.strip_prefix(',') {
-                Some(after) => after.trim_start(),
-                None if rest.is_empty() => rest,
-                None => return Err(wrong),
-            };
-            if twice {
-                return Err("its header has the same entry twice");
-            }
-        }
-        match (descriptor, fortran, shape) {
-            (Some(descriptor), Some(fortran), Some(shape)) => Ok(Self { descriptor, fortran, shape }),
-            _ => Err(wrong),
-        }
-    }
-}
-
-/// The quoted string at the beginning, and what follows it. Strings in a header need no escapes.
-fn quoted(text: &str) -> Option<(&str, &str)> {
-    let quote = text.chars().next().filter(|first| ['\'', '"'].contains(first))?;
-    text[1..].split_once(quote)
-}
-
-/// The text up to and including the first `bracket`, and what follows it.
-fn up_to(text: &str, bracket: char) -> Option<(&str, &str)> {
-    text.split_inclusive(bracket).next().filter(|head| head.ends_with(bracket)).map(|head| text.split_at(head.len()))
-}
-
-/// The sizes of `(3, 4)`, `(3,)` or `()`.
-fn sizes(tuple: &str) -> Option<Vec<usize>> {
-    let inside = tuple.strip_prefix('(')?.strip_suffix(')')?.trim();
-    if inside.is_empty() {
-        return Some(Vec::new());
-    }
-    let sizes = match inside.strip_suffix(',') {
-        Some(sizes) => sizes,
-        // In Python this is a number in brackets, not a tuple.
-        None if !inside.contains(',') => return None,
-        None => inside,
-    };
-    let size = |size: &str| size.bytes().all(|byte| byte.is_ascii_digit()).then(|| size.parse().ok())?;
-    sizes.split(',').map(|text| size(text.trim())).collect()
-}
-
+/// Refuses a matrix that is empty or has an entry that no kernel takes.
 fn checked(matrix: Array2<f64>, path: &Path) -> Result<Array2<f64>> {
     if matrix.is_empty() {
         return Err(Error::file(
@@ -233,6 +119,7 @@ fn checked(matrix: Array2<f64>, path: &Path) -> Result<Array2<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::npy_header::MAGIC;
     use ndarray::array;
 
     /// A file of some version, header and data.
@@ -250,6 +137,11 @@ mod tests {
         parse(bytes, Path::new("x.npy")).unwrap_err().0
     }
 
+    fn matrix(bytes: &[u8]) -> Array2<f64> {
+        let array = parse(bytes, Path::new("x.npy")).unwrap();
+        flat(&array, array.numbers().unwrap().collect()).unwrap()
+    }
+
     #[test]
     fn versions_types_and_orders() {
         let values = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
@@ -257,9 +149,9 @@ mod tests {
         let single: Vec<u8> = values.iter().flat_map(|value| (*value as f32).to_le_bytes()).collect();
         let rows = array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]];
         for version in 1..=3 {
-            assert_eq!(parse(&file(version, &header("(2, 3)"), &double), Path::new("x.npy")).unwrap(), rows);
+            assert_eq!(matrix(&file(version, &header("(2, 3)"), &double)), rows);
         }
-        let read = |header: &str, data: &[u8]| parse(&file(1, header, data), Path::new("x.npy")).unwrap();
+        let read = |header: &str, data: &[u8]| matrix(&file(1, header, data));
         assert_eq!(read(&header("(2, 3)").replace("f8", "f4"), &single), rows);
         assert_eq!(read("{\"shape\":(2,3),\"fortran_order\":False,\"descr\":\"<f8\"}", &double), rows);
         let columns = array![[1.0, 3.0, 5.0], [2.0, 4.0, 6.0]];
@@ -267,13 +159,22 @@ mod tests {
         assert_eq!(read(&header("(6,)"), &double), array![values]);
         assert_eq!(read(&header("(6,)").replace("False", "True"), &double), array![values]);
         assert_eq!(read(&header("(0, 3)"), &[]).dim(), (0, 3));
+        assert_eq!(read(&header("(2L, 3L)"), &double), rows);
+        let big: Vec<u8> = values.iter().flat_map(|value: &f64| value.to_be_bytes()).collect();
+        assert_eq!(read(&header("(2, 3)").replace('<', ">"), &big), rows);
+        let signed: Vec<u8> = (-3..3i16).flat_map(i16::to_le_bytes).collect();
+        let expected = array![[-3.0, -2.0, -1.0], [0.0, 1.0, 2.0]];
+        assert_eq!(read(&header("(2, 3)").replace("f8", "i2"), &signed), expected);
+        // Images of 1 x 3 pixels, by columns and by rows.
+        assert_eq!(read(&header("(2, 1, 3)").replace("False", "True"), &double), columns);
+        assert_eq!(read(&header("(2, 1, 3)"), &double), rows);
     }
 
     #[test]
     fn what_is_no_matrix_is_refused() {
         for (shape, words) in [
             ("()", "0 dimensions"),
-            ("(1, 1, 1)", "3 dimensions"),
+            ("(1, L)", "not a tuple"),
             ("(1)", "not a tuple"),
             ("(1, -1)", "not a tuple"),
             ("(1, 1", "expected a dictionary"),

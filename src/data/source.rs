@@ -6,8 +6,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::gaussian;
-use super::{Inputs, Mnist, read_npy};
+use super::found::{self, Found};
+use super::{Inputs, LabelledSets, read_npy};
+use super::{arrays, gaussian};
 use crate::error::{Error, Result};
 
 /// Where inputs come from. Each source has a name, such as `gaussian:12,100`.
@@ -17,10 +18,14 @@ use crate::error::{Error, Result};
 pub enum DataSource {
     /// `mnist`: the embedded MNIST images.
     Embedded,
-    /// A folder with the four MNIST files.
+    /// A folder: of the four files of MNIST or of those that followed it, of CIFAR's binary files, or of `x_train.npy`
+    /// and its like. Or the beginning of the names of files, such as `FOLDER/emnist-letters`, where a folder holds
+    /// several data sets.
     Folder(PathBuf),
-    /// A `.npy` file of shape `(N, d)`, f32 or f64.
+    /// A `.npy` file of shape `(N, d)`; further dimensions are flattened.
     Npy(PathBuf),
+    /// A NumPy archive: of `x_train`, `y_train`, `x_test` and `y_test`, or of one array of inputs.
+    Npz(PathBuf),
     /// `gaussian:D` or `gaussian:D,N`: `N` inputs (10,000 unless given) from `N(0, I_D)`.
     Gaussian {
         /// The input dimension.
@@ -41,7 +46,12 @@ impl FromStr for DataSource {
         Ok(match text {
             "" => {
                 let problem = "names no data";
-                return Err(Error::value("data", "", problem, "use mnist, a folder, a .npy file or gaussian:D"));
+                return Err(Error::value(
+                    "data",
+                    "",
+                    problem,
+                    "use mnist, a folder, a .npy or .npz file, or gaussian:D",
+                ));
             }
             "mnist" => Self::Embedded,
             _ => Self::of_path(Path::new(text)),
@@ -53,10 +63,10 @@ impl fmt::Display for DataSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Embedded => f.write_str("mnist"),
-            Self::Folder(path) | Self::Npy(path) => {
+            Self::Folder(path) | Self::Npy(path) | Self::Npz(path) => {
                 let text = path.display().to_string();
                 // A folder may have the name of other data.
-                let is_of_other = !matches!(text.parse(), Ok(Self::Folder(_) | Self::Npy(_)));
+                let is_of_other = !matches!(text.parse(), Ok(Self::Folder(_) | Self::Npy(_) | Self::Npz(_)));
                 write!(f, "{}{text}", if is_of_other { "./" } else { "" })
             }
             Self::Gaussian { dimension, samples } => write!(f, "gaussian:{dimension},{samples}"),
@@ -79,20 +89,16 @@ impl From<DataSource> for String {
 }
 
 impl DataSource {
-    /// A `.npy` file or a folder, judged by the name alone. Where the name is not UTF-8, records show it with
-    /// replacement characters.
+    /// A `.npy` file, a `.npz` file or a folder, judged by the name alone. Where the name is not UTF-8, records show it
+    /// with replacement characters.
     #[must_use]
     pub fn of_path(path: &Path) -> Self {
-        match path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy")) {
-            true => Self::Npy(path.into()),
-            false => Self::Folder(path.into()),
+        let ends = |ending: &str| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(ending));
+        match (ends("npy"), ends("npz")) {
+            (true, _) => Self::Npy(path.into()),
+            (_, true) => Self::Npz(path.into()),
+            _ => Self::Folder(path.into()),
         }
-    }
-
-    /// Whether it is images with labels, which networks can be trained on.
-    #[must_use]
-    pub fn has_labels(&self) -> bool {
-        matches!(self, Self::Embedded | Self::Folder(_))
     }
 
     /// The dimension `d` of inputs that are drawn with a seed; none of those that are read.
@@ -114,36 +120,62 @@ impl DataSource {
     ///
     /// # Errors
     /// Where the source has no labels, or cannot be read.
-    pub fn labelled(&self) -> Result<Mnist> {
-        match self {
-            Self::Embedded => Mnist::embedded(),
-            Self::Folder(folder) => Mnist::from_folder(folder),
-            Self::Npy(_) | Self::Gaussian { .. } => Err(Error::value(
-                "data",
-                self,
-                "images with labels are needed here",
-                "use mnist (embedded) or a folder with the four MNIST files",
-            )),
+    pub fn labelled(&self) -> Result<LabelledSets> {
+        match self.read()? {
+            Some(Found::Labelled(sets)) => Ok(sets),
+            Some(Found::Unlabelled(unlabelled)) => Err(unlabelled.refusal(self)),
+            None => Err(self.without_labels()),
         }
     }
 
-    /// The inputs on which distances are taken: the test images, the rows of the `.npy` file, or the Gaussian vectors
-    /// of a seed.
+    /// The inputs on which distances are taken: the test images, the rows of an array, or the Gaussian vectors of a
+    /// seed. Of images without labels, those of the test, or of training where there are none.
     ///
     /// # Errors
     /// Where the source cannot be read.
     pub fn inputs(&self, seed: u64) -> Result<Inputs> {
-        match self {
-            Self::Embedded | Self::Folder(_) => Ok(Inputs::of_images(&self.labelled()?.test)),
-            Self::Npy(path) => {
-                // A resumed study reads it again, which a pipe cannot serve.
-                if path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
-                    return Err(Error::file(path, "is a pipe or a device, not a file", "write it to a file first"));
-                }
-                Ok(Inputs::real(read_npy(path)?))
-            }
-            Self::Gaussian { dimension, samples } => Ok(Inputs::real(gaussian::draw(*dimension, *samples, seed)?)),
+        match self.read()? {
+            Some(Found::Labelled(sets)) => Ok(Inputs::of_images(&sets.test)),
+            Some(Found::Unlabelled(unlabelled)) => Ok(unlabelled.inputs),
+            None => self.vectors(seed),
         }
+    }
+
+    /// What files hold; none of a source that is vectors by its name alone.
+    pub(super) fn read(&self) -> Result<Option<Found>> {
+        match self {
+            Self::Embedded => LabelledSets::embedded().map(Found::Labelled).map(Some),
+            Self::Folder(path) => found::read(path).map(Some),
+            Self::Npz(path) => arrays::read_npz(regular(path)?).map(Some),
+            Self::Npy(_) | Self::Gaussian { .. } => Ok(None),
+        }
+    }
+
+    /// The rows of the `.npy` file, or the Gaussian vectors of a seed.
+    pub(super) fn vectors(&self, seed: u64) -> Result<Inputs> {
+        match self {
+            Self::Npy(path) => Ok(Inputs::real(read_npy(regular(path)?)?)),
+            Self::Gaussian { dimension, samples } => Ok(Inputs::real(gaussian::draw(*dimension, *samples, seed)?)),
+            Self::Embedded | Self::Folder(_) | Self::Npz(_) => self.inputs(seed),
+        }
+    }
+
+    /// The error where labels are needed of a source that has none by its name.
+    pub(super) fn without_labels(&self) -> Error {
+        let problem = "images with labels are needed here";
+        let remedy = "use mnist (embedded), a folder with MNIST's four files or CIFAR's, or arrays x_train, y_train, x_test \
+                      and y_test in an .npz file or as .npy files in a folder";
+        Error::value("data", self, problem, remedy)
+    }
+}
+
+/// A path that is no pipe: a resumed study reads it again, which a pipe cannot serve.
+fn regular(path: &Path) -> Result<&Path> {
+    match path.metadata() {
+        Ok(found) if !found.is_file() && !found.is_dir() => {
+            Err(Error::file(path, "is a pipe or a device, not a file", "write it to a file first"))
+        }
+        _ => Ok(path),
     }
 }
 
@@ -170,7 +202,7 @@ mod tests {
 
     #[test]
     fn sources_round_trip_through_their_names() {
-        for name in ["mnist", "some/folder", "x.npy", "gaussian:12,100"] {
+        for name in ["mnist", "some/folder", "x.npy", "x.npz", "gaussian:12,100"] {
             assert_eq!(name.parse::<DataSource>().unwrap().to_string(), name);
         }
         for (name, read) in [

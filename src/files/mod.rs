@@ -1,8 +1,10 @@
 //! Reading files whole, and writing them whole or not at all; output folders, in which a writer replaces only its own
 //! files.
 
+pub(crate) mod array;
 pub(crate) mod kind;
 mod npy;
+pub(crate) mod npy_header;
 mod output;
 
 use std::fs::{DirEntry, File};

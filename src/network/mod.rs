@@ -12,5 +12,4 @@ pub use architecture::{Activation, Architecture, Layer};
 pub use connectivity::Connectivity;
 pub use draw::{DrawnLayer, LayerId, LayerSpec, SparseRows, WeightDistribution};
 pub use mask_family::MaskFamily;
-pub(crate) use mask_file::{Entries, in_order};
 pub use mask_file::{NamedMask, read_masks};

@@ -9,7 +9,6 @@ use super::figure::evaluated;
 use super::picture::{Picture, fitting_size, text_width};
 use super::summary::four_digits;
 use super::table::counted;
-use crate::data::CLASSES;
 use crate::network::Activation;
 use crate::numeric::statistics::mean;
 use crate::study::{Record, TrainingRecord};
@@ -49,7 +48,8 @@ pub fn heat_map(records: &[Record], activation: Activation) -> Option<HeatMap> {
     last.sort_by(|a, b| b.total_cmp(a));
     last.dedup();
     let column = |width: &usize| {
-        let connectivity = weights as f64 / ((first.dimension as f64 + CLASSES as f64) * *width as f64);
+        let connectivity =
+            weights as f64 / ((first.dimension as f64 + first.architecture.last().width() as f64) * *width as f64);
         // Two digits that are not zeros, of however small a number.
         let digits = (2..6).find(|digits| connectivity * 10f64.powi(*digits) >= 5.0);
         let connectivity = match digits {

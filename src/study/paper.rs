@@ -145,15 +145,17 @@ impl TrainingStudySpec {
 }
 
 /// The networks to train for a figure, each at learning rate 1: the sparse network of each kernel and, if asked for, a
-/// dense one of the same width. A network that is dense already is trained once, for both families.
+/// dense one of the same width. A network that is dense already is trained once, for both families. Each has one output
+/// per class.
 ///
 /// # Errors
-/// Where a width is 0.
-pub fn figure_networks(kernels: &[NetworkSpec], dense_family: bool) -> Result<Vec<TrainedNetwork>> {
+/// Where a width or the number of classes is 0.
+pub fn figure_networks(kernels: &[NetworkSpec], classes: usize, dense_family: bool) -> Result<Vec<TrainedNetwork>> {
     let sparse = kernels.iter().map(|network| (Family::Sparse, network.width(), network.connectivity()));
     let wider = kernels.iter().filter(|network| dense_family && !network.connectivity().is_dense());
     let dense = wider.map(|network| (Family::Dense, network.width(), Connectivity::DENSE));
-    sparse.chain(dense).map(|(family, width, p)| TrainedNetwork::new(family, width, p, 1.0)).collect()
+    let of = |(family, width, p)| TrainedNetwork::of_one_layer(family, (width, p), classes, 1.0);
+    sparse.chain(dense).map(of).collect()
 }
 
 /// The networks of the paper's MLP figure at a budget, with the authors' learning rates: the sparse family (its first
@@ -166,17 +168,18 @@ pub fn paper_networks(weights: usize, dimension: usize, dense_family: bool) -> R
     let with_rate = |network: &TrainedNetwork| {
         Ok(network.with_rate(paper_learning_rate(network.hidden().width(), network.family == Family::Dense)?))
     };
-    figure_networks(&kernels, dense_family)?.iter().map(with_rate).collect()
+    figure_networks(&kernels, CLASSES, dense_family)?.iter().map(with_rate).collect()
 }
 
 /// The cells of the paper's heat map: every width with every connectivity of the last layer and every activation, where
-/// that leaves the first layer at least one weight and no more than it has room for.
+/// that leaves the first layer at least one weight and no more than it has room for; of inputs of some dimension, in some
+/// classes.
 ///
 /// # Errors
 /// Where a width is 0, or no cell is left.
 pub fn heat_map_networks(
     weights: usize,
-    dimension: usize,
+    (dimension, classes): (usize, usize),
     widths: &[usize],
     last_connectivities: &[Connectivity],
     activations: &[Activation],
@@ -190,10 +193,10 @@ pub fn heat_map_networks(
     for activation in activations {
         for last_connectivity in last_connectivities {
             for width in widths {
-                match first_layer_connectivity_beside(weights, dimension, CLASSES, *width, *last_connectivity) {
+                match first_layer_connectivity_beside(weights, dimension, classes, *width, *last_connectivity) {
                     Ok(connectivity) => {
                         let hidden = vec![Layer::new(*width, connectivity, *activation)?];
-                        let last = *last_connectivity;
+                        let last = (classes, *last_connectivity);
                         networks.push(TrainedNetwork::of_hidden(Family::Sparse, hidden, last, learning_rate)?);
                     }
                     Err(error) => refusal = Some(error),

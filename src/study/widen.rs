@@ -3,13 +3,13 @@
 use super::distance::NetworkSpec;
 use super::spec::check_distinct;
 use super::training::{Family, TrainedNetwork};
-use crate::data::CLASSES;
 use crate::error::{Error, Result};
 use crate::network::Connectivity;
 use crate::network::budget::{first_layer_connectivity, linear_bottleneck_width, nonlinear_bottleneck_width};
 use crate::network::{Activation, Architecture, Layer, MaskFamily};
 
-/// The networks of one way to widen at a weight budget, each with learning rate 1.
+/// The networks of one way to widen at a weight budget, for inputs of some dimension in some classes, each with learning
+/// rate 1.
 ///
 /// The last layer is dense in all of them. Sparse networks have the widths given. The width behind a bottleneck follows
 /// from the budget: `bottlenecks` are used if given, otherwise those whose width is nearest to each of `widths`. Of a
@@ -22,14 +22,14 @@ use crate::network::{Activation, Architecture, Layer, MaskFamily};
 pub fn widened_networks(
     family: Family,
     weights: usize,
-    dimension: usize,
+    (dimension, classes): (usize, usize),
     widths: &[usize],
     bottlenecks: &[usize],
 ) -> Result<Vec<TrainedNetwork>> {
     let behind = |activation: Activation, width_of: fn(usize, usize, usize, usize) -> Result<usize>| {
         let of = |narrow: usize| {
-            let width = width_of(weights, dimension, CLASSES, narrow)?;
-            two_layers(family, (narrow, activation), width, Connectivity::DENSE)
+            let width = width_of(weights, dimension, classes, narrow)?;
+            two_layers(family, (narrow, activation), (width, classes), Connectivity::DENSE)
         };
         if !bottlenecks.is_empty() {
             return bottlenecks.iter().map(|narrow| of(*narrow)).collect();
@@ -55,15 +55,15 @@ pub fn widened_networks(
         Family::Sparse => widths
             .iter()
             .map(|width| {
-                let connectivity = first_layer_connectivity(weights, dimension, CLASSES, *width)?;
-                TrainedNetwork::new(family, *width, connectivity, 1.0)
+                let connectivity = first_layer_connectivity(weights, dimension, classes, *width)?;
+                TrainedNetwork::of_one_layer(family, (*width, connectivity), classes, 1.0)
             })
             .collect::<Result<Vec<_>>>()?,
         Family::DeepSparse => widths
             .iter()
             .map(|width| {
-                let connectivity = deep_connectivity(weights, dimension, *width)?;
-                two_layers(family, (*width, Activation::Relu), *width, connectivity)
+                let connectivity = deep_connectivity(weights, (dimension, classes), *width)?;
+                two_layers(family, (*width, Activation::Relu), (*width, classes), connectivity)
             })
             .collect::<Result<Vec<_>>>()?,
         Family::LinearBottleneck => behind(Activation::Linear, linear_bottleneck_width)?,
@@ -101,17 +101,17 @@ pub fn widened_networks(
 fn two_layers(
     family: Family,
     (width, activation): (usize, Activation),
-    last_width: usize,
+    (last_width, classes): (usize, usize),
     connectivity: Connectivity,
 ) -> Result<TrainedNetwork> {
     let hidden =
         vec![Layer::new(width, connectivity, activation)?, Layer::new(last_width, connectivity, Activation::Relu)?];
-    TrainedNetwork::of_hidden(family, hidden, Connectivity::DENSE, 1.0)
+    TrainedNetwork::of_hidden(family, hidden, (classes, Connectivity::DENSE), 1.0)
 }
 
 /// The connectivity that two hidden layers of one width share, beside a dense last layer: the proportional rule.
-fn deep_connectivity(weights: usize, dimension: usize, width: usize) -> Result<Connectivity> {
-    let (n, last) = (width as f64, CLASSES as f64 * width as f64);
+fn deep_connectivity(weights: usize, (dimension, classes): (usize, usize), width: usize) -> Result<Connectivity> {
+    let (n, last) = (width as f64, classes as f64 * width as f64);
     let places = dimension as f64 * n + n * n;
     let left = weights as f64 - last;
     if left < 1.0 || left > places {
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn no_width_is_no_way_to_widen() {
         for family in [Family::Sparse, Family::LinearBottleneck, Family::NonlinearBottleneck] {
-            let message = widened_networks(family, 6352, 784, &[], &[]).unwrap_err().to_string();
+            let message = widened_networks(family, 6352, (784, 10), &[], &[]).unwrap_err().to_string();
             assert!(message.contains("no way to widen was asked for"), "{message}");
         }
     }
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn every_way_keeps_the_budget() {
         for family in [Family::Sparse, Family::DeepSparse, Family::LinearBottleneck, Family::NonlinearBottleneck] {
-            let networks = widened_networks(family, 6352, 784, &PAPER_WIDTHS[..6], &[]).unwrap();
+            let networks = widened_networks(family, 6352, (784, 10), &PAPER_WIDTHS[..6], &[]).unwrap();
             assert!(
                 networks.len() >= 5
                     && networks.windows(2).all(|pair| pair[0].hidden().width() < pair[1].hidden().width())
@@ -176,7 +176,7 @@ mod tests {
             }
         }
         let ranks = |family, bottlenecks: &[usize]| -> Vec<(usize, usize)> {
-            let networks = widened_networks(family, 6352, 784, &[8, 500], bottlenecks).unwrap();
+            let networks = widened_networks(family, 6352, (784, 10), &[8, 500], bottlenecks).unwrap();
             let widths = |network: &TrainedNetwork| [0, 1].map(|layer| network.architecture.layers()[layer].width());
             networks.iter().map(|network| widths(network).into()).collect()
         };
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused() {
         let message = |family, weights, widths: &[usize], bottlenecks: &[usize]| {
-            widened_networks(family, weights, 784, widths, bottlenecks).unwrap_err().to_string()
+            widened_networks(family, weights, (784, 10), widths, bottlenecks).unwrap_err().to_string()
         };
         assert!(message(Family::DeepSparse, 6352, &[636], &[]).contains("from 6361"));
         assert!(message(Family::DeepSparse, 6352, &[0], &[]).contains("width = 0"));

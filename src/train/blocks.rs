@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use multiversion::multiversion;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 
-use crate::data::Normaliser;
+use crate::data::{Images, Normaliser};
 use crate::error::{Error, Result};
 
 /// Samples of a block.
@@ -82,12 +82,16 @@ impl Samples {
         Self { features: values.ncols(), values: Values::Single(values), offsets: Vec::new() }
     }
 
-    /// Takes images of shape `(samples, pixels)`, mapped by a normalisation of those pixels. A blank pixel is then a
+    /// Takes images of shape `(samples, pixels)`, mapped by a normalisation of those pixels. Of bytes, a blank pixel is then a
     /// feature at its offset, and a network skips pixels that are blank in a whole block.
     ///
     /// # Errors
     /// Where the normalisation is for images of another size.
-    pub fn of_images(images: Array2<u8>, normaliser: &Normaliser) -> Result<Self> {
+    pub fn of_images(images: impl Into<Images>, normaliser: &Normaliser) -> Result<Self> {
+        let images = match images.into() {
+            Images::Bytes(bytes) => bytes,
+            Images::Real(values) => return Ok(Self::new(normaliser.apply(values)?.mapv(|value| value as f32))),
+        };
         normaliser.check(images.ncols())?;
         let images = images.as_standard_layout().into_owned();
         let (factors, offsets) =
@@ -489,7 +493,7 @@ mod tests {
         let normaliser =
             Normaliser::fit(Normalisation::Global, &images.mapv(f64::from), crate::data::Values::Mnist).unwrap();
         let samples = Samples::of_images(images.clone(), &normaliser).unwrap();
-        assert!(Samples::of_images(Array2::zeros((2, images.ncols() + 1)), &normaliser).is_err());
+        assert!(Samples::of_images(Array2::<u8>::zeros((2, images.ncols() + 1)), &normaliser).is_err());
         let order = samples.order_by_blanks();
         let blocks = Blocks::new(&samples.select(&order));
         let mut batch = Batch::default();

@@ -212,7 +212,7 @@ fn from_singles(bytes: &[u8]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Mnist, Normalisation};
+    use crate::data::{LabelledSets, Normalisation};
     use crate::network::{Architecture, MaskFamily, WeightDistribution};
     use crate::train::{MlpSpec, Parametrisation};
 
@@ -227,7 +227,7 @@ mod tests {
             parametrisation: Parametrisation::Standard,
             biases: true,
         };
-        let images = Mnist::embedded().unwrap().train.images.mapv(f64::from);
+        let images = LabelledSets::embedded().unwrap().train.images.to_real();
         let normaliser = Normaliser::fit(Normalisation::Pixel, &images, crate::data::Values::Bytes).unwrap();
         Checkpoint { network: Mlp::draw(&law, 3, 0).unwrap(), normaliser }
     }
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(read.to_bytes().unwrap(), bytes);
         assert_eq!(read.network.weights(), written.network.weights());
         assert_eq!(read.network.between(), written.network.between());
-        let test = Mnist::embedded().unwrap().test;
+        let test = LabelledSets::embedded().unwrap().test;
         assert_eq!(read.evaluate(&test).unwrap(), written.evaluate(&test).unwrap());
     }
 

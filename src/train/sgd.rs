@@ -141,7 +141,7 @@ impl Curve {
 /// use sparsewidth::train::{MlpSpec, Parametrisation, Samples, TrainingData, TrainingSpec, train};
 ///
 /// let mnist = DataSource::Embedded.labelled()?;
-/// let normaliser = Normaliser::fit(Normalisation::Pixel, &mnist.train.images.mapv(f64::from), mnist.train.kind())?;
+/// let normaliser = Normaliser::fit(Normalisation::Pixel, &mnist.train.images.to_real(), mnist.train.kind())?;
 /// let data = TrainingData::new(
 ///     (Samples::of_images(mnist.train.images, &normaliser)?, mnist.train.labels),
 ///     (&Samples::of_images(mnist.test.images, &normaliser)?, mnist.test.labels),

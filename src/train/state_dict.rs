@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use ndarray::Array2;
-use safetensors::SafeTensors;
 
 use super::checkpoint::{Checkpoint, is_ours};
 use super::layer::{LinearLayer, Parametrisation};
 use super::mlp::Mlp;
 use crate::error::{Error, Result, Setting};
+use crate::files::array::{Array, in_order, of_safetensors};
 use crate::files::kind::{Kind, Wanted, listed};
 use crate::files::{CHECK, read_whole, unreadable};
-use crate::network::{Activation, Entries, in_order};
+use crate::network::Activation;
 
 /// What to do about a file that is not one of weights.
 const REMEDY: &str = "give a perceptron's state dictionary as safetensors (0.weight, 0.bias, 2.weight, ...), or what training here wrote";
@@ -44,7 +44,9 @@ impl TrainedWeights {
         if is_ours(&bytes) {
             return Checkpoint::of_bytes(&bytes, path).map(Self::Checkpoint);
         }
-        parse(&bytes)
+        let tensors =
+            of_safetensors(&bytes, path, REMEDY, &|_| true).map_err(|error| error.about(Setting::KeepWeights))?;
+        network(tensors)
             .map(Self::StateDict)
             .map_err(|problem| Error::file(path, problem, REMEDY).about(Setting::KeepWeights))
     }
@@ -60,16 +62,11 @@ struct Parts {
     bias: Option<Vec<f32>>,
 }
 
-/// The network of a file's bytes, or what is wrong with them.
-fn parse(bytes: &[u8]) -> std::result::Result<Mlp, String> {
-    let tensors =
-        SafeTensors::deserialize(bytes).map_err(|error| format!("is not a complete safetensors file ({error})"))?;
-    let mut names: Vec<String> = tensors.names().into_iter().map(String::from).collect();
-    names.sort_unstable();
+/// The network of a file's tensors, or what is wrong with them.
+fn network(tensors: Vec<Array>) -> std::result::Result<Mlp, String> {
     let mut layers: Vec<Parts> = Vec::new();
-    for name in &names {
-        let tensor = tensors.tensor(name).expect("named by the file itself");
-        let shape = tensor.shape();
+    for tensor in &tensors {
+        let Array { name, shape, .. } = tensor;
         let part = [".weight", ".weight_orig", ".weight_mask", ".bias"]
             .iter()
             .find_map(|part| Some((name.strip_suffix(part)?, *part)));
@@ -81,10 +78,7 @@ fn parse(bytes: &[u8]) -> std::result::Result<Mlp, String> {
                 return Err(format!("is no perceptron of linear layers: it holds {other} of shape {shape:?}"));
             }
         };
-        let Some(entries) = Entries::of_dtype(tensor.dtype()) else {
-            return Err(format!("has {name} of type {:?}", tensor.dtype()));
-        };
-        let values: Vec<f32> = entries.numbers(tensor.data()).map(|value| value as f32).collect();
+        let values: Vec<f32> = tensor.numbers()?.map(|value| value as f32).collect();
         if let Some(place) = values.iter().position(|value| !value.is_finite()) {
             return Err(format!("has {name} that holds {} at entry {place}", values[place]));
         }

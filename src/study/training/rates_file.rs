@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{DataSource, Dataset, Normalisation};
+use crate::data::{CLASSES, DataSource, Dataset, Normalisation};
 use crate::error::{Error, Result, Setting};
 use crate::files::kind::Kind;
 use crate::files::{CHECK, read_text};
@@ -72,7 +72,9 @@ impl TryFrom<Rate> for LearningRate {
                 let before = rate.before.as_deref().map(str::parse::<Layer>).transpose()?;
                 let before = before.map(|layer| Layer::new(layer.width(), *connectivity, layer.activation()));
                 let hidden = before.transpose()?.into_iter().chain([Layer::new(*width, *connectivity, *activation)?]);
-                TrainedNetwork::of_hidden(rate.family, hidden.collect(), *last, rate.learning_rate)?.architecture
+                // Files without architectures are of earlier versions, whose networks all had 10 outputs.
+                TrainedNetwork::of_hidden(rate.family, hidden.collect(), (CLASSES, *last), rate.learning_rate)?
+                    .architecture
             }
             _ => {
                 let problem = "a rate names its network by an architecture, or by activation, width, connectivity and last_connectivity";

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::data::{Dataset, GlobalScale, Labelled, Mnist, Normaliser, SUBSET_SEED};
+use crate::data::{Dataset, GlobalScale, Labelled, LabelledSets, Normaliser, SUBSET_SEED};
 use crate::error::{Error, Result};
 use crate::files::OutputFolder;
 use crate::numeric::random::subset;
@@ -40,14 +40,13 @@ impl<'a> PreparedTraining<'a> {
     pub fn new(source: &Dataset, spec: &'a TrainingStudySpec) -> Result<Self> {
         let (training, test) = sets(&*source.labelled()?, spec)?;
         spec.check_memory(training.images.nrows(), training.images.ncols())?;
-        let normaliser = Normaliser::fit(spec.normalisation, &training.images.mapv(f64::from), training.kind())?;
+        let values = training.images.to_real();
+        let normaliser = Normaliser::fit(spec.normalisation, &values, training.kind())?;
         // All samples are equal, and are mapped to 0.
-        let first = training.images.row(0);
-        let blank = training.images.outer_iter().all(|image| image == first)
-            && first
-                .iter()
-                .zip(normaliser.maps())
-                .all(|(pixel, (shift, factor))| (f64::from(*pixel) - shift) * factor == 0.0);
+        let first = values.row(0);
+        let blank = values.outer_iter().all(|image| image == first)
+            && first.iter().zip(normaliser.maps()).all(|(pixel, (shift, factor))| (pixel - shift) * factor == 0.0);
+        drop(values);
         let images = Samples::of_images(test.images, &normaliser)?;
         let samples = (Samples::of_images(training.images, &normaliser)?, training.labels);
         Ok(Self {
@@ -179,11 +178,11 @@ impl<'a> PreparedTraining<'a> {
 }
 
 /// The samples to train on, and those to evaluate on.
-fn sets(mnist: &Mnist, spec: &TrainingStudySpec) -> Result<(Labelled, Labelled)> {
-    let all = mnist.train.len();
+fn sets(data: &LabelledSets, spec: &TrainingStudySpec) -> Result<(Labelled, Labelled)> {
+    let all = data.train.len();
     let chosen = subset(all, spec.samples.min(all), SUBSET_SEED);
     let EvaluationSet::Validation(count) = spec.evaluation else {
-        return Ok((mnist.train.select(&chosen), mnist.test.clone()));
+        return Ok((data.train.select(&chosen), data.test.clone()));
     };
     if count == 0 {
         return Err(Error::value(
@@ -206,7 +205,7 @@ fn sets(mnist: &Mnist, spec: &TrainingStudySpec) -> Result<(Labelled, Labelled)>
     // Another seed than that of the training subset, which would choose by the same keys.
     let validation: Vec<usize> = subset(from.len(), count, SUBSET_SEED + 1).iter().map(|place| from[*place]).collect();
     let training = if few { without(&chosen, &validation) } else { chosen };
-    Ok((mnist.train.select(&training), mnist.train.select(&validation)))
+    Ok((data.train.select(&training), data.train.select(&validation)))
 }
 
 #[cfg(test)]
@@ -216,7 +215,7 @@ mod tests {
 
     #[test]
     fn validation_samples_are_not_trained_on() {
-        let mnist = Mnist::embedded().unwrap();
+        let mnist = LabelledSets::embedded().unwrap();
         let of = |samples, count| {
             let evaluation = EvaluationSet::Validation(count);
             sets(&mnist, &TrainingStudySpec { samples, evaluation, ..TrainingStudySpec::paper(vec![], 1) })
@@ -225,8 +224,10 @@ mod tests {
         for (samples, count, trained) in [(1024, 1000, 1024), (2048, 512, 1536), (2000, 100, 1900)] {
             let (training, validation) = of(samples, count).unwrap();
             assert_eq!((training.len(), validation.len()), (trained, count));
-            let trained: HashSet<Vec<u8>> = training.images.outer_iter().map(|image| image.to_vec()).collect();
-            assert!(validation.images.outer_iter().all(|image| !trained.contains(&image.to_vec())));
+            let rows = |of: &Labelled| -> HashSet<Vec<u64>> {
+                of.images.to_real().outer_iter().map(|image| image.mapv(f64::to_bits).to_vec()).collect()
+            };
+            assert!(rows(&training).is_disjoint(&rows(&validation)));
         }
         for (samples, count) in [(2048, 2048), (2048, 0), (1024, 1025)] {
             assert!(of(samples, count).is_err(), "{samples} {count}");

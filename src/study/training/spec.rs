@@ -88,21 +88,34 @@ impl TrainedNetwork {
     /// # Errors
     /// Where the width is 0.
     pub fn new(family: Family, width: usize, connectivity: Connectivity, learning_rate: f64) -> Result<Self> {
-        let hidden = Layer::new(width, connectivity, Activation::Relu)?;
-        Self::of_hidden(family, vec![hidden], Connectivity::DENSE, learning_rate)
+        Self::of_one_layer(family, (width, connectivity), CLASSES, learning_rate)
     }
 
-    /// A network of some hidden layers and 10 outputs, under masks of an exact count.
+    /// The same with other outputs, one per class.
     ///
     /// # Errors
-    /// Where there is no hidden layer.
+    /// Where the width or the number of classes is 0.
+    pub fn of_one_layer(
+        family: Family,
+        (width, connectivity): (usize, Connectivity),
+        classes: usize,
+        learning_rate: f64,
+    ) -> Result<Self> {
+        let hidden = Layer::new(width, connectivity, Activation::Relu)?;
+        Self::of_hidden(family, vec![hidden], (classes, Connectivity::DENSE), learning_rate)
+    }
+
+    /// A network of some hidden layers and a last one of some outputs and connectivity, under masks of an exact count.
+    ///
+    /// # Errors
+    /// Where there is no hidden layer, or no output.
     pub fn of_hidden(
         family: Family,
         hidden: Vec<Layer>,
-        last_connectivity: Connectivity,
+        (outputs, last_connectivity): (usize, Connectivity),
         learning_rate: f64,
     ) -> Result<Self> {
-        let last = Layer::new(CLASSES, last_connectivity, Activation::Linear)?;
+        let last = Layer::new(outputs, last_connectivity, Activation::Linear)?;
         let architecture = Architecture::new([hidden, vec![last]].concat())?.with_mask(MaskFamily::ExactCount);
         check_hidden(&architecture)?;
         Ok(Self { family, architecture, learning_rate })
