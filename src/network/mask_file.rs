@@ -44,7 +44,8 @@ const ORIGINAL: &str = "_orig";
 ///
 /// # Errors
 /// Where the file cannot be read, holds no array of two dimensions or more, or one with other entries than 0 and 1
-/// (without `zeros_are_masked`) or one that is not finite.
+/// (without `zeros_are_masked`) or one that is not finite; and where arrays of an NPZ file have names that NumPy would
+/// confuse (`file`, `a.npy` beside `a`, `/a`, `../a`).
 pub fn read_masks(path: &Path, zeros_are_masked: bool) -> Result<Vec<NamedMask>> {
     let bytes = read_whole(path).map_err(|error| unreadable(path, error, CHECK))?;
     let arrays = match Kind::of(&bytes) {
@@ -214,6 +215,11 @@ fn of_npz(bytes: &[u8], path: &Path) -> Result<Vec<Array>> {
     let damaged =
         |problem: String| Error::file(path, format!("is not a complete and valid NPZ file ({problem})"), REMEDY);
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(error.to_string()))?;
+    let names: Vec<String> = archive.file_names().map(String::from).collect();
+    check_array_names(names.iter().filter_map(|name| name.strip_suffix(".npy"))).map_err(|(name, problem)| {
+        let problem = format!("has an array named {}, which {problem}", listed(&[name]));
+        Error::file(path, problem, "rename it, and save the masks again")
+    })?;
     let mut arrays = Vec::new();
     for index in 0..archive.len() {
         let file = archive.by_index(index).map_err(|error| damaged(error.to_string()))?;
@@ -232,6 +238,31 @@ fn of_npz(bytes: &[u8], path: &Path) -> Result<Vec<Array>> {
         arrays.push(Array { name, entries, fortran, shape, data: data.to_vec() });
     }
     Ok(arrays)
+}
+
+/// Refuses names of arrays that NumPy would confuse or not write again: the first of them, and what is wrong with it.
+///
+/// `numpy.load` finds the array `a` under the name `a.npy` as well; `numpy.savez` has an argument `file` of its own; and
+/// a name is a path in the archive, which must not lead out of the folder that it is unpacked to.
+pub(super) fn check_array_names<'a>(
+    names: impl Iterator<Item = &'a str> + Clone,
+) -> std::result::Result<(), (String, String)> {
+    let all: HashSet<&str> = names.clone().collect();
+    for name in names {
+        let problem = if name == "file" {
+            "is an argument of numpy.savez".to_string()
+        } else if name.starts_with('/') {
+            "begins with /, which is a path from the root".into()
+        } else if name.split(['/', '\\']).any(|part| part == "..") {
+            "has a part .., a path to another folder".into()
+        } else if let Some(short) = name.strip_suffix(".npy").filter(|short| all.contains(short)) {
+            format!("stands beside {short}, for which numpy.load takes it as well")
+        } else {
+            continue;
+        };
+        return Err((name.into(), problem));
+    }
+    Ok(())
 }
 
 /// The arrays of a safetensors file, by the numbers in their names where they have any: `2.weight` before `10.weight`.
