@@ -144,8 +144,13 @@ fn layers_that_are_given_keep_what_they_were_given() {
         }
     }
     // What is left is divided as if the given layers were not there.
-    let others: Vec<LayerShape> =
-        network.layers.iter().zip(&given).filter_map(|(layer, given)| given.is_none().then(|| layer.clone())).collect();
+    let others: Vec<LayerShape> = network
+        .layers
+        .iter()
+        .zip(&given)
+        .filter(|(_, given)| given.is_none())
+        .map(|(layer, _)| layer.clone())
+        .collect();
     let erk: Rule = "erk".parse().unwrap();
     let counts = erk.divide_beside(&network.layers, 50_000, &given).unwrap();
     let alone = erk.divide(&others, 50_000 - 216 - 3_200).unwrap();
