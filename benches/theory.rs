@@ -46,6 +46,7 @@ use sparsewidth::kernel::arc_cosine::arc_cosine;
 use sparsewidth::kernel::given::{GivenMask, MaskScale};
 use sparsewidth::kernel::gram::{Gram, Pair};
 use sparsewidth::kernel::masked::{Enumerate, Expansion, Quadrature, Row, RowMoments, Sampling};
+use sparsewidth::kernel::matrix::KernelMatrix;
 use sparsewidth::kernel::nngp::Width;
 use sparsewidth::kernel::ntk::{Kernel, Tangent};
 use sparsewidth::network::Connectivity;
@@ -211,6 +212,23 @@ fn products_of_all_pairs(bencher: Bencher, dimension: usize) {
                 product(tile(left, i), tile(right, j).t(), 1.0, false, output.view_mut()).expect("shapes match");
             }
         }
+    });
+}
+
+/// Entries of a matrix per second, each of the pairs above twice: the same products, and a kernel in place of a distance.
+#[divan::bench(args = [64, 784], sample_count = 5)]
+fn kernel_matrix(bencher: Bencher, dimension: usize) {
+    let inputs = PreparedInputs::new(rows(dimension)).expect("Gaussian inputs are finite");
+    let connectivity = Connectivity::new(0.5).expect("in range");
+    bencher.counter(ItemsCount::new(ROWS * ROWS)).bench(|| {
+        let matrix = KernelMatrix::expansion(black_box(&inputs), None, Kernel::Nngp, connectivity)?;
+        matrix.tiles(
+            |tile| {
+                black_box(tile);
+                Ok(())
+            },
+            &|_| {},
+        )
     });
 }
 

@@ -20,6 +20,7 @@ if not TORCH:
 
 CASES = [
     ("mlp:784-216-10", 6352, "last-dense", "entries"),
+    ("mlp:784-216-10", 6352, "erk:0.5", "even"),
     ("resnet18:8,100", 60000, "largest-first", "entries"),
     ("resnet18:8,100", 60000, "erk", "channels"),
     ("resnet18-imagenet:8,50", 20000, "proportional", "entries"),
@@ -27,7 +28,8 @@ CASES = [
 for network, weights, rule, positions in CASES:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.argv[1], "budget", "--arch", network, "--weights", str(weights), "--rule", rule, "--out", folder]
-        command += ["--masks", "--positions", positions, "--json", "--quiet"]
+        command += ["--masks", "--json", "--quiet"]
+        command += ["--fan-in", positions] if positions == "even" else ["--positions", positions]
         lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
         masks = np.load(f"{folder}/masks.npz")
         layers = [json.loads(line) for line in lines]
@@ -39,8 +41,11 @@ for network, weights, rule, positions in CASES:
             if positions == "channels":
                 kernels = mask.reshape(mask.shape[0] * mask.shape[1], -1)
                 assert (kernels.all(1) == kernels.any(1)).all(), layer
+            if positions == "even":
+                fan_ins = mask.reshape(mask.shape[0], -1).sum(1)
+                assert fan_ins.max() - fan_ins.min() == (layer["kept"] % mask.shape[0] > 0), layer
         kept = sum(layer["kept"] for layer in layers)
-        assert kept == weights if positions == "entries" else weights - 9 * len(layers) < kept <= weights
+        assert weights - 9 * len(layers) < kept <= weights if positions == "channels" else kept == weights
         print(f"{network}, {rule}, {positions}: {kept} of {weights} weights in {len(layers)} masks")
         if TORCH:
             said = subprocess.run([sys.executable, EXAMPLE, f"{folder}/masks.npz"], check=True, capture_output=True, text=True).stdout

@@ -3,7 +3,7 @@
 mod program;
 
 use ndarray::{Array2, s};
-use program::{done, refused};
+use program::{done, refused, sparsewidth};
 use serde_json::Value;
 use sparsewidth::data::read_npy;
 use sparsewidth::files::{FloatType, NpyFile};
@@ -224,5 +224,26 @@ fn parts_do_not_depend_on_the_rest() {
     for ((i, j), value) in some.indexed_iter() {
         // A product of matrices may add in another order.
         assert!((value - all[[i + 20, j + 20]]).abs() <= 1e-13 * (1.0 + value.abs()));
+    }
+}
+
+/// What the expansion leaves open is said before, where something is averaged; and the cost with it.
+#[test]
+fn cost_and_unknown_errors_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    for (place, (options, told)) in [
+        (&["--connectivity", "0.5", "--method", "expansion"][..], true),
+        (&["--connectivity", "0.5"], false),
+        (&["--kernel", "nngp"], false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let out = folder.path().join(format!("{place}.npy"));
+        let usual = ["kernel", "--matrix", out.to_str().unwrap(), "--data", "gaussian:8,12"];
+        let output = sparsewidth(&[&usual[..], options].concat());
+        let notes = String::from_utf8(output.stderr).unwrap();
+        assert!(notes.contains("12 x 12 entries, 1 MB on disk: about "), "{notes}");
+        assert_eq!(notes.contains("has no error estimate"), told, "{notes}");
     }
 }

@@ -149,3 +149,21 @@ fn what_holds_no_mask_is_refused_in_words() {
     let tensor = tensors(&[("w", Dtype::F32, &[1, 1], &1f32.to_le_bytes())]);
     refused("a.safetensors", &tensor[..tensor.len() - 2], &["not a complete and valid safetensors file"]);
 }
+
+#[test]
+fn names_that_numpy_confuses_are_refused() {
+    let eye = || npy("|b1", false, "(1, 2)", &[1, 0]);
+    for (names, words) in [
+        (&["a", "a.npy"][..], "array named a.npy, which stands beside a"),
+        (&["/a"], "named /a, which begins with /"),
+        (&["../a"], "named ../a, which has a part .."),
+        (&["a", "file"], "named file, which is an argument of numpy.savez"),
+    ] {
+        let arrays: Vec<(&str, Vec<u8>)> = names.iter().map(|name| (*name, eye())).collect();
+        let (_folder, path) = file("masks.npz", &npz(&arrays, CompressionMethod::Stored));
+        let message = read_masks(&path, false).unwrap_err().to_string();
+        assert!(message.contains(words) && message.contains("rename it"), "{message}");
+    }
+    let (_folder, path) = file("masks.npz", &npz(&[("a.npy", eye()), ("b..c", eye())], CompressionMethod::Stored));
+    assert_eq!(read_masks(&path, false).unwrap().len(), 2);
+}

@@ -566,3 +566,59 @@ fn kernel_matrices() {
     refused(&["kernel", "--matrix", &out, "--x", &large, "--dtype", "float32"], &["too large for float32", "--dtype"]);
     assert!(!Path::new(&out).exists());
 }
+
+#[test]
+fn budgets_as_users_write_them() {
+    let files = Files::new();
+    let out = files.path("never");
+    let budget = |arch: &str, more: &[&str], words: &[&str]| {
+        refused(&[&["budget", "--arch", arch], more].concat(), words);
+    };
+    let mlp = "mlp:784-216-10";
+    budget(mlp, &[], &["--weights", "--density", "--sparsity"]);
+    budget(mlp, &["--weights", "100", "--density", "0.1"], &["--weights", "--density"]);
+    budget(mlp, &["--density", "0.1", "--sparsity", "0.9"], &["--density", "--sparsity"]);
+    budget(mlp, &["--density", "0"], &["density = 0", "above 0"]);
+    budget(mlp, &["--density", "110%"], &["density = 1.1", "at most 1"]);
+    budget(mlp, &["--density", "1e-9"], &["density", "keeps none of 171504 weights", "larger"]);
+    budget(mlp, &["--sparsity", "1"], &["sparsity = 1", "below 1"]);
+    budget(mlp, &["--sparsity=-0.5"], &["sparsity = -0.5"]);
+    budget(mlp, &["--sparsity", "most"], &["--sparsity", "not a number"]);
+    for rule in ["er:11", "erk:-1", "erk:", "erk:half"] {
+        budget(mlp, &["--density", "0.1", "--rule", rule], &["needs a power from 0 to 10", rule, ":0.5"]);
+    }
+    budget(mlp, &["--density", "0.1", "--rule", "uniform:2"], &["uniform:2", "is not a rule", "uniform-plus"]);
+    budget(mlp, &["--weights", "100", "--rule", "uniform-plus"], &["weights = 100", "from 169776 to 171504"]);
+    let keep = |what: &str, words: &[&str]| budget(mlp, &["--density", "0.1", "--keep", what], words);
+    keep("layer1", &["keep", "no density", "layer1.weight=0.5"]);
+    keep("layer1=many", &["keep", "density that is not a number"]);
+    keep("layer1=2", &["density = 2", "layer1", "from 0 to 1"]);
+    keep("layer7=0.5", &["layer = layer7", "not a layer of mlp:784-216-10", "layer0.weight, layer1.weight"]);
+    keep("=0.5", &["not a layer"]);
+    budget(mlp, &["--density", "0.1", "--dense", "fc"], &["layer = fc", "layer0.weight, layer1.weight"]);
+    budget(mlp, &["--density", "0.1", "--dense", "layer1", "--keep", "layer1.weight=0.1"], &["given twice"]);
+    budget(mlp, &["--weights", "500", "--dense", "layer1"], &["weights = 500", "from 2160 to", "that are given"]);
+    budget(mlp, &["--density", "0.1", "--fan-in", "odd"], &["--fan-in", "constant", "even"]);
+    budget(mlp, &["--weights", "100", "--fan-in", "constant"], &["weights = 100", "fewer than the 226 outputs"]);
+    let both = ["--density", "0.1", "--fan-in", "even", "--masks", "--positions", "channels", "--out", &out];
+    budget(mlp, &both, &["--fan-in", "--positions"]);
+    budget(mlp, &["--density", "0.1", "--keys", "torch"], &["--masks"]);
+
+    let header = |json: &str| [&(json.len() as u64).to_le_bytes()[..], json.as_bytes()].concat();
+    let shapes = |name: &str, bytes: &[u8], words: &[&str]| {
+        let path = files.bytes(name, bytes);
+        budget(&path, &["--density", "0.1"], &[words, &[name]].concat());
+    };
+    let vector = header("{\"b\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}");
+    shapes("vector.safetensors", &vector, &["no tensor of two dimensions or more"]);
+    shapes("cut.safetensors", &vector[..20], &["ends within its header", "again"]);
+    shapes("void.safetensors", b"", &["is empty"]);
+    shapes("lfs.safetensors", b"version https://git-lfs.github.com/spec/v1\n", &["lfs pull"]);
+    shapes("json.safetensors", &header("{\"a\":[1]}"), &["no valid safetensors header"]);
+    budget(&files.path("no.safetensors"), &["--density", "0.1"], &["no.safetensors", "cannot be read"]);
+    for (name, words) in [("file", "numpy.savez"), ("/a", "begins with /"), ("../a", "a part ..")] {
+        let toml = files.bytes("names.toml", format!("[[layer]]\nname = {name:?}\nshape = [4, 4]\n").as_bytes());
+        budget(&toml, &["--density", "0.5", "--masks", "--out", &out], &[name, words, "another name"]);
+    }
+    assert!(!Path::new(&out).exists());
+}

@@ -1,15 +1,24 @@
 //! Trained networks: one that is read, written and read again is written alike, and evaluates an image or refuses it.
+//! The shapes in a header are those of a network that a budget can be divided over.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use ndarray::Array2;
 use sparsewidth::data::Labelled;
+use sparsewidth::network::budget::{LayerShapes, Rule};
 use sparsewidth::train::Checkpoint;
 use sparsewidth_fuzz::{assert_refusal, write};
 
 fuzz_target!(|bytes: &[u8]| {
     let path = write("weights.safetensors", bytes);
+    match LayerShapes::from_safetensors(&path) {
+        Ok(network) => {
+            let kept = Rule::ErdosRenyiKernel(0.5).divide(&network.layers, 1).expect("there is a weight in each layer");
+            assert_eq!(kept.iter().sum::<u64>(), 1);
+        }
+        Err(error) => assert_refusal(&error, &path),
+    }
     let mut checkpoint = match Checkpoint::read(&path) {
         Ok(checkpoint) => checkpoint,
         Err(error) => return assert_refusal(&error, &path),

@@ -47,7 +47,7 @@ fn architecture(network: &LayerShapes, path: &Path) {
     assert_eq!(LayerShapes::from_toml(path).expect("what was written can be read"), *network);
 
     let all = network.weights();
-    for rule in [Rule::LargestFirst, Rule::Proportional, Rule::LastLayer(1.0), Rule::ErdosRenyiKernel] {
+    for rule in [Rule::LargestFirst, Rule::Proportional, Rule::LastLayer(1.0), Rule::ErdosRenyiKernel(1.0)] {
         for budget in [1, all / 2, all] {
             if let Ok(kept) = rule.divide(&network.layers, budget) {
                 assert_eq!(kept.iter().sum::<u64>(), budget, "{rule}");

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
-use sparsewidth::Result;
-use sparsewidth::network::budget::{LayerShapes, Pattern, Rule, masks_npz};
-use sparsewidth::numeric::parse::whole;
-use sparsewidth::report::{budget_chart, budget_table, empty_layers, write_chart};
+use sparsewidth::network::budget::{Budget, FanIn, LayerShape, LayerShapes, Pattern, Rule, masks_npz};
+use sparsewidth::numeric::parse::{share, whole};
+use sparsewidth::report::{budget_chart, budget_table, budget_total, empty_layers, write_chart};
+use sparsewidth::{Error, Result};
 
 use super::Common;
 use super::output::{json_lines, print};
@@ -17,26 +17,88 @@ use super::values::{architecture, path};
 #[derive(Args)]
 pub struct BudgetArgs {
     /// Network: mlp:784-216-10 (inputs, hidden widths, outputs); resnet18:W[,CLASSES] for images of 32 pixels or
-    /// resnet18-imagenet:W[,CLASSES], where W is the number of outputs of the first convolution; or a .toml file of
-    /// shapes
+    /// resnet18-imagenet:W[,CLASSES], where W is the number of outputs of the first convolution; a .toml file of shapes;
+    /// or a .safetensors file, of which only names and shapes are read
     #[arg(long, value_name = "NETWORK", value_parser = architecture())]
     arch: LayerShapes,
-    /// Number of weights to keep, not counting biases and batch normalisation
-    #[arg(long, value_name = "N", value_parser = whole)]
-    weights: u64,
-    /// Rule: largest-first (the paper's), proportional, last-dense, last:SHARE (the last layer keeps that share, the
-    /// others go by largest-first), or erk (Erdos-Renyi-kernel)
+    #[command(flatten)]
+    amount: AmountArgs,
+    /// Rule: largest-first (the paper's), proportional or uniform (the same density everywhere), uniform-plus (the
+    /// first layer dense, the last at least 20 %), last-dense, last:SHARE (the last layer keeps that share, the others
+    /// go by largest-first), or er and erk (Erdos-Renyi, without and with kernels), also with a power as in erk:0.5
     #[arg(long, default_value = "largest-first", value_name = "RULE")]
     rule: Rule,
+    /// Keep this share of a layer, whatever the rule; the others divide the rest of the budget (repeatable)
+    #[arg(long, value_name = "LAYER=DENSITY", value_parser = layer_density)]
+    keep: Vec<(String, f64)>,
+    /// Keep all of a layer (repeatable)
+    #[arg(long, value_name = "LAYER")]
+    dense: Vec<String>,
+    /// Keep as many weights at every output of a layer: constant (the total as close to the budget as that allows) or
+    /// even (the total exact, one weight more at some outputs of as few layers as possible) [default: any number]
+    #[arg(long, value_enum, value_name = "HOW", conflicts_with = "positions")]
+    fan_in: Option<FanIn>,
     /// Draw masks as well, and write them to masks.npz: a boolean array per layer, of the layer's name and shape
     #[arg(long, requires = "out")]
     masks: bool,
     /// Sparsity pattern of the masks
     #[arg(long, value_enum, default_value_t = Pattern::Unstructured, requires = "masks")]
     positions: Pattern,
+    /// Name the masks after the weights (LAYER.weight), or as torch.nn.utils.prune does (LAYER.weight_mask)
+    #[arg(long, value_enum, default_value_t = Keys::Weights, requires = "masks")]
+    keys: Keys,
     /// Write the picture and the masks to this folder
     #[arg(long, aliases = ["out-dir", "output-dir", "outdir"], value_name = "DIR", value_parser = path())]
     out: Option<PathBuf>,
+}
+
+/// How much is kept, in one of three ways.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct AmountArgs {
+    /// Number of weights to keep, not counting biases and batch normalisation
+    #[arg(long, value_name = "N", value_parser = whole)]
+    weights: Option<u64>,
+    /// Share of all weights to keep, above 0 and at most 1
+    #[arg(long, value_name = "P", value_parser = share)]
+    density: Option<f64>,
+    /// Share of all weights to leave out, from 0 to below 1
+    #[arg(long, value_name = "S", value_parser = share)]
+    sparsity: Option<f64>,
+}
+
+impl AmountArgs {
+    fn budget(&self) -> Budget {
+        let shares = self.density.map(Budget::Density).or(self.sparsity.map(Budget::Sparsity));
+        self.weights.map(Budget::Weights).or(shares).expect("clap asks for one of the three")
+    }
+}
+
+/// How masks are named.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Keys {
+    Weights,
+    #[value(alias = "pytorch")]
+    Torch,
+}
+
+impl Keys {
+    /// Layers by the names of their masks.
+    fn named(self, layers: &[LayerShape]) -> Vec<LayerShape> {
+        let name = |name: &str| match self {
+            Self::Weights => name.to_string(),
+            Self::Torch => format!("{}.weight_mask", name.strip_suffix(".weight").unwrap_or(name)),
+        };
+        layers.iter().map(|layer| LayerShape { name: name(&layer.name), shape: layer.shape.clone() }).collect()
+    }
+}
+
+/// Reads `LAYER=DENSITY`. A name may have an equals sign, a density has none.
+fn layer_density(text: &str) -> Result<(String, f64)> {
+    let wrong = |problem: &str| Error::value("keep", text, problem, "write for instance layer1.weight=0.5");
+    let (layer, density) = text.rsplit_once('=').ok_or_else(|| wrong("has no density after its layer"))?;
+    let density = share(density).map_err(|error| wrong(&format!("has a density that {}", error.problem)))?;
+    Ok((layer.trim().into(), density))
 }
 
 /// One layer, as a record.
@@ -51,18 +113,24 @@ struct Layer<'a> {
 }
 
 pub fn run(args: BudgetArgs, common: &Common) -> Result<()> {
-    let positions = args.positions;
     if !args.masks {
         let why = "without --masks there is nothing to draw";
         ["seed", "threads"].iter().try_for_each(|option| common.refuse(option, why))?;
     }
     let network = args.arch;
-    let divided = args.rule.divide(&network.layers, args.weights)?;
-    let kept: Vec<u64> =
-        network.layers.iter().zip(&divided).map(|(layer, kept)| positions.kept(layer, *kept)).collect();
+    let budget = args.amount.budget().weights(network.weights())?;
+    let dense = args.dense.into_iter().map(|layer| (layer, 1.0));
+    let given = network.given(&args.keep.into_iter().chain(dense).collect::<Vec<_>>())?;
+    let divided = args.rule.divide_beside(&network.layers, budget, &given)?;
+    let positions = if args.fan_in.is_some() { Pattern::EvenFanIn } else { args.positions };
+    let kept: Vec<u64> = match args.fan_in {
+        Some(fan_in) => fan_in.counts(&network.layers, &divided)?,
+        None => network.layers.iter().zip(&divided).map(|(layer, kept)| positions.kept(layer, *kept)).collect(),
+    };
     if let Some(folder) = &args.out {
         // What is too large for masks is refused before there is a folder.
-        let masks = args.masks.then(|| masks_npz(&network.layers, &kept, positions, common.seed)).transpose()?;
+        let masks = args.masks.then(|| masks_npz(&args.keys.named(&network.layers), &kept, positions, common.seed));
+        let masks = masks.transpose()?;
         let folder = redrawn_folder(folder, "budget", &["budget"], if args.masks { &["masks.npz"] } else { &[] })?;
         write_chart(&folder, "budget", &budget_chart(&network, &args.rule.to_string(), &kept))?;
         if let Some(masks) = masks {
@@ -82,13 +150,12 @@ pub fn run(args: BudgetArgs, common: &Common) -> Result<()> {
             .collect();
         print(&json_lines(&layers)?)?;
     }
-    common.say(&budget_table(&network, &kept).to_string())?;
+    common.say(&format!("{}\n{}\n", budget_table(&network, &kept), budget_total(&network, &kept)))?;
     if let Some(empty) = empty_layers(&network, &kept) {
-        common.say(&format!("\n{empty}\n"))?;
+        common.note(&format!("Warning: {empty}"));
     }
-    let left = args.weights - kept.iter().sum::<u64>();
-    if left > 0 {
-        common.note(&format!("{left} weights of the budget fill no whole kernel and are left out."));
+    if let Some(note) = departure(kept.iter().sum(), budget, args.fan_in) {
+        common.note(&note);
     }
     if let Some(beside) = network.beside {
         common.note(&format!("Besides these, {beside} biases and parameters of batch normalisation."));
@@ -101,4 +168,19 @@ pub fn run(args: BudgetArgs, common: &Common) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Why not as many weights are kept as the budget has, where that is so.
+fn departure(kept: u64, budget: u64, fan_in: Option<FanIn>) -> Option<String> {
+    if kept == budget {
+        return None;
+    }
+    Some(match fan_in {
+        Some(_) => {
+            let word = if kept < budget { "fewer" } else { "more" };
+            let by = kept.abs_diff(budget);
+            format!("A constant fan-in keeps {by} weights {word} than the budget of {budget}; --fan-in even keeps all.")
+        }
+        None => format!("{} weights of the budget fill no whole kernel and are left out.", budget - kept),
+    })
 }

@@ -144,6 +144,13 @@ pub fn run(args: &KernelArgs, common: &Common) -> Result<()> {
     if time > LONG && method == "auto" {
         common.note("With --method expansion it takes seconds to minutes; the error is then unknown.");
     }
+    if method == Method::Expansion.name() {
+        common.note(
+            "The expansion has no error estimate. It is good where each unit keeps many weights and no few entries hold \
+             most of an input's norm: on globally normalised MNIST its distance is right to 0.2 % at 188 weights a unit \
+             and to 2 % at 9; with pixel normalisation it is right at 188 and far off at 40.",
+        );
+    }
     let bar = common.bar(1_000);
     let mut largest_error = Some(0.0f64);
     let write = |tile: sparsewidth::kernel::matrix::MatrixTile| {

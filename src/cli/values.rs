@@ -22,7 +22,7 @@ pub fn source() -> impl TypedValueParser<Value = Dataset> {
 pub fn architecture() -> impl TypedValueParser<Value = LayerShapes> {
     OsStringValueParser::new().try_map(|text: OsString| match text.to_str() {
         Some(text) if !text.starts_with('~') => text.parse(),
-        _ => LayerShapes::from_toml(&expanded(&text)?),
+        _ => LayerShapes::from_file(&expanded(&text)?),
     })
 }
 

@@ -1,5 +1,6 @@
 //! Arrays as files hold them: `.npy`, NPZ and safetensors, of any type, in either byte order, by rows or by columns.
 
+use std::collections::HashSet;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
@@ -166,7 +167,8 @@ fn open_npz<'a>(bytes: &'a [u8], path: &Path, remedy: &str) -> Result<ZipArchive
 /// The arrays of an NPZ file that are wanted, by name and shape.
 ///
 /// # Errors
-/// Where the file is damaged, or a wanted array has entries that are not numbers; `remedy` is what to do.
+/// Where the file is damaged, arrays have names that NumPy would confuse, or a wanted one has entries that are not
+/// numbers; `remedy` is what to do.
 pub(crate) fn of_npz(
     bytes: &[u8],
     path: &Path,
@@ -174,6 +176,11 @@ pub(crate) fn of_npz(
     is_wanted: &dyn Fn(&str, &[usize]) -> bool,
 ) -> Result<Vec<Array>> {
     let damaged = |problem: String| damaged_npz(path, &problem, remedy);
+    let names = npz_names(bytes, path, remedy)?;
+    check_array_names(names.iter().map(String::as_str)).map_err(|(name, problem)| {
+        let problem = format!("has an array named {}, which {problem}", listed(&[name]));
+        Error::file(path, problem, "rename it, and save the file again")
+    })?;
     let mut archive = open_npz(bytes, path, remedy)?;
     let mut arrays = Vec::new();
     for index in 0..archive.len() {
@@ -193,6 +200,31 @@ pub(crate) fn of_npz(
         arrays.push(Array { name, entries, fortran, shape, data: data.to_vec() });
     }
     Ok(arrays)
+}
+
+/// Refuses names of arrays that NumPy would confuse or not write again: the first of them, and what is wrong with it.
+///
+/// `numpy.load` finds the array `a` under the name `a.npy` as well; `numpy.savez` has an argument `file` of its own; and
+/// a name is a path in the archive, which must not lead out of the folder that it is unpacked to.
+pub(crate) fn check_array_names<'a>(
+    names: impl Iterator<Item = &'a str> + Clone,
+) -> std::result::Result<(), (String, String)> {
+    let all: HashSet<&str> = names.clone().collect();
+    for name in names {
+        let problem = if name == "file" {
+            "is an argument of numpy.savez".to_string()
+        } else if name.starts_with('/') {
+            "begins with /, which is a path from the root".into()
+        } else if name.split(['/', '\\']).any(|part| part == "..") {
+            "has a part .., a path to another folder".into()
+        } else if let Some(short) = name.strip_suffix(".npy").filter(|short| all.contains(short)) {
+            format!("stands beside {short}, for which numpy.load takes it as well")
+        } else {
+            continue;
+        };
+        return Err((name.into(), problem));
+    }
+    Ok(())
 }
 
 /// The arrays of a safetensors file that are wanted, by shape, in the order of the numbers in their names where they

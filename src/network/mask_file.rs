@@ -39,7 +39,8 @@ const ORIGINAL: &str = "_orig";
 ///
 /// # Errors
 /// Where the file cannot be read, holds no array of two dimensions or more, or one with other entries than 0 and 1
-/// (without `zeros_are_masked`) or one that is not finite.
+/// (without `zeros_are_masked`) or one that is not finite; and where arrays of an NPZ file have names that NumPy would
+/// confuse (`file`, `a.npy` beside `a`, `/a`, `../a`).
 pub fn read_masks(path: &Path, zeros_are_masked: bool) -> Result<Vec<NamedMask>> {
     let bytes = read_whole(path).map_err(|error| unreadable(path, error, CHECK))?;
     let arrays = match Kind::of(&bytes) {

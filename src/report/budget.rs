@@ -37,6 +37,27 @@ pub fn budget_table(network: &LayerShapes, kept: &[u64]) -> Table {
     table
 }
 
+/// What all layers together keep, in the three ways to say it: weights, density and sparsity.
+///
+/// ```
+/// use sparsewidth::network::budget::LayerShapes;
+/// let network: LayerShapes = "mlp:784-216-10".parse()?;
+/// let text = sparsewidth::report::budget_total(&network, &[4192, 2160]);
+/// assert_eq!(text, "Kept: 6352 of 171504 weights, density 0.037037, sparsity 0.962963.");
+/// # Ok::<(), sparsewidth::Error>(())
+/// ```
+#[must_use]
+pub fn budget_total(network: &LayerShapes, kept: &[u64]) -> String {
+    let (kept, all) = (kept.iter().sum::<u64>(), network.weights());
+    let (density, sparsity) = (kept as f64 / all as f64, (all - kept) as f64 / all as f64);
+    format!("Kept: {kept} of {all} weights, density {}, sparsity {}.", six_digits(density), six_digits(sparsity))
+}
+
+/// A share to six digits after the point, or as many as it takes to tell a small one from 0.
+fn six_digits(share: f64) -> String {
+    if share == 0.0 || share >= 1e-4 { format!("{share:.6}") } else { format!("{share:.3e}") }
+}
+
 /// The layers that keep no weight, in words, and that no input reaches an output where that follows: in a perceptron,
 /// whose layers come one after the other. None where every layer keeps some.
 #[must_use]

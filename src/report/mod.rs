@@ -28,7 +28,7 @@ mod verify;
 mod widen;
 
 pub use assumptions::{assumptions, optimum_assumptions};
-pub use budget::{BudgetChart, budget_chart, budget_table, empty_layers};
+pub use budget::{BudgetChart, budget_chart, budget_table, budget_total, empty_layers};
 pub use chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 pub use distance_tables::{diagonal_table, distance_table, distance_words, parts_table};
 pub use figure::{accuracy_chart, curves_chart, distance_chart, parts_chart};

@@ -7,6 +7,7 @@ use ndarray_npy::NpzWriter;
 
 use super::shapes::LayerShape;
 use crate::error::{Error, Result};
+use crate::files::array::check_array_names;
 use crate::network::Connectivity;
 use crate::network::{DrawnLayer, LayerId, LayerSpec, MaskFamily, WeightDistribution};
 
@@ -24,6 +25,10 @@ pub enum Pattern {
     /// Whole kernels, all weights between an input and an output channel: as many as the kept weights fill.
     #[cfg_attr(feature = "cli", value(alias = "channels"))]
     KernelWise,
+    /// Individual weights, as many at every output of a layer, or one more at some of them: a constant fan-in where the
+    /// count allows it, as with the counts of [`FanIn`](super::FanIn).
+    #[cfg_attr(feature = "cli", value(skip))]
+    EvenFanIn,
 }
 
 impl Pattern {
@@ -31,7 +36,7 @@ impl Pattern {
     #[must_use]
     pub fn kept(self, layer: &LayerShape, kept: u64) -> u64 {
         match self {
-            Self::Unstructured => kept,
+            Self::Unstructured | Self::EvenFanIn => kept,
             Self::KernelWise => kept - kept % layer.kernel().max(1) as u64,
         }
     }
@@ -49,6 +54,11 @@ impl Pattern {
         let mut mask = ArrayD::from_elem(layer.shape.as_slice(), false);
         if kept == 0 {
             return Ok(mask);
+        }
+        if self == Self::EvenFanIn {
+            let values = mask.as_slice_mut().expect("standard layout: made so above");
+            return even_fan_in(values, (rows, columns), kept, LayerId { seed, initialisation: 0, layer: place })
+                .map(|()| mask);
         }
         let law = LayerSpec {
             rows,
@@ -70,6 +80,38 @@ impl Pattern {
     }
 }
 
+/// Keeps `kept / rows` weights in each row, and one more in as many rows, at random, as there are weights left over. The
+/// weights of the two kinds of rows are nested: those of a lower connectivity are among those of a higher one.
+fn even_fan_in(mask: &mut [bool], (rows, columns): (usize, usize), kept: u64, id: LayerId) -> Result<()> {
+    /// Layers of this number and above are no layers of a network: they choose rows.
+    const CHOICE: u32 = 1 << 22;
+    let draw = |(rows, columns): (usize, usize), share: f64, mask: MaskFamily, id: LayerId| {
+        let connectivity = Connectivity::new(share)?;
+        let law = LayerSpec { rows, columns, connectivity, mask, law: WeightDistribution::Gaussian };
+        Ok::<_, Error>(DrawnLayer::new(law, id))
+    };
+    let (each, rest) = ((kept / rows as u64) as usize, (kept % rows as u64) as usize);
+    let more = match rest {
+        0 => vec![false; rows],
+        rest => {
+            let choice = LayerId { layer: CHOICE + id.layer, ..id };
+            let chosen = draw((rows, 1), rest as f64 / rows as f64, MaskFamily::ExactCount, choice)?;
+            (0..rows).map(|row| !chosen.rows(row..row + 1).is_empty()).collect()
+        }
+    };
+    let of_fan_in = |fan_in: usize| match fan_in {
+        0 => Ok(None),
+        more => draw((rows, columns), more as f64 / columns as f64, MaskFamily::ConstantFanIn, id).map(Some),
+    };
+    let drawn = [of_fan_in(each)?, if rest > 0 { of_fan_in(each + 1)? } else { None }];
+    for (row, (values, more)) in mask.chunks_exact_mut(columns).zip(more).enumerate() {
+        if let Some(layer) = &drawn[usize::from(more)] {
+            layer.rows(row..row + 1).columns.iter().for_each(|column| values[*column as usize] = true);
+        }
+    }
+    Ok(())
+}
+
 /// Refuses masks of more entries than are drawn at once.
 fn check_entries(entries: u64) -> Result<()> {
     if entries <= MOST_ENTRIES {
@@ -83,8 +125,8 @@ fn check_entries(entries: u64) -> Result<()> {
 /// with its name and shape.
 ///
 /// # Errors
-/// Where there is not one count per layer, a layer keeps more than it has, masks have more than 2^31 entries in all, or
-/// the file cannot be made.
+/// Where there is not one count per layer, a layer keeps more than it has, masks have more than 2^31 entries in all, a
+/// name is one that NumPy would confuse (`file`, `a.npy` beside `a`, `/a`, `../a`), or the file cannot be made.
 pub fn masks_npz(layers: &[LayerShape], counts: &[u64], positions: Pattern, seed: u64) -> Result<Vec<u8>> {
     if counts.len() != layers.len() {
         let problem = format!("there are {} layers", layers.len());
@@ -92,6 +134,8 @@ pub fn masks_npz(layers: &[LayerShape], counts: &[u64], positions: Pattern, seed
     }
     let entries = layers.iter().fold(0u64, |all, layer| all.saturating_add(layer.weights()));
     check_entries(entries)?;
+    check_array_names(layers.iter().map(|layer| layer.name.as_str()))
+        .map_err(|(name, problem)| Error::value("name", name, problem, "give the layer another name"))?;
     let failure = |error: &dyn std::fmt::Display| Error::failure("writing masks", error);
     let mut file = NpzWriter::new(Cursor::new(Vec::new()));
     for (place, (layer, kept)) in (0..).zip(layers.iter().zip(counts)) {

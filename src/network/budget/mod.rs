@@ -1,11 +1,17 @@
 //! Where the weights of a fixed budget go, layer by layer and entry by entry.
 
+mod amount;
 mod bottleneck;
+mod fan_in;
+mod given;
+mod header;
 mod masks;
 mod rule;
 mod shapes;
 
+pub use amount::Budget;
 pub use bottleneck::{linear_bottleneck_width, nonlinear_bottleneck_width, product_weights};
+pub use fan_in::FanIn;
 pub use masks::{Pattern, masks_npz};
 pub use rule::Rule;
 pub use shapes::{LayerShape, LayerShapes, Stem};

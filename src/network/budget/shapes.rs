@@ -141,6 +141,16 @@ impl LayerShapes {
         Self { name, layers, beside: Some((2 * normalised + classes) as u64) }.checked()
     }
 
+    /// Reads the shapes of a file: by [`LayerShapes::from_safetensors`] where its name ends so, else by
+    /// [`LayerShapes::from_toml`].
+    ///
+    /// # Errors
+    /// As these.
+    pub fn from_file(path: &Path) -> Result<Self> {
+        let ending = path.extension().unwrap_or_default();
+        if ending.eq_ignore_ascii_case("safetensors") { Self::from_safetensors(path) } else { Self::from_toml(path) }
+    }
+
     /// Reads a TOML file of shapes: tables `[[layer]]` with `name` and `shape`, outputs first.
     ///
     /// # Errors
@@ -166,7 +176,7 @@ impl LayerShapes {
     }
 
     /// Returns itself if it has layers, of different names, each with weights, and not too many.
-    fn checked(self) -> Result<Self> {
+    pub(super) fn checked(self) -> Result<Self> {
         // This comes first, since names are compared pair by pair.
         if self.layers.len() > MOST_LAYERS {
             let problem = format!("has {} layers, {MOST_LAYERS} are the most", self.layers.len());
@@ -207,11 +217,10 @@ impl FromStr for LayerShapes {
     type Err = Error;
 
     /// Reads `mlp:784-216-10`, `resnet18:W[,CLASSES]` (10 classes unless given), `resnet18-imagenet:W[,CLASSES]`
-    /// (1,000), in any case, or the name of a `.toml` file.
+    /// (1,000), in any case, or the name of a `.toml` or `.safetensors` file.
     fn from_str(text: &str) -> Result<Self> {
         let wrong = || {
-            let remedy =
-                "use mlp:784-216-10, resnet18:64, resnet18:64,100, resnet18-imagenet:64 or a .toml file of shapes";
+            let remedy = "use mlp:784-216-10, resnet18:64, resnet18:64,100, resnet18-imagenet:64, or a .toml or .safetensors file";
             Error::value("arch", text, "is not a known architecture", remedy)
         };
         let number = |part: &str| {
@@ -231,7 +240,7 @@ impl FromStr for LayerShapes {
                 };
                 Self::resnet18(width, classes, stem)
             }
-            _ if name.ends_with(".toml") => Self::from_toml(Path::new(text)),
+            _ if name.ends_with(".toml") || name.ends_with(".safetensors") => Self::from_file(Path::new(text)),
             _ => Err(wrong()),
         }
     }
