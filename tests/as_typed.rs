@@ -234,7 +234,7 @@ fn files_that_are_something_else_are_named() {
     let header = br#"{"conv1.weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
     let other = [&(header.len() as u64).to_le_bytes()[..], header, &[0; 4]].concat();
     let weights = |path: &str, words: &[&str]| refused(&["evaluate", path], words);
-    weights(&write("other.safetensors", &other), &["another program", "conv1.weight", "--keep-weights"]);
+    weights(&write("other.safetensors", &other), &["conv1.weight of shape [1]", "state dict of a perceptron"]);
     weights(&write("w.safetensors", pointer), &["Git LFS", "lfs pull"]);
     weights(&write("w.pt", b"\x80\x04\x95"), &["a Python pickle", "--keep-weights"]);
     weights(&good, &["a NumPy array", "--keep-weights"]);

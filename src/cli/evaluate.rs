@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use sparsewidth::Result;
-use sparsewidth::train::Checkpoint;
+use sparsewidth::data::{Normalisation, Normaliser};
+use sparsewidth::train::WeightFile;
+use sparsewidth::{Error, Result};
 
 use super::Common;
 use super::options::ImagesOption;
@@ -14,11 +15,16 @@ use super::values::path;
 
 #[derive(Args)]
 pub struct EvaluateArgs {
-    /// Weights to evaluate, a .safetensors file that `train --keep-weights` wrote
+    /// Weights to evaluate, a .safetensors file: of `train --keep-weights`, or the PyTorch state dict of a perceptron with
+    /// ReLU between its linear layers
     #[arg(value_name = "FILE", value_parser = path())]
     weights: PathBuf,
     #[command(flatten)]
     data: ImagesOption,
+    /// Normalisation that the inputs had when a state dict was trained, by the statistics of the training images;
+    /// rescale is that of torchvision's ToTensor alone
+    #[arg(long, value_enum, value_name = "NAME")]
+    normalisation: Option<Normalisation>,
 }
 
 #[derive(Serialize)]
@@ -31,8 +37,23 @@ struct Evaluated {
 }
 
 pub fn run(args: EvaluateArgs, common: &Common) -> Result<()> {
-    let mut checkpoint = Checkpoint::read(&args.weights)?;
+    let read = WeightFile::read(&args.weights)?;
+    if matches!(read, WeightFile::Checkpoint(_)) {
+        common.refuse("normalisation", "the file holds the normalisation of its inputs")?;
+    }
     let labelled = args.data.data.labelled()?;
+    let mut checkpoint = match (read, args.normalisation) {
+        (WeightFile::Checkpoint(checkpoint), _) => checkpoint,
+        (WeightFile::StateDict(network), Some(normalisation)) => {
+            let train = &labelled.train;
+            network.with_normaliser(Normaliser::fit(normalisation, &train.images.to_real(), train.kind())?)?
+        }
+        (WeightFile::StateDict(_), None) => {
+            let problem = "is of another program, and does not hold the normalisation of its inputs";
+            let remedy = "say which it was: --normalisation rescale, global-mnist, global, pixel or none";
+            return Err(Error::file(&args.weights, problem, remedy));
+        }
+    };
     let test = &labelled.test;
     let found = checkpoint.evaluate(test)?;
     let weights = checkpoint.network.weights();

@@ -110,6 +110,11 @@ impl Entries {
         self.bytes
     }
 
+    /// Whether an entry is a float.
+    pub fn is_float(self) -> bool {
+        matches!(self.kind, Number::Float | Number::BFloat)
+    }
+
     /// Whether an entry is an unsigned byte, as pixels are.
     pub fn is_byte(self) -> bool {
         self.kind == Number::Unsigned && self.bytes == 1

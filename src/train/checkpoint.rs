@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use ndarray::{Array1, Array2};
-use safetensors::tensor::TensorView;
+use safetensors::tensor::{Metadata, TensorView};
 use safetensors::{Dtype, SafeTensors, serialize};
 use serde::{Deserialize, Serialize};
 
@@ -88,7 +88,18 @@ impl Checkpoint {
     /// Where it cannot be read, or is not such a file.
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = read_whole(path).map_err(|error| unreadable(path, error, CHECK))?;
-        Self::parse(&bytes).map_err(|problem| match Kind::of(&bytes).filter(|kind| *kind != Kind::Safetensors) {
+        Self::of_bytes(&bytes, path)
+    }
+
+    /// Whether the bytes are those of a file that [`Checkpoint::to_bytes`] made, whole or not.
+    pub(super) fn is_own(bytes: &[u8]) -> bool {
+        let described = |header: Metadata| header.metadata().as_ref().is_some_and(|of| of.contains_key(DESCRIPTION));
+        SafeTensors::read_metadata(bytes).is_ok_and(|(_, header)| described(header))
+    }
+
+    /// The network of a file's bytes; `path` is for the error message.
+    pub(super) fn of_bytes(bytes: &[u8], path: &Path) -> Result<Self> {
+        Self::parse(bytes).map_err(|problem| match Kind::of(bytes).filter(|kind| *kind != Kind::Safetensors) {
             Some(kind) => kind.refusal(path, Wanted::Weights, REMEDY).about(Setting::KeepWeights),
             None => Error::file(path, problem, REMEDY).about(Setting::KeepWeights),
         })

@@ -10,9 +10,11 @@ mod layer;
 mod mlp;
 mod rows;
 mod sgd;
+mod state_dict;
 
 pub use blocks::{Batch, Blocks, Samples};
 pub use checkpoint::Checkpoint;
 pub use layer::{LinearLayer, Parametrisation};
 pub use mlp::{Evaluation, Mlp, MlpSpec};
 pub use sgd::{Curve, TrainingData, TrainingRun, TrainingSpec, check_learning_rate, train};
+pub use state_dict::{StateDict, WeightFile};
