@@ -622,3 +622,164 @@ fn budgets_as_users_write_them() {
     }
     assert!(!Path::new(&out).exists());
 }
+
+/// A `.npy` array of a type and shape.
+fn array_of(descriptor: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': '{descriptor}', 'fortran_order': False, 'shape': {shape}, }}\n");
+    [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), data].concat()
+}
+
+/// An archive of arrays.
+fn archive(arrays: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in arrays {
+        archive.start_file(format!("{name}.npy"), zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut archive, bytes).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+#[test]
+fn data_as_it_is_found() {
+    let files = Files::new();
+    let bytes = |count: usize| (0..count).map(|place| (place * 41 % 200) as u8).collect::<Vec<u8>>();
+    let images = |count: usize| array_of("|u1", &format!("({count}, 2, 2)"), &bytes(count * 4));
+    let classes = |labels: &[u8]| array_of("|u1", &format!("({},)", labels.len()), labels);
+    let sound = || {
+        vec![
+            ("x_train", images(3)),
+            ("y_train", classes(&[0, 1, 2])),
+            ("x_test", images(2)),
+            ("y_test", classes(&[0, 1])),
+        ]
+    };
+    // An archive with one array changed, or left out.
+    let changed = |name: &str, array: &str, bytes: Option<Vec<u8>>| {
+        let mut arrays = sound();
+        arrays.retain(|(known, _)| bytes.is_some() || *known != array);
+        for (known, old) in &mut arrays {
+            if let (true, Some(new)) = (*known == array, &bytes) {
+                old.clone_from(new);
+            }
+        }
+        files.bytes(name, &archive(&arrays))
+    };
+    let whole = files.bytes("whole.npz", &archive(&sound()));
+    assert!(sparsewidth(&["data", "--data", &whole]).status.success());
+    let float = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";
+    let of_npz: [(String, &[&str]); 26] = [
+        (changed("1.npz", "y_train", None), &["holds no y_train", "belong together"]),
+        (changed("2.npz", "x_test", None), &["holds no x_test"]),
+        (changed("3.npz", "y_train", Some(classes(&[0, 1]))), &["y_train has 2 labels for the 3 images of x_train"]),
+        (changed("4.npz", "y_test", Some(array_of("|i1", "(2,)", &[0, 0xff]))), &["y_test", "-1 at entry 1"]),
+        (changed("5.npz", "y_test", Some(array_of("<f4", "(2,)", &float(&[0.0, 0.5])))), &["0.5 at entry 1"]),
+        (changed("6.npz", "y_test", Some(array_of("<f4", "(2,)", &float(&[0.0, f32::NAN])))), &["NaN at entry 1"]),
+        (changed("7.npz", "y_test", Some(array_of("|u1", "(2, 3)", &[0; 6]))), &["(2, 3)", "argmax"]),
+        (changed("8.npz", "y_test", Some(array_of("|O", "(2,)", &[0; 16]))), &["y_test", "type |O"]),
+        (changed("9.npz", "y_test", Some(array_of("<U1", "(2,)", &[0; 8]))), &["y_test", "type <U1"]),
+        (changed("10.npz", "y_test", Some(array_of("|u1", "()", &[0]))), &["y_test", "not that of labels"]),
+        (changed("11.npz", "x_train", Some(array_of("|u1", "(12,)", &[1; 12]))), &["x_train", "not that of images"]),
+        (changed("12.npz", "x_train", Some(array_of("|u1", "(3, 5)", &[1; 15]))), &["training images are (1, 5)"]),
+        (changed("13.npz", "x_train", Some(array_of("|u1", "(0, 2, 2)", &[]))), &["is empty"]),
+        (changed("14.npz", "x_train", Some(array_of("|u1", "(3, 2, 2)", &[1; 11]))), &["x_train", "11 bytes of data"]),
+        (changed("15.npz", "x_train", Some(array_of("<c8", "(3, 2, 2)", &[0; 96]))), &["x_train", "type <c8"]),
+        (
+            changed("16.npz", "x_train", Some(array_of("<f4", "(3, 1)", &float(&[1.0, f32::INFINITY, 0.0])))),
+            &["entry [1, 0] is inf"],
+        ),
+        (changed("17.npz", "x_train", Some(b"nonsense".to_vec())), &["x_train", "does not begin as one does"]),
+        (files.bytes("18.npz", &archive(&[("a", images(2)), ("b", images(2))])), &["holds the arrays a, b", "x_train"]),
+        (
+            files.bytes("19.npz", &archive(&[("y_train", classes(&[0])), ("y_test", classes(&[0]))])),
+            &["y_train, y_test"],
+        ),
+        (files.bytes("20.npz", b""), &["empty"]),
+        (files.bytes("21.npz", b"some words"), &["not an NPZ file"]),
+        (files.bytes("22.npz", pointer), &["Git LFS pointer", "lfs pull"]),
+        (files.bytes("23.npz", &archive(&sound())[..400]), &["23.npz"]),
+        (files.path("24.npz"), &["24.npz", "cannot be read"]),
+        (files.bytes("25.npz", &archive(&[("x_train", images(3)), ("X_Train", images(3))])), &["two arrays x_train"]),
+        (files.bytes("26.npz", &images(3)), &["a NumPy array"]),
+    ];
+    for (path, words) in &of_npz {
+        for command in ["data", "distance"] {
+            refused(&[command, "--data", path], words);
+        }
+        refused(&["train", "--data", path, "--widths", "8", "--learning-rate", "1"], words);
+    }
+
+    // Folders.
+    let folder = |name: &str, contents: &[(&str, &[u8])]| {
+        for (file, bytes) in contents {
+            files.bytes(&format!("{name}/{file}"), bytes);
+        }
+        files.path(name)
+    };
+    let record = |label: u8| [&[label], &bytes(3072)[..]].concat();
+    let one = record(3);
+    let batches = |test: &[u8]| -> Vec<(&'static str, Vec<u8>)> {
+        let names =
+            ["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"];
+        names.into_iter().map(|name| (name, one.clone())).chain([("test_batch.bin", test.to_vec())]).collect()
+    };
+    let cifar = |name: &str, test: &[u8]| {
+        for (file, bytes) in batches(test) {
+            files.bytes(&format!("{name}/{file}"), &bytes);
+        }
+        files.path(name)
+    };
+    assert!(sparsewidth(&["data", "--data", &cifar("sound-cifar", &one)]).status.success());
+    let few = cifar("few", &one);
+    std::fs::remove_file(Path::new(&few).join("data_batch_4.bin")).unwrap();
+    let letters = ["emnist-letters-train-images-idx3-ubyte", "emnist-digits-train-images-idx3-ubyte"];
+    let (x, y) = (array_of("|u1", "(2, 2)", &[1, 2, 3, 4]), array_of("|u1", "(2,)", &[0, 1]));
+    let of_folders: [(String, &[&str]); 17] = [
+        (few, &["data_batch_4.bin", "does not exist"]),
+        (cifar("cut", &one[..3000]), &["test_batch.bin", "3000 bytes", "records of 3073 bytes"]),
+        (cifar("beyond", &record(10)), &["test_batch.bin", "label 0 is 10", "0 to 9"]),
+        (cifar("none", b""), &["test_batch.bin", "empty"]),
+        (cifar("pointer", pointer), &["test_batch.bin", "Git LFS pointer"]),
+        (folder("hundred", &[("train.bin", &one)]), &["train.bin", "records of 3074 bytes"]),
+        (
+            folder("py/cifar-10-batches-py", &[("data_batch_1", b"\x80\x02"), ("test_batch", b"\x80\x02")]),
+            &["for Python", "binary"],
+        ),
+        (files.path("py"), &["cifar-10-batches-py", "for Python", "cifar-10-binary.tar.gz"]),
+        (folder("py100", &[("train", b"\x80\x02"), ("test", b"\x80\x02"), ("meta", b"\x80\x02")]), &["for Python"]),
+        (folder("splits", &letters.map(|name| (name, &one[..]))), &["emnist-digits, emnist-letters", "such as"]),
+        (files.path("splits/emnist-balanced"), &["there are emnist-digits, emnist-letters"]),
+        (folder("half", &[("x_train.npy", &x), ("y_train.npy", &y), ("x_test.npy", &x)]), &["holds no y_test.npy"]),
+        (
+            folder("text", &[("x_train.npy", b"words"), ("y_train.npy", &y), ("x_test.npy", &x), ("y_test.npy", &y)]),
+            &["x_train.npy", "not a complete and valid .npy file"],
+        ),
+        (folder("photos", &[("cat.jpg", b"\xff\xd8\xff")]), &["no data set that is known here", "cat.jpg"]),
+        (files.bytes("batch/data_batch_1.bin", &one), &["neither a folder", "the folder that it is in"]),
+        (files.bytes("cifar-10-binary.tar.gz", b"\x1f\x8b\x08\x00"), &["tar xf"]),
+        (files.bytes("archive", &archive(&sound())), &["does not end in .npz", "mv"]),
+    ];
+    for (path, words) in &of_folders {
+        refused(&["data", "--data", path], words);
+        refused(&["tune", "--data", path, "--widths", "8", "--out", &files.path("never")], words);
+    }
+    assert!(!Path::new(&files.path("never")).exists());
+    // Labels of QMNIST that are cut short, and labels of images that are not there.
+    for (kind, bytes) in [
+        ("qmnist-train-images-idx3-ubyte", idx(KINDS[0])),
+        ("qmnist-test-images-idx3-ubyte", idx(KINDS[2])),
+        ("qmnist-train-labels-idx2-int", [&[0, 0, 12, 2, 0, 0, 0, 3, 0, 0, 0, 8][..], &[0; 95]].concat()),
+        ("qmnist-test-labels-idx2-int", [&[0, 0, 12, 2, 0, 0, 0, 2, 0, 0, 0, 7][..], &[0; 56]].concat()),
+    ] {
+        files.bytes(&format!("q/{kind}"), &bytes);
+    }
+    refused(
+        &["data", "--data", &files.path("q")],
+        &["qmnist-train-labels-idx2-int", "3 rows of 8 numbers", "95 bytes"],
+    );
+    let long = files.bytes("long.npy", &array_of("<f16", "(1, 1)", &[0; 16]));
+    refused(&["distance", "--data", &long], &["type <f16", "astype('<f8')"]);
+    let nested = files.bytes("nested.npy", &array_of("<f8", "((1, 2), 3)", &[0; 48]));
+    refused(&["distance", "--data", &nested], &["nested.npy", "not a complete and valid .npy file"]);
+    refused(&["distance", "--data", &whole, "--widths", "8", "--normalisation", "mnist"], &["mnist", "global-mnist"]);
+}

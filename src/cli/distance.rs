@@ -58,8 +58,7 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
     if let Some(from) = args.from.folder(common)? {
         let records = read_records(from)?;
         let kernels = [Kernel::Nngp, Kernel::Ntk(Tangent::Standardised), Kernel::Ntk(Tangent::Paper)];
-        let normalisations = [Normalisation::Pixel, Normalisation::Global, Normalisation::None];
-        let pictures = distance_pictures(&normalisations, &kernels);
+        let pictures = distance_pictures(Normalisation::ALL, &kernels);
         let out = redrawn_folder(args.out.as_deref().unwrap_or(from), "distance", &pictures, &[])?;
         common.print_records(&records)?;
         return common.present(&distance_page(&records), Some(&out));

@@ -89,7 +89,8 @@ impl EvaluateArgs {
             Some(normalisation) => Normaliser::fit(normalisation, &training.images.to_real(), training.kind()),
             None => {
                 let problem = "a state dictionary does not say how its inputs were normalised";
-                let remedy = "add --normalisation NAME, or --mean and --deviation of pixels between 0 and 1";
+                let remedy =
+                    "add --normalisation NAME (rescale is ToTensor alone), or --mean and --deviation as in Normalize";
                 Err(Error::file(&self.weights, problem, remedy))
             }
         }

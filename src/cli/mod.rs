@@ -73,7 +73,7 @@ enum Command {
     Widen(widen::WidenArgs),
     /// Join the results of the shards of a study.
     Merge(merge::MergeArgs),
-    /// Evaluate a network that `train --keep-weights` saved.
+    /// Evaluate a network that `train --keep-weights` saved, or PyTorch.
     Evaluate(evaluate::EvaluateArgs),
     /// Verify Theorem 1 against sampled networks; exits with 1 if they reject it.
     Verify(verify::VerifyArgs),

@@ -25,9 +25,19 @@ pub enum Normalisation {
     /// Leave the inputs as they are.
     #[strum(message = "no normalisation")]
     None,
+    /// `(x/255 - 0.1307) / 0.3081` for any images, and `(x - 0.1307) / 0.3081` for other numbers: MNIST's mean and
+    /// standard deviation, as much code has them for other sets too.
+    #[strum(message = "global normalisation by MNIST's scale")]
+    GlobalMnist,
+    /// `x/255` for images of bytes, as torchvision's `ToTensor`; other numbers are left as they are.
+    #[strum(message = "rescaled to 0 to 1")]
+    Rescale,
 }
 
 impl Normalisation {
+    /// All of them.
+    pub const ALL: &'static [Self] = Self::VARIANTS;
+
     /// The name, as records spell it.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -94,8 +104,13 @@ impl Normaliser {
         let d = values.ncols();
         match normalisation {
             Normalisation::None => Ok(Self::from_maps(Array1::zeros(d), Array1::ones(d))),
-            Normalisation::Global => {
-                let (scale, unit) = (GlobalScale::fit(values, kind)?, kind.unit());
+            Normalisation::Rescale => Ok(Self::from_maps(Array1::zeros(d), Array1::from_elem(d, 1.0 / kind.unit()))),
+            Normalisation::Global | Normalisation::GlobalMnist => {
+                let unit = kind.unit();
+                let scale = match normalisation {
+                    Normalisation::GlobalMnist => GlobalScale::MNIST,
+                    _ => GlobalScale::fit(values, kind)?,
+                };
                 Ok(Self {
                     shift: Array1::from_elem(d, unit * scale.mean),
                     factor: Array1::from_elem(d, 1.0 / (unit * scale.deviation)),
@@ -144,7 +159,7 @@ impl Normaliser {
         Self { shift, factor, global: None }
     }
 
-    /// The mean and standard deviation of a [`Normalisation::Global`].
+    /// The mean and standard deviation of a [`Normalisation::Global`] or [`Normalisation::GlobalMnist`].
     #[must_use]
     pub fn global_scale(&self) -> Option<GlobalScale> {
         self.global
@@ -235,6 +250,15 @@ mod tests {
         let normalised = mnist.apply(values.clone()).unwrap();
         assert!((normalised[[0, 0]] + 0.1307 / 0.3081).abs() < 1e-15);
         assert!((normalised[[0, 1]] - (1.0 - 0.1307) / 0.3081).abs() < 1e-15);
+        // Told so, for any set; and the range alone.
+        for (kind, unit) in [(Values::Mnist, 255.0), (Values::Bytes, 255.0), (Values::Real, 1.0)] {
+            let set = &values * (unit / 255.0);
+            let told = Normaliser::fit(Normalisation::GlobalMnist, &set, kind).unwrap();
+            assert_eq!(told.global_scale(), Some(GlobalScale::MNIST));
+            assert!((told.apply(set.clone()).unwrap()[[0, 1]] - (1.0 - 0.1307) / 0.3081).abs() < 1e-14);
+            let ranged = Normaliser::fit(Normalisation::Rescale, &set, kind).unwrap().apply(set).unwrap();
+            assert!((ranged[[1, 1]] - 0.2).abs() < 1e-15 && ranged[[0, 0]] == 0.0);
+        }
         // By hand: mean 0.3, mean square (1 + 0.04) / 4, of bytes in units of 255.
         for (kind, unit) in [(Values::Bytes, 255.0), (Values::Real, 1.0)] {
             let own = global(&(&values * (unit / 255.0)), kind).unwrap();

@@ -205,7 +205,7 @@ pub fn figure_page(records: &[Record]) -> Page {
     let plain = trained.or_else(|| normalisations(records).first().copied());
     for kernel in kernels(records) {
         let records = of_kernel(records, kernel);
-        for normalisation in [Normalisation::Pixel, Normalisation::Global, Normalisation::None] {
+        for &normalisation in Normalisation::ALL {
             let suffix =
                 if plain == Some(normalisation) { String::new() } else { format!("-{}", normalisation.name()) };
             let name = format!("distance{suffix}{}", picture_of(kernel));
