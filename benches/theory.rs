@@ -215,7 +215,8 @@ fn products_of_all_pairs(bencher: Bencher, dimension: usize) {
     });
 }
 
-/// Entries of a matrix per second, each of the pairs above twice: the same products, and a kernel in place of a distance.
+/// Entries of a matrix per second, each of the pairs above twice: the same products, and a kernel in place of a
+/// distance.
 #[divan::bench(args = [64, 784], sample_count = 5)]
 fn kernel_matrix(bencher: Bencher, dimension: usize) {
     let inputs = PreparedInputs::new(rows(dimension)).expect("Gaussian inputs are finite");

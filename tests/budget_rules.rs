@@ -179,8 +179,8 @@ fn fan_ins_are_constant_and_sums_are_as_near_as_they_can_be() {
     let counts = "erk".parse::<Rule>().unwrap().divide(&layers, budget).unwrap();
     let constant = FanIn::Constant.counts(&layers, &counts).unwrap();
     let even = FanIn::Even.counts(&layers, &counts).unwrap();
-    // 2,550,291 is 19 modulo 64. All layers but the last have a multiple of 64 outputs; 148 or 149 weights at each of its
-    // 1,000 outputs leave 32 or 8 modulo 64, so 11 fewer is the nearest.
+    // 2,550,291 is 19 modulo 64. All layers but the last have a multiple of 64 outputs; 148 or 149 weights at each of
+    // its 1,000 outputs leave 32 or 8 modulo 64, so 11 fewer is the nearest.
     assert_eq!(constant.iter().sum::<u64>(), budget - 11);
     assert_eq!(even.iter().sum::<u64>(), budget);
     let outputs = |layer: &LayerShape| layer.outputs() as u64;

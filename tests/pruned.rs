@@ -1,5 +1,5 @@
-//! Masks that torch.nn.utils.prune made: what is read of them, and their distances, are those that torch and NumPy found
-//! (`scripts/check_pruned.py`).
+//! Masks that torch.nn.utils.prune made: what is read of them, and their distances, are those that torch and NumPy
+//! found (`scripts/check_pruned.py`).
 
 use std::path::{Path, PathBuf};
 

@@ -17,8 +17,8 @@ use super::values::{architecture, path};
 #[derive(Args)]
 pub struct BudgetArgs {
     /// Network: mlp:784-216-10 (inputs, hidden widths, outputs); resnet18:W[,CLASSES] for images of 32 pixels or
-    /// resnet18-imagenet:W[,CLASSES], where W is the number of outputs of the first convolution; a .toml file of shapes;
-    /// or a .safetensors file, of which only names and shapes are read
+    /// resnet18-imagenet:W[,CLASSES], where W is the number of outputs of the first convolution; a .toml file of
+    /// shapes; or a .safetensors file, of which only names and shapes are read
     #[arg(long, value_name = "NETWORK", value_parser = architecture())]
     arch: LayerShapes,
     #[command(flatten)]

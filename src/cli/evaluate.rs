@@ -16,8 +16,8 @@ use super::values::path;
 
 #[derive(Args)]
 pub struct EvaluateArgs {
-    /// Weights to evaluate, a .safetensors file: one that `train --keep-weights` wrote, or PyTorch's state dictionary of
-    /// a perceptron with ReLU between its linear layers (0.weight, 0.bias, 2.weight, ...)
+    /// Weights to evaluate, a .safetensors file: one that `train --keep-weights` wrote, or PyTorch's state dictionary
+    /// of a perceptron with ReLU between its linear layers (0.weight, 0.bias, 2.weight, ...)
     #[arg(value_name = "FILE", value_parser = path())]
     weights: PathBuf,
     #[command(flatten)]
@@ -25,8 +25,8 @@ pub struct EvaluateArgs {
     /// For a state dictionary: how its inputs were normalised, by the statistics of the training set
     #[arg(long, value_enum, value_name = "NAME", conflicts_with_all = ["mean", "deviation"])]
     normalisation: Option<Normalisation>,
-    /// For a state dictionary: the mean that was subtracted from pixels between 0 and 1, as in torchvision's Normalize; 0
-    /// for ToTensor alone
+    /// For a state dictionary: the mean that was subtracted from pixels between 0 and 1, as in torchvision's Normalize;
+    /// 0 for ToTensor alone
     #[arg(long, value_name = "MEAN", value_parser = number, allow_negative_numbers = true)]
     mean: Option<f64>,
     /// For a state dictionary: the deviation by which pixels between 0 and 1 were then divided [default: 1 with --mean]

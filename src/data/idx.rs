@@ -1,7 +1,7 @@
 //! The IDX format of MNIST: big-endian header, then bytes, or the labels of QMNIST; plain or gzipped.
 //!
-//! Header: two zero bytes, the type code (8: unsigned byte, 12: 32-bit integer), the number of dimensions, then each dimension as a 32-bit
-//! big-endian number (<http://yann.lecun.com/exdb/mnist/>).
+//! Header: two zero bytes, the type code (8: unsigned byte, 12: 32-bit integer), the number of dimensions, then each
+//! dimension as a 32-bit big-endian number (<http://yann.lecun.com/exdb/mnist/>).
 
 use std::io::{Read, Write};
 use std::path::Path;

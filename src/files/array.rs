@@ -204,8 +204,8 @@ pub(crate) fn of_npz(
 
 /// Refuses names of arrays that NumPy would confuse or not write again: the first of them, and what is wrong with it.
 ///
-/// `numpy.load` finds the array `a` under the name `a.npy` as well; `numpy.savez` has an argument `file` of its own; and
-/// a name is a path in the archive, which must not lead out of the folder that it is unpacked to.
+/// `numpy.load` finds the array `a` under the name `a.npy` as well; `numpy.savez` has an argument `file` of its own;
+/// and a name is a path in the archive, which must not lead out of the folder that it is unpacked to.
 pub(crate) fn check_array_names<'a>(
     names: impl Iterator<Item = &'a str> + Clone,
 ) -> std::result::Result<(), (String, String)> {

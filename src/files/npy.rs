@@ -67,8 +67,8 @@ impl NpyFile {
     /// A file of zeros, of a shape and type.
     ///
     /// # Errors
-    /// Where there is a file of that name, its folder does not exist or cannot be written, or the matrix has no entry or
-    /// more bytes than a file can.
+    /// Where there is a file of that name, its folder does not exist or cannot be written, or the matrix has no entry
+    /// or more bytes than a file can.
     pub fn create(path: &Path, shape: (usize, usize), kind: FloatType) -> Result<Self> {
         if path.symlink_metadata().is_ok() {
             return Err(Error::file(path, "exists, and is not replaced", "give another name, or remove it"));

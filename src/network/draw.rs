@@ -118,8 +118,9 @@ pub struct SparseRows {
 }
 
 impl SparseRows {
-    /// The weights of a layer whose mask is given: row `i` keeps `columns[offsets[i]..offsets[i + 1]]`, weights of a law
-    /// at the scale `sigmas[i]`. Those that a [`DrawnLayer`] of the same identity keeps are the same, but for the scale.
+    /// The weights of a layer whose mask is given: row `i` keeps `columns[offsets[i]..offsets[i + 1]]`, weights of a
+    /// law at the scale `sigmas[i]`. Those that a [`DrawnLayer`] of the same identity keeps are the same, but for the
+    /// scale.
     pub(crate) fn of_mask(
         (offsets, columns): (&[usize], &[u32]),
         sigmas: &[f64],

@@ -172,8 +172,8 @@ pub fn paper_networks(weights: usize, dimension: usize, dense_family: bool) -> R
 }
 
 /// The cells of the paper's heat map: every width with every connectivity of the last layer and every activation, where
-/// that leaves the first layer at least one weight and no more than it has room for; of inputs of some dimension, in some
-/// classes.
+/// that leaves the first layer at least one weight and no more than it has room for; of inputs of some dimension, in
+/// some classes.
 ///
 /// # Errors
 /// Where a width is 0, or no cell is left.

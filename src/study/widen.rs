@@ -8,8 +8,8 @@ use crate::network::Connectivity;
 use crate::network::budget::{first_layer_connectivity, linear_bottleneck_width, nonlinear_bottleneck_width};
 use crate::network::{Activation, Architecture, Layer, MaskFamily};
 
-/// The networks of one way to widen at a weight budget, for inputs of some dimension in some classes, each with learning
-/// rate 1.
+/// The networks of one way to widen at a weight budget, for inputs of some dimension in some classes, each with
+/// learning rate 1.
 ///
 /// The last layer is dense in all of them. Sparse networks have the widths given. The width behind a bottleneck follows
 /// from the budget: `bottlenecks` are used if given, otherwise those whose width is nearest to each of `widths`. Of a

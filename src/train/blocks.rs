@@ -82,8 +82,8 @@ impl Samples {
         Self { features: values.ncols(), values: Values::Single(values), offsets: Vec::new() }
     }
 
-    /// Takes images of shape `(samples, pixels)`, mapped by a normalisation of those pixels. Of bytes, a blank pixel is then a
-    /// feature at its offset, and a network skips pixels that are blank in a whole block.
+    /// Takes images of shape `(samples, pixels)`, mapped by a normalisation of those pixels. Of bytes, a blank pixel is
+    /// then a feature at its offset, and a network skips pixels that are blank in a whole block.
     ///
     /// # Errors
     /// Where the normalisation is for images of another size.

@@ -13,7 +13,8 @@ use crate::kernel::masked::tangent_sum::{FineGram, TangentTerms};
 use crate::kernel::ntk::Kernel;
 use crate::numeric::simd::fused;
 
-/// Pairs whose sums are taken together: their products of entries are 1.2 MB at 784 entries, which a core's cache holds.
+/// Pairs whose sums are taken together: their products of entries are 1.2 MB at 784 entries, which a core's cache
+/// holds.
 pub(super) const BLOCK: usize = 64;
 /// Below this `sin^2 t` the angle of a row comes from a Gram triple of twice the digits: a triple in double precision
 /// leaves `1e-16 / sin t` of it.

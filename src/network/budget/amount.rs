@@ -26,8 +26,8 @@ impl Budget {
     /// The number of weights, of `all` that there are.
     ///
     /// # Errors
-    /// Where a density or sparsity is out of its range, or keeps no weight. That a number of weights is at most `all` is
-    /// for the [`Rule`](super::Rule) to say, which has a range of its own.
+    /// Where a density or sparsity is out of its range, or keeps no weight. That a number of weights is at most `all`
+    /// is for the [`Rule`](super::Rule) to say, which has a range of its own.
     pub fn weights(self, all: u64) -> Result<u64> {
         let (name, share, range, is_in_range) = match self {
             Self::Weights(weights) => return Ok(weights),

@@ -27,8 +27,8 @@ struct Tensor {
 
 impl LayerShapes {
     /// Reads names and shapes from a safetensors file: its tensors of two or more dimensions, in natural order
-    /// (`layer2` before `layer10`). Only the header is read, so the size of the file does not matter, and a file that was
-    /// cut behind its header has shapes as well.
+    /// (`layer2` before `layer10`). Only the header is read, so the size of the file does not matter, and a file that
+    /// was cut behind its header has shapes as well.
     ///
     /// Where `torch.nn.utils.prune` has stored a weight in two parts, `LAYER.weight_orig` and `LAYER.weight_mask`, that
     /// is one layer, `LAYER.weight`.

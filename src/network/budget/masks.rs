@@ -80,8 +80,8 @@ impl Pattern {
     }
 }
 
-/// Keeps `kept / rows` weights in each row, and one more in as many rows, at random, as there are weights left over. The
-/// weights of the two kinds of rows are nested: those of a lower connectivity are among those of a higher one.
+/// Keeps `kept / rows` weights in each row, and one more in as many rows, at random, as there are weights left over.
+/// The weights of the two kinds of rows are nested: those of a lower connectivity are among those of a higher one.
 fn even_fan_in(mask: &mut [bool], (rows, columns): (usize, usize), kept: u64, id: LayerId) -> Result<()> {
     /// Layers of this number and above are no layers of a network: they choose rows.
     const CHOICE: u32 = 1 << 22;

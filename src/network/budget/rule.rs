@@ -44,8 +44,8 @@ const LARGEST_POWER: f64 = 10.0;
 impl FromStr for Rule {
     type Err = Error;
 
-    /// Reads `largest-first`, `proportional` or `uniform`, `uniform-plus`, `last-dense`, `last:SHARE`, `er`, `er:POWER`,
-    /// `erk` or `erk:POWER`, in any case.
+    /// Reads `largest-first`, `proportional` or `uniform`, `uniform-plus`, `last-dense`, `last:SHARE`, `er`,
+    /// `er:POWER`, `erk` or `erk:POWER`, in any case.
     fn from_str(text: &str) -> Result<Self> {
         let name = text.trim().to_lowercase().replace('_', "-");
         let (kind, number) = name.split_once(':').map_or((name.as_str(), None), |(kind, number)| (kind, Some(number)));
