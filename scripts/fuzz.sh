@@ -21,7 +21,7 @@ trap 'rm -rf "$TMPDIR"' EXIT
 # Journals begin with the version of the program, and are refused by any other.
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
-for target in ${2:-idx npy toml journal records checkpoint masks state_dict}; do
+for target in ${2:-idx npy npz cifar toml journal records checkpoint masks state_dict}; do
     printf '\n-- %s, %s s\n' "$target" "$seconds"
     corpus=fuzz/corpus/$target
     mkdir -p "$corpus"

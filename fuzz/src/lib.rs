@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use sparsewidth::data::LabelledSets;
 use sparsewidth::{Error, ErrorKind};
 
 /// The folder of this process, made at the first call; under `TMPDIR` where that is set.
@@ -37,4 +38,19 @@ pub fn assert_refusal(error: &Error, path: &Path) {
     assert_eq!(error.kind(), ErrorKind::File, "is not about a file: {message}");
     let (problem, remedy) = (error.problem(), error.remedy().unwrap_or_default());
     assert!(!problem.trim().is_empty() && !remedy.trim().is_empty(), "says neither what is wrong nor what to do");
+}
+
+/// Asserts what is true of every data set with labels.
+///
+/// # Panics
+/// Where it is not.
+pub fn assert_sets(sets: &LabelledSets) {
+    assert!(!sets.labels.is_empty() && sets.labels.is_sorted() && sets.labels.iter().all(|label| *label >= 0));
+    for set in [&sets.train, &sets.test] {
+        assert!(!set.is_empty() && set.images.nrows() == set.len() && set.images.ncols() > 0);
+        assert_eq!(set.shape.0 * set.shape.1, set.images.ncols());
+        assert!(set.labels.iter().all(|class| usize::from(*class) < sets.classes()));
+        assert!(set.images.to_real().iter().all(|value| value.is_finite()));
+    }
+    assert_eq!(sets.train.images.ncols(), sets.test.images.ncols());
 }

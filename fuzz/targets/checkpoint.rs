@@ -32,7 +32,8 @@ fuzz_target!(|bytes: &[u8]| {
     let pixels = checkpoint.network.layers()[0].inputs();
     for pixels in [pixels, pixels + 1] {
         let images = Array2::from_shape_fn((2, pixels), |(sample, pixel)| (sample * 100 + pixel) as u8);
-        let images = Labelled { images: images.into(), shape: (1, pixels), labels: vec![0, 0], checksum: String::new() };
+        let images =
+            Labelled { images: images.into(), shape: (1, pixels), labels: vec![0, 0], checksum: String::new() };
         let evaluation = checkpoint.evaluate(&images);
         assert_eq!(evaluation.is_ok(), pixels == checkpoint.network.layers()[0].inputs());
     }

@@ -21,8 +21,12 @@ fuzz_target!(|bytes: &[u8]| {
     joined(&shard);
 
     // Another study's, most likely.
-    let tiny =
-        StudySpec { data: DataSource::Gaussian { dimension: 4, samples: 6 }.into(), seed: 0, distance: None, training: None };
+    let tiny = StudySpec {
+        data: DataSource::Gaussian { dimension: 4, samples: 6 }.into(),
+        seed: 0,
+        distance: None,
+        training: None,
+    };
     match Journal::open(&shard, &tiny, "abc") {
         Ok(_) => fs::write(&path, bytes).expect("a journal to read"),
         Err(error) => refused(&error, &path, bytes),

@@ -23,7 +23,7 @@ use super::values::path;
 pub struct DistanceArgs {
     #[command(flatten)]
     data: DataOption,
-    /// Normalisations of the inputs, by their own statistics [default: pixel for MNIST, none for other data]
+    /// Normalisations of the inputs, by their own statistics [default: pixel for images, none for other data]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "LIST")]
     normalisation: Vec<Normalisation>,
     /// Hidden widths, at a weight budget [default: 8,32,128,216,328,512,635, or others if these do not fit the budget]
@@ -33,7 +33,7 @@ pub struct DistanceArgs {
     #[arg(long, value_name = "N", value_parser = count)]
     weights: Option<usize>,
     /// Number of outputs of the dense last layer, whose weights are part of the budget; 0 for the first layer alone
-    /// [default: 10 for MNIST, 0 for other data]
+    /// [default: the classes of the data, 0 without labels]
     #[arg(long, value_name = "N", value_parser = count)]
     outputs: Option<usize>,
     /// Networks as WIDTH:CONNECTIVITY, instead of widths at a budget

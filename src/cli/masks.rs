@@ -28,7 +28,7 @@ pub struct MasksArgs {
     files: Vec<PathBuf>,
     #[command(flatten)]
     data: DataOption,
-    /// Normalisation of the inputs, by their own statistics [default: pixel for MNIST, none for other data]
+    /// Normalisation of the inputs, by their own statistics [default: pixel for images, none for other data]
     #[arg(long, value_enum, value_name = "NAME")]
     normalisation: Option<Normalisation>,
     /// Number of random pairs of inputs; where the data has no more pairs, each is taken once

@@ -22,14 +22,14 @@ use super::values::path;
 pub struct OptimumArgs {
     #[command(flatten)]
     data: DataOption,
-    /// Normalisation of the inputs, by their own statistics [default: pixel for MNIST, none for other data]
+    /// Normalisation of the inputs, by their own statistics [default: pixel for images, none for other data]
     #[arg(long, value_enum, value_name = "NAME")]
     normalisation: Option<Normalisation>,
     /// Total number of weights [default: (d + outputs) times the base width 8]
     #[arg(long, value_name = "N", value_parser = count)]
     weights: Option<usize>,
     /// Number of outputs of the dense last layer, whose weights are part of the budget; 0 for the first layer alone
-    /// [default: 10 for MNIST, 0 for other data]
+    /// [default: the classes of the data, 0 without labels]
     #[arg(long, value_name = "N", value_parser = count)]
     outputs: Option<usize>,
     /// Number of random pairs of inputs; where the data has no more pairs, each is taken once

@@ -21,10 +21,10 @@ use super::values::{path, source};
 #[derive(Args)]
 pub struct VerifyArgs {
     /// Data set to verify on, instead of Gaussian inputs of dimension 12, 100 and 784 and MNIST in both normalisations:
-    /// `mnist`, a folder with the four MNIST files, a .npy file of shape (N, d), or gaussian:D[,N]
+    /// any that `sparsewidth distance --data` takes
     #[arg(long, value_name = "SOURCE", value_parser = source())]
     data: Option<Dataset>,
-    /// Normalisation of --data [default: pixel for MNIST, none for other data]
+    /// Normalisation of --data [default: pixel for images, none for other data]
     #[arg(long, value_enum, value_name = "NAME", requires = "data")]
     normalisation: Option<Normalisation>,
     /// Expected numbers of weights per row, d p; dense rows are always included

@@ -23,8 +23,10 @@ const NAMES: [&str; 4] = ["x_train", "y_train", "x_test", "y_test"];
 /// What to do about most refusals.
 const REMEDY: &str = "give an NPZ file of x_train, y_train, x_test and y_test, or of one array of inputs";
 
-/// Arrays by their places in [`NAMES`], each with the file that holds it.
-type Arrays = [Option<(Array, PathBuf)>; 4];
+/// An array, if it is there, with the file that holds it.
+type Held = Option<(Array, PathBuf)>;
+/// Arrays by their places in [`NAMES`].
+type Arrays = [Held; 4];
 
 /// The place of an array in [`NAMES`], by its name.
 fn place(name: &str) -> Option<usize> {
@@ -96,8 +98,8 @@ fn of_arrays(arrays: Arrays, path: &Path, spell: &dyn Fn(&str) -> String) -> Res
         let inputs = inputs(&images, array);
         return Ok(Found::Unlabelled(Unlabelled { inputs, are_images: true, missing }));
     }
-    let set = |images_at: usize, (x, y): (Option<(Array, PathBuf)>, Option<(Array, PathBuf)>)| {
-        let there = |found: Option<(Array, PathBuf)>, at: usize| {
+    let set = |images_at: usize, (x, y): (Held, Held)| {
+        let there = |found: Held, at: usize| {
             found.ok_or_else(|| {
                 let remedy = format!("add it: {} belong together", NAMES.map(spell).join(", "));
                 Error::file(path, format!("holds no {}", expected(at)), remedy)
@@ -162,16 +164,16 @@ pub(super) fn single_labels(path: &Path) -> Result<(Vec<i64>, Vec<u8>)> {
 
 /// The images of an array in rows, with the rows and columns of one.
 fn images(array: &Array, path: &Path) -> Result<(Images, (usize, usize))> {
-    let shape = match array.shape[..] {
-        [_, columns] => (1, columns),
-        [_, rows, ref rest @ ..] => (rows, rest.iter().product()),
-        _ => {
-            let problem = format!("{}has shape {}, which is not that of images", npy::name(array), tuple(&array.shape));
-            return Err(Error::file(path, problem, "give an array (N, d), (N, h, w) or (N, h, w, c)"));
-        }
-    };
-    // For the checks that any matrix has to pass.
+    if array.shape.len() < 2 {
+        let problem = format!("{}has shape {}, which is not that of images", npy::name(array), tuple(&array.shape));
+        return Err(Error::file(path, problem, "give an array (N, d), (N, h, w) or (N, h, w, c)"));
+    }
+    // For the checks that any matrix has to pass, sizes included.
     let values: Array2<f64> = npy::rows(array, path)?;
+    let shape = match array.shape[1..] {
+        [rows, ref rest @ ..] if !rest.is_empty() => (rows, rest.iter().product()),
+        _ => (1, values.ncols()),
+    };
     if !array.entries.is_byte() {
         return Ok((values.into(), shape));
     }

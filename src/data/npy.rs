@@ -81,12 +81,13 @@ pub(super) fn rows(array: &Array, path: &Path) -> Result<Array2<f64>> {
 
 /// Something made of each number, in rows: `(N, d)`.
 pub(super) fn flat<T: Clone>(array: &Array, values: Vec<T>) -> std::result::Result<Array2<T>, String> {
+    // First, since it refuses shapes whose product overflows.
+    let shaped = array.shaped(values)?.as_standard_layout().into_owned();
     let (rows, rest) = match array.shape[..] {
         [] => return Err("has 0 dimensions".into()),
         [columns] => (1, columns),
         [rows, ref rest @ ..] => (rows, rest.iter().product()),
     };
-    let shaped = array.shaped(values)?.as_standard_layout().into_owned();
     Array2::from_shape_vec((rows, rest), shaped.into_raw_vec_and_offset().0).map_err(|error| error.to_string())
 }
 
