@@ -8,7 +8,8 @@ use super::LabelledSets;
 use super::{idx, labelled::Unnumbered};
 use crate::error::{Error, Result};
 
-/// The seed by which the embedded 2,048 training images were chosen, through [`subset`].
+/// The seed by which the embedded 2,048 training images were chosen, through
+/// [`subset`](crate::numeric::random::subset).
 pub const SUBSET_SEED: u64 = 201_014_495;
 /// The number of embedded training images, the paper's.
 pub const SUBSET_SIZE: usize = 2048;
