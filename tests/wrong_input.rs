@@ -782,4 +782,24 @@ fn data_as_it_is_found() {
     let nested = files.bytes("nested.npy", &array_of("<f8", "((1, 2), 3)", &[0; 48]));
     refused(&["distance", "--data", &nested], &["nested.npy", "not a complete and valid .npy file"]);
     refused(&["distance", "--data", &whole, "--widths", "8", "--normalisation", "mnist"], &["mnist", "global-mnist"]);
+    // One class: nothing to learn, but distances.
+    let sevens = |name, count| (name, classes(&vec![7; count]));
+    let arrays = [("x_train", images(3)), sevens("y_train", 3), ("x_test", images(2)), sevens("y_test", 2)];
+    let one = files.bytes("one.npz", &archive(&arrays));
+    refused(&["train", "--data", &one, "--widths", "2"], &["one.npz", "all of its labels are 7", "two classes"]);
+    refused(&["tune", "--data", &one, "--widths", "2"], &["all of its labels are 7"]);
+    let distances = sparsewidth(&[
+        "distance",
+        "--data",
+        &one,
+        "--widths",
+        "2,3",
+        "--pairs",
+        "1",
+        "--weights",
+        "12",
+        "--methods",
+        "theorem1",
+    ]);
+    assert!(distances.status.success(), "{}", String::from_utf8_lossy(&distances.stderr));
 }

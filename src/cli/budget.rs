@@ -108,7 +108,9 @@ struct Layer<'a> {
     shape: &'a [usize],
     weights: u64,
     kept: u64,
+    /// The density; `sparsity` is 1 less it.
     connectivity: f64,
+    sparsity: f64,
     weights_per_output: f64,
 }
 
@@ -145,6 +147,7 @@ pub fn run(args: BudgetArgs, common: &Common) -> Result<()> {
                 weights: layer.weights(),
                 kept: *kept,
                 connectivity: *kept as f64 / layer.weights() as f64,
+                sparsity: (layer.weights() - kept) as f64 / layer.weights() as f64,
                 weights_per_output: *kept as f64 / layer.outputs() as f64,
             })
             .collect();

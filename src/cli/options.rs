@@ -86,7 +86,7 @@ pub struct SamplingOptions {
 impl ImagesOption {
     /// The pixels of an image with the number of classes, and the number of training images.
     pub fn sizes(&self) -> Result<((usize, usize), usize)> {
-        let labelled = self.data.labelled()?;
+        let labelled = self.data.to_learn()?;
         let training = &labelled.train.images;
         Ok(((training.ncols(), labelled.classes()), training.nrows()))
     }

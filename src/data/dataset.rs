@@ -109,6 +109,19 @@ impl Dataset {
         }
     }
 
+    /// The same, for networks to be trained on.
+    ///
+    /// # Errors
+    /// As [`Dataset::labelled`], and where all labels are the same.
+    pub fn to_learn(&self) -> Result<Arc<LabelledSets>> {
+        let sets = self.labelled()?;
+        if sets.classes() > 1 {
+            return Ok(sets);
+        }
+        let problem = format!("all of its labels are {}, so there is nothing to learn", sets.labels[0]);
+        Err(Error::value("data", &self.source, problem, "give labels of two classes or more"))
+    }
+
     /// The inputs on which distances are taken, see [`DataSource::inputs`].
     ///
     /// # Errors

@@ -8,11 +8,11 @@ use super::picture::{Picture, fitting_size, text_width};
 use super::table::Table;
 use crate::network::budget::LayerShapes;
 
-/// A row per layer: its shape, its weights, how many it keeps, its connectivity and the mean number of weights per
-/// output; and their sums.
+/// A row per layer: its shape, its weights, how many it keeps, its density, its sparsity and the mean number of weights
+/// per output; and their sums.
 pub fn budget_table(network: &LayerShapes, kept: &[u64]) -> Table {
-    let mut table = Table::new(&["layer", "shape", "weights", "kept", "connectivity", "weights per output"]);
-    let connectivity = |kept: u64, all: u64| format!("{:.4}", kept as f64 / all as f64);
+    let mut table = Table::new(&["layer", "shape", "weights", "kept", "density", "sparsity", "weights per output"]);
+    let share = |part: u64, all: u64| format!("{:.4}", part as f64 / all as f64);
     for (layer, kept) in network.layers.iter().zip(kept) {
         let sizes: Vec<String> = layer.shape.iter().map(usize::to_string).collect();
         table.row(vec![
@@ -20,7 +20,8 @@ pub fn budget_table(network: &LayerShapes, kept: &[u64]) -> Table {
             sizes.join(" x "),
             layer.weights().to_string(),
             kept.to_string(),
-            connectivity(*kept, layer.weights()),
+            share(*kept, layer.weights()),
+            share(layer.weights() - kept, layer.weights()),
             format!("{:.2}", *kept as f64 / layer.outputs() as f64),
         ]);
     }
@@ -31,7 +32,8 @@ pub fn budget_table(network: &LayerShapes, kept: &[u64]) -> Table {
         String::new(),
         weights.to_string(),
         all.to_string(),
-        connectivity(all, weights),
+        share(all, weights),
+        share(weights - all, weights),
         String::new(),
     ]);
     table

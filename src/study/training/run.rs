@@ -38,7 +38,7 @@ pub(crate) struct PreparedTraining<'a> {
 impl<'a> PreparedTraining<'a> {
     /// Loads the data, draws the subset of training samples, and normalises both sets by its statistics.
     pub fn new(source: &Dataset, spec: &'a TrainingStudySpec) -> Result<Self> {
-        let (training, test) = sets(&*source.labelled()?, spec)?;
+        let (training, test) = sets(&*source.to_learn()?, spec)?;
         spec.check_memory(training.images.nrows(), training.images.ncols())?;
         let values = training.images.to_real();
         let normaliser = Normaliser::fit(spec.normalisation, &values, training.kind())?;
