@@ -797,7 +797,7 @@ fn data_as_it_is_found() {
         "--pairs",
         "1",
         "--weights",
-        "12",
+        "9",
         "--methods",
         "theorem1",
     ]);
