@@ -69,7 +69,7 @@ fn redrawn(command: &str, records: &str) -> (String, tempfile::TempDir) {
 }
 
 /// The folders of `testdata/records/1`, and the command that draws each.
-const STUDIES: [(&str, &str); 9] = [
+const STUDIES: [(&str, &str); 10] = [
     ("figure", "figure"),
     ("distance", "distance"),
     ("masks", "distance"),
@@ -78,6 +78,7 @@ const STUDIES: [(&str, &str); 9] = [
     ("tune", "tune"),
     ("widen", "widen"),
     ("optimum", "optimum"),
+    ("given", "masks"),
     ("verify", "verify"),
 ];
 
