@@ -138,22 +138,25 @@ pub(super) fn masks_words(report: &MasksReport) -> String {
         Some(MaskScale::Connectivity(_)) => "one over the connectivity given",
         _ => "one over the mask's density",
     };
-    let mut words = format!("Exact over weights, whose variance is {scale}; the error is rounding.");
+    let mut words = format!("Distances are exact averages over Gaussian weights, whose variance is {scale}.");
     let Some(first) = report.records.first() else { return words };
-    let pairs = format!("over the first {} pairs", first.compared_pairs);
+    let pairs = match first.compared_pairs < first.pairs {
+        true => format!("over the first {} pairs", first.compared_pairs),
+        false => "over the same pairs".into(),
+    };
     if first.expected.is_some() {
         words += &format!(
-            " Random masks: the expected distance of Bernoulli masks of the same density, by Theorem 1, {pairs}; \
-             ratio: the given mask's to it."
+            " Random masks: the expected distance of Bernoulli masks of the same density, by Theorem 1, {pairs}."
         );
     } else if first.drawn_distance.is_some() {
-        words += &format!(
-            " Random masks: the mean distance of those that were drawn, {pairs}; ratio: the given mask's to it."
-        );
+        words += &format!(" Random masks: the mean distance of {} that were drawn, {pairs}.", report.drawn);
+    }
+    if first.expected.or(first.drawn_distance).is_some() {
+        words += " Ratio: the distance of the given mask, over that of random ones.";
     }
     if first.percentile.is_some() {
         words += &format!(
-            " Percentile: the share of {} random masks of as many weights that are closer, {pairs}.",
+            " Percentile: the share of {} random masks with as many weights that are closer to infinite width, {pairs}.",
             report.drawn
         );
     }

@@ -326,8 +326,8 @@ pub fn masks_page(report: &MasksReport) -> Page {
             page.text += &format!("{}\n\n{}\n", layer.file, layers_table(&own));
         }
     }
-    page.text += "Dead units keep no weight; inputs are unused where no unit keeps a weight to them; disconnected units \
-                  have no path from an input of the network or to an output.\n";
+    page.text += "A dead unit keeps no weight. An unused input has no weight to any unit. A disconnected unit has no path \
+                  from an input of the network, or none to an output.\n";
     if !report.records.is_empty() {
         page.text += &format!(
             "\nDistance of the first layer's kernels to those of infinite width, over {}\n\n{}\n{}\n",
