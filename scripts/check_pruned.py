@@ -150,11 +150,12 @@ def write_tests(folder):
     cases = []
     for how, model in models.items():
         mask = model[0].weight_mask.numpy().astype(float)
-        layers = {
-            name: {"kept": int(layer.weight_mask.sum()), "density": float(layer.weight_mask.mean(dtype=torch.float64))}
-            for name, layer in model.named_children()
-            if hasattr(layer, "weight_mask")
-        }
+        layers = {}
+        for name, layer in model.named_children():
+            if isinstance(layer, torch.nn.Linear):
+                kept = getattr(layer, "weight_mask", torch.ones_like(layer.weight))
+                counts = {"kept": int(kept.sum()), "density": float(kept.mean(dtype=torch.float64))}
+                layers[name] = counts | {"pruned": hasattr(layer, "weight_mask")}
         distances = [
             {"scale": scale, "kernel": kernel, "tangent": tangent, "distances": exact(mask, x, y, scale, kernel, tangent).tolist()}
             for scale in ("density", "fan_in")

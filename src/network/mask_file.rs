@@ -21,7 +21,8 @@ pub struct NamedMask {
 
 /// What to do about most refusals.
 const REMEDY: &str = "give an NPZ or safetensors file of masks: arrays of 0 and 1, by the names of their layers";
-/// The endings of names by which PyTorch's pruning stores a mask, and the weight that belongs to it.
+/// The ending of a weight's name; those by which PyTorch's pruning stores a mask, and the weight that belongs to it.
+const WEIGHT: &str = ".weight";
 const MASK: &str = ".weight_mask";
 const ORIGINAL: &str = "_orig";
 
@@ -32,7 +33,7 @@ const ORIGINAL: &str = "_orig";
 ///
 /// - masks: `LAYER.weight`, or any other name;
 /// - `torch.nn.utils.prune`: `LAYER.weight_mask`, beside `LAYER.weight_orig`, which is left out. Where a file has such
-///   names, no other array of it is a mask.
+///   names, a `LAYER.weight` is a layer that was not pruned, which keeps everything, and no other array is a mask.
 ///
 /// Arrays of fewer than two dimensions, such as biases, are left out. With `zeros_are_masked`, the file holds weights,
 /// and a mask keeps what is not 0.
@@ -49,16 +50,20 @@ pub fn read_masks(path: &Path, zeros_are_masked: bool) -> Result<Vec<NamedMask>>
         Some(kind) => return Err(kind.refusal(path, Wanted::Masks, REMEDY)),
         None => return Err(Error::file(path, "is neither an NPZ nor a safetensors file", REMEDY)),
     };
-    let pruned = arrays.iter().any(|array| array.name.ends_with(MASK));
+    let masked: HashSet<String> =
+        arrays.iter().filter_map(|array| array.name.strip_suffix(MASK)).map(String::from).collect();
+    let pruned = !masked.is_empty();
     let names: Vec<String> = arrays.iter().map(|array| array.name.clone()).collect();
     let of_layer = |name: &str| {
-        let layer = name.strip_suffix(MASK).or_else(|| name.strip_suffix(".weight")).unwrap_or(name);
+        let layer = name.strip_suffix(MASK).or_else(|| name.strip_suffix(WEIGHT)).unwrap_or(name);
         if layer.is_empty() { name.to_string() } else { layer.to_string() }
     };
     let mut masks: Vec<NamedMask> = Vec::new();
     let mut seen = HashSet::new();
     for array in arrays {
-        let is_asked = if pruned { array.name.ends_with(MASK) } else { !array.name.ends_with(ORIGINAL) };
+        // A layer that was not pruned.
+        let is_whole = pruned && array.name.strip_suffix(WEIGHT).is_some_and(|layer| !masked.contains(layer));
+        let is_asked = if pruned { is_whole || array.name.ends_with(MASK) } else { !array.name.ends_with(ORIGINAL) };
         if !is_asked || array.shape.len() < 2 {
             continue;
         }
@@ -67,7 +72,11 @@ pub fn read_masks(path: &Path, zeros_are_masked: bool) -> Result<Vec<NamedMask>>
             let problem = format!("has two arrays for the layer {}", listed(&[layer]));
             return Err(Error::file(path, problem, "give one mask per layer"));
         }
-        let mask = mask_of(&array, zeros_are_masked && !pruned).map_err(|problem| {
+        let found = match is_whole {
+            true => array.numbers().and_then(|numbers| array.shaped(vec![true; numbers.count()])),
+            false => mask_of(&array, zeros_are_masked && !pruned),
+        };
+        let mask = found.map_err(|problem| {
             let what = format!("{} {problem}", listed(std::slice::from_ref(&array.name)));
             if zeros_are_masked {
                 return Error::file(path, what, "give finite weights");
