@@ -72,6 +72,8 @@ pub enum Setting {
     ZerosAreMasked,
     /// The data set.
     Data,
+    /// The layers of a network, in their order.
+    Layers,
     /// The type of the numbers that are written.
     FloatType,
 }

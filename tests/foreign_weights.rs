@@ -162,7 +162,7 @@ fn what_is_no_perceptron_is_refused() {
     refused_with("nan", &[single("0.weight", &[1, 2], [f32::NAN, 1.0])], &["0.weight", "NaN", "entry 0"]);
     refused_with("whole", &[("0.weight", Dtype::C64, vec![1, 2], vec![0; 16])], &["0.weight", "C64"]);
     refused_with("inputs", &[zeros("0.weight", &[10, 9])], &["9 pixels"]);
-    refused_with("few", &[zeros("0.weight", &[3, 16])], &["3"]);
+    refused_with("few", &[zeros("0.weight", &[3, 16])], &["labels of 10 classes", "the network has 3 outputs"]);
 
     let file = write(folder.path(), "fine.safetensors", &[first, second]);
     refused(&["evaluate", &file, "--data", &data], &["does not say how its inputs were normalised", "--normalisation"]);

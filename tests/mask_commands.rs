@@ -114,7 +114,7 @@ fn what_is_no_mask_of_this_data_is_refused() {
     refused(&["masks", "nowhere.npz"], &["nowhere.npz"]);
     refused(&["masks", &file], &["4 x 6", "784 inputs"]);
     refused_with(&["--pairs", "0"], &["pairs = 0"]);
-    refused_with(&["--kernel", "nngp", "--tangent", "paper"], &["--tangent", "no tangent kernel"]);
+    refused_with(&["--kernel", "nngp", "--tangent", "paper"], &["--tangent", "only the kernel ntk"]);
     refused_with(&["--kernel", "cntk"], &["cntk"]);
     refused_with(&["--scale", "rows"], &["rows", "fan-in"]);
     refused_with(&["--device", "cpu"], &["--device"]);
@@ -223,4 +223,66 @@ fn convolutions_are_counted_and_have_no_distances() {
     assert!(run.status.success(), "{notes}");
     assert!(notes.contains("No distances for") && notes.contains("is a convolution"), "{notes}");
     assert!(table.contains("| conv1") && !table.contains("Distance of"), "{table}");
+}
+
+/// Safetensors files have their layers in the order of their names: `--layers` says the right one, and what is wrong
+/// otherwise is said.
+#[test]
+fn layers_can_be_put_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let mask = |rows: usize, columns: usize| vec![1u8; rows * columns];
+    let (first, second, third) = (mask(8, 6), mask(5, 8), mask(3, 5));
+    let view = |shape: [usize; 2], bytes| {
+        safetensors::tensor::TensorView::new(safetensors::Dtype::BOOL, shape.into(), bytes).unwrap()
+    };
+    let tensors = [
+        ("input.weight", view([8, 6], &first)),
+        ("hidden.weight", view([5, 8], &second)),
+        ("classifier.weight", view([3, 5], &third)),
+    ];
+    let path = folder.path().join("named.safetensors");
+    safetensors::serialize_to_file(tensors, None, &path).unwrap();
+    let file = path.to_str().unwrap();
+    let usual = ["masks", file, "--data", "gaussian:6,9", "--pairs", "5", "--drawn", "3"];
+    refused(&usual, &["its first layer, classifier, is 3 x 5", "in the order of the network", "--layers"]);
+    let run = sparsewidth(&[&usual[..], &["--layers", "input,hidden,classifier"]].concat());
+    let (table, notes) = (String::from_utf8(run.stdout).unwrap(), String::from_utf8(run.stderr).unwrap());
+    assert!(run.status.success() && table.contains("hidden layers"), "{table}{notes}");
+    let place = |name: &str| table.find(&format!("| {name} ")).unwrap();
+    assert!(place("input") < place("hidden") && place("hidden") < place("classifier"), "{table}");
+    // Another order that begins with the same layer is no chain.
+    let run = sparsewidth(&[&usual[..], &["--layers", "input,classifier"]].concat());
+    let notes = String::from_utf8(run.stderr).unwrap();
+    assert!(run.status.success() && notes.contains("do not take each other's outputs"), "{notes}");
+    refused(&[&usual[..], &["--layers", "input,output"]].concat(), &["has no layer output", "hidden", "--layers"]);
+    // The note of an order by name.
+    let notes = sparsewidth(&["masks", file, "--data", "gaussian:5,9", "--pairs", "5", "--drawn", "0"]).stderr;
+    let notes = String::from_utf8(notes).unwrap();
+    assert!(notes.contains("in the order of their names, classifier, hidden, input; --layers"), "{notes}");
+}
+
+/// Where all pairs are taken, those that are compared with random masks are spread over all; and a mask that keeps
+/// everything is the equal of random ones.
+#[test]
+fn compared_pairs_stand_for_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = Array2::from_shape_fn((20, 6), |(i, j)| (7 * i + 5 * j + i * j) % 5 < 2);
+    let all = Array2::from_elem((20, 6), true);
+    let files = [npz(folder.path(), "a.npz", &[("0", kept)]), npz(folder.path(), "b.npz", &[("0", all)])];
+    // 11,175 pairs.
+    let usual =
+        ["masks", &files[0], &files[1], "--data", "gaussian:6,150", "--pairs", "20000", "--json", "--drawn", "10"];
+    let run = sparsewidth(&usual);
+    let (text, table) = (String::from_utf8(run.stdout).unwrap(), String::from_utf8(run.stderr).unwrap());
+    assert!(table.contains("all 11175 pairs of gaussian:6,150") && table.contains("over 500 of the pairs"), "{table}");
+    let records: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for record in &records {
+        let (whole, some) = (number(record, "distance"), number(record, "compared_distance"));
+        assert_eq!((number(record, "pairs"), number(record, "compared_pairs")), (11_175.0, 500.0));
+        // The mean over every 22nd pair of the list: a twentieth off, where the first 500 were a third off.
+        assert!((some / whole - 1.0).abs() < 0.15, "{record}");
+    }
+    for record in &records[2..] {
+        assert_eq!((number(record, "density"), number(record, "percentile")), (1.0, 50.0), "{record}");
+    }
 }

@@ -34,7 +34,8 @@ pub struct BudgetArgs {
     /// Keep all of a layer (repeatable)
     #[arg(long, value_name = "LAYER")]
     dense: Vec<String>,
-    /// Keep as many weights at every output of a layer: constant (the total as close to the budget as that allows) or
+    /// Keep the same number of weights at every output of a layer: constant (each layer rounded up or down, the total as
+    /// close to the budget as that allows) or
     /// even (the total exact, one weight more at some outputs of as few layers as possible) [default: any number]
     #[arg(long, value_enum, value_name = "HOW", conflicts_with = "positions")]
     fan_in: Option<FanIn>,
@@ -182,7 +183,9 @@ fn departure(kept: u64, budget: u64, fan_in: Option<FanIn>) -> Option<String> {
         Some(_) => {
             let word = if kept < budget { "fewer" } else { "more" };
             let by = kept.abs_diff(budget);
-            format!("A constant fan-in keeps {by} weights {word} than the budget of {budget}; --fan-in even keeps all.")
+            format!(
+                "A constant fan-in keeps {by} weights {word} than the budget of {budget}; --fan-in even meets it exactly."
+            )
         }
         None => format!("{} weights of the budget fill no whole kernel and are left out.", budget - kept),
     })

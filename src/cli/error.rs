@@ -38,6 +38,7 @@ fn option(setting: Setting) -> Option<&'static str> {
         Setting::KeepWeights => Some("train --keep-weights"),
         Setting::ZerosAreMasked => Some("--zeros-are-masked"),
         Setting::Data => Some("--data"),
+        Setting::Layers => Some("--layers"),
         Setting::FloatType => Some("--dtype"),
         _ => None,
     }

@@ -113,7 +113,7 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
         .normalisations
         .extend([Normalisation::Pixel, Normalisation::Global].into_iter().filter(|other| *other != first));
     if !args.kernel.contains(&KernelName::Ntk) {
-        common.refuse("tangent", "no tangent kernel is asked for; add --kernel ntk")?;
+        common.refuse("tangent", "only --kernel ntk has such a convention")?;
     }
     distance.kernels = args.kernel.iter().map(|kernel| kernel.with(args.tangent)).collect();
     // Without all pairs, and without the approximations: the expansion and Eq. (4).

@@ -1,13 +1,13 @@
 //! `sparsewidth masks`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sparsewidth::data::{Normalisation, read_npy};
 use sparsewidth::files::OutputFolder;
 use sparsewidth::kernel::given::MaskScale;
 use sparsewidth::kernel::ntk::{KernelName, Tangent};
-use sparsewidth::network::read_masks;
+use sparsewidth::network::{NamedMask, read_masks};
 use sparsewidth::numeric::parse::count;
 use sparsewidth::report::{MASKS_FILES, masks_page, masks_pictures, write_masks};
 use sparsewidth::study::{MaskInputs, MaskSet, MasksReport, MasksSpec};
@@ -23,12 +23,16 @@ use super::values::path;
 #[derive(Args)]
 pub struct MasksArgs {
     /// Files of masks, NPZ or safetensors: arrays of 0 and 1 of each layer's shape, named `LAYER.weight`,
-    /// `LAYER.weight_mask` (as torch.nn.utils.prune does) or otherwise
+    /// `LAYER.weight_mask` (as torch.nn.utils.prune does) or otherwise. Layers are taken in the order of an NPZ file, and
+    /// of a safetensors file by name, with numbers as numbers
     #[arg(required_unless_present = "from", value_name = "FILE", value_parser = path())]
     files: Vec<PathBuf>,
+    /// Layers of each file, from the inputs on, where the order of the file is not that of the network
+    #[arg(long, value_delimiter = ',', value_name = "LIST")]
+    layers: Vec<String>,
     #[command(flatten)]
     data: DataOption,
-    /// Normalisation of the inputs, by their own statistics [default: pixel for images, none for other data]
+    /// Normalisation of the inputs, by their own statistics [default: pixel for images and data with labels, none for other data]
     #[arg(long, value_enum, value_name = "NAME")]
     normalisation: Option<Normalisation>,
     /// Number of random pairs of inputs; where the data has no more pairs, each is taken once
@@ -59,7 +63,7 @@ pub struct MasksArgs {
     /// last hidden layer over at most 500 of the pairs; 0 for none
     #[arg(long, default_value_t = 32, value_name = "N", value_parser = count)]
     initialisations: usize,
-    /// Read weights instead of masks: a mask keeps what is not 0
+    /// Take the files as pruned weights: a mask keeps every weight that is not 0
     #[arg(long)]
     zeros_are_masked: bool,
     #[command(flatten)]
@@ -76,11 +80,17 @@ pub fn run(args: MasksArgs, common: &Common) -> Result<()> {
         return finish(&report, Some(&folder(args.out.as_deref().unwrap_or(from))?), common);
     }
     if !args.kernel.contains(&KernelName::Ntk) {
-        common.refuse("tangent", "no tangent kernel is asked for; add ntk to --kernel")?;
+        common.refuse("tangent", "only the kernel ntk has such a convention, which --kernel leaves out")?;
     }
     let out = args.out.as_deref().map(folder).transpose()?;
     let read = |file: &PathBuf| {
-        Ok(MaskSet { name: file.display().to_string(), masks: read_masks(file, args.zeros_are_masked)? })
+        let mut masks = read_masks(file, args.zeros_are_masked)?;
+        if !args.layers.is_empty() {
+            masks = in_order(masks, &args.layers, file)?;
+        } else if let Some(note) = ordered_by_name(&masks, file) {
+            common.note(&note);
+        }
+        Ok(MaskSet { name: file.display().to_string(), masks })
     };
     let sets: Vec<MaskSet> = args.files.iter().map(read).collect::<Result<_>>()?;
     let inputs = args.inputs(common)?;
@@ -102,6 +112,34 @@ pub fn run(args: MasksArgs, common: &Common) -> Result<()> {
     let report = spec.run(&sets, &inputs, &|| bar.inc(1))?;
     bar.finish_and_clear();
     finish(&report, out.as_ref(), common)
+}
+
+/// The masks of some layers, in their order.
+fn in_order(masks: Vec<NamedMask>, layers: &[String], file: &Path) -> Result<Vec<NamedMask>> {
+    let of = |name: &String| {
+        masks.iter().find(|named| named.layer == *name).cloned().ok_or_else(|| {
+            let names: Vec<&str> = masks.iter().map(|named| &*named.layer).collect();
+            let problem = format!("has no layer {name}, which --layers names");
+            Error::file(file, problem, format!("use names of {}", names.join(", ")))
+        })
+    };
+    layers.iter().map(of).collect()
+}
+
+/// What to say of a file that does not hold its layers in an order of their own, and whose names have no numbers that
+/// would tell.
+fn ordered_by_name(masks: &[NamedMask], file: &Path) -> Option<String> {
+    let is_sorted = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors"));
+    let is_numbered = |named: &NamedMask| named.layer.contains(|letter: char| letter.is_ascii_digit());
+    if !is_sorted || masks.len() < 2 || masks.iter().all(is_numbered) {
+        return None;
+    }
+    let names: Vec<&str> = masks.iter().map(|named| &*named.layer).collect();
+    Some(format!(
+        "{}: layers are taken in the order of their names, {}; --layers gives another.",
+        file.display(),
+        names.join(", ")
+    ))
 }
 
 impl MasksArgs {

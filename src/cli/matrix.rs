@@ -1,6 +1,6 @@
 //! `sparsewidth kernel --matrix`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -16,6 +16,7 @@ use sparsewidth::network::{Connectivity, read_masks};
 use sparsewidth::{Error, Result};
 
 use super::Common;
+use super::interrupt::remove_when_interrupted;
 use super::kernel::{KernelArgs, KernelChoice, MethodOption};
 use super::log::in_words;
 use super::output::{json_lines, print};
@@ -34,13 +35,13 @@ pub struct MatrixOptions {
     /// Data set whose inputs are taken, instead of --x: as in other commands
     #[arg(long, value_name = "SOURCE", value_parser = source(), requires = "matrix", conflicts_with = "x")]
     data: Option<Dataset>,
-    /// Normalisation of the inputs of --data, by their own statistics [default: pixel for MNIST, none for other data]
+    /// Normalisation of the inputs of --data, by their own statistics [default: pixel for images and data with labels, none for other data]
     #[arg(long, value_enum, value_name = "NAME", requires = "matrix")]
     normalisation: Option<Normalisation>,
-    /// Masks whose first layer the kernel is that of, averaged over weights: NPZ or safetensors
+    /// File of masks, NPZ or safetensors: the kernel is that of their first layer, averaged over its weights
     #[arg(long, value_name = "FILE", value_parser = path(), requires = "matrix", conflicts_with = "connectivity")]
     mask_file: Option<PathBuf>,
-    /// Read weights from the mask file instead of masks: a mask keeps what is not 0
+    /// Take the mask file as pruned weights: the mask keeps every weight that is not 0
     #[arg(long, requires = "mask_file")]
     zeros_are_masked: bool,
     /// Variance of the weights that a mask keeps
@@ -58,6 +59,17 @@ impl MatrixOptions {
     }
 }
 
+impl MatrixOptions {
+    /// The normalisation of the inputs of a data set.
+    fn normalisation_of(&self, data: &Dataset) -> Result<Normalisation> {
+        self.normalisation.map_or_else(|| data.usual_normalisation(), Ok)
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
 /// What was written.
 #[derive(Serialize)]
 struct MatrixRecord {
@@ -71,6 +83,13 @@ struct MatrixRecord {
     /// 1 for the network of infinite width; none for given masks.
     connectivity: Option<f64>,
     mask_file: Option<String>,
+    /// The variance of the weights that a given mask keeps.
+    scale: Option<MaskScale>,
+    /// The inputs: a data set and its normalisation, or files of rows.
+    data: Option<String>,
+    normalisation: Option<Normalisation>,
+    x: Option<String>,
+    y: Option<String>,
     /// `infinite_width`, `given`, `expansion`, or how masked moments were found pair by pair.
     method: &'static str,
     /// The largest error of an entry, where the method says it.
@@ -101,7 +120,7 @@ pub fn run(args: &KernelArgs, common: &Common) -> Result<()> {
     }
     let connectivity = asked.unwrap_or(Connectivity::DENSE);
     if options.mask_file.is_some() || connectivity.is_dense() {
-        let why = "these kernels are averaged over no random masks";
+        let why = "it applies to kernels averaged over random masks (--connectivity)";
         ["method", "tolerance", "masks"].iter().try_for_each(|option| common.refuse(option, why))?;
     }
     if args.method == MethodOption::Paper {
@@ -133,8 +152,12 @@ pub fn run(args: &KernelArgs, common: &Common) -> Result<()> {
     };
     let (rows, columns) = matrix.dim();
     let mut file = NpyFile::create(out, (rows, columns), options.dtype)?;
+    remove_when_interrupted(file.unfinished());
     let time = matrix.expected_time()?;
-    let megabytes = |bytes: usize| (bytes as f64 / 1e6).ceil();
+    let megabytes = |bytes: usize| {
+        let whole = (bytes as f64 / 1e6).round();
+        if whole < 1.0 { "less than 1".to_string() } else { whole.to_string() }
+    };
     common.note(&format!(
         "{rows} x {columns} entries, {} MB on disk: about {}, and {} MB of memory.",
         megabytes(rows.saturating_mul(columns).saturating_mul(options.dtype.size())),
@@ -167,7 +190,12 @@ pub fn run(args: &KernelArgs, common: &Common) -> Result<()> {
         dtype: options.dtype,
         kernel,
         connectivity: mask.is_none().then_some(connectivity.get()),
-        mask_file: options.mask_file.as_ref().map(|file| file.display().to_string()),
+        mask_file: options.mask_file.as_deref().map(shown),
+        scale: mask.is_some().then_some(options.scale),
+        data: options.data.as_ref().map(Dataset::to_string),
+        normalisation: options.data.as_ref().map(|data| options.normalisation_of(data)).transpose()?,
+        x: args.x.as_deref().map(shown),
+        y: args.y.as_deref().map(shown),
         method,
         largest_error,
     }])?)
@@ -181,16 +209,11 @@ fn inputs(args: &KernelArgs, common: &Common) -> Result<PreparedInputs> {
             common.refuse("normalisation", "rows of --x are taken as they are; --data can be normalised")?;
             read_npy(x)?
         }
-        (None, Some(data)) => {
-            let normalisation = match options.normalisation {
-                Some(given) => given,
-                None => data.usual_normalisation()?,
-            };
-            data.inputs(common.seed)?.normalised(normalisation)?
-        }
+        (None, Some(data)) => data.inputs(common.seed)?.normalised(options.normalisation_of(data)?)?,
         (None, None) => {
-            let problem = "needs inputs";
-            return Err(Error::value("--matrix", "(given)", problem, "give them with --x FILE or --data SOURCE"));
+            let out = options.matrix.as_deref().map(shown).unwrap_or_default();
+            let problem = "there are no inputs to take the kernels of";
+            return Err(Error::value("--matrix", out, problem, "give them with --x FILE or --data SOURCE"));
         }
     };
     PreparedInputs::new(values)

@@ -49,7 +49,7 @@ impl KernelOption {
     /// The kernel; a convention without the tangent kernel is refused.
     pub fn get(&self, common: &Common) -> Result<Kernel> {
         if self.kernel == KernelName::Nngp {
-            common.refuse("tangent", "the NNGP kernel has no such convention; add --kernel ntk")?;
+            common.refuse("tangent", "the NNGP kernel has no such convention, only --kernel ntk has")?;
         }
         Ok(self.kernel.with(self.tangent))
     }

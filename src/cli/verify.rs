@@ -24,7 +24,7 @@ pub struct VerifyArgs {
     /// any that `sparsewidth distance --data` takes
     #[arg(long, value_name = "SOURCE", value_parser = source())]
     data: Option<Dataset>,
-    /// Normalisation of --data [default: pixel for images, none for other data]
+    /// Normalisation of --data [default: pixel for images and data with labels, none for other data]
     #[arg(long, value_enum, value_name = "NAME", requires = "data")]
     normalisation: Option<Normalisation>,
     /// Expected numbers of weights per row, d p; dense rows are always included

@@ -194,7 +194,8 @@ pub(crate) fn of_npz(
             continue;
         }
         let Some(entries) = Entries::of_descriptor(descriptor) else {
-            let problem = format!("{} has entries of type {}", listed(&[name]), listed(&[descriptor.into()]));
+            let of = listed(&[descriptor.into()]);
+            let problem = format!("{} has entries of type {of}, which is not one of numbers", listed(&[name]));
             return Err(Error::file(path, problem, remedy));
         };
         arrays.push(Array { name, entries, fortran, shape, data: data.to_vec() });

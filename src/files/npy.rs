@@ -9,7 +9,7 @@ use strum::IntoStaticStr;
 use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result, Setting};
-use crate::files::{unfinished, unwritable};
+use crate::files::{remove_unfinished, unfinished, unwritable};
 
 /// The type of the numbers in a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
@@ -92,6 +92,7 @@ impl NpyFile {
         }
         header.push('\n');
         let start = 10 + header.len() as u64;
+        remove_unfinished(folder);
         let file = unfinished(folder).map_err(|error| unwritable(folder, error))?;
         let mut new = Self { path: path.into(), file, shape, kind, start, bytes: Vec::new() };
         let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
@@ -100,6 +101,12 @@ impl NpyFile {
         let written = new.file.write_all(&bytes).and_then(|()| new.file.as_file().set_len(start + size));
         written.map_err(|error| new.failure(&error))?;
         Ok(new)
+    }
+
+    /// The file that it is until it is finished.
+    #[must_use]
+    pub fn unfinished(&self) -> &Path {
+        self.file.path()
     }
 
     fn failure(&self, error: &dyn std::fmt::Display) -> Error {

@@ -53,7 +53,6 @@ pub fn read_masks(path: &Path, zeros_are_masked: bool) -> Result<Vec<NamedMask>>
     let masked: HashSet<String> =
         arrays.iter().filter_map(|array| array.name.strip_suffix(MASK)).map(String::from).collect();
     let pruned = !masked.is_empty();
-    let names: Vec<String> = arrays.iter().map(|array| array.name.clone()).collect();
     let of_layer = |name: &str| {
         let layer = name.strip_suffix(MASK).or_else(|| name.strip_suffix(WEIGHT)).unwrap_or(name);
         if layer.is_empty() { name.to_string() } else { layer.to_string() }
@@ -87,8 +86,7 @@ pub fn read_masks(path: &Path, zeros_are_masked: bool) -> Result<Vec<NamedMask>>
         masks.push(NamedMask { layer, mask });
     }
     if masks.is_empty() {
-        let problem = format!("holds no array of two dimensions or more, only {}", listed(&names));
-        return Err(Error::file(path, problem, REMEDY));
+        return Err(Error::file(path, "holds no array of two dimensions or more", REMEDY));
     }
     Ok(masks)
 }

@@ -64,6 +64,7 @@ pub fn masks_table(records: &[MasksRecord]) -> Table {
     let mut table = Table::new(&heads);
     for record in records {
         let random = record.expected.or(record.drawn_distance);
+        let ratio = random.filter(|random| *random > 0.0).map(|random| record.compared_distance / random);
         table.row(vec![
             record.file.clone(),
             kernel_of(record).to_string(),
@@ -74,7 +75,7 @@ pub fn masks_table(records: &[MasksRecord]) -> Table {
             format!("{:.3e}", record.distance),
             format!("{:.3e}", record.median),
             random.map_or("-".into(), |random| format!("{random:.3e}")),
-            random.map_or("-".into(), |random| format!("{:.3}", record.compared_distance / random)),
+            ratio.map_or("-".into(), |ratio| format!("{ratio:.3}")),
             record.percentile.map_or("-".into(), |percentile| format!("{percentile:.0}")),
         ]);
     }
@@ -138,10 +139,10 @@ pub(super) fn masks_words(report: &MasksReport) -> String {
         Some(MaskScale::Connectivity(_)) => "one over the connectivity given",
         _ => "one over the mask's density",
     };
-    let mut words = format!("Distances are exact averages over Gaussian weights, whose variance is {scale}.");
+    let mut words = format!("The averages over weights, of variance {scale}, are exact up to rounding.");
     let Some(first) = report.records.first() else { return words };
     let pairs = match first.compared_pairs < first.pairs {
-        true => format!("over the first {} pairs", first.compared_pairs),
+        true => format!("over {} of the pairs", first.compared_pairs),
         false => "over the same pairs".into(),
     };
     if first.expected.is_some() {
@@ -152,11 +153,11 @@ pub(super) fn masks_words(report: &MasksReport) -> String {
         words += &format!(" Random masks: the mean distance of {} that were drawn, {pairs}.", report.drawn);
     }
     if first.expected.or(first.drawn_distance).is_some() {
-        words += " Ratio: the distance of the given mask, over that of random ones.";
+        words += " Ratio: the given mask's distance divided by that, over the same pairs.";
     }
     if first.percentile.is_some() {
         words += &format!(
-            " Percentile: the share of {} random masks with as many weights that are closer to infinite width, {pairs}.",
+            " Percentile: of {} random masks with equally many weights, the per cent whose distance is smaller.",
             report.drawn
         );
     }
@@ -200,7 +201,7 @@ pub fn masks_chart(report: &MasksReport, kernel: Kernel) -> Option<Chart> {
         shares: false,
         right_label: String::new(),
         series,
-        note: format!("d = {}. Lines: random masks that were drawn, mean.", first.inputs),
+        note: format!("d = {}. Lines: mean over random masks, at up to three widths.", first.inputs),
     })
 }
 

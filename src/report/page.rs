@@ -340,7 +340,7 @@ pub fn masks_page(report: &MasksReport) -> Page {
     if !deep.is_empty() {
         page.text += &format!(
             "\nDistance of the last hidden layer's kernels, over at most {MOST_PAIRS} of these pairs, with drawn \
-             weights and a dense readout\n\n{deep}"
+             weights and a dense readout\n\n{deep}\nThe estimate of bias^2 is unbiased, and can be negative.\n"
         );
     }
     for kernel in kernels_of(report) {
@@ -348,6 +348,7 @@ pub fn masks_page(report: &MasksReport) -> Page {
     }
     page.remarks.extend(report.collapsed().iter().map(|layer| format!("Layer collapse: {layer} keeps no weight.")));
     page.remarks.extend(report.without_distances());
+    page.remarks.extend(report.unchained());
     page
 }
 

@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayD, Axis, Ix2};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Dataset, Inputs, Normalisation, PreparedInputs};
+use crate::data::{Dataset, Inputs, Normalisation, PreparedInputs, pair_count};
 use crate::error::{Error, Result, Setting};
 use crate::kernel::given::{GivenKernel, GivenMask, MaskScale, PairBlock};
 use crate::kernel::gram::Pair;
@@ -45,6 +45,8 @@ pub struct MaskSet {
 /// Pairs of inputs on which kernels are compared.
 #[derive(Clone, Debug)]
 pub struct MaskInputs {
+    /// Whether they come from a data set.
+    is_data: bool,
     title: String,
     checksum: String,
     values: PreparedInputs,
@@ -60,8 +62,10 @@ impl MaskInputs {
         let inputs = data.inputs(seed)?;
         let values = PreparedInputs::new(inputs.normalised(normalisation)?)?;
         let pairs = values.random_pairs(pairs, seed)?;
-        let title = format!("{} random pairs of {data}, {}", pairs.len(), normalisation.title());
-        Ok(Self { title, checksum: inputs.checksum.clone(), values, pairs })
+        let all = pair_count(values.samples()) == Some(pairs.len());
+        let which = if all { format!("all {} pairs", pairs.len()) } else { format!("{} random pairs", pairs.len()) };
+        let title = format!("{which} of {data}, {}", normalisation.title());
+        Ok(Self { is_data: true, title, checksum: inputs.checksum.clone(), values, pairs })
     }
 
     /// The rows of two matrices of one shape `(N, d)`, row by row; `title` is what reports call them.
@@ -79,7 +83,7 @@ impl MaskInputs {
         let Inputs { values, checksum, .. } = Inputs::real(both);
         let values = PreparedInputs::new(values)?;
         let pairs = (0..rows).map(|row| (row, rows + row)).collect();
-        Ok(Self { title: title.into(), checksum, values, pairs })
+        Ok(Self { is_data: false, title: title.into(), checksum, values, pairs })
     }
 
     /// What they are, for tables.
@@ -170,7 +174,7 @@ pub struct MasksRecord {
     pub median: f64,
     /// The mean error of the distance: rounding.
     pub distance_error: f64,
-    /// The first of the pairs, at most [`MOST_PAIRS`], over which the mask is compared with random ones.
+    /// The number of pairs, at most [`MOST_PAIRS`] spread evenly over all, on which it is compared with random ones.
     pub compared_pairs: usize,
     /// The mean distance over these.
     pub compared_distance: f64,
@@ -182,7 +186,7 @@ pub struct MasksRecord {
     pub drawn_distance: Option<f64>,
     /// Its standard error, over masks.
     pub drawn_error: Option<f64>,
-    /// The percentage of these masks whose mean distance is smaller.
+    /// The percentage of these masks whose mean distance is smaller, an equal one counted half.
     pub percentile: Option<f64>,
     /// The number of hidden layers, where the masks are those of a perceptron: all layers but the last.
     pub hidden_layers: Option<usize>,
@@ -244,6 +248,17 @@ impl MasksReport {
         empty.map(|layer| format!("{} of {}", layer.layer, layer.file)).collect()
     }
 
+    /// Networks whose layers do not take each other's outputs, so that nothing is said of paths and deep kernels.
+    #[must_use]
+    pub fn unchained(&self) -> Vec<String> {
+        let apart = self.layers.iter().filter(|layer| layer.disconnected_units.is_none());
+        let mut files: Vec<String> = apart.map(|layer| layer.file.clone()).collect();
+        files.dedup();
+        let why = "its layers, in this order, do not take each other's outputs, so that units without a path are not \
+                   counted, and kernels of deeper layers not drawn";
+        files.iter().map(|file| format!("{file}: {why}.")).collect()
+    }
+
     /// Networks without distances, and why.
     #[must_use]
     pub fn without_distances(&self) -> Vec<String> {
@@ -282,7 +297,7 @@ impl MasksSpec {
         let dimension = inputs.values.dimension().get();
         // What does not fit is refused before anything is computed.
         let given: Vec<Option<Hidden>> =
-            sets.iter().map(|set| Hidden::of(set, dimension, self.scale, &inputs.title)).collect::<Result<_>>()?;
+            sets.iter().map(|set| Hidden::of(set, dimension, self.scale, inputs)).collect::<Result<_>>()?;
         let pairs = Pairs::new(inputs)?;
         let mut records = Vec::new();
         for (set, hidden) in sets.iter().zip(&given) {
@@ -314,9 +329,7 @@ impl MasksSpec {
         let found = first.of_pairs(&pairs.all, &self.kernels)?;
         let random = self.random(first, pairs, progress)?;
         let own: Vec<f64> = (0..self.kernels.len())
-            .map(|place| {
-                mean(&found[..pairs.few().len()].iter().map(|of| of[place].distance.total()).collect::<Vec<_>>())
-            })
+            .map(|place| mean(&pairs.places.iter().map(|of| found[*of][place].distance.total()).collect::<Vec<_>>()))
             .collect();
         let mut records = Vec::new();
         for (place, kernel) in self.kernels.iter().enumerate() {
@@ -326,8 +339,10 @@ impl MasksSpec {
             let distances = of(&|kernel| kernel.distance.total());
             let random: Vec<f64> = random.iter().map(|of_mask| of_mask[place]).collect();
             let is_drawn = !random.is_empty();
-            // A mask that is itself random rounds as these do: it is compared with what it comes to in the same way.
-            let smaller = random.iter().filter(|other| **other < own[place]).count();
+            // An equal one counts half: a mask that keeps everything is its own equal.
+            let below =
+                |other: &f64| if *other < own[place] { 1.0 } else { f64::from(u8::from(*other == own[place])) / 2.0 };
+            let smaller: f64 = random.iter().map(below).sum();
             let expected = match self.scale {
                 MaskScale::FanIn => None,
                 _ => Some(self.expected(*kernel, first, pairs)?),
@@ -352,13 +367,13 @@ impl MasksSpec {
                 distance: mean(&distances),
                 median: quantile(&sorted(&distances), 0.5),
                 distance_error: mean(&of(&|kernel| kernel.distance.error.magnitude().expect("rounding is known"))),
-                compared_pairs: pairs.few().len(),
+                compared_pairs: pairs.few.len(),
                 compared_distance: own[place],
                 expected: expected.map(|(distance, _)| distance),
                 expected_error: expected.and_then(|(_, error)| error),
                 drawn_distance: is_drawn.then(|| mean(&random)),
                 drawn_error: standard_error(&random),
-                percentile: is_drawn.then(|| 100.0 * smaller as f64 / random.len() as f64),
+                percentile: is_drawn.then(|| 100.0 * smaller / random.len() as f64),
                 hidden_layers: hidden.is_whole.then_some(hidden.layers.len()),
                 initialisations: deep.as_ref().map(|_| self.initialisations),
                 deep_bias_squared: parts.map(|(bias_squared, _)| bias_squared),
@@ -373,7 +388,7 @@ impl MasksSpec {
     /// The mean distances of random masks of as many weights, by mask and kernel.
     fn random(&self, given: &GivenMask, pairs: &Pairs, done: &(dyn Fn() + Sync)) -> Result<Vec<Vec<f64>>> {
         let connectivity = Connectivity::new(given.density())?;
-        let blocks = PairBlock::all_of(pairs.few());
+        let blocks = PairBlock::all_of(&pairs.few);
         try_map((0..self.drawn as u32).into_par_iter(), |mask| {
             let found = self.random_mask(MaskFamily::ExactCount, given.units(), connectivity, mask, &blocks);
             done();
@@ -405,14 +420,14 @@ impl MasksSpec {
         if !hidden.is_whole || layers.len() < 2 || self.initialisations == 0 {
             return Ok(None);
         }
-        let rows = &pairs.inputs.pairs[..pairs.few().len()];
-        let inputs = PairedInputs::new(pairs.inputs.values.values(), rows)?;
+        let rows: Vec<(usize, usize)> = pairs.places.iter().map(|place| pairs.inputs.pairs[*place]).collect();
+        let inputs = PairedInputs::new(pairs.inputs.values.values(), &rows)?;
         let activations = vec![Activation::Relu; layers.len()];
         let limit = |pair: &Pair| {
             let limit = InfiniteWidth::of_layers(pair, &activations).get(kernel);
             infinite_width_kernel(limit, pairs.inputs.values.dimension())
         };
-        let reference = pairs.few().iter().map(limit).collect();
+        let reference = pairs.few.iter().map(limit).collect();
         SampledDistances::draw_given(&inputs, layers, kernel, self.seed, self.initialisations, reference).map(Some)
     }
 
@@ -421,7 +436,7 @@ impl MasksSpec {
         let (dimension, width) = (pairs.dimension(), Width::new(given.units())?);
         let (quadrature, sampling) = (Quadrature::new(TOLERANCE)?, Sampling::new(1_000, self.seed)?);
         let method = for_masks(MaskFamily::Bernoulli, width, quadrature, sampling);
-        let found = method.of_pairs(pairs.few(), &Row::new(Connectivity::new(given.density())?).kernel(kernel))?;
+        let found = method.of_pairs(&pairs.few, &Row::new(Connectivity::new(given.density())?).kernel(kernel))?;
         let distances: Vec<_> = found.iter().map(|moments| theorem_1(moments, dimension, width)).collect();
         let errors: Vec<Uncertainty> = distances.iter().map(|distance| distance.error).collect();
         let totals: Vec<f64> = distances.iter().map(Distance::total).collect();
@@ -447,7 +462,7 @@ impl MasksSpec {
         };
         let mut fan_ins: Vec<f64> = (0..CURVE_POINTS).map(fan_in).collect();
         fan_ins.dedup();
-        let blocks = PairBlock::all_of(pairs.few());
+        let blocks = PairBlock::all_of(&pairs.few);
         let mut points = Vec::new();
         for width in widths {
             for family in [MaskFamily::ExactCount, MaskFamily::ConstantFanIn] {
@@ -477,16 +492,19 @@ impl MasksSpec {
 struct Pairs<'a> {
     inputs: &'a MaskInputs,
     all: Vec<Pair<'static>>,
+    /// The places of at most [`MOST_PAIRS`] of them, spread evenly: where all pairs of some data are taken, they are in
+    /// order, and the first ones share a few inputs.
+    places: Vec<usize>,
+    few: Vec<Pair<'static>>,
 }
 
 impl<'a> Pairs<'a> {
     fn new(inputs: &'a MaskInputs) -> Result<Self> {
-        Ok(Self { inputs, all: inputs.values.pairs(&inputs.pairs)? })
-    }
-
-    /// The first of them.
-    fn few(&self) -> &[Pair<'static>] {
-        &self.all[..self.all.len().min(MOST_PAIRS)]
+        let (count, few) = (inputs.pairs.len(), inputs.pairs.len().min(MOST_PAIRS));
+        let places: Vec<usize> = (0..few).map(|index| (index as u128 * count as u128 / few as u128) as usize).collect();
+        let rows: Vec<(usize, usize)> = places.iter().map(|place| inputs.pairs[*place]).collect();
+        let (all, few) = (inputs.values.pairs(&inputs.pairs)?, inputs.values.pairs(&rows)?);
+        Ok(Self { inputs, all, places, few })
     }
 
     fn dimension(&self) -> Dimension {
@@ -504,19 +522,28 @@ struct Hidden {
 
 impl Hidden {
     /// None of a network that begins with a convolution or keeps nothing of its first layer.
-    fn of(set: &MaskSet, dimension: usize, scale: MaskScale, data: &str) -> Result<Option<Self>> {
+    fn of(set: &MaskSet, dimension: usize, scale: MaskScale, inputs: &MaskInputs) -> Result<Option<Self>> {
         let linear = |mask: &ArrayD<bool>| mask.clone().into_dimensionality::<Ix2>().ok();
         let layers: Option<Vec<Array2<bool>>> = set.masks.iter().map(|named| linear(&named.mask)).collect();
         let Some(first) = linear(&set.masks[0].mask) else { return Ok(None) };
         if first.ncols() != dimension {
             let problem = format!(
-                "its first layer, {}, is {} x {}, outputs x inputs, and {data} have {dimension} inputs",
+                "its first layer, {}, is {} x {}, outputs x inputs, and {} have {dimension} inputs",
                 set.masks[0].layer,
                 first.nrows(),
-                first.ncols()
+                first.ncols(),
+                inputs.title
             );
-            let remedy = "give data of that many inputs, or the masks of another network";
-            return Err(Error::value("masks", &set.name, problem, remedy).about(Setting::Data));
+            // Where another layer fits, only the order may be wrong.
+            let fits = set.masks.iter().any(|named| named.mask.ndim() == 2 && named.mask.shape()[1] == dimension);
+            let error = |remedy| Error::value("masks", &set.name, problem, remedy);
+            return Err(match (fits, inputs.is_data) {
+                (true, _) => error("give the layers in the order of the network").about(Setting::Layers),
+                (false, true) => {
+                    error("give data of that many inputs, or the masks of another network").about(Setting::Data)
+                }
+                (false, false) => error("give inputs of that length, or the masks of another network"),
+            });
         }
         let keeps = |mask: &Array2<bool>| mask.iter().any(|kept| *kept);
         if !keeps(&first) {

@@ -190,6 +190,13 @@ impl Checkpoint {
                 "give such images",
             ));
         }
+        let outputs = self.network.layers().last().map_or(0, LinearLayer::outputs);
+        if images.labels.iter().any(|label| usize::from(*label) >= outputs) {
+            let classes = usize::from(*images.labels.iter().max().unwrap_or(&0)) + 1;
+            let problem = format!("the network has {outputs} outputs");
+            let remedy = "give the data that it was trained on";
+            return Err(Error::value("data", format!("labels of {classes} classes"), problem, remedy));
+        }
         let samples = Samples::of_images(images.images.clone(), &self.normaliser)?;
         self.network.evaluate(&Blocks::new(&samples), &images.labels)
     }
