@@ -34,9 +34,9 @@ pub struct BudgetArgs {
     /// Keep all of a layer (repeatable)
     #[arg(long, value_name = "LAYER")]
     dense: Vec<String>,
-    /// Keep the same number of weights at every output of a layer: constant (each layer rounded up or down, the total as
-    /// close to the budget as that allows) or
-    /// even (the total exact, one weight more at some outputs of as few layers as possible) [default: any number]
+    /// Keep the same number of weights at every output of a layer: constant (each layer rounded up or down, the total
+    /// as close to the budget as that allows) or even (the total exact, one weight more at some outputs of as few
+    /// layers as possible) [default: any number]
     #[arg(long, value_enum, value_name = "HOW", conflicts_with = "positions")]
     fan_in: Option<FanIn>,
     /// Draw masks as well, and write them to masks.npz: a boolean array per layer, of the layer's name and shape

@@ -23,7 +23,8 @@ use super::values::path;
 pub struct DistanceArgs {
     #[command(flatten)]
     data: DataOption,
-    /// Normalisations of the inputs, by their own statistics [default: pixel for images and data with labels, none for other data]
+    /// Normalisations of the inputs, by their own statistics [default: pixel for images and data with labels, none for
+    /// other data]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "LIST")]
     normalisation: Vec<Normalisation>,
     /// Hidden widths, at a weight budget [default: 8,32,128,216,328,512,635, or others if these do not fit the budget]

@@ -69,8 +69,8 @@ mod signals {
 
     extern "C" fn told(number: i32) {
         let message = MESSAGE.get().map_or(&[][..], Vec::as_slice);
-        // SAFETY: the four may be called in a handler; message and path are never changed. The signal comes again once this
-        // returns, and ends the program as if nothing had been said.
+        // SAFETY: the four may be called in a handler; message and path are never changed. The signal comes again once
+        // this returns, and ends the program as if nothing had been said.
         unsafe {
             if let Some(file) = UNFINISHED.get() {
                 unlink(file.as_ptr());

@@ -29,12 +29,12 @@ use super::values::path;
 /// Prints one JSON object per pair, each on its own line; with --matrix one object, and writes the matrix.
 #[derive(Args)]
 pub struct KernelArgs {
-    /// .npy file with a vector (d,), or a matrix (N, d) whose rows are the first inputs of the pairs; with --matrix, the
-    /// inputs of the rows of the kernel matrix
+    /// .npy file with a vector (d,), or a matrix (N, d) whose rows are the first inputs of the pairs; with --matrix,
+    /// the inputs of the rows of the kernel matrix
     #[arg(long, value_name = "FILE", value_parser = path(), required_unless_present = "matrix")]
     pub x: Option<PathBuf>,
-    /// .npy file of the same shape with the second inputs of the pairs; with --matrix, the inputs of the columns, of any
-    /// number [default for a matrix: those of --x]
+    /// .npy file of the same shape with the second inputs of the pairs; with --matrix, the inputs of the columns, of
+    /// any number [default for a matrix: those of --x]
     #[arg(long, value_name = "FILE", value_parser = path(), required_unless_present = "matrix", requires = "x")]
     pub y: Option<PathBuf>,
     /// Connectivity (density) p in (0, 1]: the share of weights that exist [default for a matrix: 1, the dense network

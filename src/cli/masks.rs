@@ -23,8 +23,8 @@ use super::values::path;
 #[derive(Args)]
 pub struct MasksArgs {
     /// Files of masks, NPZ or safetensors: arrays of 0 and 1 of each layer's shape, named `LAYER.weight`,
-    /// `LAYER.weight_mask` (as torch.nn.utils.prune does) or otherwise. Layers are taken in the order of an NPZ file, and
-    /// of a safetensors file by name, with numbers as numbers
+    /// `LAYER.weight_mask` (as torch.nn.utils.prune does) or otherwise. Layers are taken in the order of an NPZ file,
+    /// and of a safetensors file by name, with numbers as numbers
     #[arg(required_unless_present = "from", value_name = "FILE", value_parser = path())]
     files: Vec<PathBuf>,
     /// Layers of each file, from the inputs on, where the order of the file is not that of the network
@@ -32,7 +32,8 @@ pub struct MasksArgs {
     layers: Vec<String>,
     #[command(flatten)]
     data: DataOption,
-    /// Normalisation of the inputs, by their own statistics [default: pixel for images and data with labels, none for other data]
+    /// Normalisation of the inputs, by their own statistics [default: pixel for images and data with labels, none for
+    /// other data]
     #[arg(long, value_enum, value_name = "NAME")]
     normalisation: Option<Normalisation>,
     /// Number of random pairs of inputs; where the data has no more pairs, each is taken once

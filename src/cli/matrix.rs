@@ -35,7 +35,8 @@ pub struct MatrixOptions {
     /// Data set whose inputs are taken, instead of --x: as in other commands
     #[arg(long, value_name = "SOURCE", value_parser = source(), requires = "matrix", conflicts_with = "x")]
     data: Option<Dataset>,
-    /// Normalisation of the inputs of --data, by their own statistics [default: pixel for images and data with labels, none for other data]
+    /// Normalisation of the inputs of --data, by their own statistics [default: pixel for images and data with labels,
+    /// none for other data]
     #[arg(long, value_enum, value_name = "NAME", requires = "matrix")]
     normalisation: Option<Normalisation>,
     /// File of masks, NPZ or safetensors: the kernel is that of their first layer, averaged over its weights

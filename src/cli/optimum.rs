@@ -22,7 +22,8 @@ use super::values::path;
 pub struct OptimumArgs {
     #[command(flatten)]
     data: DataOption,
-    /// Normalisation of the inputs, by their own statistics [default: pixel for images and data with labels, none for other data]
+    /// Normalisation of the inputs, by their own statistics [default: pixel for images and data with labels, none for
+    /// other data]
     #[arg(long, value_enum, value_name = "NAME")]
     normalisation: Option<Normalisation>,
     /// Total number of weights [default: (d + outputs) times the base width 8]

@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[non_exhaustive]
 pub enum FanIn {
-    /// The same number at every output of a layer: what the rule gives it, rounded up or down, so that the sum over layers
-    /// is as close to the budget as rounding allows.
+    /// The same number at every output of a layer: what the rule gives it, rounded up or down, so that the sum over
+    /// layers is as close to the budget as rounding allows.
     Constant,
     /// The same, but the sum is the budget: the weights left over go to as few layers as possible, in which some
     /// outputs keep one weight more than others.
