@@ -309,6 +309,11 @@ fn the_program_takes_a_state_dictionary_and_names_masks_as_torch_does() {
     let names: Vec<&str> = archive.file_names().collect();
     assert_eq!(names, ["conv2.weight_mask.npy", "conv10.weight_mask.npy", "fc.weight_mask.npy"]);
 
+    // A picture of another budget beside the masks of this one.
+    let output = sparsewidth(&["budget", "--arch", &arch, "--density", "0.5", "--out", &out]);
+    let notes = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && notes.contains("masks.npz there is of an earlier run"), "{notes}");
+
     // Nothing in a layer is a warning, beside a result.
     let output = sparsewidth(&["budget", "--arch", &arch, "--density", "0.1", "--keep", "fc=0"]);
     assert!(output.status.success());

@@ -170,6 +170,9 @@ pub fn run(args: BudgetArgs, common: &Common) -> Result<()> {
             folder.display(),
             if args.masks { ", masks.npz" } else { "" }
         ));
+        if !args.masks && folder.join("masks.npz").exists() {
+            common.note("The masks.npz there is of an earlier run.");
+        }
     }
     Ok(())
 }
