@@ -127,8 +127,8 @@ fn in_order(masks: Vec<NamedMask>, layers: &[String], file: &Path) -> Result<Vec
     layers.iter().map(of).collect()
 }
 
-/// What to say of a file that does not hold its layers in an order of their own, and whose names have no numbers that
-/// would tell.
+/// A note for a safetensors file, which is sorted by name: which order of layers was taken, where their names have no
+/// numbers.
 fn ordered_by_name(masks: &[NamedMask], file: &Path) -> Option<String> {
     let is_sorted = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors"));
     let is_numbered = |named: &NamedMask| named.layer.contains(|letter: char| letter.is_ascii_digit());

@@ -212,7 +212,7 @@ fn inputs(args: &KernelArgs, common: &Common) -> Result<PreparedInputs> {
         }
         (None, Some(data)) => data.inputs(common.seed)?.normalised(options.normalisation_of(data)?)?,
         (None, None) => {
-            let out = options.matrix.as_deref().map(shown).unwrap_or_default();
+            let out = shown(options.matrix.as_deref().expect("run with --matrix only"));
             let problem = "there are no inputs to take the kernels of";
             return Err(Error::value("--matrix", out, problem, "give them with --x FILE or --data SOURCE"));
         }

@@ -125,7 +125,7 @@ fn of_arrays(arrays: Arrays, path: &Path, spell: &dyn Fn(&str) -> String) -> Res
     LabelledSets::new(train, test, path).map(Found::Labelled)
 }
 
-/// What tells arrays of the same bytes apart.
+/// The type and shape of an array, which its checksum includes beside its bytes.
 fn layout(array: &Array) -> String {
     format!("{:?} {} {:?}", array.entries, array.fortran, array.shape)
 }

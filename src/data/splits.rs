@@ -18,7 +18,7 @@ pub(super) struct Split {
     folder: PathBuf,
     /// What the names of its files begin with, such as `emnist-letters`; nothing for MNIST.
     pub prefix: String,
-    /// Training images, training labels, test images, test labels: the names of the files that there are.
+    /// Training images, training labels, test images, test labels: the names of those files that exist.
     files: [Option<String>; 4],
 }
 
@@ -68,7 +68,7 @@ pub(super) fn splits(folder: &Path) -> Vec<Split> {
     splits
 }
 
-/// The one split that is meant where a folder is given: the only one, or the one without a name of its own.
+/// The split of a folder that holds one, or the one whose files have no prefix.
 ///
 /// # Errors
 /// Where there are several with names.

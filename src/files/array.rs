@@ -205,7 +205,7 @@ pub(crate) fn of_npz(
 
 /// Refuses names of arrays that NumPy would confuse or not write again: the first of them, and what is wrong with it.
 ///
-/// `numpy.load` finds the array `a` under the name `a.npy` as well; `numpy.savez` has an argument `file` of its own;
+/// `numpy.load` finds the array `a` under the name `a.npy` as well; `numpy.savez` has a parameter named `file`;
 /// and a name is a path in the archive, which must not lead out of the folder that it is unpacked to.
 pub(crate) fn check_array_names<'a>(
     names: impl Iterator<Item = &'a str> + Clone,

@@ -119,9 +119,9 @@ pub struct LayerRecord {
     pub layer: String,
     /// Its shape, `outputs x inputs x ...`.
     pub shape: String,
-    /// The number of weights that it keeps, and what share of all these are.
+    /// The number of weights that it keeps.
     pub kept: usize,
-    /// `kept` over all.
+    /// The share of its weights that it keeps.
     pub density: f64,
     /// 1 less the density.
     pub sparsity: f64,
@@ -288,11 +288,20 @@ impl MasksSpec {
     /// after each random mask.
     ///
     /// # Errors
-    /// Where the first layer of a perceptron does not take the inputs, or kernels are beyond double precision.
+    /// Where a network has no layer or a mask of one dimension, the first layer of a perceptron does not take the
+    /// inputs, more random masks are asked for than 100,000, or kernels are beyond double precision.
     pub fn run(&self, sets: &[MaskSet], inputs: &MaskInputs, progress: &(dyn Fn() + Sync)) -> Result<MasksReport> {
         if self.drawn > MOST_DRAWN {
             let problem = format!("must be at most {MOST_DRAWN}");
             return Err(Error::value("drawn", self.drawn, problem, "give a smaller number"));
+        }
+        if let Some(set) = sets.iter().find(|set| set.masks.is_empty()) {
+            let remedy = "give a mask of two dimensions or more for each layer";
+            return Err(Error::value("masks", &set.name, "it has no layer", remedy));
+        }
+        if let Some(named) = sets.iter().flat_map(|set| &set.masks).find(|named| named.mask.ndim() < 2) {
+            let problem = format!("has {} dimensions", named.mask.ndim());
+            return Err(Error::value("mask", &named.layer, problem, "give outputs x inputs, or more dimensions"));
         }
         let dimension = inputs.values.dimension().get();
         // What does not fit is refused before anything is computed.
@@ -349,7 +358,8 @@ impl MasksSpec {
             };
             let deep = self.deep(hidden, *kernel, pairs)?;
             let parts = deep.as_ref().and_then(SampledDistances::bias_and_variance);
-            let width = hidden.layers.last().map_or(1, GivenMask::units) as f64;
+            let last = hidden.layers.last().expect("at least the first layer: made so");
+            let width = last.units() as f64;
             records.push(MasksRecord {
                 file: set.name.clone(),
                 layer: set.masks[0].layer.clone(),
@@ -446,7 +456,6 @@ impl MasksSpec {
     /// The mean distances of random masks around the densities of the given ones.
     fn curves(&self, records: &[MasksRecord], pairs: &Pairs) -> Result<Vec<RandomPoint>> {
         let mut widths: Vec<usize> = records.iter().map(|record| record.width).collect();
-        widths.dedup();
         widths.sort_unstable();
         widths.dedup();
         widths.truncate(MOST_WIDTHS);
@@ -618,7 +627,7 @@ fn disconnected_units(masks: &[NamedMask]) -> Option<Vec<usize>> {
     }
     let mut counts = vec![0; layers.len()];
     // Which units of a layer lead to an output.
-    let mut leads = vec![true; layers.last().map_or(0, Array2::nrows)];
+    let mut leads = vec![true; layers.last().expect("a network has a layer: checked before").nrows()];
     for (place, layer) in layers.iter().enumerate().rev() {
         counts[place] =
             leads.iter().zip(&reached[place + 1]).filter(|(leads, reached)| !(**leads && **reached)).count();
@@ -632,6 +641,25 @@ fn disconnected_units(masks: &[NamedMask]) -> Option<Vec<usize>> {
 mod tests {
     use super::*;
     use ndarray::array;
+
+    #[test]
+    fn networks_without_layers_are_refused() {
+        let inputs = MaskInputs::of_rows(array![[1.0, 2.0]], array![[2.0, 1.0]], "rows").unwrap();
+        let spec = MasksSpec {
+            kernels: vec![Kernel::Nngp],
+            scale: MaskScale::Density,
+            drawn: 0,
+            initialisations: 0,
+            curves: false,
+            seed: 0,
+        };
+        let flat = NamedMask { layer: "a".into(), mask: ArrayD::from_elem(vec![2], true) };
+        for (masks, words) in [(vec![], "no layer"), (vec![flat], "1 dimensions")] {
+            let set = MaskSet { name: "net".into(), masks };
+            let message = spec.run(&[set], &inputs, &|| {}).unwrap_err().to_string();
+            assert!(message.contains(words), "{message}");
+        }
+    }
 
     #[test]
     fn units_without_a_path_are_counted() {

@@ -190,7 +190,7 @@ impl Checkpoint {
                 "give such images",
             ));
         }
-        let outputs = self.network.layers().last().map_or(0, LinearLayer::outputs);
+        let outputs = self.network.layers().last().expect("a network has a layer: checked where it is made").outputs();
         if images.labels.iter().any(|label| usize::from(*label) >= outputs) {
             let classes = usize::from(*images.labels.iter().max().unwrap_or(&0)) + 1;
             let problem = format!("the network has {outputs} outputs");

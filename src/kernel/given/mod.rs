@@ -171,14 +171,6 @@ impl GivenMask {
         self.offsets.windows(2).map(|row| row[1] - row[0])
     }
 
-    /// The inputs that no unit is connected to.
-    #[must_use]
-    pub fn unused_inputs(&self) -> usize {
-        let mut used = vec![false; self.inputs];
-        self.columns.iter().for_each(|column| used[*column as usize] = true);
-        used.iter().filter(|used| !**used).count()
-    }
-
     /// A kernel of the layer for one pair, by the formulas of the [module](self).
     ///
     /// # Errors

@@ -42,7 +42,8 @@ impl<'a> PairBlock<'a> {
     }
 
     pub(super) fn of(pairs: &'a [Pair<'a>]) -> Self {
-        let (dimension, count) = (pairs.first().map_or(0, Pair::dimension), pairs.len());
+        let dimension = pairs.first().expect("a block has a pair: made so").dimension();
+        let count = pairs.len();
         let mut products = Array2::zeros((dimension, 3 * count));
         let units: Vec<[f64; 2]> = pairs.iter().map(|pair| [pair.x(), pair.y()].map(unit)).collect();
         for (place, (pair, units)) in pairs.iter().zip(&units).enumerate() {

@@ -23,11 +23,11 @@ pub enum Budget {
 }
 
 impl Budget {
-    /// The number of weights, of `all` that there are.
+    /// The number of weights to keep, out of `all`.
     ///
     /// # Errors
-    /// Where a density or sparsity is out of its range, or keeps no weight. That a number of weights is at most `all`
-    /// is for the [`Rule`](super::Rule) to say, which has a range of its own.
+    /// Where a density or sparsity is out of its range, or keeps no weight. A number of weights is not checked here,
+    /// but by the [`Rule`](super::Rule).
     pub fn weights(self, all: u64) -> Result<u64> {
         let (name, share, range, is_in_range) = match self {
             Self::Weights(weights) => return Ok(weights),

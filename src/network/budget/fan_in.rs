@@ -163,7 +163,8 @@ fn nearest_sum(numbers: &[u64], goal: u64, beyond: bool) -> Vec<usize> {
         }
     }
     let is_reached = |sum: &u64| *sum == 0 || added[*sum as usize].is_some();
-    let best = (0..=end).filter(is_reached).min_by_key(|sum| (sum * unit).abs_diff(goal)).unwrap_or(0);
+    let best = (0..=end).filter(is_reached).min_by_key(|sum| (sum * unit).abs_diff(goal));
+    let best = best.expect("the sum of nothing is reached");
     let (mut sum, mut chosen) = (best as usize, Vec::new());
     while sum > 0 {
         let index = added[sum].expect("only sums that were reached are gone back to") as usize;

@@ -62,7 +62,7 @@ impl LayerShapes {
     }
 }
 
-/// The header of a safetensors file: 8 bytes for its length, then so many bytes of JSON.
+/// The header of a safetensors file: 8 bytes for its length, then JSON of that length.
 fn header(path: &Path) -> Result<Vec<u8>> {
     let failed = |error| unreadable(path, error, CHECK);
     let mut file = File::open(path).map_err(failed)?;
