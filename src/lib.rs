@@ -39,6 +39,7 @@
 //! | [`kernel`] | the theory: Gram triples, arc-cosine moments, masked moments, Theorem 1 ([`kernel::nngp`]), the tangent kernel ([`kernel::ntk`]), Eq. (4) ([`kernel::eq_4`]) |
 //! | [`network`] | connectivity, masks and weights of sparse layers, and how a weight budget is divided ([`network::budget`]) |
 //! | [`sampled`] | kernels of networks as drawn, on CPUs and GPUs |
+//! | [`regression`] | kernel ridge regression, spectrum and alignment: the test errors that kernels predict |
 //! | [`train`] | the sparse trainer |
 //! | [`study`] | specs in, records out, through a journal |
 //! | `report` | records in; tables, files and pictures out (feature `plots`) |
@@ -90,6 +91,7 @@ pub mod files;
 pub mod kernel;
 pub mod network;
 pub mod numeric;
+pub mod regression;
 #[cfg(feature = "plots")]
 pub mod report;
 pub mod sampled;

@@ -114,6 +114,29 @@ pub fn symmetric_eigenvalues(matrix: ArrayView2<f64>) -> Result<Array1<f64>> {
         .map_err(|error| Error::failure("the symmetric eigenproblem", format!("{error:?}")))
 }
 
+/// The eigenvalues of a symmetric matrix in increasing order, with unit eigenvectors as the columns of a matrix, in the
+/// same order; only its lower triangle is read. On the calling thread: the same bits for any number of them.
+///
+/// ```
+/// use ndarray::array;
+/// let (values, vectors) = sparsewidth::numeric::linalg::symmetric_eigen(array![[2.0, 1.0], [1.0, 2.0]].view())?;
+/// assert!((values[1] - 3.0).abs() < 1e-14);
+/// assert!((vectors[[0, 1]].abs() - 0.5f64.sqrt()).abs() < 1e-14);
+/// # Ok::<(), sparsewidth::Error>(())
+/// ```
+///
+/// # Errors
+/// Where the matrix is not square or not finite, or the iteration does not converge.
+pub fn symmetric_eigen(matrix: ArrayView2<f64>) -> Result<(Array1<f64>, Array2<f64>)> {
+    square(matrix)?;
+    let found = view(matrix)
+        .self_adjoint_eigen(Side::Lower)
+        .map_err(|error| Error::failure("the symmetric eigenproblem", format!("{error:?}")))?;
+    let (values, vectors) = (found.S().column_vector(), found.U());
+    let vectors = Array2::from_shape_fn((vectors.nrows(), vectors.ncols()), |(i, j)| vectors[(i, j)]);
+    Ok((values.iter().copied().collect(), vectors))
+}
+
 /// Solves `matrix solution = right_side` for a symmetric positive definite matrix by Cholesky's factors.
 ///
 /// # Errors

@@ -73,49 +73,66 @@ impl<'a> Cpu<'a> {
         }
     }
 
-    /// The features of one chunk of a draw's hidden units on the tiles given, shapes `(rows, inputs)`: of each unit
-    /// and, for the tangent kernel, of each weight.
+    /// The features of one chunk of a draw's hidden units on the tiles given, see [`Drawn::features`].
     fn features(&self, network: &Drawn, chunk: usize, tiles: &[usize]) -> Result<Vec<Array2<f32>>> {
-        let law = *network.layer.law();
-        let units = network.chunks.range(chunk);
-        let NumberedRows { weights, numbers } =
-            NumberedRows::of(network.layer.rows_in_parallel(units.clone()), units.start);
-        let of_weights = if self.tangent.is_some() { weights.len() } else { 0 };
-        try_map(tiles.par_iter(), |tile| {
-            let inputs = &self.inputs.tiles[*tile];
-            let mut features = Array2::zeros((weights.rows() + of_weights, inputs.ncols()));
-            let (mut hidden, mut of_weights) = features.view_mut().split_at(Axis(0), weights.rows());
-            add_hidden_features(&weights, law, inputs, hidden.view_mut())?;
-            let mut rows = of_weights.outer_iter_mut();
-            for (hidden, (place, number)) in hidden.outer_iter().zip(numbers.iter().enumerate()) {
-                let (columns, _) = weights.row(place);
-                for (row, column) in rows.by_ref().take(columns.len()).zip(columns) {
-                    let gain = network.gains[*number as usize];
-                    let entries = inputs.row(*column as usize);
-                    let [hidden, entries] = [hidden, entries].map(|row| row.to_slice().expect("rows are contiguous"));
-                    active_entries(hidden, entries, gain, row.into_slice().expect("rows are contiguous"));
-                }
-            }
-            Ok(features)
-        })
+        let rows = network.rows(chunk);
+        try_map(tiles.par_iter(), |tile| network.features(&rows, &self.inputs.tiles[*tile]))
     }
 
     /// A layer whose masks are decided, and its readout.
     fn drawn(&self, draw: &Draw) -> Drawn {
-        Drawn {
-            layer: DrawnLayer::new(draw.law, draw.id),
-            chunks: Chunks::of(&draw.law, self.tangent, CHUNK),
-            gains: self.tangent.map(|tangent| readout_gains(&draw.law, draw.id, tangent)).unwrap_or_default(),
-        }
+        let gains = self.tangent.map(|tangent| readout_gains(&draw.law, draw.id, tangent));
+        Drawn::new(DrawnLayer::new(draw.law, draw.id), self.tangent, gains.unwrap_or_default())
     }
 }
 
-/// One network, before its weights are drawn.
-struct Drawn {
+/// One hidden layer before its weights are drawn, and what its features need of its readout.
+pub(super) struct Drawn {
     layer: DrawnLayer,
     chunks: Chunks,
     /// See [`readout_gains`]; empty for the NNGP kernel.
     gains: Vec<f32>,
+}
+
+impl Drawn {
+    pub fn new(layer: DrawnLayer, tangent: Option<Tangent>, gains: Vec<f32>) -> Self {
+        Self { chunks: Chunks::of(layer.law(), tangent, CHUNK), layer, gains }
+    }
+
+    /// The number of chunks that its units are cut into.
+    pub fn chunks(&self) -> usize {
+        self.chunks.count()
+    }
+
+    /// The weights of a chunk.
+    pub fn rows(&self, chunk: usize) -> NumberedRows {
+        let units = self.chunks.range(chunk);
+        NumberedRows::of(self.layer.rows_in_parallel(units.clone()), units.start)
+    }
+
+    /// The features of a chunk for a tile of inputs of shape `(d, inputs)`, shape `(rows, inputs)`: of each unit and,
+    /// for the tangent kernel, of each weight.
+    pub fn features(
+        &self,
+        NumberedRows { weights, numbers }: &NumberedRows,
+        inputs: &Array2<f32>,
+    ) -> Result<Array2<f32>> {
+        let of_weights = if self.gains.is_empty() { 0 } else { weights.len() };
+        let mut features = Array2::zeros((weights.rows() + of_weights, inputs.ncols()));
+        let (mut hidden, mut of_weights) = features.view_mut().split_at(Axis(0), weights.rows());
+        add_hidden_features(weights, *self.layer.law(), inputs, hidden.view_mut())?;
+        let mut rows = of_weights.outer_iter_mut();
+        for (hidden, (place, number)) in hidden.outer_iter().zip(numbers.iter().enumerate()) {
+            let (columns, _) = weights.row(place);
+            for (row, column) in rows.by_ref().take(columns.len()).zip(columns) {
+                let gain = self.gains[*number as usize];
+                let entries = inputs.row(*column as usize);
+                let [hidden, entries] = [hidden, entries].map(|row| row.to_slice().expect("rows are contiguous"));
+                active_entries(hidden, entries, gain, row.into_slice().expect("rows are contiguous"));
+            }
+        }
+        Ok(features)
+    }
 }
 
 impl Backend for Cpu<'_> {
@@ -141,7 +158,7 @@ impl Backend for Cpu<'_> {
             drawn.iter().map(|drawn| self.features(drawn, chunk, &used)).collect()
         };
         let place = |tile: usize| used.partition_point(|other| *other < tile);
-        let chunks = drawn.iter().map(|drawn| drawn.chunks.count()).max().expect("a batch has a draw");
+        let chunks = drawn.iter().map(Drawn::chunks).max().expect("a batch has a draw");
         // A draw of several chunks is alone in its batch: all chunks but the last are added up first.
         let mut grams: Vec<Array2<f32>> = vec![Array2::default((0, 0)); if chunks > 1 { pairs.len() } else { 0 }];
         for chunk in 0..chunks - 1 {

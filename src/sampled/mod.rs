@@ -2,7 +2,8 @@
 //!
 //! For given pairs: [`SampledDistances`], the distance of each pair with mean and variance of the kernel, and
 //! [`SamplingLaw`], how far means over few networks may be from the truth. For all pairs of a set of inputs: [`Sweep`],
-//! the mean distance, through products of tiles of features, on a [`Device`].
+//! the mean distance, through products of tiles of features, on a [`Device`]. For regression: [`DrawnNetwork`], the kernel
+//! matrix of one network.
 
 #[cfg(any(feature = "cuda", all(test, feature = "host-kernels")))]
 mod accelerator;
@@ -15,6 +16,7 @@ mod given;
 mod kernel;
 mod law;
 mod layout;
+mod network;
 mod sweep;
 mod tangent;
 mod tiles;
@@ -27,6 +29,7 @@ pub use distance::SampledDistances;
 pub(crate) use drawn_rows::DrawnRows;
 pub use kernel::{PairedInputs, sampled_kernels};
 pub use law::SamplingLaw;
+pub use network::DrawnNetwork;
 pub use sweep::{AllPairsDistances, SampledNetwork, Sweep};
 pub use tangent::sampled_tangent_kernels;
 pub use tiles::TiledInputs;

@@ -183,6 +183,17 @@ pub(super) fn readout_gains(law: &LayerSpec, id: LayerId, tangent: Tangent) -> V
     readout(law, id).into_iter().map(|weight| (root * f64::from(weight)) as f32).collect()
 }
 
+/// The same for several outputs, `sqrt(f)` times the root mean square of a unit's readouts.
+pub(super) fn mean_readout_gains(law: &LayerSpec, readouts: &SparseRows, tangent: Tangent) -> Vec<f32> {
+    let mut squares = vec![0.0; law.rows];
+    for output in 0..readouts.rows() {
+        let (units, weights) = readouts.row(output);
+        units.iter().zip(weights).for_each(|(unit, weight)| squares[*unit as usize] += f64::from(*weight).powi(2));
+    }
+    let factor = factor(law, tangent) / readouts.rows() as f64;
+    squares.into_iter().map(|square| (factor * square).sqrt() as f32).collect()
+}
+
 /// The last hidden layer, of `n` units on `d` inputs, and the readout.
 struct LastLayer<'a> {
     units: &'a DrawnUnits,

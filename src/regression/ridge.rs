@@ -1,0 +1,448 @@
+//! Kernel ridge regression by one eigendecomposition.
+
+use std::f64::consts::PI;
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
+
+use super::spectrum::Spectrum;
+use super::targets::{Targets, error_rate};
+use crate::error::{Error, Result};
+use crate::numeric::linalg::{product, symmetric_eigen};
+
+/// Eigenvalues are known to about this many units in the last place, times the kernel's Frobenius norm.
+const UNITS: f64 = 4.0;
+/// An eigenvalue this many times further below 0 is not rounding: the matrix is not a kernel.
+const BEYOND: f64 = 16.0;
+/// Fewer digits than this that are left by the condition number deserve a warning.
+const FEW_DIGITS: f64 = 1e-4;
+
+/// Ridges to choose from, `lambda` in units of `tr K / m`, in increasing order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RidgeGrid(Vec<f64>);
+
+impl Default for RidgeGrid {
+    /// Three per factor of ten, from 1e-4 to 100.
+    fn default() -> Self {
+        Self((-12..=6).map(|step| 10f64.powf(f64::from(step) / 3.0)).collect())
+    }
+}
+
+impl RidgeGrid {
+    /// Takes ridges in any order.
+    ///
+    /// # Errors
+    /// Where there is none, or one is not positive and finite.
+    ///
+    /// ```
+    /// use sparsewidth::regression::RidgeGrid;
+    /// assert_eq!(RidgeGrid::new(&[1.0, 0.1])?.ridges(), [0.1, 1.0]);
+    /// # Ok::<(), sparsewidth::Error>(())
+    /// ```
+    pub fn new(ridges: &[f64]) -> Result<Self> {
+        if ridges.is_empty() {
+            return Err(Error::value("ridges", "none", "there is nothing to choose from", "give at least one ridge"));
+        }
+        ridges.iter().try_for_each(|lambda| check_ridge(*lambda))?;
+        let mut ridges = ridges.to_vec();
+        ridges.sort_by(f64::total_cmp);
+        ridges.dedup();
+        Ok(Self(ridges))
+    }
+
+    /// The ridges, in increasing order.
+    #[must_use]
+    pub fn ridges(&self) -> &[f64] {
+        &self.0
+    }
+}
+
+fn check_ridge(lambda: f64) -> Result<()> {
+    if lambda > 0.0 && lambda.is_finite() {
+        return Ok(());
+    }
+    Err(Error::value("ridge", lambda, "must be positive and finite", "give for instance 0.1"))
+}
+
+/// By which leave-one-out error a ridge is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Criterion {
+    /// The mean squared error over samples and outputs.
+    SquaredError,
+    /// The share of samples in a wrong class; among equal ones, the squared error.
+    Classification,
+}
+
+/// Kernel ridge regression of some targets, for every ridge.
+#[derive(Clone, Debug)]
+pub struct KernelRidge<'a> {
+    targets: &'a Targets,
+    /// Eigenvectors as columns, shape `(m, m)`.
+    vectors: Array2<f64>,
+    spectrum: Spectrum,
+    /// `U^T Y`, shape `(m, c)`.
+    projections: Array2<f64>,
+}
+
+/// What each sample would be given by a regression on all the others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LeaveOneOut {
+    /// The target less the prediction for it, shape `(m, c)`.
+    pub residuals: Array2<f64>,
+    /// Mean of their squares, over samples and outputs.
+    pub squared_error: f64,
+    /// The share of samples in a wrong class; none where targets are not classes.
+    pub error_rate: Option<f64>,
+}
+
+impl<'a> KernelRidge<'a> {
+    /// Decomposes the kernel matrix of the training samples, shape `(m, m)`, in double precision; only its lower
+    /// triangle is read. A kernel that vanishes predicts 0.
+    ///
+    /// # Errors
+    /// Where the shapes do not fit, or the matrix is not finite or not positive semi-definite beyond rounding.
+    pub fn new(kernel: ArrayView2<f64>, targets: &'a Targets) -> Result<Self> {
+        Self::with_rounding(kernel, targets, f64::EPSILON)
+    }
+
+    /// The same for a matrix whose entries were computed in single precision, and so know their small eigenvalues less
+    /// well.
+    ///
+    /// # Errors
+    /// As [`KernelRidge::new`].
+    pub fn of_single_precision(kernel: ArrayView2<f64>, targets: &'a Targets) -> Result<Self> {
+        Self::with_rounding(kernel, targets, f64::from(f32::EPSILON))
+    }
+
+    fn with_rounding(kernel: ArrayView2<f64>, targets: &'a Targets, epsilon: f64) -> Result<Self> {
+        if kernel.dim() != (targets.samples(), targets.samples()) {
+            let problem = format!("there are targets of {} samples", targets.samples());
+            let remedy = "give a row and a column per sample";
+            return Err(Error::value("kernel", format!("shape {:?}", kernel.dim()), problem, remedy));
+        }
+        // Squares of eigenvalues stay within double precision at any scale of the kernel.
+        let scale = kernel.diag().iter().fold(0.0f64, |largest, entry| largest.max(entry.abs()));
+        let scale = if scale > 0.0 && scale.is_finite() { scale.log2().round().exp2() } else { 1.0 };
+        let (mut values, vectors) = symmetric_eigen((&kernel / scale).view())?;
+        let norm = values.iter().map(|value| value * value).sum::<f64>().sqrt();
+        let rounding = UNITS * epsilon * norm;
+        if values[0] < -BEYOND * rounding {
+            let found =
+                format!("eigenvalues from {:.3e} to {:.3e}", scale * values[0], scale * values[values.len() - 1]);
+            let problem = "a kernel matrix has no eigenvalue below 0";
+            return Err(Error::value("kernel", found, problem, "give the Gram matrix of a kernel, or a better method"));
+        }
+        values.mapv_inplace(|value| scale * value.max(0.0));
+        let mut projections = Array2::zeros((values.len(), targets.outputs()));
+        product(vectors.t(), targets.values(), 1.0, false, projections.view_mut())?;
+        Ok(Self { targets, vectors, spectrum: Spectrum { values, rounding: scale * rounding }, projections })
+    }
+
+    /// The eigenvalues of the kernel matrix.
+    #[must_use]
+    pub fn spectrum(&self) -> &Spectrum {
+        &self.spectrum
+    }
+
+    /// The targets.
+    #[must_use]
+    pub fn targets(&self) -> &Targets {
+        self.targets
+    }
+
+    /// `alpha = lambda tr K / m`, what is added to the diagonal; `lambda` itself for a kernel that vanishes.
+    #[must_use]
+    pub fn alpha(&self, lambda: f64) -> f64 {
+        let trace = self.spectrum.trace();
+        if trace > 0.0 { lambda * trace / self.spectrum.values.len() as f64 } else { lambda }
+    }
+
+    /// Refuses a ridge that leaves the matrix singular.
+    fn check(&self, lambda: f64) -> Result<f64> {
+        check_ridge(lambda)?;
+        let alpha = self.alpha(lambda);
+        let smallest = self.spectrum.values[0] + alpha;
+        if smallest > self.spectrum.rounding && smallest.is_finite() {
+            return Ok(alpha);
+        }
+        let unit = self.alpha(1.0);
+        let problem = format!(
+            "the kernel matrix is singular but for rounding: its smallest eigenvalue with the ridge is {smallest:.1e}, and \
+             {:.1e} is lost in rounding",
+            self.spectrum.rounding
+        );
+        let remedy = format!("give a ridge above {:.0e}", self.spectrum.rounding / unit);
+        Err(Error::value("ridge", lambda, problem, remedy))
+    }
+
+    /// Leave-one-out predictions in closed form: the residual of sample `i` in a regression on the others is
+    /// `[(K + alpha I)^-1 Y]_i / [(K + alpha I)^-1]_ii` (Rasmussen and Williams 2006, Eq. 5.12).
+    ///
+    /// # Errors
+    /// Where the ridge is not positive, or too small for the precision of the kernel.
+    pub fn leave_one_out(&self, lambda: f64) -> Result<LeaveOneOut> {
+        let alpha = self.check(lambda)?;
+        let inverse: Array1<f64> = self.spectrum.values.mapv(|value| 1.0 / (value + alpha));
+        let mut residuals = self.solved(&inverse)?;
+        for (mut row, vector) in residuals.outer_iter_mut().zip(self.vectors.outer_iter()) {
+            let diagonal: f64 = vector.iter().zip(&inverse).map(|(entry, inverse)| entry * entry * inverse).sum();
+            row /= diagonal;
+        }
+        let squared_error = residuals.iter().map(|residual| residual * residual).sum::<f64>() / residuals.len() as f64;
+        let outputs = &self.targets.values() - &residuals;
+        let error_rate = self.targets.labels().map(|labels| error_rate(outputs.view(), labels)).transpose()?;
+        Ok(LeaveOneOut { residuals, squared_error, error_rate })
+    }
+
+    /// The ridge of a grid with the least leave-one-out error; the largest of equal ones. Ridges that are too small
+    /// for the precision of the kernel are passed over.
+    ///
+    /// # Errors
+    /// Where every ridge is too small, or classes are asked for and targets are none.
+    pub fn select(&self, grid: &RidgeGrid, criterion: Criterion) -> Result<f64> {
+        let mut best: Option<((f64, f64), f64)> = None;
+        let mut refusal = None;
+        for lambda in grid.ridges().iter().rev() {
+            let left_out = match self.leave_one_out(*lambda) {
+                Ok(left_out) => left_out,
+                Err(error) => {
+                    refusal = Some(error);
+                    break;
+                }
+            };
+            let key = match (criterion, left_out.error_rate) {
+                (Criterion::SquaredError, _) => (left_out.squared_error, 0.0),
+                (Criterion::Classification, Some(rate)) => (rate, left_out.squared_error),
+                (Criterion::Classification, None) => {
+                    let remedy = "choose by squared error, or give classes";
+                    return Err(Error::value("criterion", "classification", "the targets are not classes", remedy));
+                }
+            };
+            if best.is_none_or(|(least, _)| key < least) {
+                best = Some((key, *lambda));
+            }
+        }
+        match (best, refusal) {
+            (Some((_, lambda)), _) => Ok(lambda),
+            (None, Some(error)) => Err(error),
+            (None, None) => unreachable!("a grid has a ridge: checked where it is made"),
+        }
+    }
+
+    /// The regression at one ridge.
+    ///
+    /// # Errors
+    /// Where the ridge is not positive, or too small for the precision of the kernel.
+    pub fn fit(&self, lambda: f64) -> Result<Fit<'_>> {
+        let alpha = self.check(lambda)?;
+        let inverse = self.spectrum.values.mapv(|value| 1.0 / (value + alpha));
+        Ok(Fit { regression: self, alpha, coefficients: self.solved(&inverse)?, inverse })
+    }
+
+    /// `U diag(inverse) U^T Y`.
+    fn solved(&self, inverse: &Array1<f64>) -> Result<Array2<f64>> {
+        let scaled = &self.projections * &inverse.view().insert_axis(Axis(1));
+        let mut solved = Array2::zeros(scaled.dim());
+        product(self.vectors.view(), scaled.view(), 1.0, false, solved.view_mut())?;
+        Ok(solved)
+    }
+}
+
+/// A regression at one ridge.
+#[derive(Clone, Debug)]
+pub struct Fit<'a> {
+    regression: &'a KernelRidge<'a>,
+    alpha: f64,
+    inverse: Array1<f64>,
+    coefficients: Array2<f64>,
+}
+
+impl Fit<'_> {
+    /// What was added to the diagonal of the kernel matrix.
+    #[must_use]
+    pub fn alpha(&self) -> f64 {
+        self.alpha
+    }
+
+    /// `(K + alpha I)^-1 Y`, shape `(m, c)`: predictions are `k(x, X)` times this.
+    #[must_use]
+    pub fn coefficients(&self) -> ArrayView2<'_, f64> {
+        self.coefficients.view()
+    }
+
+    /// The condition number of `K + alpha I`.
+    #[must_use]
+    pub fn condition_number(&self) -> f64 {
+        let values = &self.regression.spectrum.values;
+        (values[values.len() - 1] + self.alpha) / (values[0] + self.alpha)
+    }
+
+    /// That few digits of the results are right, where the condition number leaves fewer than four.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let lost = self.regression.spectrum.rounding / (self.regression.spectrum.values[0] + self.alpha);
+        (lost > FEW_DIGITS).then(|| {
+            format!(
+                "The kernel matrix is ill-conditioned, {:.1e} with the ridge: its results may be wrong by a share of {lost:.0e}. A larger \
+                 ridge helps.",
+                self.condition_number()
+            )
+        })
+    }
+
+    /// `k(x, X) (K + alpha I)^-1 Y` for new inputs, shape `(t, c)`, from their kernels with the training samples, shape
+    /// `(t, m)`.
+    ///
+    /// # Errors
+    /// Where the shape does not fit, or a kernel is not finite.
+    pub fn predict(&self, cross: ArrayView2<f64>) -> Result<Array2<f64>> {
+        self.check_cross(cross)?;
+        let mut outputs = Array2::zeros((cross.nrows(), self.coefficients.ncols()));
+        product(cross, self.coefficients.view(), 1.0, false, outputs.view_mut())?;
+        Ok(outputs)
+    }
+
+    /// The posterior variance of the Gaussian process without noise, `k(x, x) - k(x, X) (K + alpha I)^-1 k(X, x)`, for
+    /// new inputs: from their kernels with the training samples, shape `(t, m)`, and with themselves, length `t`. At
+    /// least 0.
+    ///
+    /// # Errors
+    /// Where the shapes do not fit, or a kernel is not finite.
+    pub fn predictive_variance(&self, cross: ArrayView2<f64>, with_itself: ArrayView1<f64>) -> Result<Array1<f64>> {
+        self.check_cross(cross)?;
+        if with_itself.len() != cross.nrows() || with_itself.iter().any(|value| !value.is_finite()) {
+            let problem = format!("there are {} inputs", cross.nrows());
+            let remedy = "give the finite kernel of each with itself";
+            return Err(Error::value("with_itself", with_itself.len(), problem, remedy));
+        }
+        let mut variances = with_itself.to_owned();
+        // A few hundred inputs at a time: `k(x, X) U` of all could be too large.
+        for start in (0..cross.nrows()).step_by(256) {
+            let range = start..(start + 256).min(cross.nrows());
+            let mut projected = Array2::zeros((range.len(), cross.ncols()));
+            let vectors = self.regression.vectors.view();
+            product(cross.slice(s![range.clone(), ..]), vectors, 1.0, false, projected.view_mut())?;
+            for (variance, row) in variances.slice_mut(s![range]).iter_mut().zip(projected.outer_iter()) {
+                let known: f64 = row.iter().zip(&self.inverse).map(|(entry, inverse)| entry * entry * inverse).sum();
+                *variance = (*variance - known).max(0.0);
+            }
+        }
+        Ok(variances)
+    }
+
+    /// The log marginal likelihood of the Gaussian process with noise of variance `alpha`, summed over outputs:
+    /// `-1/2 Y^T (K + alpha I)^-1 Y - 1/2 ln det (K + alpha I) - m/2 ln 2 pi` (Rasmussen and Williams 2006, Eq. 2.30).
+    #[must_use]
+    pub fn log_marginal_likelihood(&self) -> f64 {
+        let outputs = self.coefficients.ncols() as f64;
+        -0.5 * (self.quadratic() + outputs * self.log_determinant())
+            - 0.5 * outputs * self.inverse.len() as f64 * (2.0 * PI).ln()
+    }
+
+    /// The largest log marginal likelihood over multiples of the kernel and the noise together: with
+    /// `q = Y^T (K + alpha I)^-1 Y`, summed over `c` outputs, that of the multiple `q / (m c)`. The scale of the kernel
+    /// does not matter.
+    #[must_use]
+    pub fn profiled_log_marginal_likelihood(&self) -> f64 {
+        let count = self.inverse.len() as f64 * self.coefficients.ncols() as f64;
+        let amplitude = self.quadratic() / count;
+        -0.5 * count * (1.0 + (2.0 * PI * amplitude).ln())
+            - 0.5 * self.coefficients.ncols() as f64 * self.log_determinant()
+    }
+
+    fn quadratic(&self) -> f64 {
+        (&self.coefficients * &self.regression.targets.values()).sum()
+    }
+
+    fn log_determinant(&self) -> f64 {
+        -self.inverse.iter().map(|inverse| inverse.ln()).sum::<f64>()
+    }
+
+    fn check_cross(&self, cross: ArrayView2<f64>) -> Result<()> {
+        if cross.ncols() == self.coefficients.nrows() && cross.iter().all(|value| value.is_finite()) {
+            return Ok(());
+        }
+        let problem = format!("there are {} training samples", self.coefficients.nrows());
+        let remedy = "give finite kernels, one row per new input and one column per training sample";
+        Err(Error::value("cross", format!("shape {:?}", cross.dim()), problem, remedy))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    /// A Gram matrix of Gaussian-like features and targets of two outputs.
+    fn case(samples: usize, features: usize) -> (Array2<f64>, Targets) {
+        let x = Array2::from_shape_fn((samples, features), |(i, j)| ((i * 7 + j * 13 + i * j) as f64).sin());
+        let labels: Vec<u8> = (0..samples).map(|i| (i * i % 3) as u8).collect();
+        (x.dot(&x.t()), Targets::one_hot(&labels, 3).unwrap())
+    }
+
+    #[test]
+    fn leave_one_out_is_what_leaving_one_out_gives() {
+        let (kernel, targets) = case(30, 40);
+        let regression = KernelRidge::new(kernel.view(), &targets).unwrap();
+        for lambda in [1e-3, 0.1, 3.0] {
+            let all = regression.leave_one_out(lambda).unwrap();
+            for left in 0..30 {
+                let others: Vec<usize> = (0..30).filter(|other| *other != left).collect();
+                let gram = kernel.select(Axis(0), &others).select(Axis(1), &others);
+                let rest = Targets::new(targets.values().select(Axis(0), &others).view()).unwrap();
+                let without = KernelRidge::new(gram.view(), &rest).unwrap();
+                // The same alpha, although the trace is another.
+                let fit = without.fit(regression.alpha(lambda) / without.alpha(1.0)).unwrap();
+                let cross = kernel.select(Axis(0), &[left]).select(Axis(1), &others);
+                let outputs = fit.predict(cross.view()).unwrap();
+                for ((found, target), output) in
+                    all.residuals.row(left).iter().zip(targets.values().row(left)).zip(outputs.row(0))
+                {
+                    assert!((found - (target - output)).abs() < 1e-9, "{left} {lambda}: {found}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn kernels_that_vanish_predict_nothing_and_singular_ones_are_refused() {
+        let targets = Targets::one_hot(&[0, 1, 1], 2).unwrap();
+        let zero = KernelRidge::new(Array2::zeros((3, 3)).view(), &targets).map(|_| ()).is_ok();
+        assert!(zero);
+        let kernel = Array2::zeros((3, 3));
+        let regression = KernelRidge::new(kernel.view(), &targets).unwrap();
+        let fit = regression.fit(0.1).unwrap();
+        assert_eq!(fit.predict(Array2::zeros((2, 3)).view()).unwrap(), Array2::<f64>::zeros((2, 2)));
+        assert_eq!((regression.spectrum().effective_rank(), regression.spectrum().condition_number()), (0.0, None));
+        // Of rank one: a ridge below rounding changes nothing that double precision sees.
+        let one = Array2::from_elem((3, 3), 1.0);
+        let regression = KernelRidge::new(one.view(), &targets).unwrap();
+        let message = regression.fit(1e-18).unwrap_err().to_string();
+        assert!(message.contains("singular but for rounding") && message.contains("give a ridge above"), "{message}");
+        assert!(regression.fit(1e-13).unwrap().warning().unwrap().contains("ill-conditioned"));
+        assert_eq!(regression.fit(0.1).unwrap().warning(), None);
+        assert_eq!(regression.select(&RidgeGrid::new(&[1e-19, 0.1]).unwrap(), Criterion::SquaredError).unwrap(), 0.1);
+        for lambda in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(regression.fit(lambda).is_err() && RidgeGrid::new(&[lambda]).is_err());
+        }
+        let indefinite = array![[1.0, 2.0, 0.0], [2.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
+        let message = KernelRidge::new(indefinite.view(), &targets).unwrap_err().to_string();
+        assert!(message.contains("no eigenvalue below 0"), "{message}");
+    }
+
+    #[test]
+    fn the_best_amplitude_is_the_best() {
+        let (kernel, targets) = case(20, 30);
+        let regression = KernelRidge::new(kernel.view(), &targets).unwrap();
+        let best = regression.fit(0.1).unwrap().profiled_log_marginal_likelihood();
+        let of = |factor: f64| {
+            let scaled = &kernel * factor;
+            let regression = KernelRidge::new(scaled.view(), &targets).unwrap();
+            let fit = regression.fit(0.1).unwrap();
+            assert!((fit.profiled_log_marginal_likelihood() / best - 1.0).abs() < 1e-12);
+            fit.log_marginal_likelihood()
+        };
+        let largest = (0..4000).map(|step| of(10f64.powf(f64::from(step) / 500.0 - 6.0))).fold(f64::MIN, f64::max);
+        assert!(best >= largest && best - largest < 1e-3, "{best} {largest}");
+    }
+}
