@@ -135,7 +135,7 @@ fn records_compare_with_the_limit_of_their_own_law_and_depth() {
             ..DistanceSpec::paper(networks.clone())
         };
         let data = DataSource::Gaussian { dimension: 20, samples: 30 }.into();
-        let study = StudySpec { data, seed: 4, distance: Some(distance), training: None };
+        let study = StudySpec { data, seed: 4, distance: Some(distance), training: None, prediction: None };
         let records = study.run(None, &Device::CPU, &|_| {}).unwrap();
         let records: Vec<_> = records.iter().filter_map(Record::distance).collect();
         // No theory behind a ReLU layer.

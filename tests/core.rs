@@ -34,7 +34,7 @@ fn a_study_without_a_folder() {
         ..DistanceSpec::paper(vec![NetworkSpec::new(50, connectivity).unwrap()])
     };
     let data = Dataset::from(DataSource::Gaussian { dimension: 20, samples: 30 });
-    let study = StudySpec { data, seed: 0, distance: Some(spec), training: None };
+    let study = StudySpec { data, seed: 0, distance: Some(spec), training: None, prediction: None };
     let records = study.run(None, &sparsewidth::sampled::Device::CPU, &|_| {}).unwrap();
     let means: Vec<f64> = records.iter().filter_map(Record::distance).map(|record| record.mean).collect();
     // A squared distance varies by about its own size between networks, by a third over ten of them; the seed is fixed.

@@ -17,7 +17,13 @@ fn distances(change: impl Fn(&mut DistanceSpec)) -> Vec<DistanceRecord> {
     let mut spec = DistanceSpec::paper(networks);
     spec.normalisations = vec![Normalisation::Pixel, Normalisation::Global];
     change(&mut spec);
-    let study = StudySpec { data: DataSource::Embedded.into(), seed: 1, distance: Some(spec), training: None };
+    let study = StudySpec {
+        data: DataSource::Embedded.into(),
+        seed: 1,
+        distance: Some(spec),
+        training: None,
+        prediction: None,
+    };
     study.run(None, &Device::CPU, &|_| {}).unwrap().iter().filter_map(Record::distance).cloned().collect()
 }
 
@@ -168,7 +174,7 @@ fn equation_4_overstates_the_bias_for_gaussian_inputs() {
     spec.pairs = 200;
     spec.methods = vec![DistanceMethod::Expansion, DistanceMethod::Paper];
     let data = "gaussian:784,400".parse().unwrap();
-    let study = StudySpec { data, seed: 0, distance: Some(spec), training: None };
+    let study = StudySpec { data, seed: 0, distance: Some(spec), training: None, prediction: None };
     let records = study.run(None, &Device::CPU, &|_| {}).unwrap();
     let bias: Vec<f64> = records.iter().filter_map(|record| record.distance()?.bias_squared).collect();
     let expected = 4.5f64.powi(2) * 12.0 / (4.0 * std::f64::consts::PI.powi(2) * 784f64.powi(3));
@@ -190,7 +196,7 @@ fn a_dense_reference_network_adds_its_own_variance() {
             ..DistanceSpec::paper(vec!["8:1".parse().unwrap()])
         };
         let data = "gaussian:50,100".parse().unwrap();
-        let study = StudySpec { data, seed, distance: Some(spec), training: None };
+        let study = StudySpec { data, seed, distance: Some(spec), training: None, prediction: None };
         study.run(None, &Device::CPU, &|_| {}).unwrap()[0].distance().unwrap().mean
     };
     let narrow: Vec<f64> = (0..60).map(|seed| at(seed, "dense:8") / at(seed, "analytic")).collect();

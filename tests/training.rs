@@ -17,7 +17,13 @@ fn trained_accuracies_are_those_of_the_paper() {
     let mut networks = paper_networks(6352, 784, false).unwrap();
     networks.retain(|network| widths.contains(&network.hidden().width()));
     let training = TrainingStudySpec::paper(networks, 3);
-    let study = StudySpec { data: DataSource::Embedded.into(), seed: 0, distance: None, training: Some(training) };
+    let study = StudySpec {
+        data: DataSource::Embedded.into(),
+        seed: 0,
+        distance: None,
+        training: Some(training),
+        prediction: None,
+    };
     let records = study.run(None, &Device::CPU, &|_| {}).unwrap();
     let accuracies = widths.map(|width| {
         let of_width = records.iter().filter_map(Record::training).filter(|run| run.width == width);
@@ -46,8 +52,13 @@ fn a_rate_100_times_too_large_is_recorded_as_diverged() {
     networks[0].learning_rate *= 100.0;
     let mut training = TrainingStudySpec::paper(networks, 1);
     training.epochs = 30;
-    let study =
-        StudySpec { data: DataSource::Embedded.into(), seed: 0, distance: None, training: Some(training.clone()) };
+    let study = StudySpec {
+        data: DataSource::Embedded.into(),
+        seed: 0,
+        distance: None,
+        training: Some(training.clone()),
+        prediction: None,
+    };
     let records = study.run(None, &Device::CPU, &|_| {}).unwrap();
     let run = records[0].training().unwrap();
     assert!(run.diverged && run.training_loss.is_none());
@@ -58,7 +69,13 @@ fn a_rate_100_times_too_large_is_recorded_as_diverged() {
     assert!(run.final_accuracy.is_none() && run.best_epoch.is_none_or(|epoch| epoch <= run.curve.test_loss.len()));
     // At once, there is nothing to score; it neither enters a mean nor gets a point.
     training.networks[0].learning_rate *= 1e30;
-    let study = StudySpec { data: DataSource::Embedded.into(), seed: 0, distance: None, training: Some(training) };
+    let study = StudySpec {
+        data: DataSource::Embedded.into(),
+        seed: 0,
+        distance: None,
+        training: Some(training),
+        prediction: None,
+    };
     let at_once = study.run(None, &Device::CPU, &|_| {}).unwrap();
     let run = at_once[0].training().unwrap();
     assert!(run.diverged && run.curve.is_empty());

@@ -26,6 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
         seed: 0,
         distance: None,
         training: None,
+        prediction: None,
     };
     match Journal::open(&shard, &tiny, "abc") {
         Ok(_) => fs::write(&path, bytes).expect("a journal to read"),

@@ -93,7 +93,7 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
     }
     refuse_idle(&spec, common)?;
     let (normalisations, kernels) = (spec.normalisations.clone(), spec.kernels.clone());
-    let study = StudySpec { data, seed: common.seed, distance: Some(spec), training: None };
+    let study = StudySpec { data, seed: common.seed, distance: Some(spec), training: None, prediction: None };
     let pictures = distance_pictures(&normalisations, &kernels);
     let out = args.out.as_deref().map(|path| study_folder(path, "distance", &pictures, &[])).transpose()?;
     let Some(records) = common.run_study(&study, out.as_ref())? else { return Ok(()) };

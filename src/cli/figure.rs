@@ -13,7 +13,7 @@ use sparsewidth::study::paper::{
     PAPER_BASE_WIDTH, PAPER_DIMENSION, PAPER_RUNS, PAPER_WIDTHS, figure_networks, paper_learning_rate,
 };
 use sparsewidth::study::{
-    DistanceMethod, Family, LearningRates, NetworkSpec, Record, Reference, StudySpec, read_records,
+    DistanceMethod, Family, LearningRates, NetworkSpec, PredictionSpec, Record, Reference, StudySpec, read_records,
 };
 use sparsewidth::{Error, Result};
 
@@ -67,6 +67,12 @@ pub struct FigureArgs {
     tangent: Tangent,
     #[command(flatten)]
     sampling: SamplingOptions,
+    /// Number of random pairs for the tangent kernel, whose theory takes longer; at most --pairs
+    #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = count)]
+    tangent_pairs: usize,
+    /// Number of drawn networks of each width whose kernels predict the test error; 0 for no prediction
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = count)]
+    predicting: usize,
     #[command(flatten)]
     training: TrainingOptions,
 }
@@ -114,8 +120,10 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
         .extend([Normalisation::Pixel, Normalisation::Global].into_iter().filter(|other| *other != first));
     if !args.kernel.contains(&KernelName::Ntk) {
         common.refuse("tangent", "only --kernel ntk has such a convention")?;
+        common.refuse("tangent_pairs", "only --kernel ntk has pairs of its own")?;
     }
     distance.kernels = args.kernel.iter().map(|kernel| kernel.with(args.tangent)).collect();
+    distance.tangent_pairs = Some(args.tangent_pairs).filter(|pairs| *pairs < distance.pairs);
     // Without all pairs, and without the approximations: the expansion and Eq. (4).
     let both = [DistanceMethod::Sampled, DistanceMethod::Theorem1];
     distance.tangent_methods = Some(both.into_iter().filter(|method| distance.methods.contains(method)).collect());
@@ -154,7 +162,20 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     say_origin(rates.as_ref(), &data, args.normalisation, common);
     args.training.samples_of(images, common);
     let training = args.training.spec(trained, runs, args.normalisation);
-    let study = StudySpec { data, seed: common.seed, distance: Some(distance), training: Some(training) };
+    let prediction = (args.predicting > 0).then(|| PredictionSpec {
+        normalisations: vec![args.normalisation],
+        samples: training.samples,
+        law: training.law,
+        kernels: args.kernel.iter().map(|kernel| kernel.with(args.tangent)).collect(),
+        initialisations: args.predicting,
+        ..PredictionSpec::paper(
+            (training.networks.iter())
+                .filter(|network| network.family == Family::Sparse)
+                .map(|network| network.architecture.clone())
+                .collect(),
+        )
+    });
+    let study = StudySpec { data, seed: common.seed, distance: Some(distance), training: Some(training), prediction };
     let Some(records) = common.run_study(&study, Some(&folder))? else { return Ok(()) };
     present(&records, &folder, common)
 }

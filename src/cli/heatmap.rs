@@ -120,7 +120,7 @@ pub fn run(args: HeatmapArgs, common: &Common) -> Result<()> {
         law: args.law,
         ..TrainingStudySpec::heat_map(networks, args.runs)
     };
-    let study = StudySpec { data, seed: common.seed, distance: None, training: Some(training) };
+    let study = StudySpec { data, seed: common.seed, distance: None, training: Some(training), prediction: None };
     let out = study_folder(&args.out, "heatmap", &HEAT_MAP_PICTURES, &[])?;
     let Some(records) = common.run_study(&study, Some(&out))? else { return Ok(()) };
     common.present(&heat_map_page(&records)?, Some(&out))

@@ -16,6 +16,7 @@ mod merge;
 mod optimum;
 mod options;
 mod output;
+mod predict;
 mod redraw;
 mod shell;
 mod spelling;
@@ -61,6 +62,8 @@ enum Command {
     Kernel(kernel::KernelArgs),
     /// Compute the kernel distance against width by several methods, side by side.
     Distance(distance::DistanceArgs),
+    /// Predict test errors by kernel regression, without training.
+    Predict(predict::PredictArgs),
     /// Find the width and connectivity that minimise the distance at a weight budget.
     Optimum(optimum::OptimumArgs),
     /// Train sparse or dense perceptrons and report their test accuracy.
@@ -101,7 +104,8 @@ const UNUSED: [(&str, &str, &[&str]); 6] = [
 const NO_PAIRS: &str = "this command computes no kernels over all pairs";
 const WITHOUT_TASKS: [&str; 10] =
     ["kernel", "optimum", "merge", "evaluate", "verify", "budget", "masks", "data", "completions", "man"];
-const WITHOUT_PAIRS: [&str; 14] = [
+const WITHOUT_PAIRS: [&str; 15] = [
+    "predict",
     "kernel",
     "optimum",
     "merge",
@@ -139,7 +143,7 @@ struct Common {
     /// depend on it
     #[arg(long, global = true, help_heading = ALL_PAIRS, default_value_t = 1024, value_name = "MB", value_parser = megabytes)]
     memory: u32,
-    /// Run part I of N of a study (figure, distance, train, tune, heatmap, widen) and keep its journal for
+    /// Run part I of N of a study (figure, distance, predict, train, tune, heatmap, widen) and keep its journal for
     /// `sparsewidth merge`
     #[arg(long, global = true, help_heading = "Many machines", value_name = "I/N")]
     shard: Option<Shard>,
@@ -287,6 +291,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Figure(args) => figure::run(args, &common),
         Command::Kernel(args) => kernel::run(args, &common),
         Command::Distance(args) => distance::run(args, &common),
+        Command::Predict(args) => predict::run(args, &common),
         Command::Optimum(args) => optimum::run(args, &common),
         Command::Train(args) => train::run(args, &common),
         Command::Tune(args) => tune::run(args, &common),

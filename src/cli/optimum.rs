@@ -2,15 +2,17 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
 use sparsewidth::Result;
-use sparsewidth::data::Normalisation;
+use sparsewidth::data::{Normalisation, SUBSET_SIZE};
 use sparsewidth::files::OutputFolder;
+use sparsewidth::kernel::ntk::Kernel;
+use sparsewidth::network::{MaskFamily, WeightDistribution};
 use sparsewidth::numeric::parse::{count, share};
-use sparsewidth::report::optimum_page;
-use sparsewidth::study::OptimumReport;
-use sparsewidth::study::OptimumSpec;
+use sparsewidth::report::{Page, optimum_page, predicted_optimum_page};
 use sparsewidth::study::paper::PAPER_BASE_WIDTH;
+use sparsewidth::study::{OptimumReport, OptimumSpec, PredictedOptimum, PredictedOptimumSpec};
 
 use super::Common;
 use super::options::{DataOption, KernelOption};
@@ -22,6 +24,9 @@ use super::values::path;
 pub struct OptimumArgs {
     #[command(flatten)]
     data: DataOption,
+    /// What is minimised over the width
+    #[arg(long, value_enum, default_value_t = By::Distance)]
+    by: By,
     /// Normalisation of the inputs, by their own statistics [default: pixel for images and data with labels, none for
     /// other data]
     #[arg(long, value_enum, value_name = "NAME")]
@@ -44,6 +49,12 @@ pub struct OptimumArgs {
     /// Relative error of Theorem 1's masked moments, pair by pair
     #[arg(long, default_value_t = 1e-3, value_name = "ERROR", value_parser = share)]
     tolerance: f64,
+    /// Number of networks drawn of each width, for regression
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = count)]
+    initialisations: usize,
+    /// Number of training samples for regression, a random subset if there are more
+    #[arg(long, default_value_t = SUBSET_SIZE, value_name = "N", value_parser = count)]
+    samples: usize,
     #[command(flatten)]
     from: FromOption,
     /// Write optimum.json and the picture to this folder
@@ -51,11 +62,45 @@ pub struct OptimumArgs {
     out: Option<PathBuf>,
 }
 
+/// What a search minimises.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum By {
+    /// The distance of a kernel to that of infinite width; needs no labels
+    Distance,
+    /// The error of ridge regression with the tangent kernel of drawn networks; needs labels
+    NtkRegression,
+    /// The same with the NNGP kernel
+    NngpRegression,
+}
+
+/// What a search of either kind found.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Report {
+    Predicted(PredictedOptimum),
+    Distance(OptimumReport),
+}
+
+impl Report {
+    fn page(&self) -> Page {
+        match self {
+            Self::Predicted(report) => predicted_optimum_page(report),
+            Self::Distance(report) => optimum_page(report),
+        }
+    }
+}
+
 pub fn run(args: OptimumArgs, common: &Common) -> Result<()> {
     if let Some(from) = args.from.folder(common)? {
-        let report: OptimumReport = read_report(&from.join("optimum.json"))?;
+        let report: Report = read_report(&from.join("optimum.json"))?;
         let out = redrawn_folder(args.out.as_deref().unwrap_or(from), "optimum", &["optimum"], &["optimum.json"])?;
         return finish(&report, Some(&out), common);
+    }
+    if args.by != By::Distance {
+        return by_regression(&args, common);
+    }
+    for option in ["initialisations", "samples"] {
+        common.refuse(option, "a search by distance makes no regression")?;
     }
     let data = args.data.data;
     let outputs = match args.outputs {
@@ -84,11 +129,46 @@ pub fn run(args: OptimumArgs, common: &Common) -> Result<()> {
     let bar = common.bar(1_000);
     let report = spec.run(&|share| bar.set_position((share * 1_000.0) as u64))?;
     bar.finish_and_clear();
-    finish(&report, out.as_ref(), common)
+    finish(&Report::Distance(report), out.as_ref(), common)
+}
+
+/// Searches by the error that a kernel predicts.
+fn by_regression(args: &OptimumArgs, common: &Common) -> Result<()> {
+    let why = "regression takes no distances of pairs";
+    ["pairs", "median", "tolerance"].iter().try_for_each(|option| common.refuse(option, why))?;
+    common.refuse("kernel", "--by names the kernel of the regression")?;
+    common.refuse("outputs", "regression has an output for each class")?;
+    let kernel = match args.by {
+        By::NtkRegression => Kernel::Ntk(args.kernel.tangent),
+        _ => {
+            common.refuse("tangent", "only --by ntk-regression has such a convention")?;
+            Kernel::Nngp
+        }
+    };
+    let data = args.data.data.clone();
+    let labelled = data.to_learn()?;
+    let (dimension, classes) = (labelled.train.images.ncols(), labelled.classes());
+    let spec = PredictedOptimumSpec {
+        normalisation: args.normalisation.map_or(data.usual_normalisation()?, Normalisation::from),
+        weights: args.weights.unwrap_or((dimension + classes) * PAPER_BASE_WIDTH),
+        samples: args.samples.min(labelled.train.len()),
+        kernel,
+        mask: MaskFamily::ExactCount,
+        law: WeightDistribution::Uniform,
+        initialisations: args.initialisations,
+        seed: common.seed,
+        data,
+    };
+    let out =
+        args.out.as_deref().map(|path| redrawn_folder(path, "optimum", &["optimum"], &["optimum.json"])).transpose()?;
+    let bar = common.bar(1_000);
+    let report = spec.run(&|share| bar.set_position((share * 1_000.0) as u64))?;
+    bar.finish_and_clear();
+    finish(&Report::Predicted(report), out.as_ref(), common)
 }
 
 /// Writes and prints what a search comes to.
-fn finish(report: &OptimumReport, out: Option<&OutputFolder>, common: &Common) -> Result<()> {
+fn finish(report: &Report, out: Option<&OutputFolder>, common: &Common) -> Result<()> {
     let json = json_lines(std::slice::from_ref(report))?;
     if let Some(folder) = out {
         folder.write("optimum.json", json.as_bytes())?;
@@ -96,5 +176,5 @@ fn finish(report: &OptimumReport, out: Option<&OutputFolder>, common: &Common) -
     if common.json {
         print(&json)?;
     }
-    common.present(&optimum_page(report), out)
+    common.present(&report.page(), out)
 }

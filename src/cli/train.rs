@@ -226,7 +226,7 @@ pub fn run(args: TrainArgs, common: &Common) -> Result<()> {
     args.training.samples_of(training, common);
     let training = args.training.spec(networks, args.runs, args.normalisation);
     let training = TrainingStudySpec { keep_weights: args.keep_weights, ..training };
-    let study = StudySpec { data, seed: common.seed, distance: None, training: Some(training) };
+    let study = StudySpec { data, seed: common.seed, distance: None, training: Some(training), prediction: None };
     let out = args.out.as_deref().map(|path| study_folder(path, "train", &TRAINING_PICTURES, &[])).transpose()?;
     let Some(records) = common.run_study(&study, out.as_ref())? else { return Ok(()) };
     common.present(&training_page(&records), out.as_ref())

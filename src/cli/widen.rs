@@ -123,6 +123,7 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
         seed: common.seed,
         distance: Some(distance.clone()),
         training: Some(spec(networks, args.runs)),
+        prediction: None,
     };
     let trained = args.training.samples_of(images, common);
     // What is wrong with the study should come out before the search.

@@ -26,6 +26,7 @@ use crate::kernel::masked::{Expansion, Row, RowMoments, check_numbers};
 use crate::kernel::nngp::{Theorem1, infinite_width_kernel};
 use crate::kernel::ntk::{InfiniteWidth, Kernel};
 use crate::network::Connectivity;
+use crate::numeric::linalg::product;
 use crate::numeric::parallel::try_map;
 
 /// Rows and columns of a tile of products, of a given mask, and of pairs that are computed one by one.
@@ -223,7 +224,37 @@ impl<'a> KernelMatrix<'a> {
         Ok(self.to_array_with_error()?.0)
     }
 
-    /// The same, with the largest error of an entry, where the method says it.
+    /// The matrix times some columns, shape `(columns of the matrix, k)`, without holding the matrix.
+    ///
+    /// # Errors
+    /// As [`KernelMatrix::tiles`], or where the columns have another length.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use sparsewidth::kernel::matrix::KernelMatrix;
+    /// use sparsewidth::{Kernel, PreparedInputs};
+    /// let x = PreparedInputs::from_rows(array![[1.0, 2.0], [3.0, -1.0]].view())?;
+    /// let kernel = KernelMatrix::infinite_width(&x, None, Kernel::Nngp)?;
+    /// let sums = kernel.times(array![[1.0], [1.0]].view())?;
+    /// assert!((sums[[0, 0]] - kernel.to_array()?.row(0).sum()).abs() < 1e-14);
+    /// # Ok::<(), sparsewidth::Error>(())
+    /// ```
+    pub fn times(&self, columns: ArrayView2<f64>) -> Result<Array2<f64>> {
+        if columns.nrows() != self.dim().1 {
+            let problem = format!("the matrix has {} columns", self.dim().1);
+            return Err(Error::value("columns", columns.nrows(), problem, "give columns of that length"));
+        }
+        let mut sums = Array2::zeros((self.dim().0, columns.ncols()));
+        let take = |tile: MatrixTile| {
+            let (rows, across) = tile.values.dim();
+            let part = columns.slice(s![tile.column..tile.column + across, ..]);
+            product(tile.values, part, 1.0, true, sums.slice_mut(s![tile.row..tile.row + rows, ..]))
+        };
+        self.tiles(take, &|_| {})?;
+        Ok(sums)
+    }
+
+    /// The whole matrix, with the largest error of an entry, where the method says it.
     pub(crate) fn to_array_with_error(&self) -> Result<(Array2<f64>, Option<f64>)> {
         let mut matrix = Array2::zeros(self.dim());
         let mut largest = Some(0.0f64);

@@ -1,6 +1,7 @@
 //! The numerical basis: random numbers, sums in lanes, statistics, dense linear algebra, and numbers as users write
 //! them.
 
+pub mod bootstrap;
 pub(crate) mod counts;
 pub mod estimate;
 pub mod linalg;

@@ -535,6 +535,7 @@ mod tests {
                     ..DistanceSpec::paper(networks)
                 }),
                 training: None,
+                prediction: None,
             };
             spec.run(None, &Device::CPU, &|_| {}).unwrap()
         };

@@ -3,17 +3,23 @@
 use serde::Serialize;
 
 use super::picture::Picture;
+use crate::data::Normalisation;
 use crate::error::{Error, Result};
 use crate::files::OutputFolder;
+use crate::kernel::ntk::Tangent;
 use crate::network::{Activation, Connectivity};
-use crate::study::{Family, MasksReport, RECORDS, Record, TrainingRecord, to_lines};
+use crate::study::{
+    Family, KernelSource, MasksReport, PredictionRecord, Predictor, RECORDS, Record, RidgePoint, TrainingRecord,
+    to_lines,
+};
 use crate::train::Curve;
 
 /// The files that [`write_records`] can write.
-pub const RECORD_FILES: [&str; 4] = [RECORDS, "distance.csv", "training.csv", "curves.csv"];
+pub const RECORD_FILES: [&str; 6] =
+    [RECORDS, "distance.csv", "training.csv", "curves.csv", "prediction.csv", "ridges.csv"];
 
 /// Writes `records.jsonl`; and where there are such records `distance.csv`, `training.csv`, and `curves.csv`, a line
-/// per epoch of each run.
+/// per epoch of each run; `prediction.csv`, and `ridges.csv`, a line per ridge of each prediction.
 ///
 /// # Errors
 /// See [`OutputFolder::write`].
@@ -23,6 +29,11 @@ pub fn write_records(folder: &OutputFolder, records: &[Record]) -> Result<()> {
     let without_curve = |run: &TrainingRecord| TrainingRecord { curve: Curve::default(), ..run.clone() };
     write_csv(folder, "training.csv", runs().map(without_curve))?;
     write_csv(folder, "curves.csv", runs().flat_map(epochs))?;
+    let predictions = || records.iter().filter_map(Record::prediction);
+    let without_lists =
+        |record: &PredictionRecord| PredictionRecord { test_errors: vec![], ridges: vec![], ..record.clone() };
+    write_csv(folder, "prediction.csv", predictions().map(without_lists))?;
+    write_csv(folder, "ridges.csv", predictions().flat_map(at_ridges))?;
     // Last: who finds it finds the others whole.
     folder.write(RECORDS, &to_lines(records)?)
 }
@@ -79,6 +90,39 @@ fn epochs(run: &TrainingRecord) -> Vec<Epoch> {
         test_accuracy: *test_accuracy,
     };
     (1..).zip(numbers).map(line).collect()
+}
+
+/// A ridge of a prediction, as a line of `ridges.csv`.
+#[derive(Serialize)]
+struct AtRidge {
+    normalisation: Normalisation,
+    predictor: Predictor,
+    tangent: Option<Tangent>,
+    source: KernelSource,
+    width: Option<usize>,
+    connectivity: Option<Connectivity>,
+    ridge: f64,
+    test_error: f64,
+    squared_error: f64,
+    leave_one_out_error: f64,
+    leave_one_out_squared_error: f64,
+}
+
+fn at_ridges(record: &PredictionRecord) -> Vec<AtRidge> {
+    let line = |point: &RidgePoint| AtRidge {
+        normalisation: record.normalisation,
+        predictor: record.predictor,
+        tangent: record.tangent,
+        source: record.source,
+        width: record.width,
+        connectivity: record.connectivity,
+        ridge: point.ridge,
+        test_error: point.test_error,
+        squared_error: point.squared_error,
+        leave_one_out_error: point.leave_one_out_error,
+        leave_one_out_squared_error: point.leave_one_out_squared_error,
+    };
+    record.ridges.iter().map(line).collect()
 }
 
 fn write_csv<T: Serialize>(folder: &OutputFolder, name: &str, records: impl Iterator<Item = T>) -> Result<()> {

@@ -11,6 +11,7 @@ mod assumptions;
 mod axis;
 mod budget;
 mod chart;
+mod comparison;
 mod distance_tables;
 mod figure;
 mod files;
@@ -21,6 +22,9 @@ mod masks;
 mod optimum;
 mod page;
 mod picture;
+mod predicted_optimum;
+mod prediction;
+mod predictors;
 mod summary;
 mod table;
 mod tune;
@@ -30,6 +34,7 @@ mod widen;
 pub use assumptions::{assumptions, optimum_assumptions};
 pub use budget::{BudgetChart, budget_chart, budget_table, budget_total, empty_layers};
 pub use chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
+pub use comparison::{ComparedSetting, comparison_text, regret_chart, regret_table, settings_table};
 pub use distance_tables::{diagonal_table, distance_table, distance_words, parts_table};
 pub use figure::{accuracy_chart, curves_chart, distance_chart, parts_chart};
 pub use files::{MASKS_FILES, RECORD_FILES, chart_files, write_chart, write_masks, write_records};
@@ -38,11 +43,15 @@ pub use left_out::left_out;
 pub use masks::{deep_masks_table, layers_table, masks_chart, masks_table};
 pub use optimum::{optimum_chart, optimum_note, optimum_table};
 pub use page::{
-    Drawing, HEAT_MAP_PICTURES, Page, TRAINING_PICTURES, VERIFY_PICTURES, WIDEN_PICTURES, distance_page,
-    distance_pictures, figure_page, figure_pictures, heat_map_page, masks_page, masks_pictures, optimum_page,
-    training_page, tune_page, verification_page, widen_page,
+    COMPARISON_PICTURES, Drawing, HEAT_MAP_PICTURES, PREDICTION_PICTURES, Page, TRAINING_PICTURES, VERIFY_PICTURES,
+    WIDEN_PICTURES, comparison_page, distance_page, distance_pictures, figure_page, figure_pictures, heat_map_page,
+    masks_page, masks_pictures, optimum_page, predicted_optimum_page, prediction_page, training_page, tune_page,
+    verification_page, widen_page,
 };
 pub use picture::Picture;
+pub use predicted_optimum::{predicted_optimum_chart, predicted_optimum_table, predicted_optimum_words};
+pub use prediction::{choice_table, prediction_chart, prediction_table, prediction_text, spectrum_table};
+pub use predictors::{Regret, Score, TrainedWidths, scores};
 pub use summary::{correlation_table, summary, training_table};
 pub use table::Table;
 pub use tune::{tune_chart, tune_table};

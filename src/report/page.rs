@@ -6,6 +6,7 @@ use plotters::prelude::*;
 use super::assumptions::{assumptions, optimum_assumptions};
 use super::budget::BudgetChart;
 use super::chart::Chart;
+use super::comparison::{ComparedSetting, comparison_text, regret_chart};
 use super::distance_tables::{diagonal_table, distance_table, distance_words, normalisations, parts_table};
 use super::figure::{accuracy_chart, curves_chart, distance_chart, kernels, of_kernel, parts_chart};
 use super::heat_map::{HeatMap, heat_map};
@@ -13,6 +14,8 @@ use super::left_out::left_out;
 use super::masks::{deep_masks_table, kernels_of, layers_table, masks_chart, masks_table, masks_words};
 use super::optimum::{optimum_chart, optimum_note, optimum_table};
 use super::picture::Picture;
+use super::predicted_optimum::{predicted_optimum_chart, predicted_optimum_table, predicted_optimum_words};
+use super::prediction::{prediction_chart, prediction_text};
 use super::summary::{summary, training_table};
 use super::tune::{tune_chart, tune_table};
 use super::verify::{paper_chart, verify_page, verify_scores_chart, verify_values_chart};
@@ -23,7 +26,8 @@ use crate::error::{Error, Result};
 use crate::kernel::ntk::{Kernel, Tangent};
 use crate::network::Activation;
 use crate::study::{
-    LayerRecord, MOST_PAIRS, MasksReport, OptimumReport, Record, TrainedNetwork, TuneReport, VerifyReport,
+    LayerRecord, MOST_PAIRS, MasksReport, OptimumReport, PredictedOptimum, Record, TrainedNetwork, TuneReport,
+    VerifyReport,
 };
 
 /// A picture of any kind.
@@ -188,7 +192,7 @@ pub fn training_page(records: &[Record]) -> Page {
 
 /// The pictures that [`figure_page`] can have.
 pub fn figure_pictures() -> Vec<String> {
-    let mut names: Vec<String> = TRAINING_PICTURES.map(str::to_string).to_vec();
+    let mut names: Vec<String> = PREDICTION_PICTURES.map(str::to_string).to_vec();
     for suffix in ["", "-pixel", "-global", "-none"] {
         for of in ["", "-ntk", "-ntk-paper"] {
             names.extend(["", "-parts", "-median"].map(|kind| format!("distance{suffix}{of}{kind}")));
@@ -215,11 +219,53 @@ pub fn figure_page(records: &[Record]) -> Page {
         }
     }
     let left_out = left_out(records);
-    page.text = summary(records, &left_out, seed(records));
+    page.chart("prediction", prediction_chart(records));
+    page.text = summary(records, &left_out, seed(records)) + &prediction_text(records, seed(records));
     page.files.push((SUMMARY.into(), page.text.clone()));
     if !left_out.is_empty() {
         page.remarks.push(format!("Left out: {left_out}"));
     }
+    page
+}
+
+/// The pictures of [`prediction_page`].
+pub const PREDICTION_PICTURES: [&str; 3] = ["prediction", "accuracy", "curves"];
+
+/// Predicted test errors, beside trained ones and distances where there are any.
+#[must_use]
+pub fn prediction_page(records: &[Record]) -> Page {
+    let trains = records.iter().any(|record| record.training().is_some());
+    let mut page = if trains { training_page(records) } else { Page::default() };
+    if trains {
+        page.text = format!("## Trained networks\n\n{}\n", page.text);
+    }
+    page.text = format!("{}{}", prediction_text(records, seed(records)), page.text);
+    for kernel in kernels(records) {
+        let records = of_kernel(records, kernel);
+        for normalisation in normalisations(&records) {
+            let title = format!("Distance of the {}, {}", kernel.title(), normalisation.title());
+            for statistic in [Statistic::Mean, Statistic::Median] {
+                let table = distance_table(&records, normalisation, statistic);
+                if !table.is_empty() {
+                    page.text += &format!("{title}, {} over pairs\n\n{table}\n", statistic.name());
+                }
+            }
+        }
+    }
+    page.chart("prediction", prediction_chart(records));
+    page.files.push((SUMMARY.into(), page.text.clone()));
+    page
+}
+
+/// The pictures of [`comparison_page`].
+pub const COMPARISON_PICTURES: [&str; 1] = ["regret"];
+
+/// How well predictors choose the width, over several settings.
+#[must_use]
+pub fn comparison_page(settings: &[ComparedSetting], seed: u64) -> Page {
+    let mut page = Page::of(comparison_text(settings, seed));
+    page.chart("regret", regret_chart(&settings.iter().collect::<Vec<_>>()));
+    page.files.push((SUMMARY.into(), page.text.clone()));
     page
 }
 
@@ -305,6 +351,14 @@ pub fn optimum_page(report: &OptimumReport) -> Page {
     page
 }
 
+/// The width of the least predicted error.
+#[must_use]
+pub fn predicted_optimum_page(report: &PredictedOptimum) -> Page {
+    let mut page = Page::of(format!("{}\n{}\n", predicted_optimum_table(report), predicted_optimum_words(report)));
+    page.chart("optimum", Some(predicted_optimum_chart(report)));
+    page
+}
+
 /// The pictures that [`masks_page`] can have.
 #[must_use]
 pub fn masks_pictures() -> Vec<String> {
@@ -371,5 +425,6 @@ fn seed(records: &[Record]) -> u64 {
     records.first().map_or(0, |record| match record {
         Record::Distance(record) => record.seed,
         Record::Training(run) => run.seed,
+        Record::Prediction(record) => record.seed,
     })
 }

@@ -16,7 +16,7 @@ pub(crate) fn of_distance(
     network: &NetworkSpec,
     (samples, dimension): (usize, usize),
 ) -> u64 {
-    let (d, pairs, all_pairs) = (dimension as f64, spec.pairs as f64, 0.5 * (samples as f64).powi(2));
+    let (d, pairs, all_pairs) = (dimension as f64, spec.pairs_of(kernel) as f64, 0.5 * (samples as f64).powi(2));
     let entries = d * network.connectivity().get();
     let tangent = kernel != Kernel::Nngp;
     of_operations(match method {

@@ -2,9 +2,10 @@
 //!
 //! | spec | what it does | what comes out |
 //! |---|---|---|
-//! | [`StudySpec`] | distances ([`DistanceSpec`]) and training runs ([`TrainingStudySpec`]) | a [`Record`] per network and method, or run |
+//! | [`StudySpec`] | distances ([`DistanceSpec`]), training runs ([`TrainingStudySpec`]) and predicted test errors ([`PredictionSpec`]) | a [`Record`] per network and method, run, or kernel |
 //! | [`TuneSpec`] | the learning rate of each network, on validation samples | [`TuneReport`] |
 //! | [`OptimumSpec`] | the width that minimises the distance at a budget | [`OptimumReport`] |
+//! | [`PredictedOptimumSpec`] | the width of the least error that kernels predict | [`PredictedOptimum`] |
 //! | [`MasksSpec`] | given masks beside random ones | [`MasksReport`] |
 //! | [`VerifySpec`] | Theorem 1 against drawn networks | [`VerifyReport`] |
 //!
@@ -30,6 +31,7 @@
 //!         ..DistanceSpec::paper(NetworkSpec::at_budget(400, 20, 2, &[20, 50, 100])?)
 //!     }),
 //!     training: None,
+//!     prediction: None,
 //! };
 //! let records = study.run(None, &Device::CPU, &|_| {})?;
 //! assert_eq!(records.len(), 6);
@@ -44,6 +46,8 @@ mod engine;
 mod masks;
 mod optimum;
 pub mod paper;
+mod predicted_optimum;
+mod prediction;
 mod record;
 mod run;
 mod spec;
@@ -58,7 +62,12 @@ pub use distance::{DistanceMethod, DistanceSpec, NetworkSpec, Reference};
 pub use engine::{JOURNAL, Journal, MergeReport, Progress, Shard, merge};
 pub use masks::{LayerRecord, MOST_PAIRS, MaskInputs, MaskSet, MasksRecord, MasksReport, MasksSpec, RandomPoint};
 pub use optimum::{CurvePoint, Optimum, OptimumMethod, OptimumReport, OptimumSpec};
-pub use record::{DistanceRecord, RECORDS, Record, SCHEMA, TrainingRecord, read_records, to_lines};
+pub use predicted_optimum::{PredictedOptimum, PredictedOptimumSpec, PredictedPoint};
+pub use prediction::{KernelSource, PredictionSpec};
+pub use record::{
+    DistanceRecord, PredictionRecord, Predictor, RECORDS, Record, RidgePoint, SCHEMA, TrainingRecord, read_records,
+    to_lines,
+};
 pub use spec::StudySpec;
 pub use training::{
     EvaluationSet, Family, LearningRate, LearningRates, MOST_SAMPLES, TrainedNetwork, TrainingStudySpec, WEIGHTS,

@@ -148,6 +148,8 @@ pub struct OptimumReport {
 
 /// The number of widths, in equal steps of their logarithm, that the search begins with.
 const SCAN: usize = 20;
+/// Half a percent: widths closer than this are not searched.
+const FINEST: f64 = 0.005;
 
 impl OptimumSpec {
     /// Refuses settings that are out of range; [`OptimumSpec::run`] does so first.
@@ -178,7 +180,7 @@ impl OptimumSpec {
         let (quadrature, sampling) = (Quadrature::new(self.tolerance)?, Sampling::new(1000, self.seed)?);
         let search = Search { spec: self, dimension: values.dimension(), pairs, method: Auto { quadrature, sampling } };
         let dimension = values.dimension().get();
-        let (least, most) = self.widths(dimension)?;
+        let (least, most) = admitted_widths(self.weights, dimension, self.outputs)?;
 
         // Each minimum takes about ten more points; two of the theories share most of theirs.
         let expected = SCAN + 20;
@@ -206,7 +208,7 @@ impl OptimumSpec {
             let methods = [OptimumMethod::Theorem1, OptimumMethod::Expansion, OptimumMethod::Paper];
             let next = methods.into_iter().find_map(|method| {
                 let widths: Vec<usize> = curve.iter().map(|point| point.width).collect();
-                between(&widths, minimum(&curve, method)?)
+                between(&widths, minimum(&curve, method)?, FINEST)
             });
             match next {
                 Some(width) => evaluate(&mut curve, width)?,
@@ -250,19 +252,18 @@ impl OptimumSpec {
             curve,
         })
     }
+}
 
-    /// The least and the largest width that the budget admits: a dense first layer, and on average one weight per row
-    /// of it.
-    fn widths(&self, dimension: usize) -> Result<(usize, usize)> {
-        let least = self.weights.div_ceil(dimension.saturating_add(self.outputs)).max(1);
-        // (weights - outputs n) / n >= 1 leaves one weight per row.
-        let most = self.weights / self.outputs.saturating_add(1);
-        if most <= least {
-            let problem = format!("leaves no choice of width at {dimension} inputs and {} outputs", self.outputs);
-            return Err(Error::value("weights", self.weights, problem, "give a larger budget"));
-        }
-        Ok((least, most))
+/// The least and the largest width that a budget admits: a dense first layer, and on average one weight per row of it.
+pub(super) fn admitted_widths(weights: usize, dimension: usize, outputs: usize) -> Result<(usize, usize)> {
+    let least = weights.div_ceil(dimension.saturating_add(outputs)).max(1);
+    // (weights - outputs n) / n >= 1 leaves one weight per row.
+    let most = weights / outputs.saturating_add(1);
+    if most <= least {
+        let problem = format!("leaves no choice of width at {dimension} inputs and {outputs} outputs");
+        return Err(Error::value("weights", weights, problem, "give a larger budget"));
     }
+    Ok((least, most))
 }
 
 struct Search<'a> {
@@ -302,14 +303,14 @@ fn minimum(curve: &[CurvePoint], method: OptimumMethod) -> Option<usize> {
 }
 
 /// A width in the middle, by the logarithm, of the wider of the two gaps beside the width at `place`; none where both
-/// gaps are below half a percent or hold no width.
-fn between(widths: &[usize], place: usize) -> Option<usize> {
+/// gaps are below `finest`, a difference of logarithms, or hold no width.
+pub(super) fn between(widths: &[usize], place: usize, finest: f64) -> Option<usize> {
     let gap = |low: usize| {
         let (low, high) = (*widths.get(low)? as f64, *widths.get(low + 1)? as f64);
         (high - low >= 2.0).then(|| ((high / low).ln(), low, high))
     };
     let gaps = [place.checked_sub(1).and_then(gap), gap(place)];
-    let (_, low, high) = gaps.into_iter().flatten().max_by(|a, b| a.0.total_cmp(&b.0)).filter(|gap| gap.0 >= 0.005)?;
+    let (_, low, high) = gaps.into_iter().flatten().max_by(|a, b| a.0.total_cmp(&b.0)).filter(|gap| gap.0 >= finest)?;
     Some((low * high).sqrt().round().clamp(low + 1.0, high - 1.0) as usize)
 }
 
@@ -405,7 +406,7 @@ mod tests {
                 let place = |widths: &[usize]| {
                     (0..widths.len()).min_by(|a, b| distance(widths[*a]).total_cmp(&distance(widths[*b]))).unwrap()
                 };
-                while let Some(next) = between(&widths, place(&widths)) {
+                while let Some(next) = between(&widths, place(&widths), FINEST) {
                     let at = widths.binary_search(&next).unwrap_err();
                     widths.insert(at, next);
                 }

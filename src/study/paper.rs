@@ -100,6 +100,7 @@ impl DistanceSpec {
             kernels: vec![Kernel::Nngp],
             tangent_methods: None,
             pairs: 10_000,
+            tangent_pairs: None,
             initialisations: 10,
             tolerance: 1e-4,
             masks: 1_000,

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::cost;
 use super::distance::{DistanceInputs, DistanceMethod, DistanceSpec, DistanceStudy, NetworkSpec};
 use super::engine::{Find, Progress, Shard, TaskLog};
+use super::prediction::{KernelSource, PreparedPrediction};
 use super::record::Record;
 use super::spec::StudySpec;
 use super::training::{PreparedTraining, TrainedNetwork, WEIGHTS, weights_name, weights_path};
@@ -24,6 +25,7 @@ use crate::sampled::Device;
 pub(super) enum Task {
     Distance { normalisation: Normalisation, kernel: Kernel, method: DistanceMethod, network: NetworkSpec },
     Training { network: TrainedNetwork, run: u32 },
+    Prediction { normalisation: Normalisation, kernel: Kernel, source: KernelSource, network: Option<Architecture> },
 }
 
 impl Task {
@@ -39,8 +41,22 @@ impl Task {
                 }
             }
             Self::Training { network, run } => format!("training/{}/{run}", network.name()),
+            Self::Prediction { normalisation, kernel, source, network } => {
+                prediction_task((*normalisation, *kernel), *source, network.as_ref())
+            }
         }
     }
+}
+
+/// The name of the task of a prediction.
+pub(super) fn prediction_task(
+    (normalisation, kernel): (Normalisation, Kernel),
+    source: KernelSource,
+    network: Option<&Architecture>,
+) -> String {
+    let tangent = kernel.tangent().map_or(String::new(), |tangent| format!("-{}", tangent.name()));
+    let network = network.map_or(String::new(), |network| format!("/{network}"));
+    format!("prediction/{}/{}{tangent}/{}{network}", normalisation.name(), kernel.name(), source.name())
 }
 
 /// The name of the task of a distance. `connectivity` is that of the network's last layer.
@@ -86,7 +102,7 @@ impl StudySpec {
     }
 
     /// Runs what the journal of `folder` does not hold yet, and returns all records in the order of the spec: distances
-    /// by normalisation, method and width, then training runs by network. Without a folder nothing is journaled.
+    /// by normalisation, method and width, then training runs by network, then predictions. Without a folder nothing is journaled.
     ///
     /// The records depend on the spec alone, not on threads, order or interruptions; only their last digits depend on
     /// the kind of processor and, for kernels over all pairs, on `device`.
@@ -128,14 +144,24 @@ impl StudySpec {
         let inputs = distance.map_or(Ok(Vec::new()), DistanceStudy::in_every_normalisation)?;
         let training = self.training.as_ref().map(|spec| PreparedTraining::new(&self.data, spec)).transpose()?;
         let training = training.as_ref();
+        let predictions: Vec<PreparedPrediction> = match &self.prediction {
+            Some(spec) => (spec.normalisations.iter())
+                .map(|normalisation| PreparedPrediction::new(&self.data, spec, *normalisation, self.seed))
+                .collect::<Result<_>>()?,
+            None => Vec::new(),
+        };
         let mut checksums: Vec<&str> = distance.iter().map(|study| study.inputs.checksum.as_str()).collect();
         checksums.extend(training.iter().flat_map(|prepared| prepared.checksums()));
+        if let (None, Some(prepared)) = (training, predictions.first()) {
+            checksums.extend(prepared.checksums());
+        }
         let weights = folder.filter(|_| keeps_weights);
         // Checked before there is a journal: with one, files that are there would be taken for the study's own.
         let kept = weights.map(|folder| self.weights_folder(folder)).transpose()?;
         let ledger = TaskLog::new(folder, self, (&self.data, &checksums[..]), progress)?;
         let mut remarks = distance.map_or(Vec::new(), |study| study.remarks(&inputs));
         remarks.extend(training.iter().flat_map(|prepared| prepared.remarks()));
+        remarks.extend(predictions.first().iter().flat_map(|prepared| prepared.remarks()));
         remarks.iter().for_each(|text| progress(Progress::Remark { text }));
         if let Some(folder) = weights {
             make_folder(&folder.join(WEIGHTS))?;
@@ -146,7 +172,14 @@ impl StudySpec {
         let memory = inputs.iter().filter_map(DistanceInputs::memory).max();
         let distance = || distance.expect("invariant: only a study of distances has tasks of distances");
         let training = || training.expect("invariant: only a study of training has tasks of training");
+        let prepared = |normalisation: Normalisation| {
+            let found = predictions.iter().find(|prepared| prepared.normalisation() == normalisation);
+            found.expect("invariant: samples are prepared in every normalisation of the predictions")
+        };
         let cost = |task: &Task| match task {
+            Task::Prediction { normalisation, kernel, source, network } => {
+                cost::of_operations(prepared(*normalisation).operations(network.as_ref(), *source, *kernel) / 8.0)
+            }
             Task::Distance { method, network, kernel, .. } => {
                 let DistanceStudy { spec, inputs, .. } = distance();
                 cost::of_distance(spec, (*method, *kernel), network, inputs.values.dim())
@@ -168,7 +201,7 @@ impl StudySpec {
 
         let run = |task: &Task| match task {
             Task::Distance { normalisation, kernel, method, network } => finish(task, &|within| {
-                let inputs = inputs.iter().find(|inputs| inputs.normalisation() == *normalisation);
+                let inputs = inputs.iter().find(|inputs| inputs.serves(*normalisation, *kernel));
                 let inputs = inputs.expect("invariant: inputs are prepared in every normalisation of the study");
                 inputs.record(network, *kernel, *method, within).map(Record::Distance)
             }),
@@ -177,12 +210,16 @@ impl StudySpec {
                 let epochs = prepared.spec().epochs;
                 prepared.record(&self.data, self.seed, network, *run, epochs, kept.as_ref()).map(Record::Training)
             }),
+            Task::Prediction { normalisation, kernel, source, network } => finish(task, &|within| {
+                let of = (*source, *kernel);
+                prepared(*normalisation).record(&self.data, network.as_ref(), of, within).map(Record::Prediction)
+            }),
         };
-        let (of_distances, of_training): (Vec<&Task>, Vec<&Task>) =
+        let (of_distances, others): (Vec<&Task>, Vec<&Task>) =
             tasks.iter().partition(|task| matches!(task, Task::Distance { .. }));
         // Distances one after the other: each uses all threads by itself.
         let mut records: Vec<Record> = of_distances.into_iter().map(run).collect::<Result<_>>()?;
-        records.extend(try_map(of_training.into_par_iter().with_max_len(1), run)?);
+        records.extend(try_map(others.into_par_iter().with_max_len(1), run)?);
         Ok(records)
     }
 
@@ -208,7 +245,7 @@ impl StudySpec {
     fn weights_folder(&self, folder: &Path) -> Result<OutputFolder> {
         let of_task = |task: &Task| match task {
             Task::Training { network, run } => Some(weights_name(network, *run)),
-            Task::Distance { .. } => None,
+            _ => None,
         };
         let names: Vec<String> = self.tasks().iter().filter_map(of_task).collect();
         OutputFolder::new(folder, WEIGHTS, &names)
@@ -238,6 +275,20 @@ impl StudySpec {
             for network in &spec.networks {
                 let runs = (0..spec.runs as u32).map(|run| spec.first_run.saturating_add(run));
                 tasks.extend(runs.map(|run| Task::Training { network: network.clone(), run }));
+            }
+        }
+        if let Some(spec) = &self.prediction {
+            for &normalisation in &spec.normalisations {
+                for (&kernel, &source) in
+                    spec.kernels.iter().flat_map(|kernel| spec.sources.iter().map(move |source| (kernel, source)))
+                {
+                    let task = |network| Task::Prediction { normalisation, kernel, source, network };
+                    match source {
+                        // No network changes it.
+                        KernelSource::DenseLimit => tasks.push(task(None)),
+                        _ => tasks.extend(spec.networks.iter().cloned().map(Some).map(task)),
+                    }
+                }
             }
         }
         tasks

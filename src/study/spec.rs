@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::distance::DistanceSpec;
+use super::prediction::PredictionSpec;
 use super::training::TrainingStudySpec;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -25,7 +26,8 @@ pub(crate) fn at_most(name: &str, count: usize, largest: usize) -> Result<()> {
     Err(Error::value(name, count, format!("is too large: a study takes at most {largest}"), "give a smaller number"))
 }
 
-/// A study: distances of sparse networks' kernels, test errors of trained networks, or both on one data set.
+/// A study on one data set: distances of sparse networks' kernels, test errors that kernels predict, test errors of
+/// trained networks, or several of these.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StudySpec {
@@ -37,6 +39,9 @@ pub struct StudySpec {
     pub distance: Option<DistanceSpec>,
     /// The networks to train.
     pub training: Option<TrainingStudySpec>,
+    /// The test errors to predict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<PredictionSpec>,
 }
 
 impl StudySpec {
@@ -50,6 +55,9 @@ impl StudySpec {
             spec.check(self.seed)?;
         }
         if let Some(spec) = &self.training {
+            spec.check()?;
+        }
+        if let Some(spec) = &self.prediction {
             spec.check()?;
         }
         at_most("tasks", self.most_tasks(), MOST_TASKS)
@@ -94,7 +102,17 @@ impl StudySpec {
             }
             (first, second) => first.or(second),
         };
-        Self { data: self.data, seed: self.seed, distance, training }
+        let prediction = match (self.prediction, other.prediction) {
+            (Some(first), Some(second)) => Some(PredictionSpec {
+                normalisations: join(first.normalisations, second.normalisations),
+                networks: join(first.networks, second.networks),
+                kernels: join(first.kernels, second.kernels),
+                sources: join(first.sources, second.sources),
+                ..first
+            }),
+            (first, second) => first.or(second),
+        };
+        Self { data: self.data, seed: self.seed, distance, training, prediction }
     }
 
     /// The most tasks that it can have: methods that do not apply to a network are counted too.
@@ -104,7 +122,11 @@ impl StudySpec {
             spec.networks.len().saturating_mul(of_network).saturating_mul(spec.normalisations.len())
         });
         let runs = self.training.as_ref().map_or(0, |spec| spec.networks.len().saturating_mul(spec.runs));
-        distances.saturating_add(runs)
+        let predictions = self.prediction.as_ref().map_or(0, |spec| {
+            let of_network = spec.kernels.len().saturating_mul(spec.sources.len());
+            spec.networks.len().saturating_mul(of_network).saturating_mul(spec.normalisations.len())
+        });
+        distances.saturating_add(runs).saturating_add(predictions)
     }
 }
 

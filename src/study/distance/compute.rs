@@ -42,8 +42,17 @@ impl DistanceStudy<'_> {
     /// # Errors
     /// As [`DistanceInputs::new`].
     pub fn in_every_normalisation(&self) -> Result<Vec<DistanceInputs<'_>>> {
-        let prepare = |normalisation: &Normalisation| DistanceInputs::new(self, *normalisation);
-        self.spec.normalisations.iter().map(prepare).collect()
+        let mut all = Vec::new();
+        for normalisation in &self.spec.normalisations {
+            let mut inputs = DistanceInputs::new(self, *normalisation)?;
+            if let Some(pairs) = self.spec.tangent_pairs {
+                let (tangents, others) = inputs.kernels.iter().partition(|kernel| kernel.tangent().is_some());
+                inputs.kernels = others;
+                all.push(inputs.with_pairs(pairs, tangents)?);
+            }
+            all.push(inputs);
+        }
+        Ok(all)
     }
 
     /// Remarks to make before the work: inputs that are 0, and layers left without a weight.
@@ -68,6 +77,8 @@ impl DistanceStudy<'_> {
 pub(crate) struct DistanceInputs<'a> {
     pub(super) study: &'a DistanceStudy<'a>,
     normalisation: Normalisation,
+    /// Whose distances are taken on these pairs.
+    kernels: Vec<Kernel>,
     scale: Option<GlobalScale>,
     /// The mean of `|x|^2 / d`.
     mean_square: f64,
@@ -110,7 +121,7 @@ impl<'a> DistanceInputs<'a> {
         let values = PreparedInputs::new(normaliser.apply(inputs.values.clone())?)?;
         let pairs = values.random_pairs(spec.pairs, *seed)?;
         let sampled = PairedInputs::of_checked(values.values(), &pairs)?.sharing(&study.drawn);
-        let grams = pairs.par_iter().map(|(i, j)| Pair::of_rows(&values, *i, &values, *j).gram()).collect();
+        let grams = grams(&values, &pairs);
         let tiled = if spec.methods.contains(&DistanceMethod::SampledAll) {
             let tiled = TiledInputs::of_checked(values.values())?;
             let mut bytes = 0;
@@ -127,6 +138,7 @@ impl<'a> DistanceInputs<'a> {
         Ok(Self {
             study,
             normalisation,
+            kernels: spec.kernels.clone(),
             scale: normaliser.global_scale(),
             mean_square: mean_square(values.values()),
             values,
@@ -140,15 +152,33 @@ impl<'a> DistanceInputs<'a> {
         })
     }
 
+    /// The same inputs with another number of pairs, for some kernels.
+    fn with_pairs(&self, pairs: usize, kernels: Vec<Kernel>) -> Result<Self> {
+        let pairs = self.values.random_pairs(pairs, self.study.seed)?;
+        let sampled = PairedInputs::of_checked(self.values.values(), &pairs)?.sharing(&self.study.drawn);
+        Ok(Self {
+            grams: grams(&self.values, &pairs),
+            values: self.values.clone(),
+            tiled: self.tiled.clone(),
+            theory: OnceLock::new(),
+            all: Mutex::default(),
+            sampled_all: Mutex::default(),
+            kernels,
+            pairs,
+            sampled,
+            ..*self
+        })
+    }
+
+    /// Whether it has the pairs for a kernel under a normalisation.
+    pub fn serves(&self, normalisation: Normalisation, kernel: Kernel) -> bool {
+        self.normalisation == normalisation && self.kernels.contains(&kernel)
+    }
+
     /// The most memory, in bytes, that kernels over all pairs take on their device; none where the study has no such
     /// kernels.
     pub fn memory(&self) -> Option<usize> {
         self.tiled.as_ref().map(|(_, bytes)| *bytes)
-    }
-
-    /// The normalisation of the inputs.
-    pub fn normalisation(&self) -> Normalisation {
-        self.normalisation
     }
 
     pub(super) fn pairs_of_data(&self) -> Option<usize> {
@@ -271,6 +301,10 @@ impl<'a> DistanceInputs<'a> {
             quantile_resolution: spread.resolution,
         })
     }
+}
+
+fn grams(values: &PreparedInputs, pairs: &[(usize, usize)]) -> Vec<Gram> {
+    pairs.par_iter().map(|(i, j)| Pair::of_rows(values, *i, values, *j).gram()).collect()
 }
 
 /// The mean of `|x|^2 / d` over inputs of shape `(samples, d)`.

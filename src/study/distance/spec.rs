@@ -105,6 +105,9 @@ pub struct DistanceSpec {
     pub tangent_methods: Option<Vec<DistanceMethod>>,
     /// Random pairs of different inputs; where the data has no more pairs than this, each of them once.
     pub pairs: usize,
+    /// The number of pairs for tangent kernels, where it is another: their theory takes longer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tangent_pairs: Option<usize>,
     /// Initialisations of sampled networks. Except over all pairs, there are more where these draw fewer than
     /// [`DistanceSpec::LEAST_WEIGHTS`] weights in all.
     pub initialisations: usize,
@@ -142,6 +145,12 @@ impl DistanceSpec {
         }
     }
 
+    /// The number of random pairs for a kernel.
+    #[must_use]
+    pub fn pairs_of(&self, kernel: Kernel) -> usize {
+        self.tangent_pairs.filter(|_| kernel.tangent().is_some()).unwrap_or(self.pairs)
+    }
+
     /// How often a network is drawn at input dimension `dimension`: [`DistanceSpec::initialisations`] times, or as
     /// often as [`DistanceSpec::LEAST_WEIGHTS`] requires.
     #[must_use]
@@ -154,6 +163,7 @@ impl DistanceSpec {
     pub(crate) fn check(&self, seed: u64) -> Result<()> {
         check_counts(&[
             ("pairs", self.pairs, 10_000_000),
+            ("tangent_pairs", self.tangent_pairs.unwrap_or(self.pairs), 10_000_000),
             ("initialisations", self.initialisations, 10_000_000),
             ("methods", self.methods.len(), usize::MAX),
             ("kernels", self.kernels.len(), usize::MAX),

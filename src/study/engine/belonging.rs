@@ -1,8 +1,8 @@
 //! Which task of which study a record belongs to, for the readers of records and journals.
 
 use crate::study::DistanceMethod;
-use crate::study::record::{DistanceRecord, Record, TrainingRecord};
-use crate::study::run::distance_task;
+use crate::study::record::{DistanceRecord, PredictionRecord, Record, TrainingRecord};
+use crate::study::run::{distance_task, prediction_task};
 
 impl Record {
     /// The name of the task that made the record. For Eq. (4) at a fixed `n p` it has the connectivity of the evenly
@@ -15,6 +15,10 @@ impl Record {
                 distance_task((normalisation, record.kernel()), method, &record.architecture, record.connectivity)
             }
             Self::Training(run) => format!("training/{}/{}/{}", run.network().name(), run.epochs, run.run),
+            Self::Prediction(record) => {
+                let of = (record.normalisation, record.kernel());
+                prediction_task(of, record.source, record.architecture.as_ref())
+            }
         }
     }
 
@@ -26,7 +30,7 @@ impl Record {
                     format!("distance/{}/{}/{}:", record.normalisation.name(), record.method.name(), record.width);
                 task.starts_with(&before)
             }
-            Self::Distance(_) => task == self.task(),
+            Self::Distance(_) | Self::Prediction(_) => task == self.task(),
             // A study names its runs without the number of epochs, which is the same for all.
             Self::Training(run) => {
                 task == self.task() || task == format!("training/{}/{}", run.network().name(), run.run)
@@ -40,7 +44,7 @@ impl Record {
             (Self::Distance(first), Self::Distance(second)) => {
                 (first.method, first.kernel()) == (second.method, second.kernel())
             }
-            (Self::Training(_), Self::Training(_)) => true,
+            (Self::Training(_), Self::Training(_)) | (Self::Prediction(_), Self::Prediction(_)) => true,
             _ => false,
         }
     }
@@ -59,8 +63,8 @@ impl Record {
                 differ(of_distance(first, alike), of_distance(second, alike))
             }
             (Self::Training(first), Self::Training(second)) => differ(of_training(first), of_training(second)),
-            (Self::Distance(distance), Self::Training(run)) => differ(common(distance, run).0, common(distance, run).1),
-            (Self::Training(run), Self::Distance(distance)) => differ(common(distance, run).1, common(distance, run).0),
+            (Self::Prediction(first), Self::Prediction(second)) => differ(of_prediction(first), of_prediction(second)),
+            _ => differ(self.common(other), other.common(self)),
         }
     }
 }
@@ -106,22 +110,47 @@ fn of_training(run: &TrainingRecord) -> Vec<(&'static str, String)> {
     ]
 }
 
+fn of_prediction(record: &PredictionRecord) -> Vec<(&'static str, String)> {
+    vec![
+        ("program version", record.version.clone()),
+        ("seed", record.seed.to_string()),
+        ("checksum of training data", record.checksum.clone()),
+        ("checksum of test data", record.test_checksum.clone()),
+        ("set evaluated", if record.validation { "validation" } else { "test" }.into()),
+        ("dimension", record.dimension.to_string()),
+        ("training samples", record.samples.to_string()),
+        ("test samples", record.test_samples.to_string()),
+        ("law of weights", record.law.name().into()),
+    ]
+}
+
 /// Settings by name, as words.
 type Settings = Vec<(&'static str, String)>;
 
-/// What a distance and a training run of one study share, for each of the two. Distances are taken on the test images.
-fn common(distance: &DistanceRecord, run: &TrainingRecord) -> (Settings, Settings) {
-    let test = if run.validation { &distance.checksum } else { &run.test_checksum };
-    let of = |version: &str, checksum: &str, dimension: usize, seed: u64| {
-        vec![
-            ("program version", version.to_string()),
-            ("seed", seed.to_string()),
-            ("checksum of test data", checksum.to_string()),
-            ("dimension", dimension.to_string()),
-        ]
-    };
-    (
-        of(&distance.version, &distance.checksum, distance.dimension, distance.seed),
-        of(&run.version, test, run.dimension, run.seed),
-    )
+impl Record {
+    /// What records of two kinds share in one study. Distances are taken on the test images, and those of a study with
+    /// validation samples are not compared with them.
+    fn common(&self, other: &Self) -> Settings {
+        let validates = |record: &Self| match record {
+            Self::Distance(_) => false,
+            Self::Training(run) => run.validation,
+            Self::Prediction(record) => record.validation,
+        };
+        let of = |version: &str, seed: u64, test: &str, dimension: usize| {
+            let mut shared = vec![
+                ("program version", version.to_string()),
+                ("seed", seed.to_string()),
+                ("dimension", dimension.to_string()),
+            ];
+            if !validates(self) && !validates(other) {
+                shared.push(("checksum of test data", test.to_string()));
+            }
+            shared
+        };
+        match self {
+            Self::Distance(record) => of(&record.version, record.seed, &record.checksum, record.dimension),
+            Self::Training(run) => of(&run.version, run.seed, &run.test_checksum, run.dimension),
+            Self::Prediction(record) => of(&record.version, record.seed, &record.test_checksum, record.dimension),
+        }
+    }
 }

@@ -12,16 +12,19 @@ pub(super) fn is_search(spec: &Value) -> bool {
 }
 
 /// The parts of a spec that choose tasks or locate the data; no result depends on them.
-const OF_TASKS: [(&str, &[&str]); 3] = [
+const OF_TASKS: [(&str, &[&str]); 4] = [
     ("", &["data", "range"]),
     ("distance", &["networks", "methods", "tangent_methods", "kernels", "normalisations"]),
     ("training", &["networks", "runs", "first_run", "keep_weights"]),
+    ("prediction", &["networks", "kernels", "sources", "normalisations"]),
 ];
+/// The sections of a spec.
+const SECTIONS: [&str; 3] = ["distance", "training", "prediction"];
 
 /// A spec without those parts. Which masks the networks have is a setting; which networks there are is not.
 fn settings(spec: &Value) -> Value {
     let mut settings = spec.clone();
-    for section in ["distance", "training"] {
+    for section in SECTIONS {
         if let Some(Value::Object(part)) = settings.get_mut(section) {
             let masks = masks(part.get("networks"));
             part.insert("mask".into(), masks);
@@ -43,7 +46,9 @@ fn settings(spec: &Value) -> Value {
 /// The families of the masks of networks, in alphabetical order.
 fn masks(networks: Option<&Value>) -> Value {
     let networks = networks.and_then(Value::as_array).into_iter().flatten();
-    let read = |network: &Value| network.get("architecture")?.as_str()?.parse::<Architecture>().ok();
+    // Predictions have architectures alone.
+    let text = |network: &Value| network.get("architecture").unwrap_or(network).as_str().map(str::to_string);
+    let read = |network: &Value| text(network)?.parse::<Architecture>().ok();
     let of = |network: Architecture| network.layers().iter().map(|layer| layer.mask().name()).collect::<Vec<_>>();
     let names: BTreeSet<&str> = networks.filter_map(read).flat_map(of).collect();
     names.into_iter().collect::<Vec<_>>().join(", ").into()
@@ -52,7 +57,7 @@ fn masks(networks: Option<&Value>) -> Value {
 /// The first setting that differs between two specs, in the sections that both of them have.
 pub(super) fn settings_difference(found: &Value, expected: &Value) -> Option<(String, Value, Value)> {
     let (mut found, mut expected) = (settings(found), settings(expected));
-    for section in ["distance", "training"] {
+    for section in SECTIONS {
         let is_null = |spec: &Value| spec.get(section).is_none_or(Value::is_null);
         if is_null(&found) || is_null(&expected) {
             for spec in [&mut found, &mut expected] {

@@ -83,6 +83,7 @@ mod tests {
                 ..DistanceSpec::paper(networks as Vec<NetworkSpec>)
             }),
             training: None,
+            prediction: None,
         };
         spec.run(None, &Device::CPU, &|_| {}).unwrap()
     }

@@ -1,9 +1,11 @@
 //! Records: what a study found, with all that it takes to find it again.
 
 mod file;
+mod prediction;
 mod schema;
 
 pub use file::{RECORDS, read_records, to_lines};
+pub use prediction::{PredictionRecord, Predictor, RidgePoint};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -34,6 +36,8 @@ pub enum Record {
     Distance(DistanceRecord),
     /// A training run.
     Training(TrainingRecord),
+    /// A test error that a kernel predicts.
+    Prediction(PredictionRecord),
 }
 
 impl Record {
@@ -74,10 +78,15 @@ impl Record {
         let (architecture, width, mask) = match self {
             Self::Distance(record) => (&record.architecture, record.width, record.mask),
             Self::Training(run) => (&run.architecture, run.width, run.mask),
+            Self::Prediction(record) => match (&record.architecture, record.width, record.mask) {
+                (Some(architecture), Some(width), Some(mask)) => (architecture, width, mask),
+                (None, None, None) => return Ok(()),
+                _ => return Err("its architecture does not go with its width and masks".into()),
+            },
         };
         let hidden = match self {
             Self::Distance(_) => Some(architecture.last()),
-            Self::Training(_) => architecture.before_last().last(),
+            Self::Training(_) | Self::Prediction(_) => architecture.before_last().last(),
         };
         match hidden {
             Some(hidden) if (hidden.width(), architecture.mask()) == (width, mask) => Ok(()),
@@ -90,7 +99,7 @@ impl Record {
     pub fn distance(&self) -> Option<&DistanceRecord> {
         match self {
             Self::Distance(record) => Some(record),
-            Self::Training(_) => None,
+            _ => None,
         }
     }
 
@@ -99,7 +108,16 @@ impl Record {
     pub fn training(&self) -> Option<&TrainingRecord> {
         match self {
             Self::Training(record) => Some(record),
-            Self::Distance(_) => None,
+            _ => None,
+        }
+    }
+
+    /// The predicted test error, where the record is one.
+    #[must_use]
+    pub fn prediction(&self) -> Option<&PredictionRecord> {
+        match self {
+            Self::Prediction(record) => Some(record),
+            _ => None,
         }
     }
 
@@ -108,6 +126,7 @@ impl Record {
         match &mut self {
             Self::Distance(record) => record.data = name.into(),
             Self::Training(run) => run.data = name.into(),
+            Self::Prediction(record) => record.data = name.into(),
         }
         self
     }
@@ -144,6 +163,7 @@ impl Record {
                 Err(Error::value("data", &record.data, problem, "rescale the inputs"))
             }
             Self::Training(_) => Ok(()),
+            Self::Prediction(record) => record.check(task),
         }
     }
 }

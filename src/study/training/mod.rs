@@ -8,5 +8,5 @@ pub use rates_file::{LearningRate, LearningRates};
 pub use run::WEIGHTS;
 pub use spec::{EvaluationSet, Family, MOST_SAMPLES, TrainedNetwork, TrainingStudySpec};
 
-pub(crate) use run::{PreparedTraining, weights_name, weights_path};
+pub(crate) use run::{PreparedTraining, sets, weights_name, weights_path};
 pub(crate) use spec::FIRST_TUNING_RUN;

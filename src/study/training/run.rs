@@ -38,7 +38,7 @@ pub(crate) struct PreparedTraining<'a> {
 impl<'a> PreparedTraining<'a> {
     /// Loads the data, draws the subset of training samples, and normalises both sets by its statistics.
     pub fn new(source: &Dataset, spec: &'a TrainingStudySpec) -> Result<Self> {
-        let (training, test) = sets(&*source.to_learn()?, spec)?;
+        let (training, test) = sets(&*source.to_learn()?, spec.samples, spec.evaluation)?;
         spec.check_memory(training.images.nrows(), training.images.ncols())?;
         let values = training.images.to_real();
         let normaliser = Normaliser::fit(spec.normalisation, &values, training.kind())?;
@@ -177,11 +177,11 @@ impl<'a> PreparedTraining<'a> {
     }
 }
 
-/// The samples to train on, and those to evaluate on.
-fn sets(data: &LabelledSets, spec: &TrainingStudySpec) -> Result<(Labelled, Labelled)> {
+/// The samples to train on, at most `samples`, and those to evaluate on.
+pub(crate) fn sets(data: &LabelledSets, samples: usize, evaluation: EvaluationSet) -> Result<(Labelled, Labelled)> {
     let all = data.train.len();
-    let chosen = subset(all, spec.samples.min(all), SUBSET_SEED);
-    let EvaluationSet::Validation(count) = spec.evaluation else {
+    let chosen = subset(all, samples.min(all), SUBSET_SEED);
+    let EvaluationSet::Validation(count) = evaluation else {
         return Ok((data.train.select(&chosen), data.test.clone()));
     };
     if count == 0 {
@@ -216,10 +216,7 @@ mod tests {
     #[test]
     fn validation_samples_are_not_trained_on() {
         let mnist = LabelledSets::embedded().unwrap();
-        let of = |samples, count| {
-            let evaluation = EvaluationSet::Validation(count);
-            sets(&mnist, &TrainingStudySpec { samples, evaluation, ..TrainingStudySpec::paper(vec![], 1) })
-        };
+        let of = |samples, count| sets(&mnist, samples, EvaluationSet::Validation(count));
         // Enough others; too few others.
         for (samples, count, trained) in [(1024, 1000, 1024), (2048, 512, 1536), (2000, 100, 1900)] {
             let (training, validation) = of(samples, count).unwrap();

@@ -215,7 +215,7 @@ mod tests {
     use crate::study::StudySpec;
 
     fn spec(seed: u64) -> StudySpec {
-        StudySpec { data: DataSource::Embedded.into(), seed, distance: None, training: None }
+        StudySpec { data: DataSource::Embedded.into(), seed, distance: None, training: None, prediction: None }
     }
 
     fn message(folder: &Path, seed: u64) -> String {

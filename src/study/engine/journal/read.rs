@@ -39,6 +39,7 @@ impl Header {
         let checksum = match &entry.record {
             Record::Distance(record) => &record.checksum,
             Record::Training(run) => &run.checksum,
+            Record::Prediction(record) => &record.checksum,
         };
         entry.record.is_of(&entry.task) && self.checksums().contains(checksum.as_str())
     }

@@ -1,0 +1,7 @@
+//! Test errors that kernels predict, by ridge regression.
+
+mod compute;
+mod spec;
+
+pub(crate) use compute::PreparedPrediction;
+pub use spec::{KernelSource, PredictionSpec};
