@@ -100,6 +100,10 @@ impl PredictionSpec {
             ("sources", self.sources.len(), usize::MAX),
             ("normalisations", self.normalisations.len(), usize::MAX),
         ])?;
+        if self.samples < 2 {
+            let problem = "must be at least 2: a sample that is left out is predicted from others";
+            return Err(Error::value("samples", self.samples, problem, "give more"));
+        }
         RidgeGrid::new(&self.ridges)?;
         check_distinct("normalisation", &self.normalisations, |normalisation| normalisation.name().into())?;
         check_distinct("kernels", &self.kernels, |kernel| kernel.title())?;
