@@ -5,8 +5,8 @@ use ndarray::{Array1, ArrayView2, Axis};
 use super::targets::Targets;
 use crate::error::{Error, Result};
 
-/// The largest entry that a kernel matrix may have, and one over the least that its largest may be: squares and inverses
-/// are numbers of double precision.
+/// The largest entry that a kernel matrix may have, and one over the least that its largest may be: squares and
+/// inverses are numbers of double precision.
 pub(super) const LARGEST_KERNEL: f64 = 1e150;
 
 /// The largest of some entries by magnitude, 0 where all vanish.
@@ -84,8 +84,8 @@ impl Spectrum {
 /// Shawe-Taylor, Elisseeff and Kandola, "On kernel-target alignment", NIPS 2001); `K` of shape `(m, m)`.
 ///
 /// # Errors
-/// Where the shapes do not fit, the kernel or the targets vanish, or the kernel's largest entry is not between 1e-150 and
-/// 1e150.
+/// Where the shapes do not fit, the kernel or the targets vanish, or the kernel's largest entry is not between 1e-150
+/// and 1e150.
 ///
 /// ```
 /// use sparsewidth::regression::{Targets, alignment};
@@ -103,8 +103,8 @@ pub fn alignment(kernel: ArrayView2<f64>, targets: &Targets) -> Result<f64> {
 /// (Cortes, Mohri and Rostamizadeh, "Algorithms for learning kernels based on centered alignment", JMLR 13, 2012).
 ///
 /// # Errors
-/// As [`alignment`]; the kernel vanishes too where it is the same for all samples but for rounding, and the targets where
-/// they are.
+/// As [`alignment`]; the kernel vanishes too where it is the same for all samples but for rounding, and the targets
+/// where they are.
 ///
 /// ```
 /// use sparsewidth::regression::{Targets, centred_alignment};
