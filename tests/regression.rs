@@ -62,7 +62,7 @@ fn scikit_learn() {
             "rbf" => Targets::new(values.view()).unwrap(),
             _ => Targets::one_hot(&reference.get::<u8, ndarray::Ix1>("labels").to_vec(), values.ncols()).unwrap(),
         };
-        assert!(difference(&targets.values(), &values) < 1e-15, "{case}: targets");
+        assert!(difference(targets.values(), &values) < 1e-15, "{case}: targets");
         let regression = KernelRidge::new(kernel.view(), &targets).unwrap();
         let (alphas, likelihoods): (Array1<f64>, Array1<f64>) = (reference.get("alphas"), reference.get("likelihoods"));
         let (coefficients, means): (Array3<f64>, Array3<f64>) = (reference.get("coefficients"), reference.get("means"));
@@ -72,8 +72,8 @@ fn scikit_learn() {
             assert!((fit.alpha() / alphas[place] - 1.0).abs() < 1e-13);
             let found = fit.predict(cross.view()).unwrap();
             let worst = [
-                difference(&fit.coefficients(), &coefficients.index_axis(Axis(0), place)),
-                difference(&found, &means.index_axis(Axis(0), place)),
+                difference(fit.coefficients(), coefficients.index_axis(Axis(0), place)),
+                difference(&found, means.index_axis(Axis(0), place)),
                 // Variances are differences from the kernel of an input with itself.
                 (&fit.predictive_variance(cross.view(), with_itself.view()).unwrap() - &variances.row(place))
                     .iter()
@@ -148,7 +148,7 @@ fn every_kernel_leaves_one_out_and_predicts() {
             let (fit, alpha) = (regression.fit(lambda).unwrap(), regression.alpha(lambda));
             // Of condition number 4e4 at most, both solutions are known to 1e-11.
             let expected = solved(&kernel, alpha, targets.values());
-            assert!(difference(&fit.coefficients(), &expected) < 1e-9, "{name}, {lambda}");
+            assert!(difference(fit.coefficients(), &expected) < 1e-9, "{name}, {lambda}");
             assert!(difference(&fit.predict(cross).unwrap(), &cross.dot(&expected)) < 1e-9, "{name}, {lambda}");
             let known = (&solved(&kernel, alpha, cross.t()) * &cross.t()).sum_axis(Axis(0));
             let variances = fit.predictive_variance(cross, own.view()).unwrap();
@@ -499,7 +499,7 @@ fn few_samples_and_few_classes() {
     let targets = Targets::one_hot(&[1], 2).unwrap();
     let one = KernelRidge::new(array![[4.0]].view(), &targets).unwrap();
     let left_out = one.leave_one_out(0.25).unwrap();
-    assert!(difference(&left_out.residuals, &targets.values()) < 1e-15);
+    assert!(difference(&left_out.residuals, targets.values()) < 1e-15);
     // Equal outputs are class 0.
     assert_eq!((left_out.squared_error, left_out.error_rate), (0.25, Some(1.0)));
     assert_eq!((one.spectrum().effective_rank(), one.spectrum().condition_number()), (1.0, Some(1.0)));
