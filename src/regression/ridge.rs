@@ -4,7 +4,7 @@ use std::f64::consts::PI;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 
-use super::spectrum::Spectrum;
+use super::spectrum::{LARGEST_KERNEL, Spectrum, check_scale};
 use super::targets::{Targets, error_rate};
 use crate::error::{Error, Result};
 use crate::numeric::linalg::{product, symmetric_eigen};
@@ -15,6 +15,10 @@ const UNITS: f64 = 4.0;
 const BEYOND: f64 = 16.0;
 /// Fewer digits than this that are left by the condition number deserve a warning.
 const FEW_DIGITS: f64 = 1e-4;
+/// The largest ridge on the diagonal; the least that is told from 0 is one over it. With kernels and targets of at most
+/// [`LARGEST_KERNEL`] and [`LARGEST_TARGET`](super::targets::LARGEST_TARGET), squares of targets times inverses of
+/// eigenvalues are then numbers of double precision.
+const LARGEST_RIDGE: f64 = 1e200;
 
 /// Ridges to choose from, `lambda` in units of `tr K / m`, in increasing order.
 #[derive(Clone, Debug, PartialEq)]
@@ -100,7 +104,8 @@ impl<'a> KernelRidge<'a> {
     /// triangle is read. A kernel that vanishes predicts 0.
     ///
     /// # Errors
-    /// Where the shapes do not fit, or the matrix is not finite or not positive semi-definite beyond rounding.
+    /// Where the shapes do not fit, or the matrix is not finite or not positive semi-definite beyond rounding, or its
+    /// largest entry is not 0 and not between 1e-150 and 1e150.
     pub fn new(kernel: ArrayView2<f64>, targets: &'a Targets) -> Result<Self> {
         Self::with_rounding(kernel, targets, f64::EPSILON)
     }
@@ -120,9 +125,10 @@ impl<'a> KernelRidge<'a> {
             let remedy = "give a row and a column per sample";
             return Err(Error::value("kernel", format!("shape {:?}", kernel.dim()), problem, remedy));
         }
-        // Squares of eigenvalues stay within double precision at any scale of the kernel.
-        let scale = kernel.diag().iter().fold(0.0f64, |largest, entry| largest.max(entry.abs()));
-        let scale = if scale > 0.0 && scale.is_finite() { scale.log2().round().exp2() } else { 1.0 };
+        // Errors are those of the largest entry, on the diagonal or off it: a matrix may be no kernel.
+        let lower = kernel.indexed_iter().filter(|((row, column), _)| row >= column).map(|(_, entry)| *entry);
+        let largest = check_scale(lower)?;
+        let scale = if largest > 0.0 { largest.log2().round().exp2() } else { 1.0 };
         let (mut values, vectors) = symmetric_eigen((&kernel / scale).view())?;
         let norm = values.iter().map(|value| value * value).sum::<f64>().sqrt();
         let rounding = UNITS * epsilon * norm;
@@ -135,7 +141,8 @@ impl<'a> KernelRidge<'a> {
         values.mapv_inplace(|value| scale * value.max(0.0));
         let mut projections = Array2::zeros((values.len(), targets.outputs()));
         product(vectors.t(), targets.values(), 1.0, false, projections.view_mut())?;
-        Ok(Self { targets, vectors, spectrum: Spectrum { values, rounding: scale * rounding }, projections })
+        let rounding = (scale * rounding).max(1.0 / LARGEST_RIDGE);
+        Ok(Self { targets, vectors, spectrum: Spectrum { values, rounding }, projections })
     }
 
     /// The eigenvalues of the kernel matrix.
@@ -157,12 +164,16 @@ impl<'a> KernelRidge<'a> {
         if trace > 0.0 { lambda * trace / self.spectrum.values.len() as f64 } else { lambda }
     }
 
-    /// Refuses a ridge that leaves the matrix singular.
+    /// Refuses a ridge that leaves the matrix singular, or is beyond double precision.
     fn check(&self, lambda: f64) -> Result<f64> {
         check_ridge(lambda)?;
         let alpha = self.alpha(lambda);
+        if alpha > LARGEST_RIDGE {
+            let problem = format!("{alpha:.1e} on the diagonal is beyond double precision");
+            return Err(Error::value("ridge", lambda, problem, "give a smaller ridge"));
+        }
         let smallest = self.spectrum.values[0] + alpha;
-        if smallest > self.spectrum.rounding && smallest.is_finite() {
+        if smallest > self.spectrum.rounding {
             return Ok(alpha);
         }
         let unit = self.alpha(1.0);
@@ -171,7 +182,8 @@ impl<'a> KernelRidge<'a> {
              {:.1e} is lost in rounding",
             self.spectrum.rounding
         );
-        let remedy = format!("give a ridge above {:.0e}", self.spectrum.rounding / unit);
+        // Twice that, so that the one digit that is shown is not below it.
+        let remedy = format!("give a ridge above {:.0e}", 2.0 * self.spectrum.rounding / unit);
         Err(Error::value("ridge", lambda, problem, remedy))
     }
 
@@ -179,7 +191,7 @@ impl<'a> KernelRidge<'a> {
     /// `[(K + alpha I)^-1 Y]_i / [(K + alpha I)^-1]_ii` (Rasmussen and Williams 2006, Eq. 5.12).
     ///
     /// # Errors
-    /// Where the ridge is not positive, or too small for the precision of the kernel.
+    /// Where the ridge is not positive, too small for the precision of the kernel, or too large for double precision.
     pub fn leave_one_out(&self, lambda: f64) -> Result<LeaveOneOut> {
         let alpha = self.check(lambda)?;
         let inverse: Array1<f64> = self.spectrum.values.mapv(|value| 1.0 / (value + alpha));
@@ -195,10 +207,10 @@ impl<'a> KernelRidge<'a> {
     }
 
     /// The ridge of a grid with the least leave-one-out error; the largest of equal ones. Ridges that are too small
-    /// for the precision of the kernel are passed over.
+    /// for the precision of the kernel, or too large for double precision, are passed over.
     ///
     /// # Errors
-    /// Where every ridge is too small, or classes are asked for and targets are none.
+    /// Where every ridge is too small or too large, or classes are asked for and targets are none.
     pub fn select(&self, grid: &RidgeGrid, criterion: Criterion) -> Result<f64> {
         let mut best: Option<((f64, f64), f64)> = None;
         let mut refusal = None;
@@ -207,7 +219,7 @@ impl<'a> KernelRidge<'a> {
                 Ok(left_out) => left_out,
                 Err(error) => {
                     refusal = Some(error);
-                    break;
+                    continue;
                 }
             };
             let key = match (criterion, left_out.error_rate) {
@@ -232,7 +244,7 @@ impl<'a> KernelRidge<'a> {
     /// The regression at one ridge.
     ///
     /// # Errors
-    /// Where the ridge is not positive, or too small for the precision of the kernel.
+    /// Where the ridge is not positive, too small for the precision of the kernel, or too large for double precision.
     pub fn fit(&self, lambda: f64) -> Result<Fit<'_>> {
         let alpha = self.check(lambda)?;
         let inverse = self.spectrum.values.mapv(|value| 1.0 / (value + alpha));
@@ -294,12 +306,21 @@ impl Fit<'_> {
     /// `(t, m)`.
     ///
     /// # Errors
-    /// Where the shape does not fit, or a kernel is not finite.
+    /// Where the shape does not fit, or a kernel is not finite or beyond 1e150.
     pub fn predict(&self, cross: ArrayView2<f64>) -> Result<Array2<f64>> {
         self.check_cross(cross)?;
         let mut outputs = Array2::zeros((cross.nrows(), self.coefficients.ncols()));
         product(cross, self.coefficients.view(), 1.0, false, outputs.view_mut())?;
-        Ok(outputs)
+        if outputs.iter().all(|output| output.is_finite()) {
+            return Ok(outputs);
+        }
+        let problem = "the predictions are beyond double precision";
+        Err(Error::value(
+            "cross",
+            format!("shape {:?}", cross.dim()),
+            problem,
+            "give kernels of the training kernel's scale",
+        ))
     }
 
     /// The posterior variance of the Gaussian process without noise, `k(x, x) - k(x, X) (K + alpha I)^-1 k(X, x)`, for
@@ -307,7 +328,7 @@ impl Fit<'_> {
     /// least 0.
     ///
     /// # Errors
-    /// Where the shapes do not fit, or a kernel is not finite.
+    /// Where the shapes do not fit, or a kernel is not finite or beyond 1e150.
     pub fn predictive_variance(&self, cross: ArrayView2<f64>, with_itself: ArrayView1<f64>) -> Result<Array1<f64>> {
         self.check_cross(cross)?;
         if with_itself.len() != cross.nrows() || with_itself.iter().any(|value| !value.is_finite()) {
@@ -350,8 +371,10 @@ impl Fit<'_> {
             - 0.5 * self.coefficients.ncols() as f64 * self.log_determinant()
     }
 
+    /// By squares, so that rounding never makes it negative.
     fn quadratic(&self) -> f64 {
-        (&self.coefficients * &self.regression.targets.values()).sum()
+        let rows = self.regression.projections.outer_iter().zip(&self.inverse);
+        rows.map(|(row, inverse)| inverse * row.iter().map(|entry| entry * entry).sum::<f64>()).sum()
     }
 
     fn log_determinant(&self) -> f64 {
@@ -359,11 +382,11 @@ impl Fit<'_> {
     }
 
     fn check_cross(&self, cross: ArrayView2<f64>) -> Result<()> {
-        if cross.ncols() == self.coefficients.nrows() && cross.iter().all(|value| value.is_finite()) {
+        if cross.ncols() == self.coefficients.nrows() && cross.iter().all(|value| value.abs() <= LARGEST_KERNEL) {
             return Ok(());
         }
         let problem = format!("there are {} training samples", self.coefficients.nrows());
-        let remedy = "give finite kernels, one row per new input and one column per training sample";
+        let remedy = "give kernels of at most 1e150, one row per new input and one column per training sample";
         Err(Error::value("cross", format!("shape {:?}", cross.dim()), problem, remedy))
     }
 }

@@ -1,9 +1,29 @@
 //! The eigenvalues of a kernel matrix, and how it goes with the targets.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use ndarray::{Array1, ArrayView2, Axis};
 
 use super::targets::Targets;
 use crate::error::{Error, Result};
+
+/// The largest entry that a kernel matrix may have, and one over the least that its largest may be: squares and
+/// inverses are numbers of double precision.
+pub(super) const LARGEST_KERNEL: f64 = 1e150;
+
+/// The largest of some entries by magnitude, 0 where all vanish.
+pub(super) fn check_scale(entries: impl IntoIterator<Item = f64>) -> Result<f64> {
+    let mut largest = 0.0f64;
+    for entry in entries {
+        if !entry.is_finite() {
+            return Err(Error::value("kernel", entry, "entries must be finite", "remove that sample"));
+        }
+        largest = largest.max(entry.abs());
+    }
+    if largest == 0.0 || (LARGEST_KERNEL.recip()..=LARGEST_KERNEL).contains(&largest) {
+        return Ok(largest);
+    }
+    let (found, problem) = (format!("entries of up to {largest:.1e}"), "must be between 1e-150 and 1e150");
+    Err(Error::value("kernel", found, problem, "rescale the kernel, or the inputs"))
+}
 
 /// The eigenvalues `s_1 <= ... <= s_m` of a kernel matrix; those that rounding made negative are 0.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,7 +84,8 @@ impl Spectrum {
 /// Shawe-Taylor, Elisseeff and Kandola, "On kernel-target alignment", NIPS 2001); `K` of shape `(m, m)`.
 ///
 /// # Errors
-/// Where the shapes do not fit, or the kernel vanishes.
+/// Where the shapes do not fit, the kernel or the targets vanish, or the kernel's largest entry is not between 1e-150
+/// and 1e150.
 ///
 /// ```
 /// use sparsewidth::regression::{Targets, alignment};
@@ -74,16 +95,16 @@ impl Spectrum {
 /// # Ok::<(), sparsewidth::Error>(())
 /// ```
 pub fn alignment(kernel: ArrayView2<f64>, targets: &Targets) -> Result<f64> {
-    check(kernel, targets)?;
-    let square = kernel.iter().map(|entry| entry * entry).sum();
-    ratio(kernel, targets.values().to_owned(), square)
+    let largest = check(kernel, targets)?;
+    ratio((&kernel / largest).view(), targets.values())
 }
 
 /// The same for the kernel whose features have mean 0 over the samples, `H K H` with `H = I - 1 1^T / m`, from 0 to 1
 /// (Cortes, Mohri and Rostamizadeh, "Algorithms for learning kernels based on centered alignment", JMLR 13, 2012).
 ///
 /// # Errors
-/// As [`alignment`].
+/// As [`alignment`]; the kernel vanishes too where it is the same for all samples but for rounding, and the targets
+/// where they are.
 ///
 /// ```
 /// use sparsewidth::regression::{Targets, centred_alignment};
@@ -94,33 +115,51 @@ pub fn alignment(kernel: ArrayView2<f64>, targets: &Targets) -> Result<f64> {
 /// # Ok::<(), sparsewidth::Error>(())
 /// ```
 pub fn centred_alignment(kernel: ArrayView2<f64>, targets: &Targets) -> Result<f64> {
-    check(kernel, targets)?;
+    let largest = check(kernel, targets)?;
     let samples = kernel.nrows() as f64;
-    let means: Vec<f64> = kernel.outer_iter().map(|row| row.sum() / samples).collect();
-    let mean = means.iter().sum::<f64>() / samples;
-    let centred = kernel.indexed_iter().map(|((i, j), entry)| entry - means[i] - means[j] + mean);
-    let square = centred.map(|entry| entry * entry).sum();
-    // With targets `Z = H Y`, `<H K H, Z Z^T> = <K, Z Z^T>`.
+    let mut centred = &kernel / largest;
+    let before = norm(centred.view());
+    let means = centred.mean_axis(Axis(1)).expect("targets are not empty: checked where they are made");
+    let mean = means.sum() / samples;
+    centred.indexed_iter_mut().for_each(|((i, j), entry)| *entry += mean - means[i] - means[j]);
     let of_targets = targets.values().mean_axis(Axis(0)).expect("targets are not empty: checked where they are made");
-    ratio(kernel, &targets.values() - &of_targets, square)
+    let values = &targets.values() - &of_targets;
+    // What sums of that many terms leave of 0.
+    let rounding = samples * f64::EPSILON;
+    if norm(centred.view()) <= rounding * before || norm(values.view()) <= rounding * norm(targets.values()) {
+        return Err(vanish());
+    }
+    ratio(centred.view(), values.view())
 }
 
-fn check(kernel: ArrayView2<f64>, targets: &Targets) -> Result<()> {
-    if kernel.dim() == (targets.samples(), targets.samples()) {
-        return Ok(());
+/// The largest entry by magnitude, which is not 0.
+fn check(kernel: ArrayView2<f64>, targets: &Targets) -> Result<f64> {
+    if kernel.dim() != (targets.samples(), targets.samples()) {
+        let problem = format!("there are targets of {} samples", targets.samples());
+        let remedy = "give a row and a column per sample";
+        return Err(Error::value("kernel", format!("shape {:?}", kernel.dim()), problem, remedy));
     }
-    let problem = format!("there are targets of {} samples", targets.samples());
-    Err(Error::value("kernel", format!("shape {:?}", kernel.dim()), problem, "give a row and a column per sample"))
+    match check_scale(kernel.iter().copied())? {
+        0.0 => Err(vanish()),
+        largest => Ok(largest),
+    }
 }
 
-/// `<K, Y Y^T> / (sqrt(square) |Y Y^T|)`.
-fn ratio(kernel: ArrayView2<f64>, values: Array2<f64>, square: f64) -> Result<f64> {
-    let product = (kernel.dot(&values) * &values).sum();
-    let of_targets = values.t().dot(&values).iter().map(|entry| entry * entry).sum::<f64>().sqrt();
-    let norms = square.sqrt() * of_targets;
-    if norms > 0.0 && norms.is_finite() && product.is_finite() {
-        return Ok(product / norms);
+fn vanish() -> Error {
+    let problem = "the kernel vanishes, or the targets do";
+    Error::value("kernel", "nothing to align", problem, "give other inputs or targets")
+}
+
+/// Frobenius' norm.
+fn norm(matrix: ArrayView2<f64>) -> f64 {
+    matrix.iter().map(|entry| entry * entry).sum::<f64>().sqrt()
+}
+
+/// `<K, Y Y^T> / (|K| |Y Y^T|)` with entries of at most 1 in `K`.
+fn ratio(kernel: ArrayView2<f64>, values: ArrayView2<f64>) -> Result<f64> {
+    let of_targets = norm(values.t().dot(&values).view());
+    if of_targets == 0.0 {
+        return Err(vanish());
     }
-    let problem = "the kernel or the targets vanish, or are beyond double precision";
-    Err(Error::value("kernel", format!("norm {norms}"), problem, "give other inputs, or rescale them"))
+    Ok((kernel.dot(&values) * values).sum() / (norm(kernel) * of_targets))
 }

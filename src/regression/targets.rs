@@ -4,6 +4,13 @@ use ndarray::{Array2, ArrayView2};
 
 use crate::error::{Error, Result};
 
+/// The largest target, and one over the least that the largest may be, see
+/// [`LARGEST_KERNEL`](super::spectrum::LARGEST_KERNEL).
+pub(super) const LARGEST_TARGET: f64 = 1e50;
+
+/// What a label tells apart.
+const LABELS: usize = 1 << u8::BITS;
+
 /// Targets of shape `(samples, outputs)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Targets {
@@ -16,7 +23,7 @@ impl Targets {
     /// Numbers, one column per output.
     ///
     /// # Errors
-    /// Where there are none, or one is not finite.
+    /// Where there are none, one is not finite, or the largest is not 0 and not between 1e-50 and 1e50.
     ///
     /// ```
     /// use ndarray::array;
@@ -33,13 +40,18 @@ impl Targets {
             let found = format!("{value} at ({i}, {j})");
             return Err(Error::value("targets", found, "must be finite", "remove that sample"));
         }
+        let largest = values.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
+        if largest > 0.0 && !(LARGEST_TARGET.recip()..=LARGEST_TARGET).contains(&largest) {
+            let (found, problem) = (format!("up to {largest:.1e}"), "must be between 1e-50 and 1e50");
+            return Err(Error::value("targets", found, problem, "rescale them"));
+        }
         Ok(Self { values: values.to_owned(), labels: None })
     }
 
     /// Classes, one output each: `1 - 1/c` for the class of a sample and `-1/c` for the others, of `c`.
     ///
     /// # Errors
-    /// Where there is no label, fewer than two classes, or a label that is not below their number.
+    /// Where there is no label, fewer than two classes or more than 256, or a label that is not below their number.
     ///
     /// ```
     /// use ndarray::array;
@@ -50,6 +62,10 @@ impl Targets {
     pub fn one_hot(labels: &[u8], classes: usize) -> Result<Self> {
         if classes < 2 {
             return Err(Error::value("classes", classes, "there is nothing to tell apart", "give at least two"));
+        }
+        if classes > LABELS {
+            let problem = "labels are bytes, of at most 256 classes";
+            return Err(Error::value("classes", classes, problem, "give 256 at most, or targets of your own"));
         }
         if let Some(label) = labels.iter().find(|label| usize::from(**label) >= classes) {
             let problem = format!("labels of {classes} classes are from 0 to {}", classes - 1);
@@ -103,7 +119,7 @@ pub fn classes(outputs: ArrayView2<f64>) -> Vec<usize> {
 /// The share of samples whose class is not their label; outputs of shape `(samples, classes)`.
 ///
 /// # Errors
-/// Where there is no sample, or not one label per sample.
+/// Where there is no sample, not one label per sample, or an output that is no number.
 ///
 /// ```
 /// let outputs = ndarray::array![[0.1, 0.3], [0.2, 0.2]];
@@ -114,6 +130,9 @@ pub fn error_rate(outputs: ArrayView2<f64>, labels: &[u8]) -> Result<f64> {
     if labels.len() != outputs.nrows() || labels.is_empty() {
         let problem = format!("there are {} samples", outputs.nrows());
         return Err(Error::value("labels", labels.len(), problem, "give one label per sample"));
+    }
+    if let Some(((i, j), _)) = outputs.indexed_iter().find(|(_, output)| output.is_nan()) {
+        return Err(Error::value("outputs", format!("NaN at ({i}, {j})"), "has no class", "remove that sample"));
     }
     let wrong = classes(outputs).iter().zip(labels).filter(|(class, label)| **class != usize::from(**label)).count();
     Ok(wrong as f64 / labels.len() as f64)

@@ -2,8 +2,8 @@
 //!
 //! For given pairs: [`SampledDistances`], the distance of each pair with mean and variance of the kernel, and
 //! [`SamplingLaw`], how far means over few networks may be from the truth. For all pairs of a set of inputs: [`Sweep`],
-//! the mean distance, through products of tiles of features, on a [`Device`]. For regression: [`DrawnNetwork`], the kernel
-//! matrix of one network.
+//! the mean distance, through products of tiles of features, on a [`Device`]. For regression: [`DrawnNetwork`], the
+//! kernel matrix of one network.
 
 #[cfg(any(feature = "cuda", all(test, feature = "host-kernels")))]
 mod accelerator;
