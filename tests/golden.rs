@@ -69,7 +69,7 @@ fn redrawn(command: &str, records: &str) -> (String, tempfile::TempDir) {
 }
 
 /// The folders of `testdata/records/1`, and the command that draws each.
-const STUDIES: [(&str, &str); 10] = [
+const STUDIES: [(&str, &str); 11] = [
     ("figure", "figure"),
     ("distance", "distance"),
     ("masks", "distance"),
@@ -79,6 +79,7 @@ const STUDIES: [(&str, &str); 10] = [
     ("widen", "widen"),
     ("optimum", "optimum"),
     ("given", "masks"),
+    ("predict", "predict"),
     ("verify", "verify"),
 ];
 

@@ -119,7 +119,8 @@ fn what_predictions_cannot_do_is_refused() {
     with(&["--device", "cuda"], &["--device"]);
     with(&["--kernel", "nngp,nngp"], &["given twice"]);
     refused(&["predict", "--data", "gaussian:20,50"], &["labels"]);
-    refused(&["predict", "--widths", "8", "--weights", "100"], &["weights"]);
+    refused(&["predict", "--widths", "8", "--weights", "50"], &["weights"]);
+    refused(&["predict", "somewhere"], &["--compare"]);
     refused(&["predict", "--initialisations", "0"], &["initialisations", "at least 1"]);
     refused(&["predict", "--compare", folder.path().to_str().unwrap()], &["records.jsonl"]);
     refused(&["predict", "--compare", "x", "--widths", "8"], &["--widths", "--compare only reads"]);
@@ -154,7 +155,7 @@ fn predictors_are_compared_over_settings() {
     let out = path("comparison");
     let folders: Vec<&str> = settings.iter().map(String::as_str).collect();
     let page = done(&[&["predict", "--compare"][..], &folders, &["--out", &out, "--quiet"]].concat());
-    for words in ["NTK, tau = 1 regression", "16 times wider", "2 settings", "2 of 2", "Setting by setting"] {
+    for words in ["NTK, tau = 1 regression", "16 times wider", "2 settings", "Setting by setting"] {
         assert!(page.contains(words), "no {words} in {page}");
     }
     assert!(Path::new(&out).join("regret.svg").is_file());
@@ -171,7 +172,9 @@ fn predictors_are_compared_over_settings() {
     };
     let expected = (regret(&settings[0]) + regret(&settings[1])) / 2.0;
     let line = page.lines().find(|line| line.starts_with("| the narrowest, dense")).unwrap();
-    assert!(line.contains(&format!("| {expected:.4}")), "{expected}: {line}");
+    let found: f64 = line.split('|').nth(2).unwrap().trim().parse().unwrap();
+    // Four digits are printed.
+    assert!((found - expected).abs() <= 5.1e-5, "{expected}: {line}");
     let last = done(&[&["predict", "--compare"][..], &folders, &["--last-epoch", "--quiet"]].concat());
     assert!(last.contains("Setting by setting"));
 }

@@ -71,7 +71,7 @@ pub struct FigureArgs {
     #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = count)]
     tangent_pairs: usize,
     /// Number of drawn networks of each width whose kernels predict the test error; 0 for no prediction
-    #[arg(long, default_value_t = 2, value_name = "N", value_parser = count)]
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = count)]
     predicting: usize,
     #[command(flatten)]
     training: TrainingOptions,

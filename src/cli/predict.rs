@@ -77,9 +77,12 @@ pub struct PredictArgs {
     training: TrainingOptions,
     #[command(flatten)]
     from: FromOption,
-    /// Compare how well each predictor chooses the width over several settings: the output folders of runs with --train
-    #[arg(long, num_args = 1.., value_name = "DIR", conflicts_with = "from", value_parser = path())]
-    compare: Vec<PathBuf>,
+    /// Compare how well each predictor chooses the width over several settings, the folders DIR
+    #[arg(long, conflicts_with = "from", requires = "folders")]
+    compare: bool,
+    /// Output folders of `predict --train`, for --compare
+    #[arg(value_name = "DIR", requires = "compare", value_parser = path())]
+    folders: Vec<PathBuf>,
     /// Judge by the accuracy after the last epoch, not the best one
     #[arg(long, requires = "compare")]
     last_epoch: bool,
@@ -96,7 +99,7 @@ pub fn run(args: PredictArgs, common: &Common) -> Result<()> {
         common.print_records(&records)?;
         return common.present(&prediction_page(&records), Some(&out));
     }
-    if !args.compare.is_empty() {
+    if args.compare {
         return compare(&args, common);
     }
     if !args.train {
@@ -191,7 +194,7 @@ fn no_rate(widths: &[usize]) -> Error {
 
 /// Compares the predictors over the records of several folders.
 fn compare(args: &PredictArgs, common: &Common) -> Result<()> {
-    let heeded = ["compare", "last_epoch", "out", "json", "quiet", "seed"];
+    let heeded = ["compare", "folders", "last_epoch", "out", "quiet", "seed"];
     let mut idle: Vec<&String> = common.given.keys().filter(|id| !heeded.contains(&id.as_str())).collect();
     idle.sort();
     idle.into_iter().try_for_each(|option| common.refuse(option, "--compare only reads what was found"))?;
@@ -204,7 +207,7 @@ fn compare(args: &PredictArgs, common: &Common) -> Result<()> {
             Error::file(folder, error.problem().to_string(), "give the output folder of predict --train")
         })
     };
-    let settings = args.compare.iter().map(setting).collect::<Result<Vec<_>>>()?;
+    let settings = args.folders.iter().map(setting).collect::<Result<Vec<_>>>()?;
     let out = args.out.as_deref();
     let out = out.map(|path| redrawn_folder(path, WRITER, &COMPARISON_PICTURES, &[SUMMARY])).transpose()?;
     common.present(&comparison_page(&settings, common.seed), out.as_ref())

@@ -25,7 +25,8 @@
 //! let new = PreparedInputs::from_rows(array![[1.0, 0.0], [0.0, 1.0]].view())?;
 //! let kernel = Kernel::Ntk(Tangent::Standardised);
 //! let gram = KernelMatrix::infinite_width(&x, None, kernel)?.to_array()?;
-//! let regression = KernelRidge::new(gram.view(), &Targets::one_hot(&[0, 0, 1, 1], 2)?)?;
+//! let targets = Targets::one_hot(&[0, 0, 1, 1], 2)?;
+//! let regression = KernelRidge::new(gram.view(), &targets)?;
 //! let lambda = regression.select(&RidgeGrid::default(), Criterion::SquaredError)?;
 //! let fit = regression.fit(lambda)?;
 //! let outputs = fit.predict(KernelMatrix::infinite_width(&new, Some(&x), kernel)?.to_array()?.view())?;

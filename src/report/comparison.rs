@@ -210,8 +210,9 @@ pub fn comparison_text(settings: &[ComparedSetting], seed: u64) -> String {
     let _ = writeln!(
         text,
         "Regret is the best mean test accuracy over the trained widths, less that of the width that the predictor names. Intervals \
-         over settings are by the expanded percentile bootstrap; with 8 settings it covers 87 to 95 % instead of 95, with 16 settings 91 to 95 \
-         %, by simulation.\n\n### Setting by setting\n\nThe width that each names, and its regret ± standard error over runs.\n\n{}",
+         over settings are by the expanded percentile bootstrap. By simulation they cover 87 to 95 % of means of 8 values and 91 to 95 % of \
+         means of 16, not always 95 %.\n\n### Setting by setting\n\nThe width that each names, and its regret ± standard error over \
+         runs.\n\n{}",
         settings_table(&all, &shown(&all))
     );
     text

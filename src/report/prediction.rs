@@ -83,7 +83,7 @@ pub fn spectrum_table(records: &[Record], kernel: Kernel) -> Table {
         "width",
         "ridge",
         "degrees of freedom",
-        "left-one-out error",
+        "leave-one-out error",
         "effective rank",
         "condition number",
         "alignment",
