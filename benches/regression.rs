@@ -38,15 +38,9 @@ fn main() -> Result<()> {
         let gram = timed(&format!("{kernel}: kernel matrix"), || drawn.kernel(&x, kernel))?;
         let regression = timed(&format!("{kernel}: eigendecomposition"), || KernelRidge::new(gram.view(), &targets))?;
         let all = timed(&format!("{kernel}: leave-one-out and coefficients, 19 ridges"), || {
-            let mut columns = Vec::new();
-            for lambda in grid.ridges() {
-                regression.leave_one_out(*lambda)?;
-                if let Ok(fit) = regression.fit(*lambda) {
-                    columns.push(fit.coefficients().to_owned());
-                }
-            }
-            let views: Vec<_> = columns.iter().map(|columns| columns.view()).collect();
-            Ok(ndarray::concatenate(Axis(1), &views).expect("all have the same samples"))
+            let steps = regression.path(&grid)?;
+            let columns: Vec<_> = steps.iter().map(|step| step.fit.coefficients()).collect();
+            Ok(ndarray::concatenate(Axis(1), &columns).expect("all have the same samples"))
         })?;
         timed(&format!("{kernel}: 10,000 test images, 19 ridges"), || {
             let outputs = drawn.predict(&x, all.view(), &test, kernel)?;

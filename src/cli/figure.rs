@@ -68,7 +68,7 @@ pub struct FigureArgs {
     #[command(flatten)]
     sampling: SamplingOptions,
     /// Number of random pairs for the tangent kernel, whose theory takes longer; at most --pairs
-    #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = count)]
+    #[arg(long, default_value_t = 500, value_name = "N", value_parser = count)]
     tangent_pairs: usize,
     /// Number of drawn networks of each width whose kernels predict the test error; 0 for no prediction
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = count)]

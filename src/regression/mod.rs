@@ -38,6 +38,6 @@ mod ridge;
 mod spectrum;
 mod targets;
 
-pub use ridge::{Criterion, Fit, KernelRidge, LeaveOneOut, RidgeGrid};
+pub use ridge::{Criterion, Fit, KernelRidge, LeaveOneOut, RidgeGrid, RidgeStep, best_step};
 pub use spectrum::{Spectrum, alignment, centred_alignment};
 pub use targets::{Targets, classes, error_rate};

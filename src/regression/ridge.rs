@@ -99,6 +99,46 @@ pub struct LeaveOneOut {
     pub error_rate: Option<f64>,
 }
 
+/// A regression at one ridge of a grid, with its leave-one-out errors.
+#[derive(Clone, Debug)]
+pub struct RidgeStep<'a> {
+    /// The ridge, in units of `tr K / m`.
+    pub lambda: f64,
+    /// The regression.
+    pub fit: Fit<'a>,
+    /// Its leave-one-out errors.
+    pub left_out: LeaveOneOut,
+}
+
+impl RidgeStep<'_> {
+    /// What a criterion compares.
+    fn key(&self, criterion: Criterion) -> Result<(f64, f64)> {
+        match (criterion, self.left_out.error_rate) {
+            (Criterion::SquaredError, _) => Ok((self.left_out.squared_error, 0.0)),
+            (Criterion::Classification, Some(rate)) => Ok((rate, self.left_out.squared_error)),
+            (Criterion::Classification, None) => {
+                let remedy = "choose by squared error, or give classes";
+                Err(Error::value("criterion", "classification", "the targets are not classes", remedy))
+            }
+        }
+    }
+}
+
+/// The place of the step with the least leave-one-out error; the largest ridge of equal ones.
+///
+/// # Errors
+/// Where there is no step, or classes are asked for and targets are none.
+pub fn best_step(steps: &[RidgeStep], criterion: Criterion) -> Result<usize> {
+    let keys = steps.iter().map(|step| step.key(criterion)).collect::<Result<Vec<_>>>()?;
+    let mut best: Option<usize> = None;
+    for place in (0..keys.len()).rev() {
+        if best.is_none_or(|least| keys[place] < keys[least]) {
+            best = Some(place);
+        }
+    }
+    best.ok_or_else(|| Error::value("steps", 0, "there is nothing to choose from", "give at least one ridge"))
+}
+
 impl<'a> KernelRidge<'a> {
     /// Decomposes the kernel matrix of the training samples, shape `(m, m)`, in double precision; only its lower
     /// triangle is read. A kernel that vanishes predicts 0.
@@ -193,52 +233,7 @@ impl<'a> KernelRidge<'a> {
     /// # Errors
     /// Where the ridge is not positive, too small for the precision of the kernel, or too large for double precision.
     pub fn leave_one_out(&self, lambda: f64) -> Result<LeaveOneOut> {
-        let alpha = self.check(lambda)?;
-        let inverse: Array1<f64> = self.spectrum.values.mapv(|value| 1.0 / (value + alpha));
-        let mut residuals = self.solved(&inverse)?;
-        for (mut row, vector) in residuals.outer_iter_mut().zip(self.vectors.outer_iter()) {
-            let diagonal: f64 = vector.iter().zip(&inverse).map(|(entry, inverse)| entry * entry * inverse).sum();
-            row /= diagonal;
-        }
-        let squared_error = residuals.iter().map(|residual| residual * residual).sum::<f64>() / residuals.len() as f64;
-        let outputs = &self.targets.values() - &residuals;
-        let error_rate = self.targets.labels().map(|labels| error_rate(outputs.view(), labels)).transpose()?;
-        Ok(LeaveOneOut { residuals, squared_error, error_rate })
-    }
-
-    /// The ridge of a grid with the least leave-one-out error; the largest of equal ones. Ridges that are too small
-    /// for the precision of the kernel, or too large for double precision, are passed over.
-    ///
-    /// # Errors
-    /// Where every ridge is too small or too large, or classes are asked for and targets are none.
-    pub fn select(&self, grid: &RidgeGrid, criterion: Criterion) -> Result<f64> {
-        let mut best: Option<((f64, f64), f64)> = None;
-        let mut refusal = None;
-        for lambda in grid.ridges().iter().rev() {
-            let left_out = match self.leave_one_out(*lambda) {
-                Ok(left_out) => left_out,
-                Err(error) => {
-                    refusal = Some(error);
-                    continue;
-                }
-            };
-            let key = match (criterion, left_out.error_rate) {
-                (Criterion::SquaredError, _) => (left_out.squared_error, 0.0),
-                (Criterion::Classification, Some(rate)) => (rate, left_out.squared_error),
-                (Criterion::Classification, None) => {
-                    let remedy = "choose by squared error, or give classes";
-                    return Err(Error::value("criterion", "classification", "the targets are not classes", remedy));
-                }
-            };
-            if best.is_none_or(|(least, _)| key < least) {
-                best = Some((key, *lambda));
-            }
-        }
-        match (best, refusal) {
-            (Some((_, lambda)), _) => Ok(lambda),
-            (None, Some(error)) => Err(error),
-            (None, None) => unreachable!("a grid has a ridge: checked where it is made"),
-        }
+        Ok(self.step(lambda)?.left_out)
     }
 
     /// The regression at one ridge.
@@ -246,17 +241,68 @@ impl<'a> KernelRidge<'a> {
     /// # Errors
     /// Where the ridge is not positive, too small for the precision of the kernel, or too large for double precision.
     pub fn fit(&self, lambda: f64) -> Result<Fit<'_>> {
-        let alpha = self.check(lambda)?;
-        let inverse = self.spectrum.values.mapv(|value| 1.0 / (value + alpha));
-        Ok(Fit { regression: self, alpha, coefficients: self.solved(&inverse)?, inverse })
+        Ok(self.step(lambda)?.fit)
     }
 
-    /// `U diag(inverse) U^T Y`.
-    fn solved(&self, inverse: &Array1<f64>) -> Result<Array2<f64>> {
-        let scaled = &self.projections * &inverse.view().insert_axis(Axis(1));
+    fn step(&self, lambda: f64) -> Result<RidgeStep<'_>> {
+        let alpha = self.check(lambda)?;
+        Ok(self.steps(&[(lambda, alpha)])?.pop().expect("invariant: a ridge has a step"))
+    }
+
+    /// The regression and its leave-one-out errors at every ridge of a grid, in increasing order. Ridges that are too
+    /// small for the precision of the kernel, or too large for double precision, are passed over.
+    ///
+    /// # Errors
+    /// Where every ridge is too small or too large.
+    pub fn path(&self, grid: &RidgeGrid) -> Result<Vec<RidgeStep<'_>>> {
+        let checked: Vec<(f64, Result<f64>)> =
+            grid.ridges().iter().map(|lambda| (*lambda, self.check(*lambda))).collect();
+        let ridges: Vec<(f64, f64)> =
+            checked.iter().filter_map(|(lambda, alpha)| Some((*lambda, *alpha.as_ref().ok()?))).collect();
+        match checked.into_iter().find_map(|(_, alpha)| alpha.err()) {
+            Some(error) if ridges.is_empty() => Err(error),
+            _ => self.steps(&ridges),
+        }
+    }
+
+    /// The ridge of a grid with the least leave-one-out error, see [`KernelRidge::path`]; the largest of equal ones.
+    ///
+    /// # Errors
+    /// Where every ridge is too small or too large, or classes are asked for and targets are none.
+    pub fn select(&self, grid: &RidgeGrid, criterion: Criterion) -> Result<f64> {
+        let steps = self.path(grid)?;
+        Ok(steps[best_step(&steps, criterion)?].lambda)
+    }
+
+    /// The steps at ridges `lambda` with `alpha`, all together: two matrix products, `U diag(inverse) U^T Y` and the
+    /// diagonal of `U diag(inverse) U^T`.
+    fn steps(&self, ridges: &[(f64, f64)]) -> Result<Vec<RidgeStep<'_>>> {
+        let (samples, outputs) = self.projections.dim();
+        let inverses: Array2<f64> = Array2::from_shape_fn((samples, ridges.len()), |(eigenvalue, ridge)| {
+            1.0 / (self.spectrum.values[eigenvalue] + ridges[ridge].1)
+        });
+        let mut scaled = Array2::zeros((samples, outputs * ridges.len()));
+        for (ridge, mut columns) in scaled.axis_chunks_iter_mut(Axis(1), outputs).enumerate() {
+            columns.assign(&(&self.projections * &inverses.slice(s![.., ridge..=ridge])));
+        }
         let mut solved = Array2::zeros(scaled.dim());
         product(self.vectors.view(), scaled.view(), 1.0, false, solved.view_mut())?;
-        Ok(solved)
+        let mut diagonals = Array2::zeros((samples, ridges.len()));
+        let squares = self.vectors.mapv(|entry| entry * entry);
+        product(squares.view(), inverses.view(), 1.0, false, diagonals.view_mut())?;
+        let step = |(ridge, (lambda, alpha)): (usize, &(f64, f64))| {
+            let coefficients = solved.slice(s![.., ridge * outputs..(ridge + 1) * outputs]).to_owned();
+            let residuals = &coefficients / &diagonals.slice(s![.., ridge..=ridge]);
+            let squared_error =
+                residuals.iter().map(|residual| residual * residual).sum::<f64>() / residuals.len() as f64;
+            let predicted = &self.targets.values() - &residuals;
+            let error_rate = self.targets.labels().map(|labels| error_rate(predicted.view(), labels)).transpose()?;
+            let inverse = inverses.column(ridge).to_owned();
+            let fit = Fit { regression: self, alpha: *alpha, coefficients, inverse };
+            let left_out = LeaveOneOut { residuals, squared_error, error_rate };
+            Ok(RidgeStep { lambda: *lambda, fit, left_out })
+        };
+        ridges.iter().enumerate().map(step).collect()
     }
 }
 

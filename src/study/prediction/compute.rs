@@ -10,7 +10,7 @@ use crate::kernel::ntk::Kernel;
 use crate::network::Architecture;
 use crate::numeric::statistics::{mean, standard_error};
 use crate::regression::{
-    Criterion, KernelRidge, RidgeGrid, Targets, alignment, centred_alignment, classes, error_rate,
+    Criterion, KernelRidge, RidgeGrid, RidgeStep, Targets, alignment, best_step, centred_alignment, classes, error_rate,
 };
 use crate::sampled::{DrawnNetwork, TiledInputs};
 use crate::study::density::{self, Density};
@@ -181,7 +181,8 @@ impl<'a> PreparedPrediction<'a> {
         let drawn = DrawnNetwork::new(network, training.dimension(), self.spec.law, self.seed, initialisation)?;
         let gram = drawn.kernel(training, kernel)?;
         let regression = KernelRidge::new(gram.view(), &self.targets)?;
-        let left_out = regression.leave_one_out(regression.select(&self.grid, Criterion::SquaredError)?)?;
+        let steps = regression.path(&self.grid)?;
+        let left_out = &steps[best_step(&steps, Criterion::SquaredError)?].left_out;
         let found = classes((&self.targets.values() - &left_out.residuals).view());
         let labels = self.targets.labels().expect("invariant: targets are classes");
         Ok(found.iter().zip(labels).map(|(found, label)| *found != usize::from(*label)).collect())
@@ -210,30 +211,26 @@ impl<'a> PreparedPrediction<'a> {
         gram: ArrayView2<f64>,
         predict: impl Fn(ArrayView2<f64>) -> Result<Array2<f64>>,
     ) -> Result<Regression> {
-        let lambda = regression.select(&self.grid, Criterion::SquaredError)?;
-        let fits: Vec<_> =
-            (self.grid.ridges().iter()).filter_map(|ridge| Some((*ridge, regression.fit(*ridge).ok()?))).collect();
-        let columns: Vec<ArrayView2<f64>> = fits.iter().map(|(_, fit)| fit.coefficients()).collect();
-        let all = ndarray::concatenate(ndarray::Axis(1), &columns).expect("invariant: all fits have the same samples");
+        let steps = regression.path(&self.grid)?;
+        let chosen = best_step(&steps, Criterion::SquaredError)?;
+        let columns: Vec<ArrayView2<f64>> = steps.iter().map(|step| step.fit.coefficients()).collect();
+        let all = ndarray::concatenate(ndarray::Axis(1), &columns).expect("invariant: all steps have the same samples");
         let outputs = predict(all.view())?;
         let classes = self.classes;
         let expected = Targets::one_hot(&self.labels, classes)?;
-        let point = |(place, (ridge, _)): (usize, &(f64, _))| {
+        let point = |(place, step): (usize, &RidgeStep)| {
             let outputs = outputs.slice(s![.., place * classes..(place + 1) * classes]);
-            let left_out = regression.leave_one_out(*ridge)?;
-            let error_of_training = left_out.error_rate.expect("invariant: targets are classes");
             Ok(RidgePoint {
-                ridge: *ridge,
+                ridge: step.lambda,
                 test_error: error_rate(outputs, &self.labels)?,
                 squared_error: (&outputs - &expected.values()).mapv(|error| error * error).mean().unwrap_or(0.0),
-                leave_one_out_error: error_of_training,
-                leave_one_out_squared_error: left_out.squared_error,
+                leave_one_out_error: step.left_out.error_rate.expect("invariant: targets are classes"),
+                leave_one_out_squared_error: step.left_out.squared_error,
             })
         };
-        let points = fits.iter().enumerate().map(point).collect::<Result<Vec<_>>>()?;
-        let chosen = fits.iter().position(|(ridge, _)| *ridge == lambda).expect("the ridge is one of the grid");
+        let points = steps.iter().enumerate().map(point).collect::<Result<Vec<_>>>()?;
         let count = (regression.targets().samples() * classes) as f64;
-        let likelihoods = fits.iter().map(|(_, fit)| fit.profiled_log_marginal_likelihood() / count);
+        let likelihoods = steps.iter().map(|step| step.fit.profiled_log_marginal_likelihood() / count);
         Ok(Regression {
             chosen,
             points,
@@ -242,7 +239,7 @@ impl<'a> PreparedPrediction<'a> {
             condition_number: regression.spectrum().condition_number(),
             alignment: alignment(gram, &self.targets).ok(),
             centred_alignment: centred_alignment(gram, &self.targets).ok(),
-            degrees_of_freedom: regression.spectrum().degrees_of_freedom(fits[chosen].1.alpha()),
+            degrees_of_freedom: regression.spectrum().degrees_of_freedom(steps[chosen].fit.alpha()),
         })
     }
 
