@@ -317,10 +317,11 @@ fn defaults_suit_the_data() {
 }
 
 /// The commands, each with arguments that are well formed, so that what is refused is the option.
-const COMMANDS: [(&str, &[&str]); 16] = [
+const COMMANDS: [(&str, &[&str]); 17] = [
     ("figure", &["--from", "nowhere"]),
     ("kernel", &["--x", "x.npy", "--y", "y.npy", "--connectivity", "0.5"]),
     ("distance", &["--methods", "paper"]),
+    ("predict", &[]),
     ("optimum", &[]),
     ("train", &["--widths", "8"]),
     ("tune", &[]),
@@ -339,8 +340,8 @@ const COMMANDS: [(&str, &[&str]); 16] = [
 #[test]
 fn options_that_would_do_nothing_are_refused_and_not_shown() {
     let without_pairs =
-        ["kernel", "optimum", "train", "tune", "heatmap", "widen", "merge", "evaluate", "verify", "budget", "masks"];
-    let without_pairs = [&without_pairs[..], &["data", "completions", "man"]].concat();
+        ["kernel", "predict", "optimum", "train", "tune", "heatmap", "widen", "merge", "evaluate", "verify", "budget"];
+    let without_pairs = [&without_pairs[..], &["masks", "data", "completions", "man"]].concat();
     let shown_but_refused = [
         ("device", "figure"),
         ("device", "distance"),

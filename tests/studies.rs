@@ -422,7 +422,7 @@ fn completions_and_manual_pages_know_every_command() {
     assert!(String::from_utf8(run(&["man"])).unwrap().contains("sparsewidth\\-figure"));
     let out = folder.path().join("pages");
     run(&["man", "--out", out.to_str().unwrap()]);
-    let studies = ["figure", "distance", "train", "tune", "heatmap", "widen"];
+    let studies = ["figure", "distance", "predict", "train", "tune", "heatmap", "widen"];
     let others = ["kernel", "optimum", "verify", "merge", "evaluate", "budget", "masks", "data", "completions", "man"];
     // What the program itself lists, so that none is forgotten here.
     let help = String::from_utf8(run(&["--help"])).unwrap();
@@ -431,7 +431,7 @@ fn completions_and_manual_pages_know_every_command() {
     let mut listed: Vec<&str> = listed.filter_map(|line| line.split_whitespace().next()).collect();
     listed.retain(|command| *command != "help");
     assert!(
-        listed.len() == 16 && listed.iter().all(|command| studies.contains(command) || others.contains(command)),
+        listed.len() == 17 && listed.iter().all(|command| studies.contains(command) || others.contains(command)),
         "{listed:?}"
     );
     let whole = String::from_utf8(read(&out, "sparsewidth.1")).unwrap();
