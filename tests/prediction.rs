@@ -61,6 +61,33 @@ fn records_are_the_same_bits_for_any_number_of_threads_and_in_shards() {
     assert_eq!(lines.lines().count(), 1 + 3 * 7);
 }
 
+/// Each kernel by itself, with distances: Eq. (4) is of one of them only. One test sample is enough.
+#[test]
+fn kernels_are_asked_for_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = little_mnist(folder.path());
+    for (kernel, methods) in [("nngp", 2), ("ntk", 2), ("nngp,ntk", 4)] {
+        let found = records(&done(&[&SMALL[..], &["--data", &data, "--kernel", kernel]].concat()));
+        assert_eq!(found.len() - predictions(&found).len(), 3 * methods, "{kernel}");
+    }
+}
+
+/// As the ridge falls, a singular kernel's regression goes over into interpolation, and its errors change little: large
+/// coefficients that nearly cancel keep their digits.
+#[test]
+fn small_ridges_keep_their_digits() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = little_mnist(folder.path());
+    let of = ["--data", &data, "--kernel", "nngp", "--ridges", "1e-4,1e-6,1e-8", "--pairs", "0"];
+    let small: Vec<&str> = SMALL.iter().copied().filter(|word| !["--pairs", "20"].contains(word)).collect();
+    for record in predictions(&records(&done(&[&small[..], &of].concat()))) {
+        let errors: Vec<f64> =
+            record["ridges"].as_array().unwrap().iter().map(|point| point["squared_error"].as_f64().unwrap()).collect();
+        assert_eq!(errors.len(), 3);
+        assert!(errors.iter().all(|error| (error / errors[0] - 1.0).abs() < 1e-2), "{errors:?}");
+    }
+}
+
 /// A prediction is that of the network at which the run of that number begins: by hand, from the library.
 #[test]
 fn predicted_errors_are_those_of_the_regression_by_hand() {
@@ -121,6 +148,11 @@ fn what_predictions_cannot_do_is_refused() {
     refused(&["predict", "--data", "gaussian:20,50"], &["labels"]);
     refused(&["predict", "--widths", "8", "--weights", "50"], &["weights"]);
     refused(&["predict", "somewhere"], &["--compare"]);
+    let twice = folder.path().join("twice");
+    std::fs::create_dir(&twice).unwrap();
+    let twice = twice.to_str().unwrap();
+    refused(&["predict", "--compare", twice, &format!("{twice}/")], &["given twice"]);
+    refused(&["optimum", "--by", "ntk-regression", "--weights", "1e9", "--data", &data], &["weights", "at most"]);
     refused(&["predict", "--initialisations", "0"], &["initialisations", "at least 1"]);
     refused(&["predict", "--compare", folder.path().to_str().unwrap()], &["records.jsonl"]);
     refused(&["predict", "--compare", "x", "--widths", "8"], &["--widths", "--compare only reads"]);
@@ -155,7 +187,7 @@ fn predictors_are_compared_over_settings() {
     let out = path("comparison");
     let folders: Vec<&str> = settings.iter().map(String::as_str).collect();
     let page = done(&[&["predict", "--compare"][..], &folders, &["--out", &out, "--quiet"]].concat());
-    for words in ["NTK, tau = 1 regression", "16 times wider", "2 settings", "Setting by setting"] {
+    for words in ["NTK (tau = 1) regression", "16 times the narrowest", "2 settings", "Setting by setting"] {
         assert!(page.contains(words), "no {words} in {page}");
     }
     assert!(Path::new(&out).join("regret.svg").is_file());

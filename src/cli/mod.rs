@@ -64,7 +64,7 @@ enum Command {
     Distance(distance::DistanceArgs),
     /// Predict test errors by kernel regression, without training.
     Predict(predict::PredictArgs),
-    /// Find the width and connectivity that minimise the distance at a weight budget.
+    /// Find the width that minimises the kernel distance, or the predicted error, at a weight budget.
     Optimum(optimum::OptimumArgs),
     /// Train sparse or dense perceptrons and report their test accuracy.
     Train(train::TrainArgs),

@@ -8,7 +8,7 @@ use sparsewidth::kernel::ntk::{Kernel, KernelName, Tangent};
 use sparsewidth::network::Connectivity;
 use sparsewidth::numeric::parse::{count, listed_count, number, share};
 use sparsewidth::report::{
-    COMPARISON_PICTURES, ComparedSetting, PREDICTION_PICTURES, SUMMARY, comparison_page, prediction_page,
+    COMPARISON, COMPARISON_PICTURES, ComparedSetting, PREDICTION_PICTURES, SUMMARY, comparison_page, prediction_page,
 };
 use sparsewidth::study::paper::{PAPER_BASE_WIDTH, PAPER_WIDTHS, figure_networks, paper_learning_rate};
 use sparsewidth::study::{
@@ -43,18 +43,18 @@ pub struct PredictArgs {
     /// Kernels to predict by: nngp, that of the last layer, and ntk, the tangent kernel, which gradient descent sees
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [KernelName::Nngp, KernelName::Ntk], value_name = "LIST")]
     kernel: Vec<KernelName>,
-    /// Which weights gradient descent moves in the tangent kernel: standardised ones (tau = 1), those of the paper's Eq.
-    /// (1) (tau = p), or both in turn
+    /// How the tangent kernel is parametrised, by which weights gradient descent moves: standardised ones (tau = 1), those
+    /// of the paper's Eq. (1) (tau = p), or both
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Tangent::Standardised, Tangent::Paper], value_name = "LIST")]
     tangent: Vec<Tangent>,
-    /// Number of drawn networks of each width, the ones that training runs begin at
+    /// Number of random networks per width; they are the initial networks of the training runs
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = count)]
     initialisations: usize,
-    /// Predict for networks of infinite width too: sparse ones, by the second-order expansion, and the dense one
+    /// Also predict for networks of infinite width: sparse ones (by the second-order expansion) and the dense one
     #[arg(long)]
     limits: bool,
-    /// Ridges to choose from, in units of the mean of the kernel's diagonal [default: three per factor of ten, from 1e-4
-    /// to 100]
+    /// Ridges to choose from, relative to the mean of the kernel's diagonal [default: 19 values, three per factor of ten,
+    /// from 1e-4 to 100]
     #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = number)]
     ridges: Vec<f64>,
     /// Number of random pairs of test samples for distances; 0 for no distances
@@ -77,10 +77,10 @@ pub struct PredictArgs {
     training: TrainingOptions,
     #[command(flatten)]
     from: FromOption,
-    /// Compare how well each predictor chooses the width over several settings, the folders DIR
+    /// Compare how well the predictors choose the width across the studies in the folders DIR
     #[arg(long, conflicts_with = "from", requires = "folders")]
     compare: bool,
-    /// Output folders of `predict --train`, for --compare
+    /// Output folders of `predict --train`, for --compare; to redraw one folder, use --from
     #[arg(value_name = "DIR", requires = "compare", value_parser = path())]
     folders: Vec<PathBuf>,
     /// Judge by the accuracy after the last epoch, not the best one
@@ -125,7 +125,11 @@ pub fn run(args: PredictArgs, common: &Common) -> Result<()> {
     }
     let distance = (args.pairs > 0).then(|| DistanceSpec {
         normalisations: args.normalisation.clone(),
-        methods: vec![DistanceMethod::Theorem1, DistanceMethod::Paper],
+        // Eq. (4) is for the NNGP kernel alone.
+        methods: match kernels.contains(&Kernel::Nngp) {
+            true => vec![DistanceMethod::Theorem1, DistanceMethod::Paper],
+            false => vec![DistanceMethod::Theorem1],
+        },
         kernels: kernels.clone(),
         tangent_methods: Some(vec![DistanceMethod::Theorem1]),
         pairs: args.pairs,
@@ -198,17 +202,29 @@ fn compare(args: &PredictArgs, common: &Common) -> Result<()> {
     let mut idle: Vec<&String> = common.given.keys().filter(|id| !heeded.contains(&id.as_str())).collect();
     idle.sort();
     idle.into_iter().try_for_each(|option| common.refuse(option, "--compare only reads what was found"))?;
+    let mut known = Vec::new();
+    for folder in &args.folders {
+        let whole = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+        if known.contains(&whole) {
+            return Err(Error::file(folder, "is given twice", "give each setting once"));
+        }
+        known.push(whole);
+    }
     let setting = |folder: &PathBuf| -> Result<ComparedSetting> {
         let records = read_records(folder)?;
         refuse_searches(folder, &records)?;
         let setting =
             if args.last_epoch { ComparedSetting::of_last_epoch(&records) } else { ComparedSetting::new(&records) };
         setting.map_err(|error| {
-            Error::file(folder, error.problem().to_string(), "give the output folder of predict --train")
+            Error::file(
+                folder,
+                error.problem().to_string(),
+                "give output folders of predict --train with three or more widths",
+            )
         })
     };
     let settings = args.folders.iter().map(setting).collect::<Result<Vec<_>>>()?;
     let out = args.out.as_deref();
-    let out = out.map(|path| redrawn_folder(path, WRITER, &COMPARISON_PICTURES, &[SUMMARY])).transpose()?;
+    let out = out.map(|path| redrawn_folder(path, WRITER, &COMPARISON_PICTURES, &[COMPARISON])).transpose()?;
     common.present(&comparison_page(&settings, common.seed), out.as_ref())
 }

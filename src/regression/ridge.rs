@@ -64,7 +64,7 @@ fn check_ridge(lambda: f64) -> Result<()> {
     if lambda > 0.0 && lambda.is_finite() {
         return Ok(());
     }
-    Err(Error::value("ridge", lambda, "must be positive and finite", "give for instance 0.1"))
+    Err(Error::value("ridge", format!("{lambda:e}"), "must be positive and finite", "give for instance 0.1"))
 }
 
 /// By which leave-one-out error a ridge is chosen.
@@ -175,7 +175,7 @@ impl<'a> KernelRidge<'a> {
         if values[0] < -BEYOND * rounding {
             let found =
                 format!("eigenvalues from {:.3e} to {:.3e}", scale * values[0], scale * values[values.len() - 1]);
-            let problem = "a kernel matrix has no eigenvalue below 0";
+            let problem = "it has an eigenvalue below 0, which no kernel matrix has";
             return Err(Error::value("kernel", found, problem, "give the Gram matrix of a kernel, or a better method"));
         }
         values.mapv_inplace(|value| scale * value.max(0.0));
@@ -210,7 +210,7 @@ impl<'a> KernelRidge<'a> {
         let alpha = self.alpha(lambda);
         if alpha > LARGEST_RIDGE {
             let problem = format!("{alpha:.1e} on the diagonal is beyond double precision");
-            return Err(Error::value("ridge", lambda, problem, "give a smaller ridge"));
+            return Err(Error::value("ridge", format!("{lambda:e}"), problem, "give a smaller ridge"));
         }
         let smallest = self.spectrum.values[0] + alpha;
         if smallest > self.spectrum.rounding {
@@ -224,7 +224,7 @@ impl<'a> KernelRidge<'a> {
         );
         // Twice that, so that the one digit that is shown is not below it.
         let remedy = format!("give a ridge above {:.0e}", 2.0 * self.spectrum.rounding / unit);
-        Err(Error::value("ridge", lambda, problem, remedy))
+        Err(Error::value("ridge", format!("{lambda:e}"), problem, remedy))
     }
 
     /// Leave-one-out predictions in closed form: the residual of sample `i` in a regression on the others is

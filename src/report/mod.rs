@@ -43,10 +43,10 @@ pub use left_out::left_out;
 pub use masks::{deep_masks_table, layers_table, masks_chart, masks_table};
 pub use optimum::{optimum_chart, optimum_note, optimum_table};
 pub use page::{
-    COMPARISON_PICTURES, Drawing, HEAT_MAP_PICTURES, PREDICTION_PICTURES, Page, TRAINING_PICTURES, VERIFY_PICTURES,
-    WIDEN_PICTURES, comparison_page, distance_page, distance_pictures, figure_page, figure_pictures, heat_map_page,
-    masks_page, masks_pictures, optimum_page, predicted_optimum_page, prediction_page, training_page, tune_page,
-    verification_page, widen_page,
+    COMPARISON, COMPARISON_PICTURES, Drawing, HEAT_MAP_PICTURES, PREDICTION_PICTURES, Page, TRAINING_PICTURES,
+    VERIFY_PICTURES, WIDEN_PICTURES, comparison_page, distance_page, distance_pictures, figure_page, figure_pictures,
+    heat_map_page, masks_page, masks_pictures, optimum_page, predicted_optimum_page, prediction_page, training_page,
+    tune_page, verification_page, widen_page,
 };
 pub use picture::Picture;
 pub use predicted_optimum::{predicted_optimum_chart, predicted_optimum_table, predicted_optimum_words};

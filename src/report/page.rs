@@ -250,6 +250,7 @@ pub fn prediction_page(records: &[Record]) -> Page {
                     page.text += &format!("{title}, {} over pairs\n\n{table}\n", statistic.name());
                 }
             }
+            page.text += &assumptions(&records, normalisation);
         }
     }
     page.chart("prediction", prediction_chart(records));
@@ -260,12 +261,15 @@ pub fn prediction_page(records: &[Record]) -> Page {
 /// The pictures of [`comparison_page`].
 pub const COMPARISON_PICTURES: [&str; 1] = ["regret"];
 
+/// The file of [`comparison_page`].
+pub const COMPARISON: &str = "comparison.md";
+
 /// How well predictors choose the width, over several settings.
 #[must_use]
 pub fn comparison_page(settings: &[ComparedSetting], seed: u64) -> Page {
     let mut page = Page::of(comparison_text(settings, seed));
     page.chart("regret", regret_chart(&settings.iter().collect::<Vec<_>>()));
-    page.files.push((SUMMARY.into(), page.text.clone()));
+    page.files.push((COMPARISON.into(), page.text.clone()));
     page
 }
 

@@ -38,14 +38,16 @@ pub fn predicted_optimum_words(report: &PredictedOptimum) -> String {
     let flat = match first == last {
         true => "Every other width that was tried is worse by more than two standard errors.".to_string(),
         false => format!(
-            "Widths from {first} to {last} are not told apart from it: their error is at most two standard errors more."
+            "The errors of some widths from {first} to {last} cannot be told from it: they are at most two standard errors more."
         ),
     };
+    let over =
+        if spec.initialisations > 1 { "samples and networks" } else { "samples alone, since one network was drawn" };
     format!(
-        "{} regression names width {}{end}: predicted error {error:.4}, {} weights, {}. The best width lies from {low} to {high} in 95 % of \
-         resamples. {flat}\nThe error is the share of {} training samples that ridge regression on all the others puts in a wrong class, mean over {} \
+        "{} regression names width {}{end}: predicted error {error:.4}, {} weights, {}. In 95 % of \
+         bootstrap resamples the best width is from {low} to {high}. {flat}\nThe error is the share of {} training samples that ridge regression on all the others puts in a wrong class, mean over {} \
          drawn networks of each width; no network was trained, and no test sample used. ± is a standard error, by the bootstrap over \
-         samples and networks.",
+         {over}.",
         kernel_name(spec.kernel),
         report.width,
         spec.weights,

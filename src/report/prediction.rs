@@ -71,9 +71,10 @@ fn error_of(record: &PredictionRecord) -> String {
     }
 }
 
-/// Half of the 95 % interval over drawn networks.
+/// Half of the 95 % interval over drawn networks; none of fewer than three, whose spread says next to nothing.
 fn half_interval(record: &PredictionRecord) -> Option<f64> {
-    Some(record.standard_error()? * t_quantile_95(record.initialisations - 1)?)
+    let degrees = record.initialisations.checked_sub(1).filter(|degrees| *degrees >= 2)?;
+    Some(record.standard_error()? * t_quantile_95(degrees)?)
 }
 
 /// What else is known of the kernels: a row per width, of one kernel of drawn networks.
@@ -87,14 +88,16 @@ pub fn spectrum_table(records: &[Record], kernel: Kernel) -> Table {
         "effective rank",
         "condition number",
         "alignment",
-        "centred",
+        "centred alignment",
         "log likelihood",
     ]);
     for record in predictions(records, KernelSource::Drawn, kernel) {
         let number = |value: Option<f64>, digits: usize| value.map_or("-".into(), |value| format!("{value:.digits$}"));
         table.row(vec![
             record.width.map_or("-".into(), |width| width.to_string()),
-            record.ridge.map_or("-".into(), |ridge| four_digits(ridge)),
+            record.ridge.map_or("-".into(), |ridge| {
+                if (1e-4..1e5).contains(&ridge) { four_digits(ridge) } else { format!("{ridge:.1e}") }
+            }),
             number(record.degrees_of_freedom, 0),
             number(record.leave_one_out_error, 4),
             number(record.effective_rank, 1),
@@ -127,7 +130,12 @@ pub fn choice_table(records: &[Record], seed: u64) -> Option<Table> {
             score.name,
             found.width.to_string(),
             format!("{:.4}{error}", found.regret),
-            if score.is_baseline { "-".into() } else { correlation(correlations.of(&points)) },
+            match found.correlation {
+                // Intervals over fewer widths hold nearly every correlation.
+                Some(value) if points.len() < 5 => format!("{value:.2}"),
+                Some(_) => correlation(correlations.of(&points)),
+                None => "-".into(),
+            },
         ]);
     }
     Some(table)
@@ -152,7 +160,7 @@ pub fn prediction_chart(records: &[Record]) -> Option<Chart> {
         };
         let points: Vec<ChartPoint> = predictions(records, source, kernel).iter().filter_map(point).collect();
         x_ticks.extend(points.iter().map(|point| point.x));
-        let of = if source == KernelSource::Drawn { "" } else { ", infinite width" };
+        let of = if source == KernelSource::Drawn { "" } else { ", infinite width, sparse" };
         series.push(ChartSeries {
             label: format!("{} regression{of}", kernel_name(kernel)),
             style: style_of(kernel),
@@ -194,7 +202,9 @@ pub fn prediction_chart(records: &[Record]) -> Option<Chart> {
     let evaluated = if first.validation { "validation" } else { "test" };
     Some(Chart {
         title: format!(
-            "Predicted and trained {evaluated} error, {} training samples, {}",
+            "{} {evaluated} error, {}, {} training samples, {}",
+            if trained.is_empty() { "Predicted" } else { "Predicted and trained" },
+            first.data,
             first.samples,
             first.normalisation.title()
         ),
@@ -218,18 +228,23 @@ pub fn prediction_text(records: &[Record], seed: u64) -> String {
     let drawn = records.iter().filter_map(Record::prediction).find(|record| record.initialisations > 0);
     let networks = drawn.map_or(String::new(), |record| {
         format!(
-            " Kernels are those of {} drawn networks of each width, {} weights, and means are given ± half of their 95 % interval.",
+            " Kernels are those of {} drawn networks of each width, {} weights{}.",
             record.initialisations,
-            record.law.title()
+            record.law.title(),
+            if record.initialisations > 2 { "; mean ± half-width of its 95 % interval" } else { "" }
         )
     });
     let _ = writeln!(
         text,
         "## Predicted {evaluated} error\n\nKernel ridge regression on {} training samples, {}: no network is trained. The ridge is \
-         chosen by leaving out one training sample at a time.{networks} The NTK is that of gradient descent on standardised weights (tau \
-         = 1) or on the paper's (tau = p).\n\n{}",
+         chosen by leaving out one training sample at a time.{networks}{}\n\n{}",
         first.samples,
         first.normalisation.title(),
+        if predicted_kernels(records).iter().any(|kernel| kernel.tangent().is_some()) {
+            " The NTK is that of gradient descent on standardised weights (tau = 1) or on the paper's (tau = p)."
+        } else {
+            ""
+        },
         prediction_table(records)
     );
     for kernel in predicted_kernels(records) {
@@ -248,8 +263,8 @@ pub fn prediction_text(records: &[Record], seed: u64) -> String {
         if !table.is_empty() {
             let _ = writeln!(
                 text,
-                "{} of drawn networks. Ridge in units of the mean of the kernel's diagonal; log likelihood per sample and \
-                 output.\n\n{table}",
+                "{} of drawn networks. Ridge relative to the mean of the kernel's diagonal, geometric mean over networks; log \
+                 likelihood per sample and output. A singular kernel's smallest eigenvalue is 0 up to rounding.\n\n{table}",
                 kernel_name(kernel)
             );
         }
@@ -257,9 +272,9 @@ pub fn prediction_text(records: &[Record], seed: u64) -> String {
     if let Some(table) = choice_table(records, seed) {
         let _ = writeln!(
             text,
-            "### Which width each would choose\n\nRegret: the best mean accuracy of the trained widths less that of the width \
+            "### The width that each predictor chooses\n\nRegret: the best mean accuracy of the trained widths less that of the width \
              chosen, ± its standard error from the runs. Rank correlation: Spearman's, of the predictor and the trained {evaluated} error over \
-             widths, with its 95 % interval. \"Left one out\" is the squared error of predicting each training sample from the others.\n\n{table}"
+             widths, with its 95 % interval.\n\n{table}"
         );
     }
     text

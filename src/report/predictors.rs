@@ -1,7 +1,7 @@
 //! What is to tell the best width before any training, and how well it does.
 
 use super::Statistic;
-use super::figure::{best_accuracies, distances, statistic_of, trained_networks};
+use super::figure::{distances, statistic_of, trained_networks};
 use crate::kernel::ntk::{Kernel, Tangent};
 use crate::numeric::statistics::{mean, spearman, standard_error};
 use crate::study::{DistanceMethod, Family, KernelSource, PredictionRecord, Record, TrainingRecord};
@@ -35,15 +35,18 @@ pub struct Regret {
 }
 
 impl TrainedWidths {
-    /// The sparse family's best accuracies over epochs, or the final ones; none with fewer than three widths.
+    /// The sparse family's best accuracies over epochs, or the final ones; none with fewer than three widths. A run that
+    /// diverged, so that it has no such accuracy, counts as a guess among the classes.
     #[must_use]
     pub fn of(records: &[Record], last_epoch: bool) -> Option<Self> {
         let networks = trained_networks(records);
-        let final_accuracies = |runs: &[&TrainingRecord]| runs.iter().filter_map(|run| run.final_accuracy).collect();
+        let accuracy = |run: &&TrainingRecord| {
+            let found = if last_epoch { run.final_accuracy } else { run.finite_accuracy() };
+            found.unwrap_or(1.0 / run.architecture.last().width() as f64)
+        };
         let mut widths: Vec<(usize, Vec<f64>)> = (networks.iter())
             .filter(|runs| runs[0].family == Family::Sparse && !runs[0].validation)
-            .map(|runs| (runs[0].width, if last_epoch { final_accuracies(runs) } else { best_accuracies(runs) }))
-            .filter(|(_, accuracies)| !accuracies.is_empty())
+            .map(|runs| (runs[0].width, runs.iter().map(accuracy).collect()))
             .collect();
         widths.sort_by_key(|(width, _)| *width);
         let is_distinct = widths.windows(2).all(|pair| pair[0].0 < pair[1].0);
@@ -89,8 +92,8 @@ impl TrainedWidths {
 pub(super) fn kernel_name(kernel: Kernel) -> &'static str {
     match kernel {
         Kernel::Nngp => "NNGP",
-        Kernel::Ntk(Tangent::Standardised) => "NTK, tau = 1",
-        Kernel::Ntk(Tangent::Paper) => "NTK, tau = p",
+        Kernel::Ntk(Tangent::Standardised) => "NTK (tau = 1)",
+        Kernel::Ntk(Tangent::Paper) => "NTK (tau = p)",
     }
 }
 
@@ -139,11 +142,11 @@ pub fn scores(records: &[Record]) -> Vec<Score> {
         let (name, drawn) = (kernel_name(*kernel), KernelSource::Drawn);
         add(format!("{name} regression"), of(drawn, *kernel, &|record| record.test_error));
         add(
-            format!("{name} regression, left one out"),
+            format!("{name} regression, leave-one-out squared error"),
             of(drawn, *kernel, &|record| record.leave_one_out_squared_error),
         );
         add(
-            format!("{name} regression, infinite width"),
+            format!("{name} regression, infinite width, sparse"),
             of(KernelSource::MaskedLimit, *kernel, &|record| record.test_error),
         );
     }
@@ -199,5 +202,5 @@ fn baselines(records: &[Record]) -> Vec<Score> {
             .collect(),
         is_baseline: true,
     };
-    vec![baseline("the narrowest, dense", 1), baseline("16 times wider", 16)]
+    vec![baseline("the narrowest, dense", 1), baseline("16 times the narrowest", 16)]
 }

@@ -139,33 +139,33 @@ impl DrawnNetwork {
             return Err(Error::value("coefficients", coefficients.nrows(), problem, "give one row per input"));
         }
         let drawn = self.features(kernel);
-        // Within single precision, whatever the scale.
-        let largest = coefficients.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
-        let scale = if largest > 0.0 { largest } else { 1.0 };
-        let coefficients = coefficients.mapv(|value| (value / scale) as f32);
         let mut sums: Vec<Array2<f64>> =
             new.tiles.iter().map(|tile| Array2::zeros((tile.ncols(), coefficients.ncols()))).collect();
         for chunk in 0..drawn.chunks() {
             let rows = drawn.rows(chunk);
             let parts = try_map(inputs.tiles.par_iter().enumerate(), |(place, tile)| {
-                let features = drawn.features(&rows, tile)?;
+                // In double precision: at small ridges large coefficients nearly cancel.
+                let features = drawn.features(&rows, tile)?.mapv(f64::from);
                 let of_tile = coefficients.slice(s![place * TILE..place * TILE + tile.ncols(), ..]);
-                let mut part = Array2::<f32>::zeros((features.nrows(), coefficients.ncols()));
+                let mut part = Array2::<f64>::zeros((features.nrows(), coefficients.ncols()));
                 product(features.view(), of_tile, 1.0, false, part.view_mut())?;
                 Ok(part)
             })?;
             let mut weights = Array2::<f64>::zeros((parts[0].nrows(), coefficients.ncols()));
-            parts.iter().for_each(|part| weights.zip_mut_with(part, |sum, part| *sum += f64::from(*part)));
-            let weights = weights.mapv(|weight| weight as f32);
+            parts.iter().for_each(|part| weights += part);
+            // What is left does not cancel; within single precision, whatever the scale.
+            let largest = weights.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
+            let scale = if largest > 0.0 { largest } else { 1.0 };
+            let weights = weights.mapv(|weight| (weight / scale) as f32);
             sums.par_iter_mut().zip(&new.tiles).try_for_each(|(sum, tile)| {
                 let features = drawn.features(&rows, tile)?;
                 let mut part = Array2::<f32>::zeros(sum.dim());
                 product(features.t(), weights.view(), 1.0, false, part.view_mut())?;
-                sum.zip_mut_with(&part, |sum, part| *sum += f64::from(*part));
+                sum.zip_mut_with(&part, |sum, part| *sum += scale * f64::from(*part));
                 Ok::<(), Error>(())
             })?;
         }
-        let factor = scale * self.factor([inputs.scale, new.scale]);
+        let factor = self.factor([inputs.scale, new.scale]);
         let sums: Vec<ArrayView2<f64>> = sums.iter().map(|sum| sum.view()).collect();
         let all = ndarray::concatenate(Axis(0), &sums).expect("invariant: all tiles have one column per coefficient");
         Ok(all * factor)

@@ -41,6 +41,12 @@ impl TiledInputs {
             let found = format!("shape ({samples}, {dimension})");
             return Err(Error::value("inputs", found, "pairs need two inputs with entries", "give more"));
         }
+        Self::of_any(inputs)
+    }
+
+    /// The same for one input or more.
+    pub(crate) fn of_any(inputs: ArrayView2<f64>) -> Result<Self> {
+        let (samples, dimension) = inputs.dim();
         let scale = scale_of(inputs);
         let norms = inputs.outer_iter().map(|row| row.iter().map(|x| (x / scale).powi(2)).sum::<f64>().sqrt());
         let norms: Vec<f64> = norms.collect();

@@ -1,11 +1,13 @@
 //! The width of the least error that kernel regression predicts, at a weight budget.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use rand::RngExt;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::optimum::{admitted_widths, between};
-use super::prediction::{PredictionSpec, PreparedPrediction};
+use super::prediction::{PredictionSpec, PreparedPrediction, check_weights};
 use super::training::EvaluationSet;
 use crate::data::{Dataset, Normalisation};
 use crate::error::{Error, Result};
@@ -79,10 +81,11 @@ pub struct PredictedOptimum {
     pub version: String,
     /// The width of the least error among those that were searched.
     pub width: usize,
-    /// The widths between which the best one lies in 95 % of resamples of samples and drawn networks.
+    /// The widths between which the best one lies in 95 % of resamples of samples and, where there are several, of drawn
+    /// networks; of equally good widths in a resample, the narrowest and the widest count.
     pub interval: (usize, usize),
-    /// The least and the largest width whose error is not told from the least: those next to the best one, without a
-    /// gap, with an excess of less than two standard errors.
+    /// The narrowest and the widest of the widths whose error cannot be told from the least: with an excess of at most
+    /// two standard errors.
     pub alike: (usize, usize),
     /// Whether the best width is the widest that was searched, whose rows keep one weight on average.
     pub at_end: bool,
@@ -115,6 +118,7 @@ impl PredictedOptimumSpec {
                 return Err(Error::value(name, 0, "must be at least 1", "give a positive number"));
             }
         }
+        check_weights(self.weights as f64)?;
         let prepared = PreparedPrediction::new(&self.data, &spec, self.normalisation, self.seed)?;
         let (dimension, classes) = prepared.sizes();
         let (least, most) = admitted_widths(self.weights, dimension, classes)?;
@@ -125,18 +129,22 @@ impl PredictedOptimumSpec {
             .collect();
         wanted.dedup();
         let expected = wanted.len() + 4;
+        let done = AtomicUsize::new(0);
         while !wanted.is_empty() {
             let tasks: Vec<(usize, u32)> = (wanted.iter())
                 .flat_map(|width| (0..self.initialisations as u32).map(move |draw| (*width, draw)))
                 .collect();
             let found = try_map(tasks.par_iter().with_max_len(1), |(width, draw)| {
-                prepared.wrong_when_left_out(&self.network(*width, dimension, classes)?, *draw, self.kernel)
+                let network = self.network(*width, dimension, classes)?;
+                let wrong = prepared.wrong_when_left_out(&network, *draw, self.kernel)?;
+                let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+                progress(done as f64 / (expected * self.initialisations).max(done + 1) as f64);
+                Ok(wrong)
             })?;
             for (width, wrong) in wanted.iter().zip(found.chunks(self.initialisations)) {
                 let place = searched.partition_point(|other| other.width < *width);
                 searched.insert(place, Searched { width: *width, wrong: wrong.to_vec() });
             }
-            progress(searched.len() as f64 / expected.max(searched.len() + 1) as f64);
             let widths: Vec<usize> = searched.iter().map(|found| found.width).collect();
             wanted = between(&widths, best_of(&searched), FINEST).into_iter().collect();
         }
@@ -173,22 +181,20 @@ impl PredictedOptimumSpec {
                 excess_error: (square / (differences.len() as f64 - 1.0)).sqrt(),
             });
         }
-        let widths: Vec<f64> = (resampled.iter())
-            .map(|errors| {
-                (0..errors.len())
-                    .min_by(|a, b| errors[*a].total_cmp(&errors[*b]))
-                    .map_or(0, |place| searched[place].width) as f64
-            })
-            .collect();
-        let widths = sorted(&widths);
-        let is_alike = |point: &PredictedPoint| point.excess <= 2.0 * point.excess_error;
-        let reach = |places: &mut dyn Iterator<Item = usize>| {
-            places
-                .take_while(|place| is_alike(&curve[*place]))
-                .last()
-                .map_or(curve[best].width, |place| curve[place].width)
+        let minimisers = |last: bool| -> Vec<f64> {
+            let of_resample = |errors: &Vec<f64>| {
+                let least = errors.iter().copied().fold(f64::INFINITY, f64::min);
+                let mut places = (0..errors.len()).filter(|place| errors[*place] == least);
+                let place = if last { places.last() } else { places.next() };
+                place.map_or(f64::NAN, |place| searched[place].width as f64)
+            };
+            sorted(&resampled.iter().map(of_resample).collect::<Vec<_>>())
         };
-        let alike = (reach(&mut (0..best).rev()), reach(&mut (best + 1..curve.len())));
+        let alike: Vec<usize> = (curve.iter())
+            .filter(|point| point.excess <= 2.0 * point.excess_error || point.width == curve[best].width)
+            .map(|point| point.width)
+            .collect();
+        let (low, high) = (quantile(&minimisers(false), 0.025), quantile(&minimisers(true), 0.975));
         Ok(PredictedOptimum {
             by: self.clone(),
             dimension,
@@ -196,8 +202,8 @@ impl PredictedOptimumSpec {
             checksum: checksum.into(),
             version: env!("CARGO_PKG_VERSION").into(),
             width: curve[best].width,
-            interval: (quantile(&widths, 0.025) as usize, quantile(&widths, 0.975).ceil() as usize),
-            alike,
+            interval: (low as usize, high.ceil() as usize),
+            alike: (alike[0], alike[alike.len() - 1]),
             at_end: best + 1 == curve.len(),
             curve,
         })
@@ -235,8 +241,10 @@ fn resampled_errors(searched: &[Searched], seed: u64) -> Vec<Vec<f64>> {
                 draw.iter().zip(&times).filter(|(wrong, _)| **wrong).map(|(_, times)| *times).sum::<u32>()
             };
             let counts: Vec<u32> = found.wrong.iter().map(of_draw).collect();
-            let drawn: u32 = (0..counts.len()).map(|_| counts[stream.random_range(0..counts.len())]).sum();
-            f64::from(drawn) / (counts.len() * samples) as f64
+            // One draw fewer than there are: resampled means then vary as means of all of them do.
+            let draws = (counts.len() - 1).max(1);
+            let drawn: u32 = (0..draws).map(|_| counts[stream.random_range(0..counts.len())]).sum();
+            f64::from(drawn) / (draws * samples) as f64
         };
         searched.iter().map(&mut error).collect()
     };

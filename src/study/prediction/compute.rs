@@ -2,9 +2,10 @@
 
 use ndarray::{Array2, ArrayView2, s};
 
+use super::spec::check_samples;
 use super::{KernelSource, PredictionSpec};
 use crate::data::{Dataset, GlobalScale, Normalisation, Normaliser, PreparedInputs};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernel::matrix::KernelMatrix;
 use crate::kernel::ntk::Kernel;
 use crate::network::Architecture;
@@ -16,6 +17,18 @@ use crate::sampled::{DrawnNetwork, TiledInputs};
 use crate::study::density::{self, Density};
 use crate::study::record::{PredictionRecord, Predictor, RidgePoint, SCHEMA};
 use crate::study::training::sets;
+
+/// The most weights of a network whose kernels are taken: their places take 24 bytes each while an exact count is drawn.
+const MOST_WEIGHTS: f64 = 2e8;
+
+/// Refuses networks that would not fit in memory, or whose kernels would take days.
+pub(crate) fn check_weights(weights: f64) -> Result<()> {
+    if weights <= MOST_WEIGHTS {
+        return Ok(());
+    }
+    let problem = format!("kernel matrices are of networks of at most {MOST_WEIGHTS:.0} weights");
+    Err(Error::value("weights", format!("{weights:.0}"), problem, "give fewer weights or a smaller width"))
+}
 
 /// Training and test samples in one normalisation.
 #[derive(Debug)]
@@ -63,11 +76,15 @@ impl<'a> PreparedPrediction<'a> {
     pub fn new(source: &Dataset, spec: &'a PredictionSpec, normalisation: Normalisation, seed: u64) -> Result<Self> {
         let data = source.to_learn()?;
         let (training, test) = sets(&data, spec.samples, spec.evaluation)?;
+        check_samples(training.len())?;
+        for network in &spec.networks {
+            check_weights(network.weights(training.images.ncols()))?;
+        }
         let values = training.images.to_real();
         let normaliser = Normaliser::fit(normalisation, &values, training.kind())?;
         let set = |values: Array2<f64>, checksum: &str| -> Result<Set> {
             let inputs = PreparedInputs::new(normaliser.apply(values)?)?;
-            Ok(Set { tiled: TiledInputs::new(inputs.values())?, inputs, checksum: checksum.into() })
+            Ok(Set { tiled: TiledInputs::of_any(inputs.values())?, inputs, checksum: checksum.into() })
         };
         Ok(Self {
             spec,

@@ -3,5 +3,5 @@
 mod compute;
 mod spec;
 
-pub(crate) use compute::PreparedPrediction;
+pub(crate) use compute::{PreparedPrediction, check_weights};
 pub use spec::{KernelSource, PredictionSpec};

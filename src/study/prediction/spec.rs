@@ -100,10 +100,7 @@ impl PredictionSpec {
             ("sources", self.sources.len(), usize::MAX),
             ("normalisations", self.normalisations.len(), usize::MAX),
         ])?;
-        if self.samples < 2 {
-            let problem = "must be at least 2: a sample that is left out is predicted from others";
-            return Err(Error::value("samples", self.samples, problem, "give more"));
-        }
+        check_samples(self.samples)?;
         RidgeGrid::new(&self.ridges)?;
         check_distinct("normalisation", &self.normalisations, |normalisation| normalisation.name().into())?;
         check_distinct("kernels", &self.kernels, |kernel| kernel.title())?;
@@ -120,4 +117,13 @@ impl PredictionSpec {
         }
         Ok(())
     }
+}
+
+/// Refuses too few training samples.
+pub(super) fn check_samples(samples: usize) -> Result<()> {
+    if samples >= 2 {
+        return Ok(());
+    }
+    let problem = "must be at least 2: a sample that is left out is predicted from others";
+    Err(Error::value("samples", samples, problem, "give more"))
 }

@@ -56,6 +56,9 @@ impl Record {
         let record: Self = serde_json::from_value(value.take()).map_err(|error| error.to_string())?;
         record.check_architecture()?;
         record.check_curve()?;
+        if let Self::Prediction(record) = &record {
+            record.check_ranges()?;
+        }
         Ok(record)
     }
 

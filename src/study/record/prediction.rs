@@ -158,6 +158,28 @@ impl PredictionRecord {
         name.with(self.tangent.unwrap_or_default())
     }
 
+    /// Refuses shares that are none, negative spreads and ridges, and errors that do not go with those of the networks.
+    pub(super) fn check_ranges(&self) -> std::result::Result<(), String> {
+        let of_ridges = self.ridges.iter().flat_map(|point| [point.test_error, point.leave_one_out_error]);
+        let shares = [self.test_error, self.leave_one_out_error].into_iter().flatten();
+        if let Some(share) =
+            shares.chain(self.test_errors.iter().copied()).chain(of_ridges).find(|share| !(0.0..=1.0).contains(share))
+        {
+            return Err(format!("an error of {share} is no share"));
+        }
+        let positive = [self.spread, self.squared_error, self.leave_one_out_squared_error, self.ridge];
+        if let Some(value) = positive.into_iter().flatten().find(|value| *value < 0.0) {
+            return Err(format!("{value} is negative"));
+        }
+        if self.test_errors.len() > 1 && self.initialisations > 0 && self.test_errors.len() != self.initialisations {
+            return Err(format!("it has {} errors of {} networks", self.test_errors.len(), self.initialisations));
+        }
+        match (self.source == KernelSource::Drawn, self.initialisations) {
+            (true, 0) => Err("it is of no drawn network".into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses numbers that are not finite: they could be neither stored nor drawn.
     pub(super) fn check(&self, task: &str) -> Result<()> {
         let numbers = [
