@@ -272,11 +272,11 @@ fn data_without_a_choice_ends_in_words() {
 #[test]
 #[ignore = "a minute"]
 fn the_tangent_kernel_orders_the_widths_of_mnist() {
-    let widths = ["8", "32", "128", "216", "328", "512"];
+    let widths = [8u64, 32, 128, 216, 328, 512];
     let output = command(&[
         "predict",
         "--widths",
-        &widths.join(","),
+        &widths.map(|width| width.to_string()).join(","),
         "--kernel",
         "ntk",
         "--tangent",
@@ -298,8 +298,7 @@ fn the_tangent_kernel_orders_the_widths_of_mnist() {
     let predicted: Vec<f64> = predictions(&found).iter().map(|record| record["test_error"].as_f64().unwrap()).collect();
     let trained: Vec<f64> = (widths.iter())
         .map(|width| {
-            let runs =
-                found.iter().filter(|record| record["kind"] == "training" && record["width"].to_string() == **width);
+            let runs = found.iter().filter(|record| record["kind"] == "training" && record["width"] == *width);
             let errors: Vec<f64> = runs.map(|run| 1.0 - run["best_accuracy"].as_f64().unwrap()).collect();
             assert_eq!(errors.len(), 3);
             errors.iter().sum::<f64>() / 3.0

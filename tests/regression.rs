@@ -178,7 +178,7 @@ fn kernels_that_were_rounded_to_single_precision() {
     let rounded = exact.mapv(|entry| f64::from(entry as f32));
     let targets = Targets::new(inputs(40, 3).view()).unwrap();
     assert!(symmetric_eigenvalues(rounded.view()).unwrap()[0] < -1e-9);
-    assert!(KernelRidge::new(rounded.view(), &targets).unwrap_err().to_string().contains("no eigenvalue below 0"));
+    assert!(KernelRidge::new(rounded.view(), &targets).unwrap_err().to_string().contains("eigenvalue below 0"));
     let regression = KernelRidge::of_single_precision(rounded.view(), &targets).unwrap();
     let of_exact = KernelRidge::new(exact.view(), &targets).unwrap();
     assert_eq!(regression.spectrum().condition_number(), None);
@@ -438,12 +438,12 @@ fn what_is_no_kernel_is_refused() {
             array![[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, -1e-3]],
         ];
         for matrix in matrices {
-            assert!(message(of(&(&matrix * factor))).contains("no eigenvalue below 0"), "{factor} {matrix}");
+            assert!(message(of(&(&matrix * factor))).contains("eigenvalue below 0"), "{factor} {matrix}");
         }
     }
     // Off the diagonal far beyond it.
     let matrix = array![[1e-140, 1e140, 0.0], [1e140, 1e-140, 0.0], [0.0, 0.0, 1e-140]];
-    assert!(message(of(&matrix)).contains("no eigenvalue below 0"));
+    assert!(message(of(&matrix)).contains("eigenvalue below 0"));
 }
 
 #[test]

@@ -43,8 +43,8 @@ pub struct PredictArgs {
     /// Kernels to predict by: nngp, that of the last layer, and ntk, the tangent kernel, which gradient descent sees
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [KernelName::Nngp, KernelName::Ntk], value_name = "LIST")]
     kernel: Vec<KernelName>,
-    /// How the tangent kernel is parametrised, by which weights gradient descent moves: standardised ones (tau = 1), those
-    /// of the paper's Eq. (1) (tau = p), or both
+    /// How the tangent kernel is parametrised, by which weights gradient descent moves: standardised ones (tau = 1),
+    /// those of the paper's Eq. (1) (tau = p), or both
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Tangent::Standardised, Tangent::Paper], value_name = "LIST")]
     tangent: Vec<Tangent>,
     /// Number of random networks per width; they are the initial networks of the training runs
@@ -53,8 +53,8 @@ pub struct PredictArgs {
     /// Also predict for networks of infinite width: sparse ones (by the second-order expansion) and the dense one
     #[arg(long)]
     limits: bool,
-    /// Ridges to choose from, relative to the mean of the kernel's diagonal [default: 19 values, three per factor of ten,
-    /// from 1e-4 to 100]
+    /// Ridges to choose from, relative to the mean of the kernel's diagonal [default: 19 values, three per factor of
+    /// ten, from 1e-4 to 100]
     #[arg(long, value_delimiter = ',', value_name = "LIST", value_parser = number)]
     ridges: Vec<f64>,
     /// Number of random pairs of test samples for distances; 0 for no distances

@@ -496,7 +496,7 @@ mod tests {
         }
         let indefinite = array![[1.0, 2.0, 0.0], [2.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
         let message = KernelRidge::new(indefinite.view(), &targets).unwrap_err().to_string();
-        assert!(message.contains("no eigenvalue below 0"), "{message}");
+        assert!(message.contains("eigenvalue below 0"), "{message}");
     }
 
     #[test]

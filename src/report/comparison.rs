@@ -89,8 +89,8 @@ fn with_interval(values: &[f64], seed: u64) -> String {
     }
 }
 
-/// A row per predictor, by rising mean regret: regret over settings, how much more that is than the first row's, setting
-/// by setting, how often it names the best width, and its rank correlation with the trained error.
+/// A row per predictor, by rising mean regret: regret over settings, how much more that is than the first row's,
+/// setting by setting, how often it names the best width, and its rank correlation with the trained error.
 #[must_use]
 pub fn regret_table(settings: &[&ComparedSetting], seed: u64) -> Table {
     let mut table = Table::new(&[

@@ -12,8 +12,8 @@ use crate::numeric::rank::RankCorrelations;
 use crate::numeric::statistics::{confidence_95, mean, t_quantile_95};
 use crate::study::{Family, KernelSource, PredictionRecord, Record};
 
-/// Predicted test errors: a row per width, a column per kernel and source, and the trained error beside them. Means over
-/// drawn networks or runs ± half the 95 % interval.
+/// Predicted test errors: a row per width, a column per kernel and source, and the trained error beside them. Means
+/// over drawn networks or runs ± half the 95 % interval.
 #[must_use]
 pub fn prediction_table(records: &[Record]) -> Table {
     let columns = columns_of(records);

@@ -35,8 +35,8 @@ pub struct Regret {
 }
 
 impl TrainedWidths {
-    /// The sparse family's best accuracies over epochs, or the final ones; none with fewer than three widths. A run that
-    /// diverged, so that it has no such accuracy, counts as a guess among the classes.
+    /// The sparse family's best accuracies over epochs, or the final ones; none with fewer than three widths. A run
+    /// that diverged, so that it has no such accuracy, counts as a guess among the classes.
     #[must_use]
     pub fn of(records: &[Record], last_epoch: bool) -> Option<Self> {
         let networks = trained_networks(records);

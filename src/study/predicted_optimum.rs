@@ -81,8 +81,8 @@ pub struct PredictedOptimum {
     pub version: String,
     /// The width of the least error among those that were searched.
     pub width: usize,
-    /// The widths between which the best one lies in 95 % of resamples of samples and, where there are several, of drawn
-    /// networks; of equally good widths in a resample, the narrowest and the widest count.
+    /// The widths between which the best one lies in 95 % of resamples of samples and, where there are several, of
+    /// drawn networks; of equally good widths in a resample, the narrowest and the widest count.
     pub interval: (usize, usize),
     /// The narrowest and the widest of the widths whose error cannot be told from the least: with an excess of at most
     /// two standard errors.
@@ -185,7 +185,7 @@ impl PredictedOptimumSpec {
             let of_resample = |errors: &Vec<f64>| {
                 let least = errors.iter().copied().fold(f64::INFINITY, f64::min);
                 let mut places = (0..errors.len()).filter(|place| errors[*place] == least);
-                let place = if last { places.last() } else { places.next() };
+                let place = if last { places.next_back() } else { places.next() };
                 place.map_or(f64::NAN, |place| searched[place].width as f64)
             };
             sorted(&resampled.iter().map(of_resample).collect::<Vec<_>>())

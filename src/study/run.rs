@@ -102,7 +102,8 @@ impl StudySpec {
     }
 
     /// Runs what the journal of `folder` does not hold yet, and returns all records in the order of the spec: distances
-    /// by normalisation, method and width, then training runs by network, then predictions. Without a folder nothing is journaled.
+    /// by normalisation, method and width, then training runs by network, then predictions. Without a folder nothing is
+    /// journaled.
     ///
     /// The records depend on the spec alone, not on threads, order or interruptions; only their last digits depend on
     /// the kind of processor and, for kernels over all pairs, on `device`.

@@ -18,7 +18,8 @@ use crate::study::density::{self, Density};
 use crate::study::record::{PredictionRecord, Predictor, RidgePoint, SCHEMA};
 use crate::study::training::sets;
 
-/// The most weights of a network whose kernels are taken: their places take 24 bytes each while an exact count is drawn.
+/// The most weights of a network whose kernels are taken: their places take 24 bytes each while an exact count is
+/// drawn.
 const MOST_WEIGHTS: f64 = 2e8;
 
 /// Refuses networks that would not fit in memory, or whose kernels would take days.
