@@ -211,8 +211,9 @@ pub fn prediction_chart(records: &[Record]) -> Option<Chart> {
         x_label: "width".into(),
         x_ticks,
         y_label: format!("{evaluated} error (mean, 95 % interval)"),
-        y_scale: Scale::Linear,
-        shares: true,
+        // Kernels of the last layer alone predict several times the error of those of all layers.
+        y_scale: Scale::Logarithmic,
+        shares: false,
         note: String::new(),
         right_label: String::new(),
         series,
