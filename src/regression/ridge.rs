@@ -171,7 +171,8 @@ impl<'a> KernelRidge<'a> {
         let scale = if largest > 0.0 { largest.log2().round().exp2() } else { 1.0 };
         let (mut values, vectors) = symmetric_eigen((&kernel / scale).view())?;
         let norm = values.iter().map(|value| value * value).sum::<f64>().sqrt();
-        let rounding = UNITS * epsilon * norm;
+        // What entries lost, and what the decomposition loses, which grows with the number of samples.
+        let rounding = UNITS * (epsilon + (values.len() as f64).sqrt() * f64::EPSILON) * norm;
         if values[0] < -BEYOND * rounding {
             let found =
                 format!("eigenvalues from {:.3e} to {:.3e}", scale * values[0], scale * values[values.len() - 1]);
@@ -497,6 +498,24 @@ mod tests {
         let indefinite = array![[1.0, 2.0, 0.0], [2.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
         let message = KernelRidge::new(indefinite.view(), &targets).unwrap_err().to_string();
         assert!(message.contains("eigenvalue below 0"), "{message}");
+    }
+
+    /// Kernels of one feature whose values differ by orders of magnitude, as of networks with next to no weights.
+    #[test]
+    fn large_matrices_of_rank_one_are_kernels() {
+        for (samples, power) in [(300, 8), (700, 3), (700, 40)] {
+            let feature =
+                Array1::from_shape_fn(samples, |i| ((1 + i * 7919 % samples) as f64 / samples as f64).powi(power));
+            let column = feature.insert_axis(Axis(1));
+            let kernel = column.dot(&column.t());
+            let labels: Vec<u8> = (0..samples).map(|i| (i % 2) as u8).collect();
+            let targets = Targets::one_hot(&labels, 2).unwrap();
+            let regression = KernelRidge::new(kernel.view(), &targets).unwrap();
+            assert_eq!(regression.spectrum().condition_number(), None, "{samples} {power}");
+            assert!(
+                regression.spectrum().effective_rank() < 1.0 + 1e-9 && regression.path(&RidgeGrid::default()).is_ok()
+            );
+        }
     }
 
     #[test]
