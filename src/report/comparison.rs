@@ -155,7 +155,8 @@ pub fn settings_table(settings: &[&ComparedSetting], predictors: &[String]) -> T
 }
 
 /// The predictors that the table of settings and the picture show.
-const SHOWN: [&str; 6] = [
+const SHOWN: [&str; 7] = [
+    "NTK (tau = 1) regression, leave-one-out squared error",
     "NTK (tau = 1) regression",
     "NTK (tau = p) regression",
     "NNGP regression",
@@ -177,7 +178,7 @@ pub fn regret_chart(settings: &[&ComparedSetting]) -> Option<Chart> {
     if budgets.len() < 2 {
         return None;
     }
-    let styles = [1, 2, 4, 0, 3, 7];
+    let styles = [1, 2, 5, 4, 0, 3, 7];
     let series = shown(settings).into_iter().zip(styles).map(|(name, style)| ChartSeries {
         points: (budgets.iter())
             .map(|weights| {
