@@ -120,7 +120,7 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
         .extend([Normalisation::Pixel, Normalisation::Global].into_iter().filter(|other| *other != first));
     if !args.kernel.contains(&KernelName::Ntk) {
         common.refuse("tangent", "only --kernel ntk has such a convention")?;
-        common.refuse("tangent_pairs", "only --kernel ntk has pairs of its own")?;
+        common.refuse("tangent_pairs", "this number of pairs is for --kernel ntk only")?;
     }
     distance.kernels = args.kernel.iter().map(|kernel| kernel.with(args.tangent)).collect();
     distance.tangent_pairs = Some(args.tangent_pairs).filter(|pairs| *pairs < distance.pairs);

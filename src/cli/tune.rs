@@ -147,7 +147,7 @@ impl SearchOptions {
         let run = records.iter().find_map(Record::training).expect("a whole search trains at least one run");
         let comment = format!(
             "Learning rates by `sparsewidth tune` {}: {} training and {} validation samples of {}, {}, {} epochs, seed {}.\n\
-         Read by `sparsewidth train --rates` and `sparsewidth figure --rates`.",
+         Read by the option --rates of `sparsewidth train`, `predict` and `figure`.",
             env!("CARGO_PKG_VERSION"),
             run.samples,
             run.test_samples,

@@ -15,7 +15,7 @@ const UNITS: f64 = 4.0;
 const BEYOND: f64 = 16.0;
 /// Fewer digits than this that are left by the condition number deserve a warning.
 const FEW_DIGITS: f64 = 1e-4;
-/// The largest ridge on the diagonal; the least that is told from 0 is one over it. With kernels and targets of at most
+/// The largest ridge on the diagonal, and the inverse of the least that counts as positive. With kernels and targets of at most
 /// [`LARGEST_KERNEL`] and [`LARGEST_TARGET`](super::targets::LARGEST_TARGET), squares of targets times inverses of
 /// eigenvalues are then numbers of double precision.
 const LARGEST_RIDGE: f64 = 1e200;
@@ -127,7 +127,7 @@ impl RidgeStep<'_> {
 /// The place of the step with the least leave-one-out error; the largest ridge of equal ones.
 ///
 /// # Errors
-/// Where there is no step, or classes are asked for and targets are none.
+/// Where there are no steps, or the criterion is classification and the targets are not classes.
 pub fn best_step(steps: &[RidgeStep], criterion: Criterion) -> Result<usize> {
     let keys = steps.iter().map(|step| step.key(criterion)).collect::<Result<Vec<_>>>()?;
     let mut best: Option<usize> = None;
@@ -269,7 +269,7 @@ impl<'a> KernelRidge<'a> {
     /// The ridge of a grid with the least leave-one-out error, see [`KernelRidge::path`]; the largest of equal ones.
     ///
     /// # Errors
-    /// Where every ridge is too small or too large, or classes are asked for and targets are none.
+    /// Where every ridge is too small or too large, or the criterion is classification and the targets are not classes.
     pub fn select(&self, grid: &RidgeGrid, criterion: Criterion) -> Result<f64> {
         let steps = self.path(grid)?;
         Ok(steps[best_step(&steps, criterion)?].lambda)

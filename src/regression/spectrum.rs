@@ -29,7 +29,7 @@ pub(super) fn check_scale(entries: impl IntoIterator<Item = f64>) -> Result<f64>
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spectrum {
     pub(super) values: Array1<f64>,
-    /// Eigenvalues below this are not told from 0 by the precision of the matrix.
+    /// Eigenvalues below this may be 0: the matrix is not known more precisely.
     pub(super) rounding: f64,
 }
 
@@ -40,7 +40,7 @@ impl Spectrum {
         self.values.as_slice().expect("an owned vector is contiguous")
     }
 
-    /// What the precision of the matrix does not tell from 0.
+    /// Eigenvalues below this may be 0: the matrix is not known more precisely.
     #[must_use]
     pub fn rounding(&self) -> f64 {
         self.rounding
@@ -64,8 +64,8 @@ impl Spectrum {
         (-shares.map(|share| share * share.ln()).sum::<f64>()).exp()
     }
 
-    /// `s_m / s_1`, the largest eigenvalue over the smallest; none where the smallest is not told from 0, so that the
-    /// matrix is singular as far as its precision goes.
+    /// `s_m / s_1`, the largest eigenvalue over the smallest; none where the smallest may be 0
+    /// ([`Spectrum::rounding`]), so that the matrix is singular as far as its precision goes.
     #[must_use]
     pub fn condition_number(&self) -> Option<f64> {
         let (smallest, largest) = (self.values[0], self.values[self.values.len() - 1]);

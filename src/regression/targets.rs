@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 /// [`LARGEST_KERNEL`](super::spectrum::LARGEST_KERNEL).
 pub(super) const LARGEST_TARGET: f64 = 1e50;
 
-/// What a label tells apart.
+/// The most classes that a label, which is a byte, can name.
 const LABELS: usize = 1 << u8::BITS;
 
 /// Targets of shape `(samples, outputs)`.
@@ -51,7 +51,7 @@ impl Targets {
     /// Classes, one output each: `1 - 1/c` for the class of a sample and `-1/c` for the others, of `c`.
     ///
     /// # Errors
-    /// Where there is no label, fewer than two classes or more than 256, or a label that is not below their number.
+    /// Where there are no labels, fewer than two or more than 256 classes, or a label beyond the last class.
     ///
     /// ```
     /// use ndarray::array;
@@ -61,7 +61,7 @@ impl Targets {
     /// ```
     pub fn one_hot(labels: &[u8], classes: usize) -> Result<Self> {
         if classes < 2 {
-            return Err(Error::value("classes", classes, "there is nothing to tell apart", "give at least two"));
+            return Err(Error::value("classes", classes, "one class leaves nothing to classify", "give at least two"));
         }
         if classes > LABELS {
             let problem = "labels are bytes, of at most 256 classes";
@@ -119,7 +119,7 @@ pub fn classes(outputs: ArrayView2<f64>) -> Vec<usize> {
 /// The share of samples whose class is not their label; outputs of shape `(samples, classes)`.
 ///
 /// # Errors
-/// Where there is no sample, not one label per sample, or an output that is no number.
+/// Where there are no samples, the number of labels is another, or an output is NaN.
 ///
 /// ```
 /// let outputs = ndarray::array![[0.1, 0.3], [0.2, 0.2]];

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 use super::predictors::{Regret, TrainedWidths, scores};
-use super::table::Table;
+use super::table::{Table, counted};
 use crate::error::{Error, Result};
 use crate::numeric::bootstrap::mean_interval_95;
 use crate::numeric::statistics::{mean, standard_error};
@@ -41,10 +41,10 @@ impl ComparedSetting {
 
     fn of(records: &[Record], last_epoch: bool) -> Result<Self> {
         let lacking = |what: &str| Error::failure("comparing predictors", what);
-        let trained = TrainedWidths::of(records, last_epoch)
-            .ok_or_else(|| lacking("a setting has fewer than three trained widths: run predict with --train"))?;
+        let trained =
+            TrainedWidths::of(records, last_epoch).ok_or_else(|| lacking("it has fewer than three trained widths"))?;
         let first = records.iter().find_map(Record::prediction);
-        let first = first.ok_or_else(|| lacking("a setting has no predictions: give output folders of predict"))?;
+        let first = first.ok_or_else(|| lacking("it has no predictions"))?;
         let weights = records.iter().filter_map(Record::training).map(|run| run.weights).max();
         let regrets =
             scores(records).into_iter().filter_map(|score| trained.regret(&score).map(|regret| (score.name, regret)));
@@ -102,18 +102,17 @@ pub fn regret_table(settings: &[&ComparedSetting], seed: u64) -> Table {
         "mean rank correlation",
         "worst",
     ]);
-    let mut found: Vec<(String, Vec<&Regret>)> = (common(settings).into_iter())
+    let mut all: Vec<(String, Vec<&Regret>)> = (common(settings).into_iter())
         .map(|name| {
             let regrets = settings.iter().filter_map(|setting| setting.regret(&name)).collect();
             (name, regrets)
         })
         .collect();
     let regrets = |found: &[&Regret]| found.iter().map(|found| found.regret).collect::<Vec<f64>>();
-    found.sort_by(|a, b| mean(&regrets(&a.1)).total_cmp(&mean(&regrets(&b.1))));
-    let first = found.first().map(|(_, found)| regrets(found)).unwrap_or_default();
-    for (place, (name, found)) in found.iter().enumerate() {
+    all.sort_by(|a, b| mean(&regrets(&a.1)).total_cmp(&mean(&regrets(&b.1))));
+    for (place, (name, found)) in all.iter().enumerate() {
         let regrets = regrets(found);
-        let more: Vec<f64> = regrets.iter().zip(&first).map(|(regret, first)| regret - first).collect();
+        let more: Vec<f64> = regrets.iter().zip(&all[0].1).map(|(regret, first)| regret - first.regret).collect();
         let correlations: Option<Vec<f64>> = found.iter().map(|found| found.correlation).collect();
         let hits = regrets.iter().filter(|regret| **regret == 0.0).count();
         table.row(vec![
@@ -219,7 +218,7 @@ pub fn comparison_text(settings: &[ComparedSetting], seed: u64) -> String {
         }
     }
     let mut section = |title: &str, of: &[&ComparedSetting]| {
-        let _ = writeln!(text, "### {title}, {} settings\n\n{}", of.len(), regret_table(of, seed));
+        let _ = writeln!(text, "### {title}, {}\n\n{}", counted(of.len(), "setting"), regret_table(of, seed));
     };
     for set in &sets {
         section(set, &all.iter().copied().filter(|setting| setting.data == *set).collect::<Vec<_>>());

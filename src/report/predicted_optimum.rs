@@ -38,7 +38,7 @@ pub fn predicted_optimum_words(report: &PredictedOptimum) -> String {
     let flat = match first == last {
         true => "Every other width that was tried is worse by more than two standard errors.".to_string(),
         false => format!(
-            "The errors of some widths from {first} to {last} cannot be told from it: they are at most two standard errors more."
+            "The errors of some widths from {first} to {last} cannot be distinguished from its own: they exceed it by at most two standard errors."
         ),
     };
     let over =

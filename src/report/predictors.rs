@@ -1,10 +1,11 @@
 //! What is to tell the best width before any training, and how well it does.
 
 use super::Statistic;
-use super::figure::{distances, statistic_of, trained_networks};
+use super::figure::{distances, of_kernel, statistic_of, trained_networks};
+use crate::data::Normalisation;
 use crate::kernel::ntk::{Kernel, Tangent};
 use crate::numeric::statistics::{mean, spearman, standard_error};
-use crate::study::{DistanceMethod, Family, KernelSource, PredictionRecord, Record, TrainingRecord};
+use crate::study::{DistanceMethod, DistanceRecord, Family, KernelSource, PredictionRecord, Record, TrainingRecord};
 
 /// A number for each width, of which the least names the best width.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,7 +67,7 @@ impl TrainedWidths {
         (*width, runs)
     }
 
-    /// What following a score costs; none where it has no number for a trained width.
+    /// What following a score costs; none where it has no finite number for any trained width.
     #[must_use]
     pub fn regret(&self, score: &Score) -> Option<Regret> {
         let pairs: Vec<(f64, &(usize, Vec<f64>))> = (score.values.iter())
@@ -97,12 +98,16 @@ pub(super) fn kernel_name(kernel: Kernel) -> &'static str {
     }
 }
 
+/// The normalisation whose records are looked at: that of the training, or without training the first of the
+/// predictions.
+fn normalisation_of(records: &[Record]) -> Option<Normalisation> {
+    let trained = records.iter().find_map(Record::training).map(|run| run.normalisation);
+    trained.or_else(|| records.iter().find_map(Record::prediction).map(|record| record.normalisation))
+}
+
 /// The predictions in the order of widths.
 pub(super) fn predictions(records: &[Record], source: KernelSource, kernel: Kernel) -> Vec<&PredictionRecord> {
-    // Those in the normalisation of the training, where networks were trained.
-    let trained = records.iter().find_map(Record::training).map(|run| run.normalisation);
-    let first = records.iter().find_map(Record::prediction).map(|record| record.normalisation);
-    let normalisation = trained.or(first);
+    let normalisation = normalisation_of(records);
     let mut found: Vec<&PredictionRecord> = (records.iter())
         .filter_map(Record::prediction)
         .filter(|record| (record.source, record.kernel()) == (source, kernel))
@@ -124,7 +129,7 @@ pub(super) fn predicted_kernels(records: &[Record]) -> Vec<Kernel> {
 }
 
 /// Every score that the records hold: predicted errors, what is known of the kernels that they come from, distances,
-/// and baselines. `base` is the width of the dense network.
+/// and baselines.
 #[must_use]
 pub fn scores(records: &[Record]) -> Vec<Score> {
     let mut scores = Vec::new();
@@ -150,27 +155,19 @@ pub fn scores(records: &[Record]) -> Vec<Score> {
             of(KernelSource::MaskedLimit, *kernel, &|record| record.test_error),
         );
     }
-    let recorded = records.iter().filter_map(Record::distance);
-    let of_distances = recorded.clone().map(|record| record.normalisation);
-    let normalisation = (records.iter().find_map(Record::training).map(|run| run.normalisation))
-        .or_else(|| records.iter().find_map(Record::prediction).map(|record| record.normalisation))
-        .or_else(|| of_distances.clone().next());
+    let Some(normalisation) = normalisation_of(records) else { return Vec::new() };
     for kernel in [Kernel::Nngp, Kernel::Ntk(Tangent::Standardised), Kernel::Ntk(Tangent::Paper)] {
-        let of_kernel: Vec<Record> = super::figure::of_kernel(records, kernel);
-        let Some(normalisation) = normalisation else { continue };
+        let of_kernel = of_kernel(records, kernel);
         let method = [DistanceMethod::Theorem1, DistanceMethod::Sampled]
             .into_iter()
             .find(|method| !distances(&of_kernel, normalisation, *method).is_empty());
         for statistic in [Statistic::Mean, Statistic::Median] {
             let Some(method) = method else { continue };
             let found = distances(&of_kernel, normalisation, method);
-            let value = |record: &&crate::study::DistanceRecord| {
-                Some((record.width, statistic_of(record, statistic).map_or(f64::INFINITY, |(value, _)| value)))
+            let value = |record: &&DistanceRecord| {
+                (record.width, statistic_of(record, statistic).map_or(f64::INFINITY, |(value, _)| value))
             };
-            add(
-                format!("{} distance, {}", kernel_name(kernel), statistic.name()),
-                found.iter().filter_map(value).collect(),
-            );
+            add(format!("{} distance, {}", kernel_name(kernel), statistic.name()), found.iter().map(value).collect());
         }
         if kernel == Kernel::Nngp {
             let found = distances(&of_kernel, normalisation, DistanceMethod::Paper);

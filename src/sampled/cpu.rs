@@ -82,7 +82,7 @@ impl<'a> Cpu<'a> {
     /// A layer whose masks are decided, and its readout.
     fn drawn(&self, draw: &Draw) -> Drawn {
         let gains = self.tangent.map(|tangent| readout_gains(&draw.law, draw.id, tangent));
-        Drawn::new(DrawnLayer::new(draw.law, draw.id), self.tangent, gains.unwrap_or_default())
+        Drawn::new(DrawnLayer::new(draw.law, draw.id), self.tangent, gains)
     }
 }
 
@@ -90,12 +90,12 @@ impl<'a> Cpu<'a> {
 pub(super) struct Drawn {
     layer: DrawnLayer,
     chunks: Chunks,
-    /// See [`readout_gains`]; empty for the NNGP kernel.
-    gains: Vec<f32>,
+    /// See [`readout_gains`]; none for the NNGP kernel.
+    gains: Option<Vec<f32>>,
 }
 
 impl Drawn {
-    pub fn new(layer: DrawnLayer, tangent: Option<Tangent>, gains: Vec<f32>) -> Self {
+    pub fn new(layer: DrawnLayer, tangent: Option<Tangent>, gains: Option<Vec<f32>>) -> Self {
         Self { chunks: Chunks::of(layer.law(), tangent, CHUNK), layer, gains }
     }
 
@@ -117,15 +117,16 @@ impl Drawn {
         NumberedRows { weights, numbers }: &NumberedRows,
         inputs: &Array2<f32>,
     ) -> Result<Array2<f32>> {
-        let of_weights = if self.gains.is_empty() { 0 } else { weights.len() };
+        let of_weights = if self.gains.is_some() { weights.len() } else { 0 };
         let mut features = Array2::zeros((weights.rows() + of_weights, inputs.ncols()));
         let (mut hidden, mut of_weights) = features.view_mut().split_at(Axis(0), weights.rows());
         add_hidden_features(weights, *self.layer.law(), inputs, hidden.view_mut())?;
+        let Some(gains) = &self.gains else { return Ok(features) };
         let mut rows = of_weights.outer_iter_mut();
         for (hidden, (place, number)) in hidden.outer_iter().zip(numbers.iter().enumerate()) {
             let (columns, _) = weights.row(place);
             for (row, column) in rows.by_ref().take(columns.len()).zip(columns) {
-                let gain = self.gains[*number as usize];
+                let gain = gains[*number as usize];
                 let entries = inputs.row(*column as usize);
                 let [hidden, entries] = [hidden, entries].map(|row| row.to_slice().expect("rows are contiguous"));
                 active_entries(hidden, entries, gain, row.into_slice().expect("rows are contiguous"));

@@ -69,7 +69,7 @@ impl DrawnNetwork {
     fn features(&self, kernel: Kernel) -> Drawn {
         let tangent = kernel.tangent();
         let gains = tangent.map(|tangent| mean_readout_gains(&self.hidden, &self.readouts, tangent));
-        Drawn::new(DrawnLayer::new(self.hidden, self.id), tangent, gains.unwrap_or_default())
+        Drawn::new(DrawnLayer::new(self.hidden, self.id), tangent, gains)
     }
 
     fn check(&self, inputs: &TiledInputs) -> Result<()> {

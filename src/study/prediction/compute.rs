@@ -241,7 +241,10 @@ impl<'a> PreparedPrediction<'a> {
             Ok(RidgePoint {
                 ridge: step.lambda,
                 test_error: error_rate(outputs, &self.labels)?,
-                squared_error: (&outputs - &expected.values()).mapv(|error| error * error).mean().unwrap_or(0.0),
+                squared_error: (&outputs - &expected.values())
+                    .mapv(|error| error * error)
+                    .mean()
+                    .expect("invariant: there is a test sample"),
                 leave_one_out_error: step.left_out.error_rate.expect("invariant: targets are classes"),
                 leave_one_out_squared_error: step.left_out.squared_error,
             })

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::Normalisation;
 use crate::error::{Error, Result};
-use crate::kernel::ntk::{Kernel, KernelName, Tangent};
+use crate::kernel::ntk::{Kernel, Tangent};
 use crate::network::{Architecture, Connectivity, MaskFamily, WeightDistribution};
 use crate::study::prediction::KernelSource;
 
@@ -82,7 +82,7 @@ pub struct PredictionRecord {
     /// The kernel's largest eigenvalue over its smallest: the geometric mean over drawn networks; none where the kernel
     /// matrix of one of them is singular as far as its precision goes.
     pub condition_number: Option<f64>,
-    /// Kernel-target alignment.
+    /// Kernel-target alignment; none where a kernel vanishes.
     pub alignment: Option<f64>,
     /// The same with features of mean 0.
     pub centred_alignment: Option<f64>,
@@ -151,11 +151,7 @@ impl PredictionRecord {
     /// The kernel, with its convention.
     #[must_use]
     pub fn kernel(&self) -> Kernel {
-        let name = match self.predictor {
-            Predictor::NngpRegression => KernelName::Nngp,
-            Predictor::NtkRegression => KernelName::Ntk,
-        };
-        name.with(self.tangent.unwrap_or_default())
+        self.tangent.map_or(Kernel::Nngp, Kernel::Ntk)
     }
 
     /// Refuses shares that are none, negative spreads and ridges, and errors that do not go with those of the networks.
@@ -173,6 +169,9 @@ impl PredictionRecord {
         }
         if self.test_errors.len() > 1 && self.initialisations > 0 && self.test_errors.len() != self.initialisations {
             return Err(format!("it has {} errors of {} networks", self.test_errors.len(), self.initialisations));
+        }
+        if self.predictor != Predictor::of(self.kernel()) {
+            return Err("its predictor does not go with its tangent kernel".into());
         }
         match (self.source == KernelSource::Drawn, self.initialisations) {
             (true, 0) => Err("it is of no drawn network".into()),
