@@ -15,9 +15,9 @@ const UNITS: f64 = 4.0;
 const BEYOND: f64 = 16.0;
 /// Fewer digits than this that are left by the condition number deserve a warning.
 const FEW_DIGITS: f64 = 1e-4;
-/// The largest ridge on the diagonal, and the inverse of the least that counts as positive. With kernels and targets of at most
-/// [`LARGEST_KERNEL`] and [`LARGEST_TARGET`](super::targets::LARGEST_TARGET), squares of targets times inverses of
-/// eigenvalues are then numbers of double precision.
+/// The largest ridge on the diagonal, and the inverse of the least that counts as positive. With kernels and targets of
+/// at most [`LARGEST_KERNEL`] and [`LARGEST_TARGET`](super::targets::LARGEST_TARGET), squares of targets times inverses
+/// of eigenvalues are then numbers of double precision.
 const LARGEST_RIDGE: f64 = 1e200;
 
 /// Ridges to choose from, `lambda` in units of `tr K / m`, in increasing order.

@@ -84,8 +84,8 @@ pub struct PredictedOptimum {
     /// The widths between which the best one lies in 95 % of resamples of samples and, where there are several, of
     /// drawn networks; of equally good widths in a resample, the narrowest and the widest count.
     pub interval: (usize, usize),
-    /// The narrowest and the widest of the widths whose error cannot be distinguished from the least: with an excess of at most
-    /// two standard errors.
+    /// The narrowest and the widest of the widths whose error cannot be distinguished from the least: with an excess of
+    /// at most two standard errors.
     pub alike: (usize, usize),
     /// Whether the best width is the widest that was searched, whose rows keep one weight on average.
     pub at_end: bool,
