@@ -4,7 +4,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::picture::{Picture, fitting_size, text_width};
+use super::picture::{Picture, Spot, fitting_size, text_width};
 use super::table::Table;
 use crate::network::budget::LayerShapes;
 
@@ -109,7 +109,7 @@ impl Picture for BudgetChart {
         &self,
         area: &DrawingArea<DB, Shift>,
         factor: u32,
-    ) -> std::result::Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+    ) -> std::result::Result<Vec<Spot>, DrawingAreaErrorKind<DB::ErrorType>> {
         let px = |size: u32| (size * factor) as i32;
         area.fill(&WHITE)?;
         let style = |size: u32, horizontal: HPos, vertical: VPos| {
@@ -138,8 +138,13 @@ impl Picture for BudgetChart {
             (px(16), px(TOP + PLOT_HEIGHT / 2)),
             style(14, HPos::Center, VPos::Center).transform(FontTransform::Rotate270),
         )?;
+        let mut spots = Vec::new();
         for (index, (name, weights, kept)) in (0..).zip(&self.layers) {
             let x = LEFT + BAR * index + 6;
+            spots.push(Spot {
+                corners: [(px(x - 5), px(TOP)), (px(x + BAR - 5), px(bottom))],
+                words: format!("{name}\n{kept} of {weights} weights kept"),
+            });
             for (count, colour, inset) in [(*weights, ALL, 0), (*kept, KEPT, 4)] {
                 if count > 0 {
                     // A single weight is at the bottom of the axis; it is drawn as a line.
@@ -151,7 +156,8 @@ impl Picture for BudgetChart {
             let place = (px(x + (BAR - 10) / 2), px(bottom + 8));
             text(name, place, style(NAME_SIZE, HPos::Left, VPos::Center).transform(FontTransform::Rotate90))?;
         }
-        area.present()
+        area.present()?;
+        Ok(spots)
     }
 }
 

@@ -1,12 +1,15 @@
 //! Line charts with error bars and, where asked for, a second axis; as SVG and PNG.
 
+use std::ops::Range;
+
 use plotters::coord::Shift;
 use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
 use super::axis::LABEL_SIZE;
-use super::layout::{INDENT, LEGEND_ROW, LEGEND_TEXT, Layout, MARGIN, NOTE_ROW, NOTE_SIZE, SIZE, USUAL_ROWS};
-use super::picture::{Picture, fitting_size};
+use super::layout::{INDENT, LEGEND_ROW, LEGEND_TEXT, Layout, MARGIN, NOTE_ROW, NOTE_SIZE, SIZE, USUAL_ROWS, short};
+use super::picture::{Picture, Spot, fitting_size};
+use super::summary::four_digits;
 
 /// How an axis maps numbers to places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +116,9 @@ const MARKED: usize = 8;
 const WIDER: u32 = 3;
 const LINE: u32 = 2;
 
+/// The least width of what can be pointed at, in pixels.
+const LEAST_STRIP: u32 = 8;
+
 impl Chart {
     fn draw_legend<DB: DrawingBackend>(
         &self,
@@ -146,6 +152,67 @@ impl Chart {
         }
         Ok(())
     }
+
+    /// The values as upright strips of the frame: one for each abscissa, or for several that are too near to each other
+    /// to be pointed at. Of a line without marks, a strip has one value.
+    fn strips(
+        &self,
+        layout: &Layout,
+        place: impl Fn(f64) -> i32,
+        (across, down): (Range<i32>, Range<i32>),
+        factor: u32,
+    ) -> Vec<Spot> {
+        let mut points: Vec<(&ChartSeries, &ChartPoint)> = Vec::new();
+        for series in &self.series {
+            let seen = |point: &&ChartPoint| point.y.is_finite() && layout.x.holds(point.x);
+            points.extend(series.points.iter().filter(seen).map(|point| (series, point)));
+        }
+        // Stable, so that the values of an abscissa are in the order of the legend.
+        points.sort_by(|(_, one), (_, other)| one.x.total_cmp(&other.x));
+        let mut strips: Vec<Vec<(&ChartSeries, &ChartPoint)>> = Vec::new();
+        for (series, point) in points {
+            let near = |strip: &&mut Vec<(&ChartSeries, &ChartPoint)>| {
+                place(point.x) - place(strip[0].1.x) < (LEAST_STRIP * factor) as i32
+            };
+            match strips.last_mut().filter(near) {
+                Some(strip) if series.marked || strip.iter().all(|(other, _)| !std::ptr::eq(*other, series)) => {
+                    strip.push((series, point));
+                }
+                Some(_) => {}
+                None => strips.push(vec![(series, point)]),
+            }
+        }
+        let ends: Vec<(i32, i32)> = (strips.iter())
+            .map(|strip| (place(strip[0].1.x), place(strip.last().expect("a strip begins with a point").1.x)))
+            .collect();
+        let between = |left: usize| (ends[left].1 + ends[left + 1].0) / 2;
+        let spot = |(index, strip): (usize, &Vec<(&ChartSeries, &ChartPoint)>)| Spot {
+            corners: [
+                (if index == 0 { across.start } else { between(index - 1) }, down.start),
+                (if index + 1 == strips.len() { across.end } else { between(index) }, down.end),
+            ],
+            words: self.words(strip),
+        };
+        strips.iter().enumerate().map(spot).collect()
+    }
+
+    /// Values in words, each with its abscissa where that is not the same for all.
+    fn words(&self, strip: &[(&ChartSeries, &ChartPoint)]) -> String {
+        let first = strip[0].1.x;
+        let shared = strip.iter().all(|(_, point)| point.x == first);
+        let value = |(series, point): &(&ChartSeries, &ChartPoint)| {
+            let interval = point.interval.filter(|(low, high)| low.is_finite() && high.is_finite());
+            // An error's interval has the ends of its accuracy's, turned around.
+            let interval = interval.map_or(String::new(), |(one, other)| {
+                format!(" [{}, {}]", short(one.min(other), 3), short(one.max(other), 3))
+            });
+            let at = if shared { String::new() } else { format!(" at {}", four_digits(point.x)) };
+            format!("{}: {}{interval}{at}", series.label, short(point.y, 4))
+        };
+        let head = if shared { format!("{}: {}", self.x_label, four_digits(first)) } else { self.x_label.clone() };
+        let values = strip.iter().map(value);
+        std::iter::once(head).chain(values).collect::<Vec<_>>().join("\n")
+    }
 }
 
 impl Picture for Chart {
@@ -158,7 +225,7 @@ impl Picture for Chart {
         &self,
         area: &DrawingArea<DB, Shift>,
         factor: u32,
-    ) -> std::result::Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+    ) -> std::result::Result<Vec<Spot>, DrawingAreaErrorKind<DB::ErrorType>> {
         let px = |size: u32| size * factor;
         area.fill(&WHITE)?;
         let layout = self.layout();
@@ -202,13 +269,17 @@ impl Picture for Chart {
                 chart.draw_series(elements)?;
             }
         }
+        let frame = chart.plotting_area();
+        let place = |x: f64| frame.map_coordinate(&(x, layout.left.low)).0;
+        let spots = self.strips(&layout, place, frame.get_pixel_range(), factor);
         self.draw_legend(&lower, &layout, factor)?;
         for (index, note) in layout.notes.iter().enumerate() {
             let y = LEGEND_ROW * layout.legend_rows() + NOTE_ROW * index as u32;
             let place = (px(INDENT) as i32, px(y) as i32);
             lower.draw(&Text::new(note.clone(), place, ("sans-serif", px(NOTE_SIZE))))?;
         }
-        area.present()
+        area.present()?;
+        Ok(spots)
     }
 }
 
@@ -318,6 +389,63 @@ mod tests {
             series: vec![series],
         };
         assert!(chart.svg().unwrap().contains("sparse, 0.17 at 40"));
+    }
+
+    #[test]
+    fn values_are_where_their_points_are() {
+        let series = |label: &str, marked: bool, points: &[(f64, f64, Option<(f64, f64)>)]| ChartSeries {
+            label: label.into(),
+            style: 0,
+            line: Line::Solid,
+            marked,
+            right: false,
+            points: points.iter().map(|(x, y, interval)| ChartPoint { x: *x, y: *y, interval: *interval }).collect(),
+        };
+        let mut chart = Chart {
+            title: String::new(),
+            x_label: "width".into(),
+            x_ticks: vec![],
+            y_label: String::new(),
+            y_scale: Scale::Logarithmic,
+            shares: false,
+            note: String::new(),
+            right_label: String::new(),
+            series: vec![
+                series(
+                    "sparse",
+                    true,
+                    &[(8.0, 0.03, Some((0.04, 0.02))), (128.0, 4e-3, None), (512.0, f64::NAN, None)],
+                ),
+                series("theory", false, &[(8.0, 0.031234, None), (128.0, 0.0, None), (512.0, 8e-3, None)]),
+            ],
+        };
+        let (svg, spots) = chart.svg_with_spots().unwrap();
+        // What the axis cannot show is there in words; what is no number is not.
+        assert_eq!(
+            spots.iter().map(|spot| &*spot.words).collect::<Vec<_>>(),
+            [
+                "width: 8\nsparse: 0.03 [0.02, 0.04]\ntheory: 0.03123",
+                "width: 128\nsparse: 4e-3\ntheory: 0",
+                "width: 512\ntheory: 8e-3"
+            ]
+        );
+        // Each has its mark inside, and they meet.
+        let [left, middle, _] = [0, 1, 2].map(|index: usize| spots[index].corners);
+        assert_eq!(left[1].0, middle[0].0);
+        let marks: Vec<i32> = (svg.lines())
+            .filter_map(|line| line.strip_prefix("<circle cx=\"")?.split('"').next()?.parse().ok())
+            .take(2)
+            .collect();
+        assert!((left[0].0..left[1].0).contains(&marks[0]) && (middle[0].0..middle[1].0).contains(&marks[1]));
+        // Dense lines have strips that can be pointed at; marks that are near to each other are all named.
+        let dense: Vec<(f64, f64, _)> = (1..=900).map(|x| (f64::from(x), 1.0 / f64::from(x), None)).collect();
+        chart.series = vec![series("curve", false, &dense)];
+        let spots = chart.svg_with_spots().unwrap().1;
+        assert!((50..120).contains(&spots.len()), "{}", spots.len());
+        assert!(spots.iter().all(|spot| spot.words.lines().count() == 2));
+        chart.series = vec![series("cloud", true, &[(8.0, 1.0, None), (8.001, 2.0, None), (800.0, 2.0, None)])];
+        let spots = chart.svg_with_spots().unwrap().1;
+        assert_eq!(spots[0].words, "width\ncloud: 1 at 8\ncloud: 2 at 8.001");
     }
 
     #[test]

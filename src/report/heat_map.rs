@@ -6,7 +6,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::axis::Range;
 use super::figure::evaluated;
-use super::picture::{Picture, fitting_size, text_width};
+use super::picture::{Picture, Spot, fitting_size, text_width};
 use super::summary::four_digits;
 use super::table::counted;
 use crate::network::Activation;
@@ -142,7 +142,7 @@ impl Picture for HeatMap {
         &self,
         area: &DrawingArea<DB, Shift>,
         factor: u32,
-    ) -> std::result::Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+    ) -> std::result::Result<Vec<Spot>, DrawingAreaErrorKind<DB::ErrorType>> {
         let px = |size: u32| (size * factor) as i32;
         area.fill(&WHITE)?;
         let at =
@@ -159,18 +159,21 @@ impl Picture for HeatMap {
         let y_label = middle_y.max(text_width(&self.y_label, 14) as u32 / 2 + 8);
         text(&self.title, (px(self.size().0 / 2), px(TOP / 2)), at(title))?;
         let best = self.best();
+        let mut spots = Vec::new();
         for (i, row) in self.cells.iter().enumerate() {
             let y = TOP + CELL.1 * i as u32;
             text(self.rows.get(i).map_or("", String::as_str), (px(LEFT - 24), px(y + CELL.1 / 2)), at(13))?;
             for (j, value) in row.iter().enumerate() {
                 let x = LEFT + CELL.0 * j as u32;
                 let Some(value) = value else { continue };
+                let corners = [(px(x), px(y)), (px(x + CELL.0), px(y + CELL.1))];
+                spots.push(Spot { corners, words: self.words((i, j), *value) });
                 if !value.is_finite() {
                     text("diverged", (px(x + CELL.0 / 2), px(y + CELL.1 / 2)), at(13))?;
                     continue;
                 }
                 let background = colour(*value);
-                area.draw(&Rectangle::new([(px(x), px(y)), (px(x + CELL.0), px(y + CELL.1))], background.filled()))?;
+                area.draw(&Rectangle::new(corners, background.filled()))?;
                 let RGBColor(red, green, blue) = background;
                 let bright = 0.3 * f64::from(red) + 0.6 * f64::from(green) + 0.1 * f64::from(blue) > 140.0;
                 let ink = if bright { BLACK } else { WHITE };
@@ -191,7 +194,8 @@ impl Picture for HeatMap {
             if self.cells.iter().flatten().flatten().next().is_some() {
                 text("Every run diverged.", (px(self.size().0 / 2), px(TOP - 9)), at(13))?;
             }
-            return area.present();
+            area.present()?;
+            return Ok(spots);
         };
         // The scale.
         let (x, height) = (LEFT + CELL.0 * self.columns.len() as u32 + 20, CELL.1 * self.rows.len() as u32);
@@ -204,7 +208,18 @@ impl Picture for HeatMap {
         text(&format!("{high:.1}"), (px(x + 42), px(TOP + 6)), at(13))?;
         let least = if outliers { "≤ " } else { "" };
         text(&format!("{least}{low:.1}"), (px(x + 42), px(TOP + height - 6)), at(13))?;
-        area.present()
+        area.present()?;
+        Ok(spots)
+    }
+}
+
+impl HeatMap {
+    /// A cell in words.
+    fn words(&self, (row, column): (usize, usize), value: f64) -> String {
+        let value = if value.is_finite() { format!("{value:.2}") } else { "diverged".into() };
+        let column = self.columns.get(column).map_or(String::new(), |name| name.replace('\n', ", "));
+        let row = self.rows.get(row).map_or("", String::as_str);
+        format!("{value}\n{}: {column}\n{}: {row}", self.x_label, self.y_label)
     }
 }
 
@@ -224,6 +239,9 @@ mod tests {
         };
         assert_eq!(map.best(), Some((0, 1, 96.25)));
         let svg = map.svg().unwrap();
+        let spots = map.svg_with_spots().unwrap().1;
+        assert_eq!(spots.len(), 3);
+        assert_eq!(spots[1].words, "96.25\nx: 0.25, 16\ny: 1");
         assert_eq!(svg.matches('★').count(), 1);
         assert!(svg.contains("96.2 ★") || svg.contains("96.3 ★"));
         assert!(svg.contains("90.0") && svg.contains("10.0"));

@@ -94,7 +94,8 @@ impl Chart {
     /// What the axes do not hold, or cannot show, in words, as lines that fit.
     fn notes(&self, layout: &Layout) -> Vec<String> {
         let (mut beyond, mut unseen, mut zero, mut cut) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let at = |label: &str, point: &ChartPoint| format!("{label}, {} at {}", short(point.y), four_digits(point.x));
+        let at =
+            |label: &str, point: &ChartPoint| format!("{label}, {} at {}", short(point.y, 3), four_digits(point.x));
         for series in &self.series {
             let axis = layout.axis(series);
             let finite: Vec<&ChartPoint> = series.points.iter().filter(|point| point.y.is_finite()).collect();
@@ -109,7 +110,7 @@ impl Chart {
                     {
                         match first.y {
                             0.0 => zero.push(series.label.clone()),
-                            y => notes.push(format!("{}, {} everywhere", series.label, short(y))),
+                            y => notes.push(format!("{}, {} everywhere", series.label, short(y, 3))),
                         }
                     }
                     _ => notes.extend(of.iter().map(|point| at(&series.label, point))),
@@ -237,9 +238,9 @@ fn height(line: &[Vec<(f64, f64)>], x: f64) -> Option<f64> {
     Some(if to.0 > from.0 { from.1 + (x - from.0) / (to.0 - from.0) * (to.1 - from.1) } else { to.1 })
 }
 
-/// A number in three digits.
-fn short(value: f64) -> String {
-    let text = format!("{value:.2e}");
+/// A number in a few digits.
+pub(super) fn short(value: f64, digits: usize) -> String {
+    let text = format!("{value:.*e}", digits - 1);
     let rounded: f64 = text.parse().unwrap_or(value);
     if value == 0.0 || (1e-2..1e3).contains(&value.abs()) {
         return rounded.to_string();
@@ -368,7 +369,8 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        let texts: Vec<String> = [0.17, 0.0123456, 2.46, 19.7649, 1.4e6, 0.0, -0.5, 1e-3].map(short).to_vec();
+        let texts: Vec<String> =
+            [0.17, 0.0123456, 2.46, 19.7649, 1.4e6, 0.0, -0.5, 1e-3].map(|value| short(value, 3)).to_vec();
         assert_eq!(texts, ["0.17", "0.0123", "2.46", "19.8", "1.4e6", "0", "-0.5", "1e-3"]);
     }
 }

@@ -48,7 +48,7 @@ pub use page::{
     heat_map_page, masks_page, masks_pictures, optimum_page, predicted_optimum_page, prediction_page, training_page,
     tune_page, verification_page, widen_page,
 };
-pub use picture::Picture;
+pub use picture::{Picture, Spot};
 pub use predicted_optimum::{predicted_optimum_chart, predicted_optimum_table, predicted_optimum_words};
 pub use prediction::{choice_table, prediction_chart, prediction_table, prediction_text, spectrum_table};
 pub use predictors::{Regret, Score, TrainedWidths, scores};

@@ -13,7 +13,7 @@ use super::heat_map::{HeatMap, heat_map};
 use super::left_out::left_out;
 use super::masks::{deep_masks_table, kernels_of, layers_table, masks_chart, masks_table, masks_words};
 use super::optimum::{optimum_chart, optimum_note, optimum_table};
-use super::picture::Picture;
+use super::picture::{Picture, Spot};
 use super::predicted_optimum::{predicted_optimum_chart, predicted_optimum_table, predicted_optimum_words};
 use super::prediction::{prediction_chart, prediction_text};
 use super::summary::{summary, training_table};
@@ -55,7 +55,7 @@ impl Picture for Drawing {
         &self,
         area: &DrawingArea<DB, Shift>,
         factor: u32,
-    ) -> std::result::Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+    ) -> std::result::Result<Vec<Spot>, DrawingAreaErrorKind<DB::ErrorType>> {
         match self {
             Self::Chart(chart) => chart.draw(area, factor),
             Self::HeatMap(map) => map.draw(area, factor),

@@ -14,12 +14,21 @@ const LEAST_SIZE: u32 = 10;
 /// PNGs are drawn at this many times the size, for sharp text.
 const PNG_FACTOR: u32 = 2;
 
+/// A place in a picture that stands for values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spot {
+    /// Its upper left and lower right corner, in pixels.
+    pub corners: [(i32, i32); 2],
+    /// The values, a line each.
+    pub words: String,
+}
+
 /// A picture of fixed size that can be drawn at multiples of it.
 pub trait Picture {
     /// Its width and height.
     fn size(&self) -> (u32, u32);
 
-    /// Draws it at `factor` times its size.
+    /// Draws it at `factor` times its size, and says where its values are.
     ///
     /// # Errors
     /// Where the backend fails.
@@ -27,20 +36,27 @@ pub trait Picture {
         &self,
         area: &DrawingArea<DB, Shift>,
         factor: u32,
-    ) -> std::result::Result<(), DrawingAreaErrorKind<DB::ErrorType>>;
+    ) -> std::result::Result<Vec<Spot>, DrawingAreaErrorKind<DB::ErrorType>>;
 
     /// The picture as an SVG document.
     ///
     /// # Errors
     /// Where it cannot be drawn.
     fn svg(&self) -> Result<String> {
+        Ok(self.svg_with_spots()?.0)
+    }
+
+    /// The picture as an SVG document, and where its values are.
+    ///
+    /// # Errors
+    /// Where it cannot be drawn.
+    fn svg_with_spots(&self) -> Result<(String, Vec<Spot>)> {
         embed_font();
         let mut text = String::new();
-        {
-            let area = SVGBackend::with_string(&mut text, self.size()).into_drawing_area();
-            self.draw(&area, 1).map_err(|error| Error::failure("drawing an SVG", error))?;
-        }
-        Ok(text)
+        let area = SVGBackend::with_string(&mut text, self.size()).into_drawing_area();
+        let spots = self.draw(&area, 1).map_err(|error| Error::failure("drawing an SVG", error))?;
+        drop(area);
+        Ok((text, spots))
     }
 
     /// The picture as a PNG file.
