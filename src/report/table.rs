@@ -21,13 +21,13 @@ impl Table {
         self.rows.len() < 2
     }
 
-    /// Adds a row, one cell per column.
+    /// Adds a row, one cell per column. A bar or a new line in a cell, which a file name can have, does not end it.
     ///
     /// # Panics
     /// Where it has more cells or fewer.
     pub fn row(&mut self, cells: Vec<String>) {
         assert_eq!(cells.len(), self.rows[0].len(), "one cell per column");
-        self.rows.push(cells);
+        self.rows.push(cells.into_iter().map(|cell| cell.replace('|', "\\|").replace('\n', " ")).collect());
     }
 }
 
@@ -72,5 +72,7 @@ mod tests {
         let mut table = Table::new(&["method", "8"]);
         table.row(vec!["sampled".into(), "1.00e-3".into()]);
         assert_eq!(table.to_string(), "| method  |       8 |\n|:--------|--------:|\n| sampled | 1.00e-3 |\n");
+        table.row(vec!["a|b\nc".into(), "-".into()]);
+        assert!(table.to_string().ends_with("| a\\|b c  |       - |\n"), "{table}");
     }
 }
