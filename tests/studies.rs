@@ -45,12 +45,12 @@ fn optimum_and_verify_write_what_they_print() {
     let folder = tempfile::tempdir().unwrap();
     let run = |args: &[&str]| {
         let mut command = Command::cargo_bin("sparsewidth").unwrap();
-        let output = command.args(args).arg("--out").arg(folder.path().join("new")).output().unwrap();
+        let output = command.args(args).arg("--out").arg(folder.path().join(args[0])).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };
     let optimum = run(&["optimum", "--data", "gaussian:40,30", "--pairs", "20", "--json", "--quiet"]);
-    assert_eq!(read(folder.path(), "new/optimum.json"), optimum.as_bytes());
+    assert_eq!(read(folder.path(), "optimum/optimum.json"), optimum.as_bytes());
     let report: Value = serde_json::from_str(&optimum).unwrap();
     let optima = report["optima"].as_array().unwrap();
     assert_eq!(optima.len(), 4);
@@ -70,7 +70,7 @@ fn optimum_and_verify_write_what_they_print() {
     };
     let verified = threads("1");
     assert_eq!(verified, threads("2"));
-    assert_eq!(read(folder.path(), "new/verify.json"), verified.as_bytes());
+    assert_eq!(read(folder.path(), "verify/verify.json"), verified.as_bytes());
     let report: Value = serde_json::from_str(&verified).unwrap();
     let cells = report["cells"].as_array().unwrap();
     assert_eq!(cells.len(), 6);
@@ -80,10 +80,10 @@ fn optimum_and_verify_write_what_they_print() {
         let (error, theory) = (of(check, "standard_error"), of(check, "theory"));
         assert!((of(check, "estimate") - theory).abs() < 4.8 * error && error < 0.15 * theory, "{check}");
     }
-    let page = String::from_utf8(read(folder.path(), "new/verify.md")).unwrap();
+    let page = String::from_utf8(read(folder.path(), "verify/verify.md")).unwrap();
     assert_eq!(page.lines().filter(|line| line.starts_with("| gaussian:40,30 ")).count(), 6, "{page}");
-    for name in ["optimum.png", "optimum.svg", "verify-z.png", "verify-values.png", "verify.md"] {
-        assert!(!read(folder.path(), &format!("new/{name}")).is_empty());
+    for name in ["optimum/optimum.png", "optimum/optimum.svg", "verify/verify-z.png", "verify/verify-values.png"] {
+        assert!(!read(folder.path(), name).is_empty());
     }
 }
 

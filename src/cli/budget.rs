@@ -6,12 +6,11 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use sparsewidth::network::budget::{Budget, FanIn, LayerShape, LayerShapes, Pattern, Rule, masks_npz};
 use sparsewidth::numeric::parse::{share, whole};
-use sparsewidth::report::{budget_chart, budget_table, budget_total, empty_layers, write_chart};
+use sparsewidth::report::{budget_page, empty_layers};
 use sparsewidth::{Error, Result};
 
 use super::Common;
 use super::output::{json_lines, print};
-use super::redraw::redrawn_folder;
 use super::values::{architecture, path};
 
 #[derive(Args)]
@@ -130,15 +129,14 @@ pub fn run(args: BudgetArgs, common: &Common) -> Result<()> {
         Some(fan_in) => fan_in.counts(&network.layers, &divided)?,
         None => network.layers.iter().zip(&divided).map(|(layer, kept)| positions.kept(layer, *kept)).collect(),
     };
-    if let Some(folder) = &args.out {
-        // What is too large for masks is refused before there is a folder.
-        let masks = args.masks.then(|| masks_npz(&args.keys.named(&network.layers), &kept, positions, common.seed));
-        let masks = masks.transpose()?;
-        let folder = redrawn_folder(folder, "budget", &["budget"], if args.masks { &["masks.npz"] } else { &[] })?;
-        write_chart(&folder, "budget", &budget_chart(&network, &args.rule.to_string(), &kept))?;
-        if let Some(masks) = masks {
-            folder.write("masks.npz", &masks)?;
-        }
+    // What is too large for masks is refused before there is a folder.
+    let masks = args.masks.then(|| masks_npz(&args.keys.named(&network.layers), &kept, positions, common.seed));
+    let masks = masks.transpose()?;
+    let others: &[&str] = if args.masks { &["masks.npz"] } else { &[] };
+    let folder = |path: &PathBuf| common.redrawn_folder(path, "budget", &["budget"], others);
+    let out = args.out.as_ref().map(folder).transpose()?;
+    if let Some((folder, masks)) = out.as_ref().zip(masks) {
+        folder.write("masks.npz", &masks)?;
     }
     if common.json {
         let layers: Vec<Layer> = (network.layers.iter().zip(&kept))
@@ -154,25 +152,17 @@ pub fn run(args: BudgetArgs, common: &Common) -> Result<()> {
             .collect();
         print(&json_lines(&layers)?)?;
     }
-    common.say(&format!("{}\n{}\n", budget_table(&network, &kept), budget_total(&network, &kept)))?;
-    if let Some(empty) = empty_layers(&network, &kept) {
-        common.note(&format!("Warning: {empty}"));
-    }
-    if let Some(note) = departure(kept.iter().sum(), budget, args.fan_in) {
-        common.note(&note);
-    }
-    if let Some(beside) = network.beside {
-        common.note(&format!("Besides these, {beside} biases and parameters of batch normalisation."));
-    }
-    if let Some(folder) = &args.out {
-        common.note(&format!(
-            "{}: budget (.svg, .png){}",
-            folder.display(),
-            if args.masks { ", masks.npz" } else { "" }
-        ));
-        if !args.masks && folder.join("masks.npz").exists() {
-            common.note("The masks.npz there is of an earlier run.");
-        }
+    let mut page = budget_page(&network, &args.rule.to_string(), &kept);
+    page.remarks.extend(empty_layers(&network, &kept).map(|empty| format!("Warning: {empty}")));
+    page.remarks.extend(departure(kept.iter().sum(), budget, args.fan_in));
+    let beside = network.beside;
+    page.remarks
+        .extend(beside.map(|beside| format!("Besides these, {beside} biases and parameters of batch normalisation.")));
+    common.present(&page, out.as_ref())?;
+    match &args.out {
+        Some(folder) if args.masks => common.note(&format!("{}: masks.npz", folder.display())),
+        Some(folder) if folder.join("masks.npz").exists() => common.note("The masks.npz there is of an earlier run."),
+        _ => {}
     }
     Ok(())
 }

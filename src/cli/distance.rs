@@ -15,8 +15,7 @@ use sparsewidth::study::{DistanceMethod, DistanceSpec, NetworkSpec, StudySpec};
 
 use super::Common;
 use super::options::{DataOption, KernelOption, SamplingOptions, default_widths};
-use super::output::study_folder;
-use super::redraw::{FromOption, redrawn_folder};
+use super::redraw::FromOption;
 use super::values::path;
 
 #[derive(Args)]
@@ -60,7 +59,7 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
         let records = read_records(from)?;
         let kernels = [Kernel::Nngp, Kernel::Ntk(Tangent::Standardised), Kernel::Ntk(Tangent::Paper)];
         let pictures = distance_pictures(Normalisation::ALL, &kernels);
-        let out = redrawn_folder(args.out.as_deref().unwrap_or(from), "distance", &pictures, &[])?;
+        let out = common.redrawn_folder(args.out.as_deref().unwrap_or(from), "distance", &pictures, &[])?;
         common.print_records(&records)?;
         return common.present(&distance_page(&records), Some(&out));
     }
@@ -95,7 +94,7 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
     let (normalisations, kernels) = (spec.normalisations.clone(), spec.kernels.clone());
     let study = StudySpec { data, seed: common.seed, distance: Some(spec), training: None, prediction: None };
     let pictures = distance_pictures(&normalisations, &kernels);
-    let out = args.out.as_deref().map(|path| study_folder(path, "distance", &pictures, &[])).transpose()?;
+    let out = args.out.as_deref().map(|path| common.study_folder(path, "distance", &pictures, &[])).transpose()?;
     let Some(records) = common.run_study(&study, out.as_ref())? else { return Ok(()) };
     common.present(&distance_page(&records), out.as_ref())
 }

@@ -20,8 +20,7 @@ use sparsewidth::{Error, Result};
 use super::Common;
 use super::distance::distance_spec;
 use super::options::{ImagesOption, SamplingOptions, default_widths};
-use super::output::study_folder;
-use super::redraw::{FromOption, redrawn_folder, refuse_searches};
+use super::redraw::{FromOption, refuse_searches};
 use super::train::{TrainingOptions, say_origin};
 use super::values::path;
 
@@ -90,12 +89,12 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     if let Some(from) = args.from.folder(common)? {
         let records = read_records(from)?;
         refuse_searches(from, &records)?;
-        let folder = redrawn_folder(args.out.as_deref().unwrap_or(from), WRITER, &names, &[SUMMARY])?;
+        let folder = common.redrawn_folder(args.out.as_deref().unwrap_or(from), WRITER, &names, &[SUMMARY])?;
         common.print_records(&records)?;
         return present(&records, &folder, common);
     }
     let folder = args.out.clone().unwrap_or_else(|| "figure".into());
-    let folder = study_folder(&folder, WRITER, &names, &[SUMMARY])?;
+    let folder = common.study_folder(&folder, WRITER, &names, &[SUMMARY])?;
     let ((dimension, classes), images) = args.data.sizes()?;
     let data = args.data.data;
     let weights = (dimension + classes) * PAPER_BASE_WIDTH;

@@ -18,8 +18,7 @@ use sparsewidth::study::{MOST_SAMPLES, StudySpec, TrainingStudySpec};
 
 use super::Common;
 use super::options::ImagesOption;
-use super::output::study_folder;
-use super::redraw::{FromOption, redrawn_folder, refuse_searches};
+use super::redraw::{FromOption, refuse_searches};
 use super::values::path;
 
 #[derive(Args)]
@@ -99,7 +98,7 @@ pub fn run(args: HeatmapArgs, common: &Common) -> Result<()> {
     if let Some(from) = args.from.folder(common)? {
         let records = read_records(from)?;
         refuse_searches(from, &records)?;
-        let out = redrawn_folder(args.from.or(&args.out, common), "heatmap", &HEAT_MAP_PICTURES, &[])?;
+        let out = common.redrawn_folder(args.from.or(&args.out, common), "heatmap", &HEAT_MAP_PICTURES, &[])?;
         common.print_records(&records)?;
         return common.present(&heat_map_page(&records)?, Some(&out));
     }
@@ -121,7 +120,7 @@ pub fn run(args: HeatmapArgs, common: &Common) -> Result<()> {
         ..TrainingStudySpec::heat_map(networks, args.runs)
     };
     let study = StudySpec { data, seed: common.seed, distance: None, training: Some(training), prediction: None };
-    let out = study_folder(&args.out, "heatmap", &HEAT_MAP_PICTURES, &[])?;
+    let out = common.study_folder(&args.out, "heatmap", &HEAT_MAP_PICTURES, &[])?;
     let Some(records) = common.run_study(&study, Some(&out))? else { return Ok(()) };
     common.present(&heat_map_page(&records)?, Some(&out))
 }

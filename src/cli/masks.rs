@@ -16,7 +16,7 @@ use sparsewidth::{Error, Result};
 use super::Common;
 use super::options::DataOption;
 use super::output::{json_lines, print};
-use super::redraw::{FromOption, read_report, redrawn_folder};
+use super::redraw::{FromOption, read_report};
 use super::values::path;
 
 /// Prints, with --json, one object per file and kernel.
@@ -75,7 +75,7 @@ pub struct MasksArgs {
 }
 
 pub fn run(args: MasksArgs, common: &Common) -> Result<()> {
-    let folder = |path| redrawn_folder(path, "masks", &masks_pictures(), &MASKS_FILES);
+    let folder = |path| common.redrawn_folder(path, "masks", &masks_pictures(), &MASKS_FILES);
     if let Some(from) = args.from.folder(common)? {
         let report: MasksReport = read_report(&from.join(MASKS_FILES[0]))?;
         return finish(&report, Some(&folder(args.out.as_deref().unwrap_or(from))?), common);

@@ -93,13 +93,14 @@ enum Command {
 }
 
 /// The options of every command that some commands have no use for, and why these refuse them.
-const UNUSED: [(&str, &str, &[&str]); 6] = [
+const UNUSED: [(&str, &str, &[&str]); 7] = [
     ("seed", "nothing that this command does is random", &["merge", "evaluate", "completions", "man"]),
     ("threads", "this command has no use for more than one", &["merge", "evaluate", "data", "completions", "man"]),
     ("device", NO_PAIRS, &WITHOUT_PAIRS),
     ("memory", NO_PAIRS, &WITHOUT_PAIRS),
     ("shard", "this command has no tasks to divide", &WITHOUT_TASKS),
     ("json", "this command prints no records", &["completions", "man"]),
+    ("no_page", "this command writes no page", &["kernel", "merge", "evaluate", "data", "completions", "man"]),
 ];
 const NO_PAIRS: &str = "this command computes no kernels over all pairs";
 const WITHOUT_TASKS: [&str; 10] =
@@ -153,6 +154,9 @@ struct Common {
     /// Print only results and errors
     #[arg(long, global = true, display_order = 1000)]
     quiet: bool,
+    /// Leave out index.html, the page of all pictures, tables and settings for a browser
+    #[arg(long, global = true, display_order = 1000)]
+    no_page: bool,
     /// The options that were given, by their ids, as they were written.
     #[arg(skip)]
     given: HashMap<String, String>,
@@ -168,11 +172,12 @@ enum DeviceOption {
 impl Common {
     /// Refuses an option that was given and would do nothing; one thread is what every command has.
     fn refuse(&self, option: &str, why: &str) -> Result<()> {
+        let name = format!("--{}", option.replace('_', "-"));
         match self.given.get(option) {
             None => Ok(()),
             Some(_) if option == "threads" && self.threads == Some(1) => Ok(()),
-            Some(value) if value == "true" => Err(Error::value(&format!("--{option}"), "(given)", why, "leave it out")),
-            Some(value) => Err(Error::value(&format!("--{}", option.replace('_', "-")), value, why, "leave it out")),
+            Some(value) if value == "true" => Err(Error::value(&name, "(given)", why, "leave it out")),
+            Some(value) => Err(Error::value(&name, value, why, "leave it out")),
         }
     }
 

@@ -17,7 +17,7 @@ use sparsewidth::study::{OptimumReport, OptimumSpec, PredictedOptimum, Predicted
 use super::Common;
 use super::options::{DataOption, KernelOption};
 use super::output::{json_lines, print};
-use super::redraw::{FromOption, read_report, redrawn_folder};
+use super::redraw::{FromOption, read_report};
 use super::values::path;
 
 #[derive(Args)]
@@ -93,7 +93,8 @@ impl Report {
 pub fn run(args: OptimumArgs, common: &Common) -> Result<()> {
     if let Some(from) = args.from.folder(common)? {
         let report: Report = read_report(&from.join("optimum.json"))?;
-        let out = redrawn_folder(args.out.as_deref().unwrap_or(from), "optimum", &["optimum"], &["optimum.json"])?;
+        let out =
+            common.redrawn_folder(args.out.as_deref().unwrap_or(from), "optimum", &["optimum"], &["optimum.json"])?;
         return finish(&report, Some(&out), common);
     }
     if args.by != By::Distance {
@@ -124,8 +125,11 @@ pub fn run(args: OptimumArgs, common: &Common) -> Result<()> {
         seed: common.seed,
     };
     spec.check()?;
-    let out =
-        args.out.as_deref().map(|path| redrawn_folder(path, "optimum", &["optimum"], &["optimum.json"])).transpose()?;
+    let out = args
+        .out
+        .as_deref()
+        .map(|path| common.redrawn_folder(path, "optimum", &["optimum"], &["optimum.json"]))
+        .transpose()?;
     let bar = common.bar(1_000);
     let report = spec.run(&|share| bar.set_position((share * 1_000.0) as u64))?;
     bar.finish_and_clear();
@@ -159,8 +163,11 @@ fn by_regression(args: &OptimumArgs, common: &Common) -> Result<()> {
         seed: common.seed,
         data,
     };
-    let out =
-        args.out.as_deref().map(|path| redrawn_folder(path, "optimum", &["optimum"], &["optimum.json"])).transpose()?;
+    let out = args
+        .out
+        .as_deref()
+        .map(|path| common.redrawn_folder(path, "optimum", &["optimum"], &["optimum.json"]))
+        .transpose()?;
     let bar = common.bar(1_000);
     let report = spec.run(&|share| bar.set_position((share * 1_000.0) as u64))?;
     bar.finish_and_clear();

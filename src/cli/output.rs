@@ -7,7 +7,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use sparsewidth::files::OutputFolder;
-use sparsewidth::report::{RECORD_FILES, chart_files, write_records};
+use sparsewidth::report::{INDEX, RECORD_FILES, chart_files, write_records};
 use sparsewidth::sampled::Device;
 use sparsewidth::study::{JOURNAL, Progress, Record, Shard, StudySpec};
 use sparsewidth::{Error, Result};
@@ -35,19 +35,26 @@ pub fn json_lines<T: Serialize>(values: &[T]) -> Result<String> {
     Ok(text)
 }
 
-/// The folder of a study that writes its records, some pictures and other files there.
-pub fn study_folder(
-    path: &Path,
-    writer: &'static str,
-    pictures: &[impl AsRef<str>],
-    others: &[&str],
-) -> Result<OutputFolder> {
-    let mut names = chart_files(pictures);
-    names.extend(RECORD_FILES.iter().chain(others).map(|name| name.to_string()));
-    OutputFolder::new(path, writer, &names)
-}
-
 impl Common {
+    /// The folder of a study that writes its records, some pictures and other files there.
+    pub fn study_folder(
+        &self,
+        path: &Path,
+        writer: &'static str,
+        pictures: &[impl AsRef<str>],
+        others: &[&str],
+    ) -> Result<OutputFolder> {
+        OutputFolder::new(path, writer, &self.page_files(pictures, &[&RECORD_FILES, others].concat()))
+    }
+
+    /// The files of some pictures, others, and that of the page where there is one.
+    pub fn page_files(&self, pictures: &[impl AsRef<str>], others: &[&str]) -> Vec<String> {
+        let page = (!self.no_page).then_some(INDEX);
+        let mut names = chart_files(pictures);
+        names.extend(others.iter().copied().chain(page).map(str::to_string));
+        names
+    }
+
     /// Prints for people: on standard output, or on standard error where that carries records.
     pub fn say(&self, text: &str) -> Result<()> {
         if self.json {

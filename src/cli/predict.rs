@@ -19,8 +19,7 @@ use sparsewidth::{Error, Result};
 
 use super::Common;
 use super::options::{ImagesOption, default_widths};
-use super::output::study_folder;
-use super::redraw::{FromOption, redrawn_folder, refuse_searches};
+use super::redraw::{FromOption, refuse_searches};
 use super::train::{TrainingOptions, say_origin};
 use super::values::path;
 
@@ -95,7 +94,8 @@ pub fn run(args: PredictArgs, common: &Common) -> Result<()> {
     if let Some(from) = args.from.folder(common)? {
         let records = read_records(from)?;
         refuse_searches(from, &records)?;
-        let out = redrawn_folder(args.out.as_deref().unwrap_or(from), WRITER, &PREDICTION_PICTURES, &[SUMMARY])?;
+        let out =
+            common.redrawn_folder(args.out.as_deref().unwrap_or(from), WRITER, &PREDICTION_PICTURES, &[SUMMARY])?;
         common.print_records(&records)?;
         return common.present(&prediction_page(&records), Some(&out));
     }
@@ -180,8 +180,8 @@ pub fn run(args: PredictArgs, common: &Common) -> Result<()> {
         ..usual
     };
     let study = StudySpec { data, seed: common.seed, distance, training, prediction: Some(prediction) };
-    let out =
-        (args.out.as_deref().map(|path| study_folder(path, WRITER, &PREDICTION_PICTURES, &[SUMMARY]))).transpose()?;
+    let out = (args.out.as_deref().map(|path| common.study_folder(path, WRITER, &PREDICTION_PICTURES, &[SUMMARY])))
+        .transpose()?;
     let Some(records) = common.run_study(&study, out.as_ref())? else { return Ok(()) };
     common.present(&prediction_page(&records), out.as_ref())
 }
@@ -198,7 +198,7 @@ fn no_rate(widths: &[usize]) -> Error {
 
 /// Compares the predictors over the records of several folders.
 fn compare(args: &PredictArgs, common: &Common) -> Result<()> {
-    let heeded = ["compare", "folders", "last_epoch", "out", "quiet", "seed"];
+    let heeded = ["compare", "folders", "last_epoch", "out", "quiet", "seed", "no_page"];
     let mut idle: Vec<&String> = common.given.keys().filter(|id| !heeded.contains(&id.as_str())).collect();
     idle.sort();
     idle.into_iter().try_for_each(|option| common.refuse(option, "--compare only reads what was found"))?;
@@ -225,6 +225,6 @@ fn compare(args: &PredictArgs, common: &Common) -> Result<()> {
     };
     let settings = args.folders.iter().map(setting).collect::<Result<Vec<_>>>()?;
     let out = args.out.as_deref();
-    let out = out.map(|path| redrawn_folder(path, WRITER, &COMPARISON_PICTURES, &[COMPARISON])).transpose()?;
+    let out = out.map(|path| common.redrawn_folder(path, WRITER, &COMPARISON_PICTURES, &[COMPARISON])).transpose()?;
     common.present(&comparison_page(&settings, common.seed), out.as_ref())
 }

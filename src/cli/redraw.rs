@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::de::DeserializeOwned;
 use sparsewidth::files::{OutputFolder, in_shell, make_writable_folder, read_text};
-use sparsewidth::report::{Page, chart_files, write_chart};
+use sparsewidth::report::{INDEX, Page, write_chart};
 use sparsewidth::study::{RECORDS, Record};
 use sparsewidth::{Error, Result};
 
@@ -14,7 +14,7 @@ use super::output::{json_lines, print};
 use super::values::path;
 
 /// Options that a redrawing heeds.
-const HEEDED: [&str; 4] = ["from", "out", "json", "quiet"];
+const HEEDED: [&str; 5] = ["from", "out", "json", "quiet", "no_page"];
 
 #[derive(Args)]
 pub struct FromOption {
@@ -48,20 +48,6 @@ impl FromOption {
     }
 }
 
-/// The folder of pictures and other files that are redrawn, made and tried.
-pub fn redrawn_folder(
-    path: &Path,
-    writer: &'static str,
-    pictures: &[impl AsRef<str>],
-    others: &[&str],
-) -> Result<OutputFolder> {
-    let mut names = chart_files(pictures);
-    names.extend(others.iter().map(|name| name.to_string()));
-    let folder = OutputFolder::new(path, writer, &names)?;
-    make_writable_folder(path)?;
-    Ok(folder)
-}
-
 /// Refuses the records of a search for learning rates: its runs, at many rates, are evaluated on validation samples.
 pub fn refuse_searches(folder: &Path, records: &[Record]) -> Result<()> {
     if !records.iter().filter_map(Record::training).any(|run| run.validation) {
@@ -78,15 +64,29 @@ pub fn read_report<T: DeserializeOwned>(path: &Path) -> Result<T> {
         .map_err(|error| Error::file(path, format!("is not what this command writes ({error})"), remedy))
 }
 
-/// Writes the pictures and files of a page.
-pub fn write_page(page: &Page, folder: &OutputFolder) -> Result<()> {
-    for (name, drawing) in &page.pictures {
-        write_chart(folder, name, drawing)?;
-    }
-    page.files.iter().try_for_each(|(name, text)| folder.write(name, text.as_bytes()))
-}
-
 impl Common {
+    /// The folder of pictures and other files that are redrawn, made and tried.
+    pub fn redrawn_folder(
+        &self,
+        path: &Path,
+        writer: &'static str,
+        pictures: &[impl AsRef<str>],
+        others: &[&str],
+    ) -> Result<OutputFolder> {
+        let folder = OutputFolder::new(path, writer, &self.page_files(pictures, others))?;
+        make_writable_folder(path)?;
+        Ok(folder)
+    }
+
+    /// Writes the pictures and files of a page, and the page itself unless it is left out.
+    pub fn write_page(&self, page: &Page, folder: &OutputFolder) -> Result<()> {
+        for (name, drawing) in &page.pictures {
+            write_chart(folder, name, drawing)?;
+        }
+        page.files.iter().try_for_each(|(name, text)| folder.write(name, text.as_bytes()))?;
+        if self.no_page { Ok(()) } else { folder.write(INDEX, page.html()?.as_bytes()) }
+    }
+
     /// Prints records, where they are asked for as JSON.
     pub fn print_records(&self, records: &[Record]) -> Result<()> {
         if self.json { print(&json_lines(records)?) } else { Ok(()) }
@@ -95,12 +95,18 @@ impl Common {
     /// Writes what a page holds to a folder, where there is one, and prints it.
     pub fn present(&self, page: &Page, folder: Option<&OutputFolder>) -> Result<()> {
         if let Some(folder) = folder {
-            write_page(page, folder)?;
+            self.write_page(page, folder)?;
         }
         self.say(&page.text)?;
         page.remarks.iter().for_each(|remark| self.note(remark));
-        if let Some((folder, written)) = folder.zip(page.written()) {
-            self.note(&format!("{}: {written}", folder.path().display()));
+        if let Some(folder) = folder {
+            let mut written = page.written();
+            if !self.no_page {
+                written.insert(0, INDEX.into());
+            }
+            if !written.is_empty() {
+                self.note(&format!("{}: {}", folder.path().display(), written.join(", ")));
+            }
         }
         Ok(())
     }

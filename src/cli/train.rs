@@ -21,8 +21,7 @@ use sparsewidth::{Error, Result};
 
 use super::Common;
 use super::options::{ImagesOption, default_widths};
-use super::output::study_folder;
-use super::redraw::{FromOption, redrawn_folder, refuse_searches};
+use super::redraw::{FromOption, refuse_searches};
 use super::values::path;
 
 #[derive(Args)]
@@ -197,7 +196,7 @@ pub fn run(args: TrainArgs, common: &Common) -> Result<()> {
     if let Some(from) = args.from.folder(common)? {
         let records = read_records(from)?;
         refuse_searches(from, &records)?;
-        let out = redrawn_folder(args.out.as_deref().unwrap_or(from), "train", &TRAINING_PICTURES, &[])?;
+        let out = common.redrawn_folder(args.out.as_deref().unwrap_or(from), "train", &TRAINING_PICTURES, &[])?;
         common.print_records(&records)?;
         return common.present(&training_page(&records), Some(&out));
     }
@@ -227,7 +226,8 @@ pub fn run(args: TrainArgs, common: &Common) -> Result<()> {
     let training = args.training.spec(networks, args.runs, args.normalisation);
     let training = TrainingStudySpec { keep_weights: args.keep_weights, ..training };
     let study = StudySpec { data, seed: common.seed, distance: None, training: Some(training), prediction: None };
-    let out = args.out.as_deref().map(|path| study_folder(path, "train", &TRAINING_PICTURES, &[])).transpose()?;
+    let out =
+        args.out.as_deref().map(|path| common.study_folder(path, "train", &TRAINING_PICTURES, &[])).transpose()?;
     let Some(records) = common.run_study(&study, out.as_ref())? else { return Ok(()) };
     common.present(&training_page(&records), out.as_ref())
 }

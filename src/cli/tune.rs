@@ -14,8 +14,8 @@ use sparsewidth::study::{EvaluationSet, Record, TrainingStudySpec, TuneReport, T
 
 use super::Common;
 use super::options::ImagesOption;
-use super::output::{json_lines, print, study_folder};
-use super::redraw::{FromOption, read_report, redrawn_folder};
+use super::output::{json_lines, print};
+use super::redraw::{FromOption, read_report};
 use super::train::{BudgetOptions, TrainingOptions};
 use super::values::path;
 
@@ -69,7 +69,7 @@ pub struct SearchOptions {
 pub fn run(args: TuneArgs, common: &Common) -> Result<()> {
     if let Some(from) = args.from.folder(common)? {
         let report: TuneReport = read_report(&from.join(TUNE))?;
-        let out = redrawn_folder(args.from.or(&args.out, common), "tune", &["tune"], &[])?;
+        let out = common.redrawn_folder(args.from.or(&args.out, common), "tune", &["tune"], &[])?;
         return say_rates(&report, Some(&out), common);
     }
     let (sizes, images) = args.data.sizes()?;
@@ -130,7 +130,7 @@ impl SearchOptions {
     ) -> Result<Option<(TuneReport, OutputFolder)>> {
         let spec = TuneSpec { data, seed: common.seed, training, range: (self.lowest, self.highest) };
         let shard = common.shard(Some(folder))?;
-        let out = study_folder(folder, "tune", &["tune"], &["rates.toml", TUNE])?;
+        let out = common.study_folder(folder, "tune", &["tune"], &["rates.toml", TUNE])?;
         common.say_how_to_go_on(Some(folder));
         let bar = common.bar(0);
         let found = spec.run_shard(shard, Some(folder), &|progress| common.show(&bar, "", progress));

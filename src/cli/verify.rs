@@ -15,7 +15,7 @@ use sparsewidth::{Error, Result};
 use super::Common;
 use super::options::KernelOption;
 use super::output::{json_lines, print};
-use super::redraw::{FromOption, read_report, redrawn_folder};
+use super::redraw::{FromOption, read_report};
 use super::values::{path, source};
 
 #[derive(Args)]
@@ -78,7 +78,7 @@ pub fn run(args: VerifyArgs, common: &Common) -> Result<()> {
             ));
         }
         let others = ["verify.md", "verify.json"];
-        let out = redrawn_folder(args.out.as_deref().unwrap_or(from), "verify", &VERIFY_PICTURES, &others)?;
+        let out = common.redrawn_folder(args.out.as_deref().unwrap_or(from), "verify", &VERIFY_PICTURES, &others)?;
         return finish(&report, Some(&out), common);
     }
     let mut spec = VerifySpec {
@@ -100,7 +100,7 @@ pub fn run(args: VerifyArgs, common: &Common) -> Result<()> {
     if let Some(data) = &data {
         say_left_out(data.dimension()?, &spec.weights_per_row, common);
     }
-    let folder = |path: &Path| redrawn_folder(path, "verify", &VERIFY_PICTURES, &["verify.md", "verify.json"]);
+    let folder = |path: &Path| common.redrawn_folder(path, "verify", &VERIFY_PICTURES, &["verify.md", "verify.json"]);
     let out = args.out.as_deref().map(folder).transpose()?;
     let bar = common.bar(1_000);
     let report = spec.run(&|share| bar.set_position((share * 1_000.0) as u64))?;

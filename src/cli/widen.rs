@@ -17,8 +17,7 @@ use sparsewidth::{Error, Result};
 
 use super::Common;
 use super::options::{ImagesOption, default_widths};
-use super::output::study_folder;
-use super::redraw::{FromOption, read_report, redrawn_folder, refuse_searches, write_page};
+use super::redraw::{FromOption, read_report, refuse_searches};
 use super::train::{TrainingOptions, say_origin};
 use super::tune::TUNE;
 use super::tune::{SearchOptions, say_rates};
@@ -87,7 +86,7 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
         refuse_searches(from, &records)?;
         let search = from.join("tune").join(TUNE);
         let at_end = if search.exists() { read_report::<TuneReport>(&search)?.at_end() } else { Vec::new() };
-        let out = redrawn_folder(args.from.or(&args.out, common), "widen", &WIDEN_PICTURES, &[SUMMARY])?;
+        let out = common.redrawn_folder(args.from.or(&args.out, common), "widen", &WIDEN_PICTURES, &[SUMMARY])?;
         common.print_records(&records)?;
         return common.present(&widen_page(&records, &at_end), Some(&out));
     }
@@ -133,7 +132,7 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
         let remedy = "divide the search with --search-only, merge it, then divide the rest with --rates";
         return Err(Error::value("--shard", common.shard.unwrap_or(Shard::WHOLE), problem, remedy));
     }
-    let out = || study_folder(&args.out, "widen", &WIDEN_PICTURES, &[SUMMARY]);
+    let out = || common.study_folder(&args.out, "widen", &WIDEN_PICTURES, &[SUMMARY]);
     let search_folder = if args.search_only { args.out.clone() } else { args.out.join("tune") };
     let mut at_end = Vec::new();
     let rates = match &args.rates {
@@ -163,7 +162,7 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
                 let problem = format!("every run of {} diverged, at every rate of the search", network.name());
                 return Err(Error::value("--lowest", args.search.lowest(), problem, "search lower rates"));
             }
-            write_page(&tune_page(&report), &found_in)?;
+            common.write_page(&tune_page(&report), &found_in)?;
             at_end = report.at_end();
             report.rates()
         }

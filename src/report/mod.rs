@@ -5,7 +5,8 @@
 //! [`distance_table`] (which [`distance_words`] explains), [`parts_table`], [`training_table`] and
 //! [`correlation_table`] make tables, [`summary`] a whole page; [`distance_chart`], [`parts_chart`], [`accuracy_chart`]
 //! and [`curves_chart`] make a [`Chart`], which [`Picture`] renders as SVG or PNG and [`write_chart`] writes as both.
-//! Reports of the other studies have tables and charts of their own.
+//! Reports of the other studies have tables and charts of their own. A [`Page`] has all that a study comes to, which
+//! [`Page::html`] makes one file for a browser.
 
 mod assumptions;
 mod axis;
@@ -16,6 +17,7 @@ mod distance_tables;
 mod figure;
 mod files;
 mod heat_map;
+mod html;
 mod layout;
 mod left_out;
 mod masks;
@@ -25,6 +27,7 @@ mod picture;
 mod predicted_optimum;
 mod prediction;
 mod predictors;
+mod settings;
 mod summary;
 mod table;
 mod tune;
@@ -39,14 +42,15 @@ pub use distance_tables::{diagonal_table, distance_table, distance_words, parts_
 pub use figure::{accuracy_chart, curves_chart, distance_chart, parts_chart};
 pub use files::{MASKS_FILES, RECORD_FILES, chart_files, write_chart, write_masks, write_records};
 pub use heat_map::{HeatMap, heat_map};
+pub use html::INDEX;
 pub use left_out::left_out;
 pub use masks::{deep_masks_table, layers_table, masks_chart, masks_table};
 pub use optimum::{optimum_chart, optimum_note, optimum_table};
 pub use page::{
     COMPARISON, COMPARISON_PICTURES, Drawing, HEAT_MAP_PICTURES, PREDICTION_PICTURES, Page, TRAINING_PICTURES,
-    VERIFY_PICTURES, WIDEN_PICTURES, comparison_page, distance_page, distance_pictures, figure_page, figure_pictures,
-    heat_map_page, masks_page, masks_pictures, optimum_page, predicted_optimum_page, prediction_page, training_page,
-    tune_page, verification_page, widen_page,
+    VERIFY_PICTURES, WIDEN_PICTURES, budget_page, comparison_page, distance_page, distance_pictures, figure_page,
+    figure_pictures, heat_map_page, masks_page, masks_pictures, optimum_page, predicted_optimum_page, prediction_page,
+    training_page, tune_page, verification_page, widen_page,
 };
 pub use picture::{Picture, Spot};
 pub use predicted_optimum::{predicted_optimum_chart, predicted_optimum_table, predicted_optimum_words};

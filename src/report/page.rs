@@ -1,10 +1,10 @@
-//! What each study comes to, from its records alone: a text, pictures, and files.
+//! What each study comes to, from its records alone: a text, pictures, settings, and files.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use super::assumptions::{assumptions, optimum_assumptions};
-use super::budget::BudgetChart;
+use super::budget::{BudgetChart, budget_chart, budget_table, budget_total};
 use super::chart::Chart;
 use super::comparison::{ComparedSetting, comparison_text, regret_chart};
 use super::distance_tables::{diagonal_table, distance_table, distance_words, normalisations, parts_table};
@@ -16,6 +16,7 @@ use super::optimum::{optimum_chart, optimum_note, optimum_table};
 use super::picture::{Picture, Spot};
 use super::predicted_optimum::{predicted_optimum_chart, predicted_optimum_table, predicted_optimum_words};
 use super::prediction::{prediction_chart, prediction_text};
+use super::settings::{settings_of_records, settings_of_report};
 use super::summary::{summary, training_table};
 use super::tune::{tune_chart, tune_table};
 use super::verify::{paper_chart, verify_page, verify_scores_chart, verify_values_chart};
@@ -25,6 +26,7 @@ use crate::data::Normalisation;
 use crate::error::{Error, Result};
 use crate::kernel::ntk::{Kernel, Tangent};
 use crate::network::Activation;
+use crate::network::budget::LayerShapes;
 use crate::study::{
     LayerRecord, MOST_PAIRS, MasksReport, OptimumReport, PredictedOptimum, Record, TrainedNetwork, TuneReport,
     VerifyReport,
@@ -40,6 +42,25 @@ pub enum Drawing {
     HeatMap(HeatMap),
     /// Where a weight budget goes.
     Budget(BudgetChart),
+}
+
+impl Drawing {
+    /// What stands above it.
+    pub(super) fn title_mut(&mut self) -> &mut String {
+        match self {
+            Self::Chart(chart) => &mut chart.title,
+            Self::HeatMap(map) => &mut map.title,
+            Self::Budget(chart) => &mut chart.title,
+        }
+    }
+
+    /// Whether it is drawn in lines on white, or its colours are numbers: a name for either.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Chart(_) | Self::Budget(_) => "lines",
+            Self::HeatMap(_) => "map",
+        }
+    }
 }
 
 impl Picture for Drawing {
@@ -67,6 +88,10 @@ impl Picture for Drawing {
 /// What a study comes to.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
+    /// What it is about; a text that begins with a title of its own has that.
+    pub title: String,
+    /// What to look at first, for who sees all of it at once; where it is empty, the first paragraph of the text says.
+    pub lead: String,
     /// The result, in Markdown.
     pub text: String,
     /// Pictures by the names of their files, without endings.
@@ -75,12 +100,14 @@ pub struct Page {
     pub files: Vec<(String, String)>,
     /// What should be said beside the result.
     pub remarks: Vec<String>,
+    /// What it was found with: a table in Markdown, empty where records do not say.
+    pub settings: String,
 }
 
 impl Page {
     /// A page of a text.
-    fn of(text: String) -> Self {
-        Self { text, ..Self::default() }
+    fn of(title: &str, lead: &str, text: String) -> Self {
+        Self { title: title.into(), lead: lead.into(), text, ..Self::default() }
     }
 
     /// Adds a chart, where there is one.
@@ -95,14 +122,13 @@ impl Page {
         }
     }
 
-    /// The files that it writes, in words; none where there is no file.
+    /// The pictures and files that it writes, in words.
     #[must_use]
-    pub fn written(&self) -> Option<String> {
+    pub fn written(&self) -> Vec<String> {
         let pictures: Vec<&str> = self.pictures.iter().map(|(name, _)| name.as_str()).collect();
         let pictures = (!pictures.is_empty()).then(|| format!("{} (.svg, .png)", pictures.join(", ")));
         let files = self.files.iter().map(|(name, _)| name.clone());
-        let all: Vec<String> = pictures.into_iter().chain(files).collect();
-        (!all.is_empty()).then(|| all.join(", "))
+        pictures.into_iter().chain(files).collect()
     }
 }
 
@@ -136,7 +162,10 @@ fn picture_of(kernel: Kernel) -> &'static str {
 /// Distances against width: tables of means and medians, and of the two parts, by kernel.
 #[must_use]
 pub fn distance_page(records: &[Record]) -> Page {
-    let mut page = Page::default();
+    let lead = "How far the kernel of a sparse, finite network is from that of infinite width, by several methods. Lower \
+                is nearer to infinite width; where sampled networks and Theorem 1 agree, the theory holds.";
+    let mut page = Page::of("Kernel distance against width", lead, String::new());
+    page.settings = settings_of_records(records);
     for kernel in kernels(records) {
         if kernel != Kernel::Nngp {
             page.text += &format!("The {}\n\n", kernel.title());
@@ -184,7 +213,10 @@ pub const TRAINING_PICTURES: [&str; 2] = ["accuracy", "curves"];
 /// Trained networks: a table, accuracy against width and learning curves.
 #[must_use]
 pub fn training_page(records: &[Record]) -> Page {
-    let mut page = Page::of(training_table(records).to_string());
+    let lead = "Accuracy of trained networks on samples that they were not trained on. Networks whose 95 % intervals \
+                overlap widely cannot be told apart; the curves show whether training had come to rest.";
+    let mut page = Page::of("Trained networks", lead, training_table(records).to_string());
+    page.settings = settings_of_records(records);
     page.chart("accuracy", accuracy_chart(records));
     page.chart("curves", curves_chart(records));
     page
@@ -220,6 +252,9 @@ pub fn figure_page(records: &[Record]) -> Page {
     }
     let left_out = left_out(records);
     page.chart("prediction", prediction_chart(records));
+    page.lead = "Is a wider, sparser network better at the same number of weights, and does its kernel say so before \
+                 training? Compare where the test error is least with where the distance is."
+        .into();
     page.text = summary(records, &left_out, seed(records)) + &prediction_text(records, seed(records));
     page.files.push((SUMMARY.into(), page.text.clone()));
     if !left_out.is_empty() {
@@ -235,11 +270,17 @@ pub const PREDICTION_PICTURES: [&str; 3] = ["prediction", "accuracy", "curves"];
 #[must_use]
 pub fn prediction_page(records: &[Record]) -> Page {
     let trains = records.iter().any(|record| record.training().is_some());
-    let mut page = if trains { training_page(records) } else { Page::default() };
+    let lead = "Test errors that regression with the kernels of networks as drawn predicts, without training them. The \
+                width at which a predicted error is least is the one that its kernel names; where networks were trained \
+                as well, tables say what that choice costs.";
+    let mut page = Page::of("Predicted test errors", lead, prediction_text(records, seed(records)));
+    page.settings = settings_of_records(records);
+    page.chart("prediction", prediction_chart(records));
     if trains {
-        page.text = format!("## Trained networks\n\n{}\n", page.text);
+        let trained = training_page(records);
+        page.text += &format!("## Trained networks\n\n{}\n", trained.text);
+        page.pictures.extend(trained.pictures);
     }
-    page.text = format!("{}{}", prediction_text(records, seed(records)), page.text);
     for kernel in kernels(records) {
         let records = of_kernel(records, kernel);
         for normalisation in normalisations(&records) {
@@ -253,7 +294,6 @@ pub fn prediction_page(records: &[Record]) -> Page {
             page.text += &assumptions(&records, normalisation);
         }
     }
-    page.chart("prediction", prediction_chart(records));
     page.files.push((SUMMARY.into(), page.text.clone()));
     page
 }
@@ -267,7 +307,9 @@ pub const COMPARISON: &str = "comparison.md";
 /// How well predictors choose the width, over several settings.
 #[must_use]
 pub fn comparison_page(settings: &[ComparedSetting], seed: u64) -> Page {
-    let mut page = Page::of(comparison_text(settings, seed));
+    let lead = "What it costs to train at the width that a predictor names instead of the best one, over several \
+                settings. Lower is better.";
+    let mut page = Page::of("How well predictors choose the width", lead, comparison_text(settings, seed));
     page.chart("regret", regret_chart(&settings.iter().collect::<Vec<_>>()));
     page.files.push((COMPARISON.into(), page.text.clone()));
     page
@@ -281,7 +323,9 @@ pub const HEAT_MAP_PICTURES: [&str; 2] = ["heatmap-relu", "heatmap-linear"];
 /// # Errors
 /// Where there is no record of a training run.
 pub fn heat_map_page(records: &[Record]) -> Result<Page> {
-    let mut page = Page::default();
+    let lead = "Each cell is the mean best accuracy of the networks of one width; a star marks the best.";
+    let mut page = Page::of("Accuracy over the connectivities of network and last layer", lead, String::new());
+    page.settings = settings_of_records(records);
     let mut activations: Vec<Activation> = Vec::new();
     for run in records.iter().filter_map(Record::training) {
         if !activations.contains(&run.activation) {
@@ -314,7 +358,10 @@ pub const WIDEN_PICTURES: [&str; 2] = ["widen", "widen-distance"];
 /// searched.
 #[must_use]
 pub fn widen_page(records: &[Record], at_end: &[String]) -> Page {
-    let mut page = Page::of(widen_summary(records, seed(records)));
+    let lead = "Ways to make a network wider without more weights. The first table says what each gains over the dense \
+                network of the same budget.";
+    let mut page = Page::of("", lead, widen_summary(records, seed(records)));
+    page.settings = settings_of_records(records);
     page.chart("widen", widen_chart(records));
     page.chart("widen-distance", widen_distance_chart(records));
     if !at_end.is_empty() {
@@ -329,7 +376,11 @@ pub fn widen_page(records: &[Record], at_end: &[String]) -> Page {
 
 /// A search for learning rates.
 pub fn tune_page(report: &TuneReport) -> Page {
-    let mut page = Page::of(format!("{}\n±: the standard error over runs.\n", tune_table(report)));
+    let lead = "The learning rate of each network with the least error on validation samples. A rate at an end of the \
+                range searched may not be the best.";
+    let text = format!("{}\n±: the standard error over runs.\n", tune_table(report));
+    let mut page = Page::of("Learning rates", lead, text);
+    page.settings = settings_of_report(&report.spec, &[]);
     page.chart("tune", Some(tune_chart(report)));
     let none: Vec<String> = report.without_rate().map(TrainedNetwork::name).collect();
     if !none.is_empty() {
@@ -341,7 +392,10 @@ pub fn tune_page(report: &TuneReport) -> Page {
 /// The connectivity and width of the least distance.
 #[must_use]
 pub fn optimum_page(report: &OptimumReport) -> Page {
-    let mut page = Page::of(optimum_table(report).to_string());
+    let lead = "The width of the least distance at this number of weights, by each method. The last column says how much \
+                the choice of method matters: the exact distance there, over the least one.";
+    let mut page = Page::of("The width of the least kernel distance", lead, optimum_table(report).to_string());
+    page.settings = settings_of_report(&report.spec, &[("checksum", &report.checksum), ("version", &report.version)]);
     if report.spec.kernel != Kernel::Nngp {
         page.text +=
             &format!("\nDistances of the {}. Eq. (4) is that of the NNGP kernel.\n", report.spec.kernel.title());
@@ -358,7 +412,9 @@ pub fn optimum_page(report: &OptimumReport) -> Page {
 /// The width of the least predicted error.
 #[must_use]
 pub fn predicted_optimum_page(report: &PredictedOptimum) -> Page {
-    let mut page = Page::of(format!("{}\n{}\n", predicted_optimum_table(report), predicted_optimum_words(report)));
+    let text = format!("{}\n{}\n", predicted_optimum_table(report), predicted_optimum_words(report));
+    let mut page = Page::of("The width of the least predicted error", "", text);
+    page.settings = settings_of_report(&report.by, &[("checksum", &report.checksum), ("version", &report.version)]);
     page.chart("optimum", Some(predicted_optimum_chart(report)));
     page
 }
@@ -376,7 +432,17 @@ fn masks_picture(kernel: Kernel) -> String {
 /// Given masks: what each layer keeps, and the distances of first layers.
 #[must_use]
 pub fn masks_page(report: &MasksReport) -> Page {
-    let mut page = Page::default();
+    let lead = "What each layer keeps, and how far the kernels of the masked network are from those of infinite width. A \
+                ratio above 1 is farther than that of random masks with as many weights.";
+    let mut page = Page::of("Given masks", lead, String::new());
+    let others: [(&str, &dyn ToString); 5] = [
+        ("inputs", &report.inputs),
+        ("checksum", &report.checksum),
+        ("random masks", &report.drawn),
+        ("seed", &report.seed),
+        ("version", &report.version),
+    ];
+    page.settings = settings_of_report(&(), &others);
     for (place, layer) in report.layers.iter().enumerate() {
         if place == 0 || report.layers[place - 1].file != layer.file {
             let own: Vec<&LayerRecord> =
@@ -416,11 +482,22 @@ pub const VERIFY_PICTURES: [&str; 3] = ["verify-z", "verify-values", "verify-pap
 /// Theorem 1 against sampled networks.
 #[must_use]
 pub fn verification_page(report: &VerifyReport) -> Page {
-    let mut page = Page::of(verify_page(report));
+    // Its verdict comes first.
+    let mut page = Page::of("", "", verify_page(report));
+    page.settings = settings_of_report(&report.spec, &[("version", &report.version)]);
     page.chart("verify-z", Some(verify_scores_chart(report)));
     page.chart("verify-values", Some(verify_values_chart(report)));
     page.chart("verify-paper", (!report.paper.is_empty()).then(|| paper_chart(report)));
     page.files.push(("verify.md".into(), page.text.clone()));
+    page
+}
+
+/// A weight budget over the layers of a network.
+#[must_use]
+pub fn budget_page(network: &LayerShapes, rule: &str, kept: &[u64]) -> Page {
+    let text = format!("{}\n{}\n", budget_table(network, kept), budget_total(network, kept));
+    let mut page = Page::of("A weight budget over layers", "", text);
+    page.pictures.push(("budget".into(), Drawing::Budget(budget_chart(network, rule, kept))));
     page
 }
 
