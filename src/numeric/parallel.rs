@@ -1,8 +1,73 @@
-//! Work shared out among threads, with the same answer for any number of them.
+//! Work shared out among threads, with the same answer for any number of them, and a way to stop it.
 
-use crate::error::Result;
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
 use rayon::prelude::*;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::error::{Error, Result};
+
+/// A way to stop work that runs in a thread pool of its own: for programs that must answer an interrupt.
+///
+/// The work fails at its next item, epoch or tile, usually within a second; one large decomposition is not divided.
+///
+/// ```
+/// use rayon::prelude::*;
+/// use sparsewidth::numeric::parallel::{Interrupt, try_map};
+/// let interrupt = Interrupt::default();
+/// let pool = interrupt.pool(Some(2))?;
+/// let work = || try_map((0..4).into_par_iter(), |item| Ok(2 * item));
+/// assert_eq!(pool.install(work)?, [0, 2, 4, 6]);
+/// interrupt.request();
+/// assert!(pool.install(work).unwrap_err().to_string().contains("interrupted"));
+/// # Ok::<(), sparsewidth::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+thread_local! {
+    /// The interrupt that the work of this thread heeds.
+    static HEEDED: RefCell<Option<Interrupt>> = const { RefCell::new(None) };
+}
+
+impl Interrupt {
+    /// Asks the work to stop.
+    pub fn request(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was asked to.
+    #[must_use]
+    pub fn is_requested(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// A pool whose work heeds it; of one thread per core unless a number is given.
+    ///
+    /// # Errors
+    /// Where the system starts no more threads.
+    pub fn pool(&self, threads: Option<usize>) -> Result<ThreadPool> {
+        let heeded = self.clone();
+        ThreadPoolBuilder::new()
+            .num_threads(threads.unwrap_or(0))
+            .start_handler(move |_| HEEDED.set(Some(heeded.clone())))
+            .build()
+            .map_err(|error| Error::failure("starting threads", error))
+    }
+}
+
+/// Fails where the work of this thread was asked to stop, see [`Interrupt`].
+///
+/// # Errors
+/// Where it was.
+pub(crate) fn check_interrupt() -> Result<()> {
+    match HEEDED.with_borrow(|heeded| heeded.as_ref().is_some_and(Interrupt::is_requested)) {
+        true => Err(Error::failure("the computation", "it was interrupted")),
+        false => Ok(()),
+    }
+}
 
 /// What `of` makes of each item, in the order of the items, or the error of the first item that fails, whichever thread
 /// meets an error first. Items after a failed one are skipped if they have not begun.
@@ -34,7 +99,7 @@ pub fn try_map<I, T: Send>(
         .enumerate()
         .map(|(index, item)| {
             (index < first_failed.load(Ordering::Relaxed)).then(|| {
-                of(item).inspect_err(|_| {
+                check_interrupt().and_then(|()| of(item)).inspect_err(|_| {
                     first_failed.fetch_min(index, Ordering::Relaxed);
                 })
             })

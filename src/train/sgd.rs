@@ -8,6 +8,7 @@ use super::blocks::{Batch, Blocks, Samples};
 use super::layer::LinearLayer;
 use super::mlp::{Mlp, MlpSpec};
 use crate::error::{Error, Result};
+use crate::numeric::parallel::check_interrupt;
 use crate::numeric::random::{Purpose, Stream};
 
 /// Training and test samples, normalised.
@@ -185,6 +186,7 @@ pub fn train(data: &TrainingData, spec: &TrainingSpec) -> Result<TrainingRun> {
         order.shuffle(&mut Stream::new(spec.seed, Purpose::Shuffle, spec.run, epoch as u32));
         let (mut loss, mut steps) = (0.0, 0.0);
         for chosen in order.chunks(spec.batch) {
+            check_interrupt()?;
             batch.fill(&data.samples, chosen)?;
             labels.clear();
             labels.extend(chosen.iter().map(|sample| data.labels[*sample]));
