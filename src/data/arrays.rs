@@ -35,11 +35,15 @@ fn place(name: &str) -> Option<usize> {
 
 /// Reads an NPZ file.
 pub(super) fn read_npz(path: &Path) -> Result<Found> {
-    let bytes = npz_bytes(path)?;
-    let names = npz_names(&bytes, path, REMEDY)?;
+    of_npz_bytes(&npz_bytes(path)?, path)
+}
+
+/// The data in the bytes of an NPZ file; `path` names it in messages.
+pub(super) fn of_npz_bytes(bytes: &[u8], path: &Path) -> Result<Found> {
+    let names = npz_names(bytes, path, REMEDY)?;
     if names.iter().any(|name| place(name).is_some_and(|place| place % 2 == 0)) {
         let mut found: Arrays = Default::default();
-        for array in of_npz(&bytes, path, REMEDY, &|name, _| place(name).is_some())? {
+        for array in of_npz(bytes, path, REMEDY, &|name, _| place(name).is_some())? {
             let at = place(&array.name).expect("only these were asked for");
             if found[at].is_some() {
                 return Err(Error::file(path, format!("holds two arrays {}", NAMES[at]), "keep one of each name"));
@@ -52,7 +56,7 @@ pub(super) fn read_npz(path: &Path) -> Result<Found> {
         let problem = format!("holds the arrays {}, of which none is x_train or x_test", listed(&names));
         return Err(Error::file(path, problem, REMEDY));
     }
-    let array = single(path)?;
+    let array = single(bytes, path)?;
     let (images, _) = images(&array, path)?;
     let missing = NAMES.join(", ");
     Ok(Found::Unlabelled(Unlabelled { inputs: inputs(&images, &array), are_images: false, missing }))
@@ -141,8 +145,8 @@ fn npz_bytes(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// The only array of an NPZ file.
-fn single(path: &Path) -> Result<Array> {
-    let mut arrays = of_npz(&npz_bytes(path)?, path, REMEDY, &|_, _| true)?;
+fn single(bytes: &[u8], path: &Path) -> Result<Array> {
+    let mut arrays = of_npz(bytes, path, REMEDY, &|_, _| true)?;
     match arrays.len() {
         1 => Ok(arrays.swap_remove(0)),
         count => Err(Error::file(path, format!("holds {count} arrays, not one"), "give the files as they were made")),
@@ -151,14 +155,14 @@ fn single(path: &Path) -> Result<Array> {
 
 /// The images of a file of one array, the rows and columns of one, and what is stored.
 pub(super) fn single_images(path: &Path) -> Result<(Images, (usize, usize), Vec<u8>)> {
-    let array = single(path)?;
+    let array = single(&npz_bytes(path)?, path)?;
     let (images, shape) = images(&array, path)?;
     Ok((images, shape, array.data))
 }
 
 /// The labels of a file of one array, and what is stored.
 pub(super) fn single_labels(path: &Path) -> Result<(Vec<i64>, Vec<u8>)> {
-    let array = single(path)?;
+    let array = single(&npz_bytes(path)?, path)?;
     Ok((labels(&array, path)?, array.data))
 }
 

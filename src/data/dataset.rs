@@ -1,12 +1,15 @@
 //! A data set that is opened once.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use super::arrays;
 use super::found::{Found, Unlabelled};
+use super::npy::of_npy_bytes;
 use super::{DataSource, Inputs, LabelledSets, Normalisation};
 use crate::error::{Error, Result};
 
@@ -45,7 +48,46 @@ enum Contents {
     Vectors,
 }
 
+impl From<Found> for Contents {
+    fn from(found: Found) -> Self {
+        match found {
+            Found::Labelled(sets) => Self::Labelled(Arc::new(sets)),
+            Found::Unlabelled(unlabelled) => Self::Unlabelled(Arc::new(unlabelled)),
+        }
+    }
+}
+
 impl Dataset {
+    /// The data in the bytes of a `.npy` or `.npz` file, by the ending of `name`, which stands for it in records: for
+    /// programs that hold arrays in memory. The records are those of a file with these bytes.
+    ///
+    /// ```
+    /// use sparsewidth::data::Dataset;
+    /// let mut bytes = Vec::new();
+    /// ndarray_npy::WriteNpyExt::write_npy(&ndarray::array![[1.0, 2.0], [3.0, 4.0], [0.5, -1.0]], &mut bytes).unwrap();
+    /// assert_eq!(Dataset::from_bytes("mine.npy", &bytes)?.inputs(0)?.values.dim(), (3, 2));
+    /// # Ok::<(), sparsewidth::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Where the name has neither ending, or a file of these bytes would be refused.
+    pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self> {
+        let source = DataSource::of_path(Path::new(name));
+        let path = Path::new(name);
+        let opened = Opened::default();
+        match source {
+            DataSource::Npz(_) => {
+                *lock(&opened.contents) = Some(arrays::of_npz_bytes(bytes, path)?.into());
+            }
+            DataSource::Npy(_) => {
+                *lock(&opened.contents) = Some(Contents::Vectors);
+                *lock(&opened.inputs) = Some((0, Arc::new(Inputs::real(of_npy_bytes(bytes, path)?))));
+            }
+            _ => return Err(Error::value("name", name, "ends neither in .npy nor in .npz", "give it such an ending")),
+        }
+        Ok(Self { source, opened: Arc::new(opened) })
+    }
+
     /// Where it comes from.
     #[must_use]
     pub fn source(&self) -> &DataSource {
@@ -58,8 +100,7 @@ impl Dataset {
             return Ok(known.clone());
         }
         let read = match self.source.read()? {
-            Some(Found::Labelled(sets)) => Contents::Labelled(Arc::new(sets)),
-            Some(Found::Unlabelled(unlabelled)) => Contents::Unlabelled(Arc::new(unlabelled)),
+            Some(found) => found.into(),
             None => Contents::Vectors,
         };
         *contents = Some(read.clone());

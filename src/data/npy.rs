@@ -19,8 +19,12 @@ use crate::kernel::gram::LARGEST_ENTRY;
 /// A file that is missing or malformed, of another type, empty, or with an entry that is not finite or beyond what
 /// kernels can take ([`LARGEST_ENTRY`]).
 pub fn read_npy(path: &Path) -> Result<Array2<f64>> {
-    let bytes = read_whole(path).map_err(|error| unreadable(path, error, CHECK))?;
-    let array = parse(&bytes, path).map_err(|(problem, remedy)| match Kind::of(&bytes) {
+    of_npy_bytes(&read_whole(path).map_err(|error| unreadable(path, error, CHECK))?, path)
+}
+
+/// The matrix in the bytes of a `.npy` file; `path` names it in messages.
+pub(super) fn of_npy_bytes(bytes: &[u8], path: &Path) -> Result<Array2<f64>> {
+    let array = parse(bytes, path).map_err(|(problem, remedy)| match Kind::of(bytes) {
         None | Some(Kind::Npy) => Error::file(path, problem, remedy),
         Some(kind) => kind.refusal(path, Wanted::Matrix, REMEDY),
     })?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, CowArray, Ix2};
 use rand::RngExt;
 
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ use crate::numeric::random::{Purpose, Stream};
 /// ```
 #[derive(Clone, Debug)]
 pub struct PreparedInputs {
-    values: Arc<Array2<f64>>,
+    values: Arc<CowArray<'static, f64, Ix2>>,
     dimension: Dimension,
 }
 
@@ -40,12 +40,21 @@ impl PreparedInputs {
     /// # Errors
     /// As [`PreparedInputs::from_rows`].
     pub fn new(values: Array2<f64>) -> Result<Self> {
+        Self::from_cow(values.into())
+    }
+
+    /// Takes rows of shape `(samples, d)` that are owned, or borrowed for as long as the program runs; borrowed ones in
+    /// standard layout are not copied.
+    ///
+    /// # Errors
+    /// As [`PreparedInputs::from_rows`].
+    pub fn from_cow(values: CowArray<'static, f64, Ix2>) -> Result<Self> {
         let dimension = Dimension::new(values.ncols())?;
         if values.nrows() == 0 {
             return Err(Error::value("inputs", 0, "there is no input", "give at least one row"));
         }
         check_inputs("inputs", values.view())?;
-        let values = if values.is_standard_layout() { values } else { values.as_standard_layout().into_owned() };
+        let values = if values.is_standard_layout() { values } else { values.as_standard_layout().into_owned().into() };
         Ok(Self { values: Arc::new(values), dimension })
     }
 

@@ -221,7 +221,7 @@ impl<'a> KernelMatrix<'a> {
     /// # Errors
     /// As [`KernelMatrix::tiles`].
     pub fn to_array(&self) -> Result<Array2<f64>> {
-        Ok(self.to_array_with_error()?.0)
+        Ok(self.to_array_with_error(&|_| {})?.0)
     }
 
     /// The matrix times some columns, shape `(columns of the matrix, k)`, without holding the matrix.
@@ -254,8 +254,12 @@ impl<'a> KernelMatrix<'a> {
         Ok(sums)
     }
 
-    /// The whole matrix, with the largest error of an entry, where the method says it.
-    pub(crate) fn to_array_with_error(&self) -> Result<(Array2<f64>, Option<f64>)> {
+    /// The whole matrix, with the largest error of an entry, where the method says it. `progress` is called with the
+    /// share that is done.
+    ///
+    /// # Errors
+    /// As [`KernelMatrix::tiles`].
+    pub fn to_array_with_error(&self, progress: &dyn Fn(f64)) -> Result<(Array2<f64>, Option<f64>)> {
         let mut matrix = Array2::zeros(self.dim());
         let mut largest = Some(0.0f64);
         let take = |tile: MatrixTile| {
@@ -264,7 +268,7 @@ impl<'a> KernelMatrix<'a> {
             largest = largest.zip(tile.error).map(|(largest, error)| largest.max(error));
             Ok(())
         };
-        self.tiles(take, &|_| {})?;
+        self.tiles(take, progress)?;
         Ok((matrix, largest))
     }
 

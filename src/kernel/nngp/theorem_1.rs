@@ -216,7 +216,7 @@ impl Theorem1 {
     /// Where rows are not independent, the dimensions differ, a setting is out of its range, or the matrix has more
     /// than 2^32 entries.
     pub fn kernel_matrix(&self, x: &PreparedInputs, y: Option<&PreparedInputs>) -> Result<(Array2<f64>, Option<f64>)> {
-        KernelMatrix::theorem_1(x, y, self)?.to_array_with_error()
+        KernelMatrix::theorem_1(x, y, self)?.to_array_with_error(&|_| {})
     }
 
     /// The method and the row of a matrix of expected kernels.

@@ -170,6 +170,23 @@ impl LayerShapes {
         whole.checked().map_err(|error| Error::file(path, format!("is not a list of shapes ({error})"), remedy))
     }
 
+    /// A network of some layers, in their order; `name` is what messages call it.
+    ///
+    /// # Errors
+    /// Where there is no layer, two have one name, a shape has fewer than two sizes or one of them is 0, or there are
+    /// too many weights.
+    ///
+    /// ```
+    /// use sparsewidth::network::budget::{LayerShape, LayerShapes};
+    /// let layer = LayerShape { name: "fc.weight".into(), shape: vec![10, 64] };
+    /// assert_eq!(LayerShapes::new("mine", vec![layer.clone()])?.weights(), 640);
+    /// assert!(LayerShapes::new("mine", vec![layer.clone(), layer]).is_err());
+    /// # Ok::<(), sparsewidth::Error>(())
+    /// ```
+    pub fn new(name: impl Into<String>, layers: Vec<LayerShape>) -> Result<Self> {
+        Self { name: name.into(), layers, beside: None }.checked()
+    }
+
     /// The number of weights of all layers.
     pub fn weights(&self) -> u64 {
         self.layers.iter().fold(0, |all, layer| all.saturating_add(layer.weights()))
