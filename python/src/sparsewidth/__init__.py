@@ -1,0 +1,44 @@
+"""Kernels of sparse, finite-width ReLU networks, weight budgets and masks.
+
+Given the same number of weights, is a wider, sparser network better? See the paper of Golubeva, Neyshabur and Gur-Ari,
+"Are wider nets better given the same number of parameters?", ICLR 2021, arXiv 2010.14495.
+
+``sparsewidth.plot`` (matplotlib) draws the charts of the program from its records, ``sparsewidth.torch`` (PyTorch) puts
+masks on modules; both are imported when they are asked for.
+"""
+
+from ._core import VERSION as __version__
+from .budgets import (
+    allocate,
+    draw_masks,
+    er,
+    erk,
+    largest_first,
+    last_dense,
+    load_masks,
+    save_masks,
+    uniform,
+    uniform_plus,
+)
+from .data import load_data, load_records
+from .kernels import Kernels, MonteCarlo, kernel, monte_carlo_kernel
+
+__all__ = [
+    "Kernels",
+    "MonteCarlo",
+    "__version__",
+    "allocate",
+    "draw_masks",
+    "er",
+    "erk",
+    "kernel",
+    "largest_first",
+    "last_dense",
+    "load_data",
+    "load_masks",
+    "load_records",
+    "monte_carlo_kernel",
+    "save_masks",
+    "uniform",
+    "uniform_plus",
+]

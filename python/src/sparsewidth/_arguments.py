@@ -1,0 +1,85 @@
+"""Arguments on their way to the compiled part: arrays checked, options as JSON, progress as a bar."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import operator
+from collections.abc import Callable, Iterator
+from os import PathLike, fspath
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def options(**given: object) -> str:
+    """The options that are not None, as a JSON object."""
+    return json.dumps({name: plain(name, value) for name, value in given.items() if value is not None})
+
+
+def plain(name: str, value: object) -> object:
+    """A value as JSON has it: NumPy's numbers and arrays as Python's."""
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, np.bool_):
+        return bool(value)
+    if isinstance(value, (int, np.integer)):
+        return operator.index(value)
+    if isinstance(value, (float, np.floating)):
+        if not math.isfinite(value):
+            raise ValueError(f"{name} = {value}: is not finite; give a number")
+        return float(value)
+    if isinstance(value, PathLike):
+        return fspath(value)
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [plain(name, item) for item in value]
+    raise TypeError(f"{name} = {value!r}: is a {type(value).__name__}; give a number, a text or a list of these")
+
+
+def rows(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Inputs as float64 rows of shape (n, d); a contiguous float64 array is passed on as it is."""
+    array = np.asarray(values)
+    if array.dtype == object or array.dtype.kind not in "biuf":
+        raise TypeError(f"{name}: has entries of type {array.dtype}; give an array of real numbers")
+    if array.ndim == 1:
+        raise ValueError(f"{name}: has shape {array.shape}; give rows, shape (n, d): {name}[None, :] is one row")
+    if array.ndim == 0 or array.size == 0:
+        raise ValueError(f"{name}: has shape {array.shape}, which holds no inputs; give rows, shape (n, d)")
+    flat = array.reshape(len(array), -1)
+    return np.ascontiguousarray(flat, dtype=np.float64)
+
+
+def mask_of(name: str, mask: ArrayLike) -> NDArray[np.bool_]:
+    """A mask of zeros and ones as booleans."""
+    array = np.asarray(mask)
+    if array.dtype == object or array.dtype.kind not in "biuf":
+        raise TypeError(f"{name}: has entries of type {array.dtype}; give an array of 0 and 1")
+    if array.dtype != np.bool_ and not np.isin(array, (0, 1)).all():
+        raise ValueError(f"{name}: has entries that are neither 0 nor 1; give a mask, for instance {name} != 0")
+    return np.ascontiguousarray(array, dtype=np.bool_)
+
+
+@contextlib.contextmanager
+def bar(progress: bool, what: str) -> Iterator[Callable[[int, int], object] | None]:
+    """What shows progress, where it is asked for: a bar of tqdm."""
+    if not progress:
+        yield None
+        return
+    try:
+        from tqdm.auto import tqdm  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise ImportError("progress=True draws its bar with tqdm: pip install tqdm") from error
+    shown: Any = tqdm(desc=what, total=1, bar_format="{desc}: {percentage:3.0f} % [{elapsed}<{remaining}]")
+
+    def show(done: int, total: int) -> None:
+        shown.total, shown.n = total, done
+        shown.refresh()
+
+    try:
+        yield show
+    finally:
+        shown.close()
