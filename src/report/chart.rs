@@ -393,7 +393,9 @@ mod tests {
 
     #[test]
     fn values_are_where_their_points_are() {
-        let series = |label: &str, marked: bool, points: &[(f64, f64, Option<(f64, f64)>)]| ChartSeries {
+        // Abscissa, value and interval.
+        type Point = (f64, f64, Option<(f64, f64)>);
+        let series = |label: &str, marked: bool, points: &[Point]| ChartSeries {
             label: label.into(),
             style: 0,
             line: Line::Solid,
