@@ -34,7 +34,7 @@ impl Rows {
         if !array.is_c_contiguous() {
             return Self { values: view.into_owned().into(), _owner: None };
         }
-        // SAFETY: the array is aligned and initialised, as NumPy's are; `_owner` keeps it alive for as long as `values`,
+        // SAFETY: the array is aligned and initialised, as NumPy's are. `_owner` keeps it alive as long as `values`,
         // which is dropped first. Python code that writes to it meanwhile changes what is computed, as with NumPy's own
         // functions, which the documentation says.
         let values = unsafe { ArrayView2::from_shape_ptr(view.dim(), view.as_ptr()) };
