@@ -161,7 +161,7 @@ def evaluate(model, images, labels, device):
     return loss / len(images), correct / len(images)
 
 
-def train(run, data, settings, out, device, tell):
+def train(run, data, settings, out, device, show_epoch):
     """Trains one network, writes a record an epoch, and resumes from its last checkpoint."""
     name, (x_train, y_train), (x_test, y_test), classes = data
     stem = out / f"width-{run['width']}-seed-{run['seed']}"
@@ -222,7 +222,7 @@ def train(run, data, settings, out, device, tell):
         state |= {"schedule": schedule.state_dict(), "records": records}
         write_whole(checkpoint_file, torch.save, state)
         write_whole(records_file, write_text, "".join(json.dumps(record) + "\n" for record in records))
-        tell(run, records[-1])
+        show_epoch(run, records[-1])
 
 
 def write_text(text, file):
@@ -249,7 +249,7 @@ def progress(runs, settings):
         known = max(seconds)
         return seconds[known] * (width / known) ** 2
 
-    def tell(run, record):
+    def show_epoch(run, record):
         seconds[run["width"]] = record["seconds"] / record["epoch"]
         at = runs.index(run)
         left = (record["epochs"] - record["epoch"]) * cost(run["width"])
@@ -261,7 +261,7 @@ def progress(runs, settings):
             flush=True,
         )
 
-    return tell
+    return show_epoch
 
 
 def shard(runs, part, parts):
@@ -424,9 +424,9 @@ def main():
     weights = sum(parameter.numel() for parameter in dense.parameters() if parameter.dim() > 1)
     runs = [{"width": width, "seed": seed, "weights": weights} for seed in range(seeds) for width in widths]
     runs = shard(runs, part, parts)
-    tell = progress(runs, settings)
+    show_epoch = progress(runs, settings)
     for run in runs:
-        train(run, data, settings, args.out, args.device, tell)
+        train(run, data, settings, args.out, args.device, show_epoch)
     if parts == 1:
         report(args.out)
 

@@ -24,7 +24,7 @@ type MeanWithError<'py> = (Bound<'py, PyArray2<f64>>, Bound<'py, PyArray2<f64>>)
 /// Rows of an array of Python's, and what keeps them alive.
 pub struct Rows {
     values: CowArray<'static, f64, Ix2>,
-    _owner: Option<Py<PyArray2<f64>>>,
+    owner: Option<Py<PyArray2<f64>>>,
 }
 
 impl Rows {
@@ -32,25 +32,18 @@ impl Rows {
     fn new(array: &PyReadonlyArray2<f64>) -> Self {
         let view: ArrayView2<f64> = array.as_array();
         if !array.is_c_contiguous() {
-            return Self { values: view.into_owned().into(), _owner: None };
+            return Self { values: view.into_owned().into(), owner: None };
         }
-        // SAFETY: the array is aligned and initialised, as NumPy's are. `_owner` keeps it alive as long as `values`,
+        // SAFETY: the array is aligned and initialised, as NumPy's are. `owner` keeps it alive as long as `values`,
         // which is dropped first. Python code that writes to it meanwhile changes what is computed, as with NumPy's own
         // functions, which the documentation says.
         let values = unsafe { ArrayView2::from_shape_ptr(view.dim(), view.as_ptr()) };
-        Self { values: values.into(), _owner: Some(array.as_unbound().clone_ref(array.py())) }
+        Self { values: values.into(), owner: Some(array.as_unbound().clone_ref(array.py())) }
     }
 
-    /// The checked inputs, of which the rows must outlive every clone.
-    fn prepared(&self) -> Result<PreparedInputs> {
-        // A view of a view: nothing is copied, unless the rows are owned.
-        match self.values.is_view() {
-            // SAFETY: as in `new`; whoever prepares keeps the rows beside what was prepared.
-            true => PreparedInputs::from_cow(
-                unsafe { ArrayView2::from_shape_ptr(self.values.dim(), self.values.as_ptr()) }.into(),
-            ),
-            false => PreparedInputs::new(self.values.to_owned()),
-        }
+    /// The owner, which must outlive the inputs and every clone of them, and the checked inputs.
+    fn prepared(self) -> Result<(Option<Py<PyArray2<f64>>>, PreparedInputs)> {
+        Ok((self.owner, PreparedInputs::from_cow(self.values)?))
     }
 }
 
@@ -134,8 +127,10 @@ pub fn kernel<'py>(
     options.finish()?;
     let (x, y) = (Rows::new(&x), y.as_ref().map(Rows::new));
     let (matrix, error) = runner.run(py, move |monitor| {
-        let (first, second) = (x.prepared()?, y.as_ref().map(Rows::prepared).transpose()?);
-        how.matrix(&first, second.as_ref(), kernel, &|share| monitor.share(share))
+        // Owners come first: what is declared later is dropped earlier.
+        let (_first, x) = x.prepared()?;
+        let (_second, y) = y.map(Rows::prepared).transpose()?.unzip();
+        how.matrix(&x, y.as_ref(), kernel, &|share| monitor.share(share))
     })?;
     Ok((matrix.into_pyarray(py), error))
 }

@@ -1,4 +1,4 @@
-//! Work beside Python: on threads of its own, so that Python hears Ctrl-C and shows progress.
+//! Work beside Python: on separate threads, so that Python can react to Ctrl-C and show progress.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::options::Options;
 
 /// How often Python is asked whether it was interrupted.
 const TICK: Duration = Duration::from_millis(50);
-/// How long interrupted work may take to stop before it is left to itself, on memory of its own.
+/// How long interrupted work may take to stop before the call returns without it.
 const PATIENCE: Duration = Duration::from_millis(600);
 /// The most threads: more help nobody.
 const MOST_THREADS: usize = 4_096;
@@ -34,7 +34,7 @@ impl Monitor {
         self.done.store((1_000.0 * share) as u64, Ordering::Relaxed);
     }
 
-    /// One of so many steps is done.
+    /// Counts one of `all` steps as done.
     pub fn step(&self, all: u64) {
         self.all.store(all, Ordering::Relaxed);
         self.done.fetch_add(1, Ordering::Relaxed);
@@ -60,7 +60,7 @@ impl Runner {
     }
 
     /// Runs some work without holding Python's lock. The work owns what it uses, or keeps it alive: where Python is
-    /// interrupted and the work does not stop soon, it is left to end by itself.
+    /// interrupted and the work does not stop soon, it goes on in the background until it ends.
     pub fn run<T: Send + 'static>(
         &self,
         py: Python<'_>,

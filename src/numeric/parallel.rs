@@ -51,6 +51,7 @@ impl Interrupt {
     pub fn pool(&self, threads: Option<usize>) -> Result<ThreadPool> {
         let heeded = self.clone();
         ThreadPoolBuilder::new()
+            // 0 is rayon's word for its default, one per core.
             .num_threads(threads.unwrap_or(0))
             .start_handler(move |_| HEEDED.set(Some(heeded.clone())))
             .build()

@@ -465,7 +465,7 @@ def save_masks(path: str | PathLike[str], masks: Mapping[str, ArrayLike], *, key
     Raises
     ------
     ValueError, TypeError
-        Where an array is no mask, there is none, or the name has another ending.
+        Where ``masks`` is empty, an array is not a mask, or the path has another ending.
     OSError
         Where the file cannot be written.
 

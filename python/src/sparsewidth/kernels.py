@@ -1,7 +1,7 @@
 """Kernels of sparse ReLU networks with one hidden layer, as matrices.
 
-The network is ``f(x) = (n d)^(-1/2) v^T [u x]_+``: inputs of dimension ``d``, width ``n``; an entry of ``u`` exists with
-probability ``p``, the connectivity or density, and is then drawn from ``N(0, 1/p)``.
+The network is ``f(x) = (n d)^(-1/2) v^T [u x]_+``: inputs of dimension ``d``, width ``n``; an entry of ``u`` exists
+with probability ``p``, the connectivity or density, and is then drawn from ``N(0, 1/p)``.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def kernel(
         Which weights gradient descent moves in the NTK: tau = 1, or tau = p.
     method : {"auto", "quadrature", "enumerate", "sampling", "expansion"}
         How masked moments are found. "auto" takes milliseconds for each pair; "expansion" is a matrix product, whose
-        error is unknown.
+        error is unknown. This, ``tolerance``, ``n_masks`` and ``seed`` matter below connectivity 1 only.
     tolerance : float
         Relative error that the quadrature is to reach.
     n_masks : int

@@ -27,7 +27,7 @@ with ``layout="constrained"`` makes room. The title says what a caption should; 
 it.
 
 Colours belong to methods and are those of the program. Error bars are 95 % intervals where nothing else is said. A
-point whose interval is not known - of one run, or of draws that cannot tell it - is hollow, and the legend says so.
+point whose interval is not known - of one run, or of too few draws - is hollow, and the legend says so.
 Points that would squeeze all others are left beyond the axis, and named below.
 """
 
@@ -70,7 +70,7 @@ WIDTHS = {"column": 3.3, "page": 6.75}
 HEIGHTS = {"column": 1.8, "page": 2.9}
 SMALL, LARGE = 7.0, 8.0
 
-# Okabe and Ito's palette, which readers with any colour vision can tell apart, and further colours: the program's.
+# The program's colours: Okabe and Ito's palette, for readers with any colour vision, and further ones.
 # fmt: off
 PALETTE = [
     "#000000", "#0072b2", "#009e73", "#d55e00", "#e69f00", "#cc79a7", "#56b4e9", "#969696",
