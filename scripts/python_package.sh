@@ -22,7 +22,8 @@ echo "The wheel has $bytes bytes."
 modules=(sparsewidth.kernels sparsewidth.budgets sparsewidth.data sparsewidth.plot)
 (cd "$target" && "$bin/python" -m pytest -q -p no:cacheprovider --doctest-modules --pyargs "${modules[@]}")
 
-if timeout 400 "$bin/pip" install --quiet torch==2.15.0 safetensors==0.8.0 mypy==2.4.1; then
+# scipy is for the example's intervals.
+if timeout 400 "$bin/pip" install --quiet torch==2.15.0 safetensors==0.8.0 scipy==1.17.1 mypy==2.4.1; then
     "$bin/python" -m pytest -q -p no:cacheprovider python/tests/test_torch.py
     (cd python && "$bin/mypy" --strict src/sparsewidth)
 else
