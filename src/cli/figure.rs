@@ -12,16 +12,15 @@ use sparsewidth::report::{SUMMARY, figure_page, figure_pictures, left_out};
 use sparsewidth::study::paper::{
     PAPER_BASE_WIDTH, PAPER_DIMENSION, PAPER_RUNS, PAPER_WIDTHS, figure_networks, paper_learning_rate,
 };
+use sparsewidth::study::request::{SamplingRequest, TrainingRequest, default_widths, say_origin, sizes};
 use sparsewidth::study::{
     DistanceMethod, Family, LearningRates, NetworkSpec, PredictionSpec, Record, Reference, StudySpec, read_records,
 };
 use sparsewidth::{Error, Result};
 
 use super::Common;
-use super::distance::distance_spec;
-use super::options::{ImagesOption, SamplingOptions, default_widths};
+use super::options::ImagesOption;
 use super::redraw::{FromOption, refuse_searches};
-use super::train::{TrainingOptions, say_origin};
 use super::values::path;
 
 /// By which name its files are listed.
@@ -65,7 +64,7 @@ pub struct FigureArgs {
     #[arg(long, value_enum, default_value_t = Tangent::Standardised, value_name = "CONVENTION")]
     tangent: Tangent,
     #[command(flatten)]
-    sampling: SamplingOptions,
+    sampling: SamplingRequest,
     /// Number of random pairs for the tangent kernel, whose theory takes longer; at most --pairs
     #[arg(long, default_value_t = 500, value_name = "N", value_parser = count)]
     tangent_pairs: usize,
@@ -73,7 +72,7 @@ pub struct FigureArgs {
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = count)]
     predicting: usize,
     #[command(flatten)]
-    training: TrainingOptions,
+    training: TrainingRequest,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -95,7 +94,7 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     }
     let folder = args.out.clone().unwrap_or_else(|| "figure".into());
     let folder = common.study_folder(&folder, WRITER, &names, &[SUMMARY])?;
-    let ((dimension, classes), images) = args.data.sizes()?;
+    let ((dimension, classes), images) = sizes(&args.data.data)?;
     let data = args.data.data;
     let weights = (dimension + classes) * PAPER_BASE_WIDTH;
     if args.rates.is_none() && (dimension, classes) != (PAPER_DIMENSION, CLASSES) {
@@ -111,7 +110,7 @@ pub fn run(args: FigureArgs, common: &Common) -> Result<()> {
     let usual = || default_widths(&PAPER_WIDTHS, (weights, dimension, classes), Connectivity::DENSE, common);
     let widths = if args.widths.is_empty() { usual() } else { args.widths };
     let networks = NetworkSpec::at_budget(weights, dimension, classes, &widths)?;
-    let mut distance = distance_spec(networks.clone(), &args.sampling);
+    let mut distance = args.sampling.spec(networks.clone());
     let first = args.normalisation;
     distance.normalisations = vec![first];
     distance

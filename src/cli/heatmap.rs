@@ -14,6 +14,7 @@ use sparsewidth::numeric::parse::{count, listed_count, listed_share, number};
 use sparsewidth::report::{HEAT_MAP_PICTURES, heat_map_page};
 use sparsewidth::study::paper::{HEAT_MAP_BASE_WIDTH, HEAT_MAP_WIDTHS, heat_map_networks};
 use sparsewidth::study::read_records;
+use sparsewidth::study::request::sizes;
 use sparsewidth::study::{MOST_SAMPLES, StudySpec, TrainingStudySpec};
 
 use super::Common;
@@ -102,7 +103,7 @@ pub fn run(args: HeatmapArgs, common: &Common) -> Result<()> {
         common.print_records(&records)?;
         return common.present(&heat_map_page(&records)?, Some(&out));
     }
-    let (sizes, _) = args.data.sizes()?;
+    let (sizes, _) = sizes(&args.data.data)?;
     let data = args.data.data;
     let weights = args.weights.unwrap_or((sizes.0 + sizes.1) * HEAT_MAP_BASE_WIDTH);
     let last = args.last.iter().map(|q| Connectivity::new(*q)).collect::<Result<Vec<_>>>()?;

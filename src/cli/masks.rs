@@ -3,14 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sparsewidth::data::{Normalisation, read_npy};
+use sparsewidth::data::read_npy;
 use sparsewidth::files::OutputFolder;
-use sparsewidth::kernel::given::MaskScale;
-use sparsewidth::kernel::ntk::{KernelName, Tangent};
 use sparsewidth::network::{NamedMask, read_masks};
-use sparsewidth::numeric::parse::count;
 use sparsewidth::report::{MASKS_FILES, masks_page, masks_pictures, write_masks};
-use sparsewidth::study::{MaskInputs, MaskSet, MasksReport, MasksSpec};
+use sparsewidth::study::request::MasksRequest;
+use sparsewidth::study::{MaskInputs, MaskSet, MasksReport};
 use sparsewidth::{Error, Result};
 
 use super::Common;
@@ -32,13 +30,8 @@ pub struct MasksArgs {
     layers: Vec<String>,
     #[command(flatten)]
     data: DataOption,
-    /// Normalisation of the inputs, by their own statistics [default: pixel for images and data with labels, none for
-    /// other data]
-    #[arg(long, value_enum, value_name = "NAME")]
-    normalisation: Option<Normalisation>,
-    /// Number of random pairs of inputs; where the data has no more pairs, each is taken once
-    #[arg(long, default_value_t = 1_000, value_name = "N", value_parser = count)]
-    pairs: usize,
+    #[command(flatten)]
+    request: MasksRequest,
     /// Pairs of your own instead of random ones: .npy file with a vector (d,), or a matrix (N, d) whose rows are the
     /// first input of each pair; needs --y
     #[arg(long, value_name = "FILE", value_parser = path(), requires = "y", conflicts_with_all = ["data", "pairs", "normalisation"])]
@@ -46,24 +39,6 @@ pub struct MasksArgs {
     /// .npy file of the same shape with the second input of each pair; needs --x
     #[arg(long, value_name = "FILE", value_parser = path(), requires = "x")]
     y: Option<PathBuf>,
-    /// Kernels whose distances are taken: nngp, that of the last layer as in the paper, and ntk, the tangent kernel
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [KernelName::Nngp, KernelName::Ntk], value_name = "LIST")]
-    kernel: Vec<KernelName>,
-    /// Which weights gradient descent moves in the tangent kernel: standardised ones (tau = 1), or those of the paper's
-    /// Eq. (1) (tau is the inverse of their variance)
-    #[arg(long, value_enum, default_value_t = Tangent::Standardised, value_name = "CONVENTION")]
-    tangent: Tangent,
-    /// Variance of the weights that a mask keeps
-    #[arg(long, value_enum, default_value_t = MaskScale::Density, value_name = "SCALE")]
-    scale: MaskScale,
-    /// Number of random masks of as many weights that each given one is compared with, over at most 500 of the pairs; 0
-    /// for none
-    #[arg(long, default_value_t = 100, value_name = "N", value_parser = count)]
-    drawn: usize,
-    /// Number of times that the weights of networks of more than one hidden layer are drawn, for the kernels of the
-    /// last hidden layer over at most 500 of the pairs; 0 for none
-    #[arg(long, default_value_t = 32, value_name = "N", value_parser = count)]
-    initialisations: usize,
     /// Take the files as pruned weights: a mask keeps every weight that is not 0
     #[arg(long)]
     zeros_are_masked: bool,
@@ -80,9 +55,7 @@ pub fn run(args: MasksArgs, common: &Common) -> Result<()> {
         let report: MasksReport = read_report(&from.join(MASKS_FILES[0]))?;
         return finish(&report, Some(&folder(args.out.as_deref().unwrap_or(from))?), common);
     }
-    if !args.kernel.contains(&KernelName::Ntk) {
-        common.refuse("tangent", "only the kernel ntk has such a convention, which --kernel leaves out")?;
-    }
+    let spec = args.request.spec(args.out.is_some(), common.seed, common)?;
     let out = args.out.as_deref().map(folder).transpose()?;
     let read = |file: &PathBuf| {
         let mut masks = read_masks(file, args.zeros_are_masked)?;
@@ -95,20 +68,6 @@ pub fn run(args: MasksArgs, common: &Common) -> Result<()> {
     };
     let sets: Vec<MaskSet> = args.files.iter().map(read).collect::<Result<_>>()?;
     let inputs = args.inputs(common)?;
-    let mut kernels = Vec::new();
-    for kernel in args.kernel.iter().map(|kernel| kernel.with(args.tangent)) {
-        if !kernels.contains(&kernel) {
-            kernels.push(kernel);
-        }
-    }
-    let spec = MasksSpec {
-        kernels,
-        scale: args.scale,
-        drawn: args.drawn,
-        initialisations: args.initialisations,
-        curves: out.is_some(),
-        seed: common.seed,
-    };
     let bar = common.bar(spec.work(sets.len()));
     let report = spec.run(&sets, &inputs, &|| bar.inc(1))?;
     bar.finish_and_clear();
@@ -146,12 +105,7 @@ fn ordered_by_name(masks: &[NamedMask], file: &Path) -> Option<String> {
 impl MasksArgs {
     fn inputs(&self, common: &Common) -> Result<MaskInputs> {
         let Some((x, y)) = self.x.as_ref().zip(self.y.as_ref()) else {
-            let data = &self.data.data;
-            let normalisation = match self.normalisation {
-                Some(given) => given,
-                None => data.usual_normalisation()?,
-            };
-            return MaskInputs::of_data(data, normalisation, self.pairs, common.seed);
+            return self.request.inputs(&self.data.data, common.seed);
         };
         let (first, second) = (read_npy(x)?, read_npy(y)?);
         if first.dim() != second.dim() {

@@ -31,9 +31,11 @@ use std::collections::HashMap;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use sparsewidth::data::{DataSource, Dataset};
+use sparsewidth::files::in_shell;
 use sparsewidth::numeric::parse::{count, megabytes, whole};
 use sparsewidth::sampled::Device;
 use sparsewidth::study::Shard;
+use sparsewidth::study::request::Caller;
 use sparsewidth::{Error, Result};
 
 pub use error::{exit_code, message};
@@ -172,7 +174,7 @@ enum DeviceOption {
 impl Common {
     /// Refuses an option that was given and would do nothing; one thread is what every command has.
     fn refuse(&self, option: &str, why: &str) -> Result<()> {
-        let name = format!("--{}", option.replace('_', "-"));
+        let name = self.name(option);
         match self.given.get(option) {
             None => Ok(()),
             Some(_) if option == "threads" && self.threads == Some(1) => Ok(()),
@@ -180,7 +182,31 @@ impl Common {
             Some(value) => Err(Error::value(&name, value, why, "leave it out")),
         }
     }
+}
 
+impl Caller for Common {
+    fn name(&self, setting: &str) -> String {
+        format!("--{}", setting.replace('_', "-"))
+    }
+
+    fn refuse(&self, option: &str, why: &str) -> Result<()> {
+        Self::refuse(self, option, why)
+    }
+
+    fn note(&self, text: &str) {
+        Self::note(self, text);
+    }
+
+    fn search(&self, data: &Dataset, widths: &[usize]) -> String {
+        let widths = widths.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
+        let data = in_shell(&data.to_string());
+        format!(
+            "search for them with the same options: sparsewidth tune --data {data} --widths {widths} ..., then --rates tune/rates.toml"
+        )
+    }
+}
+
+impl Common {
     /// The device for a command that takes all pairs or not, of networks that a device of choice can draw or not.
     fn open_device(&self, takes_all_pairs: bool, used: bool) -> Result<Device> {
         let cpu = Device::Cpu { memory: (self.memory as usize) << 20 };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use sparsewidth::files::OutputFolder;
-use sparsewidth::report::{INDEX, RECORD_FILES, chart_files, write_records};
+use sparsewidth::report::{study_folder, write_records};
 use sparsewidth::sampled::Device;
 use sparsewidth::study::{JOURNAL, Progress, Record, Shard, StudySpec};
 use sparsewidth::{Error, Result};
@@ -44,15 +44,7 @@ impl Common {
         pictures: &[impl AsRef<str>],
         others: &[&str],
     ) -> Result<OutputFolder> {
-        OutputFolder::new(path, writer, &self.page_files(pictures, &[&RECORD_FILES, others].concat()))
-    }
-
-    /// The files of some pictures, others, and that of the page where there is one.
-    pub fn page_files(&self, pictures: &[impl AsRef<str>], others: &[&str]) -> Vec<String> {
-        let page = (!self.no_page).then_some(INDEX);
-        let mut names = chart_files(pictures);
-        names.extend(others.iter().copied().chain(page).map(str::to_string));
-        names
+        study_folder(path, writer, pictures, others, !self.no_page)
     }
 
     /// Prints for people: on standard output, or on standard error where that carries records.

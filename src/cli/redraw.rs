@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::de::DeserializeOwned;
-use sparsewidth::files::{OutputFolder, in_shell, make_writable_folder, read_text};
-use sparsewidth::report::{INDEX, Page, write_chart};
+use sparsewidth::files::{OutputFolder, in_shell, read_text};
+use sparsewidth::report::{INDEX, Page, report_folder};
 use sparsewidth::study::{RECORDS, Record};
 use sparsewidth::{Error, Result};
 
@@ -73,18 +73,12 @@ impl Common {
         pictures: &[impl AsRef<str>],
         others: &[&str],
     ) -> Result<OutputFolder> {
-        let folder = OutputFolder::new(path, writer, &self.page_files(pictures, others))?;
-        make_writable_folder(path)?;
-        Ok(folder)
+        report_folder(path, writer, pictures, others, !self.no_page)
     }
 
     /// Writes the pictures and files of a page, and the page itself unless it is left out.
     pub fn write_page(&self, page: &Page, folder: &OutputFolder) -> Result<()> {
-        for (name, drawing) in &page.pictures {
-            write_chart(folder, name, drawing)?;
-        }
-        page.files.iter().try_for_each(|(name, text)| folder.write(name, text.as_bytes()))?;
-        if self.no_page { Ok(()) } else { folder.write(INDEX, page.html()?.as_bytes()) }
+        page.write(folder, !self.no_page)
     }
 
     /// Prints records, where they are asked for as JSON.

@@ -6,8 +6,9 @@ use clap::Args;
 use sparsewidth::data::Normalisation;
 use sparsewidth::network::Connectivity;
 use sparsewidth::numeric::parse::{count, listed_count};
-use sparsewidth::report::{SUMMARY, WIDEN_PICTURES, tune_page, widen_page};
+use sparsewidth::report::{SUMMARY, TUNE, WIDEN_PICTURES, tune_page, widen_page};
 use sparsewidth::study::paper::PAPER_BASE_WIDTH;
+use sparsewidth::study::request::{SearchRequest, TrainingRequest, default_widths, say_origin, sizes};
 use sparsewidth::study::{
     DistanceMethod, DistanceSpec, Family, JOURNAL, LearningRates, NetworkSpec, Shard, StudySpec, TrainedNetwork,
     TrainingStudySpec, widened_networks,
@@ -16,11 +17,9 @@ use sparsewidth::study::{TuneReport, read_records};
 use sparsewidth::{Error, Result};
 
 use super::Common;
-use super::options::{ImagesOption, default_widths};
+use super::options::ImagesOption;
 use super::redraw::{FromOption, read_report, refuse_searches};
-use super::train::{TrainingOptions, say_origin};
-use super::tune::TUNE;
-use super::tune::{SearchOptions, say_rates};
+use super::tune::{say_rates, search};
 use super::values::path;
 
 /// The paper's widths at which more than two weights are left.
@@ -51,12 +50,12 @@ pub struct WidenArgs {
     #[arg(long, conflicts_with = "rates")]
     search_only: bool,
     #[command(flatten)]
-    search: SearchOptions,
+    search: SearchRequest,
     /// Number of runs per rate, at the few rates left in the last stage of the search
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = count)]
     tuning_runs: usize,
     #[command(flatten)]
-    training: TrainingOptions,
+    training: TrainingRequest,
     /// Number of runs per network, each with its own initialisation and order of samples
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = count)]
     runs: usize,
@@ -93,7 +92,7 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
     if !args.ways.iter().any(|way| matches!(way, Family::LinearBottleneck | Family::NonlinearBottleneck)) {
         common.refuse("bottlenecks", "none of these ways has a bottleneck")?;
     }
-    let ((dimension, classes), images) = args.data.sizes()?;
+    let ((dimension, classes), images) = sizes(&args.data.data)?;
     let data = args.data.data;
     let weights = args.weights.unwrap_or((dimension + classes) * PAPER_BASE_WIDTH);
     let usual = || default_widths(&WIDTHS, (weights, dimension, classes), Connectivity::DENSE, common);
@@ -152,15 +151,15 @@ pub fn run(args: WidenArgs, common: &Common) -> Result<()> {
             }
             common.note("Searching learning rates on validation samples:");
             let evaluation = args.search.evaluation(&data, images, trained, common);
-            let search = TrainingStudySpec { evaluation, ..spec(networks.clone(), args.tuning_runs) };
-            let found = args.search.search(data.clone(), search, &search_folder, common)?;
+            let searched = TrainingStudySpec { evaluation, ..spec(networks.clone(), args.tuning_runs) };
+            let found = search(&args.search.spec(data.clone(), common.seed, searched), &search_folder, common)?;
             let Some((report, found_in)) = found else { return Ok(()) };
             if args.search_only {
                 return say_rates(&report, Some(&found_in), common);
             }
             if let Some(network) = report.without_rate().next() {
                 let problem = format!("every run of {} diverged, at every rate of the search", network.name());
-                return Err(Error::value("--lowest", args.search.lowest(), problem, "search lower rates"));
+                return Err(Error::value("--lowest", args.search.lowest, problem, "search lower rates"));
             }
             common.write_page(&tune_page(&report), &found_in)?;
             at_end = report.at_end();

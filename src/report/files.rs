@@ -1,16 +1,20 @@
 //! Files of records and pictures.
 
+use std::path::Path;
+
 use serde::Serialize;
 
+use super::html::INDEX;
+use super::page::Page;
 use super::picture::Picture;
 use crate::data::Normalisation;
 use crate::error::{Error, Result};
-use crate::files::OutputFolder;
+use crate::files::{OutputFolder, make_writable_folder};
 use crate::kernel::ntk::Tangent;
 use crate::network::{Activation, Connectivity};
 use crate::study::{
     Family, KernelSource, MasksReport, PredictionRecord, Predictor, RECORDS, Record, RidgePoint, TrainingRecord,
-    to_lines,
+    TuneReport, TuneSpec, to_lines,
 };
 use crate::train::Curve;
 
@@ -51,6 +55,35 @@ pub fn write_masks(folder: &OutputFolder, report: &MasksReport) -> Result<()> {
     write_csv(folder, layers, report.layers.iter())?;
     let json = serde_json::to_vec(report).map_err(|error| Error::failure(format!("writing {whole}"), error))?;
     folder.write(whole, &json)
+}
+
+/// The file of what a search for learning rates found.
+pub const TUNE: &str = "tune.json";
+
+/// The files that [`write_tune`] writes beside the records.
+pub const TUNE_FILES: [&str; 2] = ["rates.toml", TUNE];
+
+/// Writes `rates.toml`, the rates of a search in the form that studies read, `tune.json`, the whole report, and the
+/// records of its runs.
+///
+/// # Errors
+/// See [`OutputFolder::write`].
+pub fn write_tune(folder: &OutputFolder, report: &TuneReport, records: &[Record]) -> Result<()> {
+    let run = records.iter().find_map(Record::training).expect("invariant: a whole search trains at least one run");
+    let TuneSpec { data, seed, training, .. } = &report.spec;
+    let comment = format!(
+        "Learning rates by `sparsewidth tune` {}: {} training and {} validation samples of {data}, {}, {} epochs, seed {seed}.\n\
+         Read by the option --rates of `sparsewidth train`, `predict` and `figure`.",
+        env!("CARGO_PKG_VERSION"),
+        run.samples,
+        run.test_samples,
+        training.normalisation.title(),
+        training.epochs,
+    );
+    let json = serde_json::to_string(report).map_err(|error| Error::failure(format!("writing {TUNE}"), error))? + "\n";
+    folder.write("rates.toml", report.rates().to_toml(&comment)?.as_bytes())?;
+    folder.write(TUNE, json.as_bytes())?;
+    write_records(folder, records)
 }
 
 /// An epoch of a run, as a line of `curves.csv`.
@@ -146,7 +179,58 @@ pub fn write_chart(folder: &OutputFolder, name: &str, chart: &impl Picture) -> R
 }
 
 /// The files that [`write_chart`] writes under some names.
-pub fn chart_files(names: &[impl AsRef<str>]) -> Vec<String> {
+fn chart_files(names: &[impl AsRef<str>]) -> Vec<String> {
     let of = |name: &str| [format!("{name}.svg"), format!("{name}.png")];
     names.iter().flat_map(|name| of(name.as_ref())).collect()
+}
+
+/// The folder of a study by its path: it may hold the study's records, some pictures and other files, and, where there
+/// is one, the page.
+///
+/// # Errors
+/// See [`OutputFolder::new`].
+pub fn study_folder(
+    path: &Path,
+    writer: &'static str,
+    pictures: &[impl AsRef<str>],
+    others: &[&str],
+    page: bool,
+) -> Result<OutputFolder> {
+    OutputFolder::new(path, writer, &page_files(pictures, &[&RECORD_FILES, others].concat(), page))
+}
+
+/// The same for a report without records; it is made, and tried.
+///
+/// # Errors
+/// See [`OutputFolder::new`]; where it cannot be made or written.
+pub fn report_folder(
+    path: &Path,
+    writer: &'static str,
+    pictures: &[impl AsRef<str>],
+    others: &[&str],
+    page: bool,
+) -> Result<OutputFolder> {
+    let folder = OutputFolder::new(path, writer, &page_files(pictures, others, page))?;
+    make_writable_folder(path)?;
+    Ok(folder)
+}
+
+fn page_files(pictures: &[impl AsRef<str>], others: &[&str], page: bool) -> Vec<String> {
+    let mut names = chart_files(pictures);
+    names.extend(others.iter().copied().chain(page.then_some(INDEX)).map(str::to_string));
+    names
+}
+
+impl Page {
+    /// Writes its pictures and files to a folder, and the page itself where that is wanted.
+    ///
+    /// # Errors
+    /// Where a picture cannot be drawn, or a file not written.
+    pub fn write(&self, folder: &OutputFolder, page: bool) -> Result<()> {
+        for (name, drawing) in &self.pictures {
+            write_chart(folder, name, drawing)?;
+        }
+        self.files.iter().try_for_each(|(name, text)| folder.write(name, text.as_bytes()))?;
+        if page { folder.write(INDEX, self.html()?.as_bytes()) } else { Ok(()) }
+    }
 }

@@ -40,7 +40,10 @@ pub use chart::{Chart, ChartPoint, ChartSeries, Line, Scale};
 pub use comparison::{ComparedSetting, comparison_text, regret_chart, regret_table, settings_table};
 pub use distance_tables::{diagonal_table, distance_table, distance_words, parts_table};
 pub use figure::{accuracy_chart, curves_chart, distance_chart, parts_chart};
-pub use files::{MASKS_FILES, RECORD_FILES, chart_files, write_chart, write_masks, write_records};
+pub use files::{
+    MASKS_FILES, RECORD_FILES, TUNE, TUNE_FILES, report_folder, study_folder, write_chart, write_masks, write_records,
+    write_tune,
+};
 pub use heat_map::{HeatMap, heat_map};
 pub use html::INDEX;
 pub use left_out::left_out;

@@ -49,6 +49,7 @@ pub mod paper;
 mod predicted_optimum;
 mod prediction;
 mod record;
+pub mod request;
 mod run;
 mod spec;
 mod training;
