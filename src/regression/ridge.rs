@@ -1,5 +1,6 @@
 //! Kernel ridge regression by one eigendecomposition.
 
+use std::borrow::Cow;
 use std::f64::consts::PI;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
@@ -80,12 +81,22 @@ pub enum Criterion {
 /// Kernel ridge regression of some targets, for every ridge.
 #[derive(Clone, Debug)]
 pub struct KernelRidge<'a> {
-    targets: &'a Targets,
+    targets: Cow<'a, Targets>,
     /// Eigenvectors as columns, shape `(m, m)`.
     vectors: Array2<f64>,
     spectrum: Spectrum,
     /// `U^T Y`, shape `(m, c)`.
     projections: Array2<f64>,
+}
+
+impl KernelRidge<'static> {
+    /// The same as [`KernelRidge::new`], with targets of its own.
+    ///
+    /// # Errors
+    /// As [`KernelRidge::new`].
+    pub fn owning(kernel: ArrayView2<f64>, targets: Targets) -> Result<Self> {
+        Self::with_rounding(kernel, Cow::Owned(targets), f64::EPSILON)
+    }
 }
 
 /// What each sample would be given by a regression on all the others.
@@ -147,7 +158,7 @@ impl<'a> KernelRidge<'a> {
     /// Where the shapes do not fit, or the matrix is not finite or not positive semi-definite beyond rounding, or its
     /// largest entry is not 0 and not between 1e-150 and 1e150.
     pub fn new(kernel: ArrayView2<f64>, targets: &'a Targets) -> Result<Self> {
-        Self::with_rounding(kernel, targets, f64::EPSILON)
+        Self::with_rounding(kernel, Cow::Borrowed(targets), f64::EPSILON)
     }
 
     /// The same for a matrix whose entries were computed in single precision, and so know their small eigenvalues less
@@ -156,10 +167,10 @@ impl<'a> KernelRidge<'a> {
     /// # Errors
     /// As [`KernelRidge::new`].
     pub fn of_single_precision(kernel: ArrayView2<f64>, targets: &'a Targets) -> Result<Self> {
-        Self::with_rounding(kernel, targets, f64::from(f32::EPSILON))
+        Self::with_rounding(kernel, Cow::Borrowed(targets), f64::from(f32::EPSILON))
     }
 
-    fn with_rounding(kernel: ArrayView2<f64>, targets: &'a Targets, epsilon: f64) -> Result<Self> {
+    fn with_rounding(kernel: ArrayView2<f64>, targets: Cow<'a, Targets>, epsilon: f64) -> Result<Self> {
         if kernel.dim() != (targets.samples(), targets.samples()) {
             let problem = format!("there are targets of {} samples", targets.samples());
             let remedy = "give a row and a column per sample";
@@ -195,7 +206,7 @@ impl<'a> KernelRidge<'a> {
     /// The targets.
     #[must_use]
     pub fn targets(&self) -> &Targets {
-        self.targets
+        &self.targets
     }
 
     /// `alpha = lambda tr K / m`, what is added to the diagonal; `lambda` itself for a kernel that vanishes.
