@@ -12,25 +12,14 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import tomllib
 
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
 RECORDS = pathlib.Path(__file__).parent.parent / "testdata" / "records" / "1"
-STUDIES = {
-    "figure": "figure",
-    "distance": "distance",
-    "masks": "distance",
-    "train": "train",
-    "heatmap": "heatmap",
-    "tune": "tune",
-    "widen": "widen",
-    "optimum": "optimum",
-    "given": "masks",
-    "predict": "predict",
-    "verify": "verify",
-}
+STUDIES = tomllib.loads((RECORDS / "commands.toml").read_text())
 PHONE, DESK = 375, 1280
 # Of a screenshot.
 MOST_HEIGHT = 6000
@@ -77,11 +66,22 @@ def draw(program, folder):
     for study, command in STUDIES.items():
         out = folder / study
         subprocess.run(
-            [program, command, "--from", RECORDS / study, "--out", out, "--quiet"], check=True, capture_output=True
+            [program, command, "--from", RECORDS / study, "--out", out, "--quiet"],
+            check=True,
+            capture_output=True,
         )
         pages[study] = out / "index.html"
     out = folder / "budget"
-    budget = ["budget", "--arch", "resnet18:8", "--density", "10%", "--out", out, "--quiet"]
+    budget = [
+        "budget",
+        "--arch",
+        "resnet18:8",
+        "--density",
+        "10%",
+        "--out",
+        out,
+        "--quiet",
+    ]
     subprocess.run([program, *budget], check=True, capture_output=True)
     pages["budget"] = out / "index.html"
     return pages
@@ -102,7 +102,9 @@ def browser(profile):
     ]:
         options.add_argument(argument)
     options.binary_location = "/usr/bin/chromium"
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    options.set_capability(
+        "goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"}
+    )
     return webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
 
 
@@ -112,14 +114,22 @@ def requests(driver, page):
     for entry in driver.get_log("performance"):
         message = json.loads(entry["message"])["message"]
         # The browser's own first tab asks for much.
-        if message["method"] == "Network.requestWillBeSent" and message["params"]["documentURL"] == page:
+        if (
+            message["method"] == "Network.requestWillBeSent"
+            and message["params"]["documentURL"] == page
+        ):
             found.append(message["params"]["request"]["url"])
     assert page in found, "the log of the browser has its requests"
     return [url for url in found if url != page]
 
 
 def check(driver, name, path, width, scheme, screenshots):
-    metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width == PHONE}
+    metrics = {
+        "width": width,
+        "height": 800,
+        "deviceScaleFactor": 1,
+        "mobile": width == PHONE,
+    }
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
@@ -135,9 +145,19 @@ def check(driver, name, path, width, scheme, screenshots):
         problems.append(f"has a contrast of {contrast:.1f}, light on dark: {is_dark}")
     if screenshots:
         height = driver.execute_script("return document.documentElement.scrollHeight")
-        clip = {"x": 0, "y": 0, "width": width, "height": min(height, MOST_HEIGHT), "scale": 1}
-        shot = driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})
-        (screenshots / f"{name}-{width}-{scheme}.png").write_bytes(base64.b64decode(shot["data"]))
+        clip = {
+            "x": 0,
+            "y": 0,
+            "width": width,
+            "height": min(height, MOST_HEIGHT),
+            "scale": 1,
+        }
+        shot = driver.execute_cdp_cmd(
+            "Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip}
+        )
+        (screenshots / f"{name}-{width}-{scheme}.png").write_bytes(
+            base64.b64decode(shot["data"])
+        )
     problems += driver.execute_script(KEYBOARD)
     return [f"{name}, {width} pixels, {scheme}: {problem}" for problem in problems]
 
@@ -155,14 +175,18 @@ def main():
             for name, path in pages.items():
                 for width in [PHONE, DESK]:
                     for scheme in ["light", "dark"]:
-                        problems += check(driver, name, path, width, scheme, screenshots)
+                        problems += check(
+                            driver, name, path, width, scheme, screenshots
+                        )
                         count += 1
         finally:
             driver.quit()
     print("\n".join(problems))
     if problems:
         sys.exit(f"{len(problems)} problems in {count} views of {len(pages)} pages")
-    print(f"{len(pages)} pages, {count} views: no error, no request, no sideways scrolling")
+    print(
+        f"{len(pages)} pages, {count} views: no error, no request, no sideways scrolling"
+    )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ mod program;
 
 use std::path::{Path, PathBuf};
 
-use program::{done, read, refused, sparsewidth};
+use program::{done, read, refused, sparsewidth, studies};
 use serde_json::Value;
 
 fn testdata(place: &str) -> PathBuf {
@@ -68,27 +68,12 @@ fn redrawn(command: &str, records: &str) -> (String, tempfile::TempDir) {
     (text, out)
 }
 
-/// The folders of `testdata/records/1`, and the command that draws each.
-const STUDIES: [(&str, &str); 11] = [
-    ("figure", "figure"),
-    ("distance", "distance"),
-    ("masks", "distance"),
-    ("train", "train"),
-    ("heatmap", "heatmap"),
-    ("tune", "tune"),
-    ("widen", "widen"),
-    ("optimum", "optimum"),
-    ("given", "masks"),
-    ("predict", "predict"),
-    ("verify", "verify"),
-];
-
 #[test]
 fn pages_of_studies() {
     let mut problems = Vec::new();
-    for (folder, command) in STUDIES {
-        let (page, out) = redrawn(command, &format!("1/{folder}"));
-        compare(folder, &page, &mut problems);
+    for (folder, command) in studies() {
+        let (page, out) = redrawn(&command, &format!("1/{folder}"));
+        compare(&folder, &page, &mut problems);
         for name in ["summary.md", "verify.md"] {
             if out.path().join(name).exists() {
                 assert_eq!(read(out.path(), name), page.as_bytes(), "{folder}: {name} is the page that is printed");

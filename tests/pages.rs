@@ -5,22 +5,7 @@ mod program;
 
 use std::path::{Path, PathBuf};
 
-use program::{done, read, refused};
-
-/// The folders of `testdata/records/1`, and the command that draws each.
-const STUDIES: [(&str, &str); 11] = [
-    ("figure", "figure"),
-    ("distance", "distance"),
-    ("masks", "distance"),
-    ("train", "train"),
-    ("heatmap", "heatmap"),
-    ("tune", "tune"),
-    ("widen", "widen"),
-    ("optimum", "optimum"),
-    ("given", "masks"),
-    ("predict", "predict"),
-    ("verify", "verify"),
-];
+use program::{done, read, refused, studies};
 
 fn records(study: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/records/1").join(study)
@@ -87,8 +72,8 @@ fn escaped(text: &str) -> String {
 
 #[test]
 fn pages_hold_all_that_a_study_comes_to() {
-    for (study, command) in STUDIES {
-        let (page, out) = redrawn(command, study, &[]);
+    for (study, command) in studies() {
+        let (page, out) = redrawn(&command, &study, &[]);
         let html = text(out.path(), "index.html");
         check_form(&html);
         // Nothing is fetched, neither by markup nor by styles.

@@ -1,6 +1,7 @@
 //! Running the program.
 #![allow(dead_code)]
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -42,6 +43,12 @@ pub fn refused(arguments: &[&str], words: &[&str]) {
 /// Says loudly what was not tried, past what the test runner keeps to itself.
 pub fn skipped(what: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {what}");
+}
+
+/// The folders of `testdata/records/1`, each with the command whose records it holds.
+pub fn studies() -> BTreeMap<String, String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/records/1/commands.toml");
+    toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
 /// A file of an output folder.
