@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Whether the code of the notebooks compiles, without a Jupyter kernel.
+"""Whether the code of the Rust notebooks compiles, without a Jupyter kernel.
 
-Each notebook becomes a program of its own, all cells in order inside `main`, in a package under the target directory
-(CARGO_TARGET_DIR, or target/notebooks). `--run NAME` also runs that notebook's program, with optimisation.
+Those in Python are run by `scripts/python_notebooks.py`. Each notebook becomes a program of its own, all cells in order
+inside `main`, in a package under the target directory (CARGO_TARGET_DIR, or target/notebooks). `--run NAME` also runs
+that notebook's program, with optimisation.
 """
 
 import argparse
@@ -28,6 +29,16 @@ publish = false
 [profile.release]
 strip = "symbols"
 """
+
+
+def is_rust(notebook: Path) -> bool:
+    """Whether it is for the Rust kernel, as its metadata say."""
+    return (
+        json.loads(notebook.read_text(encoding="utf-8"))["metadata"]["kernelspec"][
+            "language"
+        ].lower()
+        == "rust"
+    )
 
 
 def cells(notebook: Path) -> list[str]:
@@ -59,35 +70,52 @@ def write_package(folder: Path, notebooks: list[Path]) -> None:
     wanted = set()
     for notebook in notebooks:
         code, dependencies = program(notebook)
-        wanted.update(line.replace('path = ".."', f"path = {json.dumps(str(ROOT))}") for line in dependencies)
+        wanted.update(
+            line.replace('path = ".."', f"path = {json.dumps(str(ROOT))}")
+            for line in dependencies
+        )
         file = sources / f"{notebook.stem}.rs"
         # An unchanged program is not compiled again.
         if not file.exists() or file.read_text(encoding="utf-8") != code:
             file.write_text(code, encoding="utf-8")
     manifest = f"{PACKAGE}\n[dependencies]\n"
-    (folder / "Cargo.toml").write_text(manifest + "".join(f"{line}\n" for line in sorted(wanted)), encoding="utf-8")
+    (folder / "Cargo.toml").write_text(
+        manifest + "".join(f"{line}\n" for line in sorted(wanted)), encoding="utf-8"
+    )
     # The project's own versions, where it names them.
     (folder / "Cargo.lock").write_bytes((ROOT / "Cargo.lock").read_bytes())
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", metavar="NAME", help="also run this notebook's program")
+    parser.add_argument(
+        "--run", metavar="NAME", help="also run this notebook's program"
+    )
     name = parser.parse_args().run
-    notebooks = sorted(NOTEBOOKS.glob("*.ipynb"))
+    notebooks = [
+        notebook for notebook in sorted(NOTEBOOKS.glob("*.ipynb")) if is_rust(notebook)
+    ]
     if not notebooks:
-        print(f"no notebooks in {NOTEBOOKS}", file=sys.stderr)
+        print(f"no Rust notebooks in {NOTEBOOKS}", file=sys.stderr)
         return 1
     if name and name not in [notebook.stem for notebook in notebooks]:
-        print(f"no notebook is called {name}", file=sys.stderr)
+        print(f"no Rust notebook is called {name}", file=sys.stderr)
         return 1
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target" / "notebooks")).resolve()
+    target = Path(
+        os.environ.get("CARGO_TARGET_DIR", ROOT / "target" / "notebooks")
+    ).resolve()
     folder = target / "notebook-programs"
     write_package(folder, notebooks)
     environment = dict(os.environ, CARGO_TARGET_DIR=str(target))
 
     def cargo(*arguments: str) -> int:
-        command = ["cargo", arguments[0], "--manifest-path", str(folder / "Cargo.toml"), *arguments[1:]]
+        command = [
+            "cargo",
+            arguments[0],
+            "--manifest-path",
+            str(folder / "Cargo.toml"),
+            *arguments[1:],
+        ]
         # Programs run where notebooks do.
         return subprocess.run(command, cwd=NOTEBOOKS, env=environment).returncode
 

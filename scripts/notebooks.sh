@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs notebooks from top to bottom, in place: those that are given, or all. Needs Rust and Python 3; installs the kernel
-# (ten minutes, once), Jupyter and nbconvert under target/ where they are missing.
+# Runs Rust notebooks from top to bottom, in place: those that are given, or all. Needs Rust and Python 3; installs the kernel
+# (ten minutes, once), Jupyter and nbconvert under target/ where they are missing. Those in Python are run by
+# scripts/python_notebooks.py.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,7 +25,10 @@ mkdir -p "$EVCXR_TMPDIR"
 # Seconds per cell. The first one that runs compiles the library and all that it needs, which takes minutes once.
 CELL_TIMEOUT=${CELL_TIMEOUT:-900}
 
-[ $# -gt 0 ] || set -- notebooks/*.ipynb
+if [ $# = 0 ]; then
+    mapfile -t rust < <(grep -l '"language": "rust"' notebooks/*.ipynb)
+    set -- "${rust[@]}"
+fi
 for notebook in "$@"; do
     SECONDS=0
     "$tools/bin/jupyter-nbconvert" --log-level WARN --to notebook --execute --inplace \
