@@ -18,14 +18,16 @@ echo "The wheel has $bytes bytes."
 
 "$bin/ruff" format --check python
 "$bin/ruff" check python
-"$bin/python" -m pytest -q -p no:cacheprovider python/tests/test_core.py python/tests/test_plot.py
-modules=(sparsewidth.kernels sparsewidth.budgets sparsewidth.data sparsewidth.plot)
+"$bin/python" -m pytest -q -p no:cacheprovider python/tests/test_core.py python/tests/test_studies.py python/tests/test_plot.py
+modules=(sparsewidth.kernels sparsewidth.budgets sparsewidth.data sparsewidth.studies sparsewidth.ridge sparsewidth.plot)
 (cd "$target" && "$bin/python" -m pytest -q -p no:cacheprovider --doctest-modules --pyargs "${modules[@]}")
 
 # scipy is for the example's intervals.
 if timeout 400 "$bin/pip" install --quiet torch==2.15.0 safetensors==0.8.0 scipy==1.17.1 mypy==2.4.1; then
     "$bin/python" -m pytest -q -p no:cacheprovider python/tests/test_torch.py
     (cd python && "$bin/mypy" --strict src/sparsewidth)
+    "$bin/pip" install --quiet nbclient==0.11.0 ipykernel==7.4.0
+    "$bin/python" scripts/python_notebooks.py
 else
     echo "SKIPPED: PyTorch cannot be installed here, so sparsewidth.torch was not tested"
 fi

@@ -8,7 +8,9 @@ mod errors;
 mod kernels;
 mod masks;
 mod options;
+mod regression;
 mod run;
+mod studies;
 
 use pyo3::prelude::*;
 
@@ -21,6 +23,11 @@ mod _core {
     use crate::kernels::{kernel, monte_carlo_kernel};
     #[pymodule_export]
     use crate::masks::{allocate, draw_masks, load_masks, save_safetensors};
+
+    #[pymodule_export]
+    use crate::regression::KernelRidge;
+    #[pymodule_export]
+    use crate::studies::{distance, mask_report, optimum, predict, train, tune, verify};
 
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");

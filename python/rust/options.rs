@@ -1,5 +1,6 @@
 //! The options of a call: a JSON object whose fields are the function's arguments.
 
+use std::collections::HashSet;
 use std::str::FromStr;
 
 use pyo3::prelude::*;
@@ -75,12 +76,56 @@ impl Options {
         }
     }
 
+    /// The names of the options that are left.
+    pub fn names(&self) -> HashSet<String> {
+        self.0.keys().cloned().collect()
+    }
+
+    /// A request of the library, from all the options that are left; names of choices may be spelled as on the command
+    /// line.
+    pub fn request<T: DeserializeOwned>(self) -> PyResult<T> {
+        let mut fields = Map::new();
+        for (name, value) in self.0 {
+            // One at a time, so that what is wrong has a name.
+            let read = |value: &Value| serde_json::from_value::<T>(Value::Object(one(&name, value)));
+            let spelled = plain(&value);
+            match (read(&value), read(&spelled)) {
+                (Ok(_), _) => fields.insert(name, value),
+                (_, Ok(_)) => fields.insert(name, spelled),
+                (Err(error), _) => return Err(wrong(argument(&name), &value.to_string(), &error)),
+            };
+        }
+        serde_json::from_value(Value::Object(fields)).map_err(|error| wrong("options", "given", &error))
+    }
+
     /// Refuses options that nothing has taken.
     pub fn finish(self) -> PyResult<()> {
         match self.0.keys().next() {
             None => Ok(()),
             Some(name) => Err(wrong_value(name, "given", "has no effect here", "leave it out")),
         }
+    }
+}
+
+/// What the library's setting is called in Python.
+pub fn argument(setting: &str) -> &str {
+    match setting {
+        "kernel" => "get",
+        "masks" => "n_masks",
+        other => other,
+    }
+}
+
+fn one(name: &str, value: &Value) -> Map<String, Value> {
+    Map::from_iter([(name.to_string(), value.clone())])
+}
+
+/// Names of choices as records spell them.
+fn plain(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(text.trim().to_lowercase().replace('-', "_")),
+        Value::Array(values) => values.iter().map(plain).collect(),
+        other => other.clone(),
     }
 }
 

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use pyo3::prelude::*;
 use sparsewidth::Result;
 use sparsewidth::numeric::parallel::Interrupt;
+use sparsewidth::study::Progress;
+use sparsewidth::study::request::Caller;
 
 use crate::errors::{raised, wrong_value};
 use crate::options::Options;
@@ -32,6 +34,19 @@ impl Monitor {
     pub fn share(&self, share: f64) {
         self.all.store(1_000, Ordering::Relaxed);
         self.done.store((1_000.0 * share) as u64, Ordering::Relaxed);
+    }
+
+    /// What a study reports; remarks go to who asked for it.
+    pub fn study(&self, progress: Progress<'_>, caller: &dyn Caller) {
+        match progress {
+            Progress::Begin { cost, .. } => self.all.store(cost, Ordering::Relaxed),
+            Progress::Done { cost, .. } => {
+                self.done.fetch_add(cost, Ordering::Relaxed);
+            }
+            Progress::Remark { text } => caller.note(text),
+            // What a bar has no place for.
+            _ => {}
+        }
     }
 
     /// Counts one of `all` steps as done.

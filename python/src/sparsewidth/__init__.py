@@ -22,12 +22,16 @@ from .budgets import (
 )
 from .data import load_data, load_records
 from .kernels import Kernels, MonteCarlo, kernel, monte_carlo_kernel
+from .ridge import KernelRidge, regression
+from .studies import distance, mask_distance, mask_report, optimum, predict, train, tune, verify
 
 __all__ = [
+    "KernelRidge",
     "Kernels",
     "MonteCarlo",
     "__version__",
     "allocate",
+    "distance",
     "draw_masks",
     "er",
     "erk",
@@ -37,8 +41,16 @@ __all__ = [
     "load_data",
     "load_masks",
     "load_records",
+    "mask_distance",
+    "mask_report",
     "monte_carlo_kernel",
+    "optimum",
+    "predict",
+    "regression",
     "save_masks",
+    "train",
+    "tune",
     "uniform",
     "uniform_plus",
+    "verify",
 ]

@@ -39,9 +39,9 @@ class MonteCarlo(NamedTuple):
 
     Attributes
     ----------
-    mean : ndarray, shape (n, n)
+    mean : ndarray, shape (n1, n2)
         The mean over networks.
-    standard_error : ndarray, shape (n, n)
+    standard_error : ndarray, shape (n1, n2)
         Its standard error, NaN for a single network.
     n_samples : int
         The number of networks.
@@ -188,6 +188,7 @@ def kernel(
 @overload
 def monte_carlo_kernel(
     x1: ArrayLike,
+    x2: ArrayLike | None = ...,
     *,
     width: int,
     connectivity: float = ...,
@@ -204,6 +205,7 @@ def monte_carlo_kernel(
 @overload
 def monte_carlo_kernel(
     x1: ArrayLike,
+    x2: ArrayLike | None = ...,
     *,
     width: int,
     connectivity: float = ...,
@@ -219,6 +221,7 @@ def monte_carlo_kernel(
 ) -> list[MonteCarlo]: ...
 def monte_carlo_kernel(
     x1: ArrayLike,
+    x2: ArrayLike | None = None,
     *,
     width: int,
     connectivity: float = 1.0,
@@ -236,8 +239,9 @@ def monte_carlo_kernel(
 
     Parameters
     ----------
-    x1 : array_like, shape (n, d)
-        At least two inputs, in rows.
+    x1, x2 : array_like, shape (n1, d) and (n2, d)
+        Inputs in rows, two at least. Without ``x2``, the rows of ``x1`` with each other. With it, memory and time are
+        those of both together.
     width : int
         Hidden width of the networks.
     connectivity : float
@@ -262,7 +266,7 @@ def monte_carlo_kernel(
     Returns
     -------
     MonteCarlo or list of MonteCarlo
-        ``mean`` and ``standard_error`` of shape (n, n), and ``n_samples``.
+        ``mean`` and ``standard_error`` of shape (n1, n2), and ``n_samples``.
 
     Raises
     ------
@@ -294,7 +298,17 @@ def monte_carlo_kernel(
         seed=seed,
         threads=threads,
     )
+    inputs = first = rows("x1", x1)
+    if x2 is not None:
+        second = rows("x2", x2)
+        if second.shape[1] != first.shape[1]:
+            problem = f"has rows of {second.shape[1]} entries, those of x1 have {first.shape[1]}"
+            raise ValueError(f"x2: {problem}; give inputs of one dimension")
+        inputs = np.concatenate([first, second])
     with bar(progress, "networks") as show:
-        found = _core.monte_carlo_kernel(rows("x1", x1), chosen, show)
+        found = _core.monte_carlo_kernel(inputs, chosen, show)
+    if x2 is not None:
+        n1 = len(first)
+        found = [(mean[:n1, n1:].copy(), error[:n1, n1:].copy()) for mean, error in found]
     each = [MonteCarlo(mean, error, count) for (mean, error), count in zip(found, counts)]
     return each if several else each[0]
