@@ -354,11 +354,33 @@ def test_forms_of_data_are_the_same(tmp_path: Path, sets: tuple[Any, ...]) -> No
     assert losses((sets[0].reshape(90, 2, 5), sets[1], sets[2].reshape(60, 2, 5), sets[3])) == expected
 
 
+def test_drawn_kernels_of_two_sets_are_a_block_of_those_of_both() -> None:
+    x = np.random.default_rng(0).standard_normal((7, 9))
+    chosen: dict[str, Any] = {"width": 20, "connectivity": 0.5, "n_samples": [3, 8], "get": "ntk"}
+    for block, both in zip(sw.monte_carlo_kernel(x[:4], x[4:], **chosen), sw.monte_carlo_kernel(x, **chosen)):
+        np.testing.assert_array_equal(block.mean, both.mean[:4, 4:])
+        np.testing.assert_array_equal(block.standard_error, both.standard_error[:4, 4:])
+
+
+class OnGpu:
+    """What a tensor on a GPU is to NumPy."""
+
+    def __array__(self, *_: object, **__: object) -> NDArray[Any]:
+        raise TypeError("can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() first.")
+
+
 X = np.random.default_rng(0).standard_normal((20, 6))
 Y = (X[:, 0] > 0).astype(int)
 SETS = (X, Y, X, Y)
 EYE = np.eye(20)
 WRONG: dict[str, tuple[type[Exception], Callable[[], object]]] = {
+    "kernel of a GPU's": (TypeError, lambda: sw.kernel(OnGpu())),  # type: ignore[call-overload]
+    "mask on a GPU": (TypeError, lambda: sw.kernel(X, mask=OnGpu())),  # type: ignore[call-overload]
+    "masks on a GPU": (TypeError, lambda: sw.mask_distance(OnGpu(), X)),  # type: ignore[arg-type]
+    "data on a GPU": (TypeError, lambda: sw.distance(OnGpu())),  # type: ignore[arg-type]
+    "targets on a GPU": (TypeError, lambda: sw.KernelRidge(EYE, OnGpu())),  # type: ignore[arg-type]
+    "rows of two lengths": (ValueError, lambda: sw.kernel([[1.0], [1.0, 2.0]])),
+    "two dimensions": (ValueError, lambda: sw.monte_carlo_kernel(X, X[:, :3], width=8)),
     "no data": (ValueError, lambda: sw.distance("no such data")),
     "vector": (ValueError, lambda: sw.distance(X[0])),
     "empty": (ValueError, lambda: sw.distance(X[:0])),

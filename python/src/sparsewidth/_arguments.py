@@ -40,11 +40,24 @@ def plain(name: str, value: object) -> object:
     raise TypeError(f"{name} = {value!r}: is a {type(value).__name__}; give a number, a text or a list of these")
 
 
+def numbers(name: str, values: ArrayLike, of: str = "real numbers") -> np.ndarray[Any, Any]:
+    """An array of real numbers, of whatever can be one."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name}: is no array ({error}); give rows of one length") from error
+    except (TypeError, RuntimeError, NotImplementedError) as error:
+        # A tensor on a GPU, one with a gradient, one without data.
+        problem = f"is a {type(values).__name__} that NumPy cannot read ({error})"
+        raise TypeError(f"{name}: {problem}; give an array, for instance tensor.detach().cpu().numpy()") from error
+    if array.dtype == object or array.dtype.kind not in "biuf":
+        raise TypeError(f"{name}: has entries of type {array.dtype}; give an array of {of}")
+    return array
+
+
 def rows(name: str, values: ArrayLike) -> NDArray[np.float64]:
     """Inputs as float64 rows of shape (n, d); a contiguous float64 array is passed on as it is."""
-    array = np.asarray(values)
-    if array.dtype == object or array.dtype.kind not in "biuf":
-        raise TypeError(f"{name}: has entries of type {array.dtype}; give an array of real numbers")
+    array = numbers(name, values)
     if array.ndim == 1:
         raise ValueError(f"{name}: has shape {array.shape}; give rows, shape (n, d): {name}[None, :] is one row")
     if array.ndim == 0 or array.size == 0:
@@ -55,9 +68,7 @@ def rows(name: str, values: ArrayLike) -> NDArray[np.float64]:
 
 def mask_of(name: str, mask: ArrayLike) -> NDArray[np.bool_]:
     """A mask of zeros and ones as booleans."""
-    array = np.asarray(mask)
-    if array.dtype == object or array.dtype.kind not in "biuf":
-        raise TypeError(f"{name}: has entries of type {array.dtype}; give an array of 0 and 1")
+    array = numbers(name, mask, "0 and 1")
     if array.dtype != np.bool_ and not np.isin(array, (0, 1)).all():
         raise ValueError(f"{name}: has entries that are neither 0 nor 1; give a mask, for instance {name} != 0")
     return np.ascontiguousarray(array, dtype=np.bool_)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from ._arguments import plain, rows
+from ._arguments import numbers, plain, rows
 from .kernels import kernel as _kernel
 
 __all__ = ["Fit", "KernelRidge", "Regression", "RidgeStep", "regression"]
@@ -110,7 +110,7 @@ class Fit:
         >>> sw.KernelRidge([[1.0]], [3.0]).fit(1.0).variance([[1.0]], [1.0])
         array([0.5])
         """
-        with_itself = np.asarray(diagonal, dtype=np.float64)
+        with_itself = numbers("diagonal", diagonal).astype(np.float64)
         if with_itself.ndim != 1:
             raise ValueError(f"diagonal: has shape {with_itself.shape}; give one number per new input, shape (t,)")
         return self._core.variance(self.ridge, rows("cross", cross), with_itself)
@@ -149,7 +149,7 @@ class KernelRidge:
     """
 
     def __init__(self, kernel: ArrayLike, targets: ArrayLike) -> None:
-        matrix, given = rows("kernel", kernel), np.asarray(targets)
+        matrix, given = rows("kernel", kernel), numbers("targets", targets)
         if given.dtype.kind in "biu" and given.ndim == 1 and given.size:
             labels, classes = given.astype(np.int64), int(given.max()) + 1
             if labels.min() < 0 or classes > 256:
@@ -327,7 +327,7 @@ def regression(
     outputs = fit.predict(_kernel(test, train, **chosen))  # type: ignore[call-overload]
     error = None
     if y_test is not None:
-        expected = np.asarray(y_test)
+        expected = numbers("y_test", y_test)
         if len(expected) != len(outputs):
             raise ValueError(f"y_test: has {len(expected)} entries for {len(outputs)} inputs; give one for each")
         if expected.dtype.kind in "biu" and expected.ndim == 1:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _core
-from ._arguments import bar, mask_of, options
+from ._arguments import bar, mask_of, numbers, options
 from .budgets import load_masks
 
 __all__ = ["distance", "mask_distance", "mask_report", "optimum", "predict", "train", "tune", "verify"]
@@ -34,9 +34,7 @@ _SETS = ("x_train", "y_train", "x_test", "y_test")
 
 
 def _array(name: str, values: Any) -> np.ndarray[Any, Any]:
-    array = np.asarray(values)
-    if array.dtype == object or array.dtype.kind not in "biuf":
-        raise TypeError(f"{name}: has entries of type {array.dtype}; give an array of real numbers")
+    array = numbers(name, values)
     if array.dtype == np.float16:
         array = array.astype(np.float32)
     return np.ascontiguousarray(array)
