@@ -19,6 +19,11 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from sparsewidth import plot
+from sparsewidth.plot._chart import UNKNOWN
+from sparsewidth.plot._predictions import LEAVE_ONE_OUT
+from sparsewidth.plot._records import METHODS, OLDER
+from sparsewidth.plot._series import t_quantile
+from sparsewidth.plot._style import PALETTE
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT / "testdata" / "records"
@@ -106,14 +111,14 @@ def test_distances_are_those_of_the_records() -> None:
     assert ax.get_ylabel().replace("\n", " ") == "mean squared distance to the infinite-width kernel"
     of_title = "Kernel distance, mean over pairs, pixel normalisation, Bernoulli masks, Gaussian weights"
     assert title(ax) == of_title
-    for method, (label, style) in plot.METHODS.items():
+    for method, (label, style) in METHODS.items():
         own = [
             row for row in records if row.get("method") in (method, *of_old(method)) and row["normalisation"] == "pixel"
         ]
         own.sort(key=lambda row: row["width"])
         if own:
             assert values(ax, label) == [[row["width"] for row in own], [row["mean"] for row in own]], method
-            assert to_hex(line(ax, label).get_color()) == plot.PALETTE[style]
+            assert to_hex(line(ax, label).get_color()) == PALETTE[style]
     sampled = [row for row in records if row.get("method") == "sampled" and row["normalisation"] == "pixel"]
     for row in sampled:
         assert (row["mean_low"], row["mean_high"]) in bars(ax, row["width"])
@@ -135,7 +140,7 @@ def test_distances_are_those_of_the_records() -> None:
 
 
 def of_old(method: str) -> list[str]:
-    return [old for old, new in plot.OLDER.items() if new == method]
+    return [old for old, new in OLDER.items() if new == method]
 
 
 def test_normalisation_kernel_and_statistic_are_chosen() -> None:
@@ -167,25 +172,25 @@ def test_intervals_that_nobody_knows_are_hollow_and_said() -> None:
     known = plot.distance([sampled])
     # Student's t at three degrees of freedom.
     assert bars(known, 8) == [pytest.approx((0.1 - 3.182446305 * 0.01, 0.1 + 3.182446305 * 0.01), rel=1e-8)]
-    assert plot.UNKNOWN not in legend(known)
+    assert UNKNOWN not in legend(known)
     # Two weights are left: their error says nothing.
     few = plot.distance([sampled, {**sampled, "width": 635, "architecture": "relu:635@4e-6"}])
-    assert plot.UNKNOWN in legend(few) and bars(few, 635) == [] and len(bars(few, 8)) == 1
+    assert UNKNOWN in legend(few) and bars(few, 635) == [] and len(bars(few, 8)) == 1
     hollow = [line for line in few.lines if line.get_markerfacecolor() == "white"]
     assert [line.get_xdata().tolist() for line in hollow] == [[635]]
     # Theory has an error that is no interval, and Eq. (4) has none at all.
     exact = [{**record, "samples": 0, "method": method} for method in ("theorem1", "paper")]
-    assert plot.UNKNOWN not in legend(plot.distance(exact))
+    assert UNKNOWN not in legend(plot.distance(exact))
     # One run.
     run = {"kind": "training", "family": "sparse", "width": 8, "connectivity": 1.0, "last_connectivity": 1.0}
-    assert plot.UNKNOWN in legend(plot.training([{**run, "best_accuracy": 0.9}]))
-    assert plot.UNKNOWN not in legend(plot.training([{**run, "best_accuracy": 0.9}, {**run, "best_accuracy": 0.8}]))
+    assert UNKNOWN in legend(plot.training([{**run, "best_accuracy": 0.9}]))
+    assert UNKNOWN not in legend(plot.training([{**run, "best_accuracy": 0.9}, {**run, "best_accuracy": 0.8}]))
 
 
 def test_students_t() -> None:
     table = {1: 12.706204736, 2: 4.302652730, 5: 2.570581836, 9: 2.262157163, 30: 2.042272456, 1000: 1.962339080}
     for degrees, value in {**table, 10**6: 1.959966356}.items():
-        assert plot._t_quantile(degrees) == pytest.approx(value, rel=1e-8), degrees
+        assert t_quantile(degrees) == pytest.approx(value, rel=1e-8), degrees
 
 
 def test_far_points_are_beyond_the_axis_and_named() -> None:
@@ -260,10 +265,10 @@ def test_predictions() -> None:
         assert values(ax, label) == [[row["width"] for row in own], [row["test_error"] for row in own]]
     assert ax.get_yscale() == "log" and "Predicted and trained test error, mnist" in title(ax)
     # Two networks of each width do not tell an interval; three do.
-    assert plot.UNKNOWN in legend(ax)
+    assert UNKNOWN in legend(ax)
     three = [{**row, "initialisations": 3} for row in drawn]
     ax = plot.predictions(three)
-    assert plot.UNKNOWN not in legend(ax)
+    assert UNKNOWN not in legend(ax)
     row = three[0]
     reach = 4.302652730 * row["spread"] / math.sqrt(3)
     assert (row["test_error"] - reach, row["test_error"] + reach) in [
@@ -282,7 +287,7 @@ def test_regrets_are_those_of_the_page() -> None:
     assert values(ax, "NNGP regression")[0] == [3176, 6352, 12704, 25408]
     # Points of accuracy, of docs/predicting.md.
     page = {
-        plot.LEAVE_ONE_OUT: 0.06,
+        LEAVE_ONE_OUT: 0.06,
         "NNGP distance, mean": 0.26,
         "Eq. (4)": 0.18,
         "16 times the narrowest": 0.19,
@@ -403,7 +408,7 @@ def test_learning_rates() -> None:
     rates = [trial["network"]["learning_rate"] for trial in last]
     assert values(ax, "sparse 8, 2 epochs") == [rates, [trial["error"] for trial in last]]
     assert ax.get_xlabel() == "learning rate" and ax.get_yscale() == "log"
-    assert plot.UNKNOWN in legend(ax)
+    assert UNKNOWN in legend(ax)
     is_tidy(ax)
     flat = [{**trial, **trial["network"], "standard_error": 0.01} for trial in report["tried"]]
     ax = plot.tune(flat)
