@@ -1,5 +1,7 @@
 """Kernels, budgets and masks against NumPy programs, against the program, and on wrong input."""
 
+from __future__ import annotations
+
 import itertools
 import json
 import os
@@ -7,18 +9,22 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import sparsewidth as sw
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(3)
+Array = NDArray[np.float64]
 
 
-def arc_cosine(x, y):
+def arc_cosine(x: Array, y: Array) -> tuple[float, float]:
     """K_0, K_1 of two vectors, 0 where one vanishes."""
     norms = np.linalg.norm(x) * np.linalg.norm(y)
     if norms == 0:
@@ -27,24 +33,25 @@ def arc_cosine(x, y):
     return (np.pi - angle) / (2 * np.pi), norms / (2 * np.pi) * (np.sin(angle) + (np.pi - angle) * np.cos(angle))
 
 
-def by_masks(x, y, p, tau):
+def by_masks(x: Array, y: Array, p: float, tau: float) -> tuple[float, float]:
     """The mean kernel as the sum over all masks of both kernels."""
     d = len(x)
     nngp = ntk = 0.0
-    for mask in itertools.product((0.0, 1.0), repeat=d):
-        mask = np.array(mask)
+    for bits in itertools.product((0.0, 1.0), repeat=d):
+        mask = np.array(bits)
         probability = np.prod(np.where(mask == 1, p, 1 - p))
         k0, k1 = arc_cosine(mask * x, mask * y)
         nngp += probability * k1 / p / d
-        ntk += probability * (k1 + tau * (mask * x) @ (mask * y) * k0) / p / d
+        ntk += probability * float(k1 + tau * (mask * x) @ (mask * y) * k0) / p / d
     return nngp, ntk
 
 
 @pytest.mark.parametrize("d, p", [(2, 0.3), (7, 0.5), (12, 0.1), (5, 1.0)])
-def test_kernels_are_sums_over_masks(d, p):
+def test_kernels_are_sums_over_masks(d: int, p: float) -> None:
     x, y = RNG.standard_normal((3, d)), RNG.standard_normal((2, d))
     for tangent, tau in (("standardised", 1.0), ("paper", p)):
         found = sw.kernel(x, y, get=("nngp", "ntk"), connectivity=p, tangent=tangent)
+        assert found.nngp is not None and found.ntk is not None
         for i, j in itertools.product(range(3), range(2)):
             expected = by_masks(x[i], y[j], p, tau)
             # Sums of 4,096 terms in double precision.
@@ -52,7 +59,7 @@ def test_kernels_are_sums_over_masks(d, p):
             assert found.ntk[i, j] == pytest.approx(expected[1], rel=1e-11, abs=1e-13)
 
 
-def test_a_given_mask_has_the_mean_over_its_weights():
+def test_a_given_mask_has_the_mean_over_its_weights() -> None:
     x, mask = RNG.standard_normal((4, 9)), RNG.random((6, 9)) < 0.5
     density = mask.mean()
     expected = [[sum(arc_cosine(s * a, s * b)[1] for s in mask) / density / 54 for b in x] for a in x]
@@ -61,7 +68,7 @@ def test_a_given_mask_has_the_mean_over_its_weights():
     np.testing.assert_allclose(sw.kernel(x, mask=mask, scale=float(density)), expected, rtol=1e-11)
 
 
-def test_drawn_networks_have_the_expected_kernel():
+def test_drawn_networks_have_the_expected_kernel() -> None:
     x = RNG.standard_normal((6, 15))
     for get in ("nngp", "ntk"):
         few, many = sw.monte_carlo_kernel(x, width=30, connectivity=0.4, get=get, n_samples=[50, 2_000])
@@ -75,7 +82,7 @@ def test_drawn_networks_have_the_expected_kernel():
         np.testing.assert_array_equal(again.mean, few.mean)
 
 
-def program():
+def program() -> str:
     """The program, where it is built."""
     path = Path(os.environ.get("SPARSEWIDTH", ROOT / "target/release/sparsewidth"))
     if not path.exists():
@@ -86,7 +93,7 @@ def program():
 
 @pytest.mark.parametrize("options", [{}, {"connectivity": 0.3}, {"connectivity": 0.3, "method": "expansion"}])
 @pytest.mark.parametrize("get", ["nngp", "ntk"])
-def test_kernels_are_those_of_the_program(tmp_path, get, options):
+def test_kernels_are_those_of_the_program(tmp_path: Path, get: str, options: dict[str, Any]) -> None:
     x, y = RNG.standard_normal((5, 40)), RNG.standard_normal((4, 40))
     np.save(tmp_path / "x.npy", x)
     np.save(tmp_path / "y.npy", y)
@@ -98,7 +105,7 @@ def test_kernels_are_those_of_the_program(tmp_path, get, options):
 
 
 @pytest.mark.parametrize("rule", ["largest-first", "erk", "last-dense", "er:0.5"])
-def test_masks_are_those_of_the_program(tmp_path, rule):
+def test_masks_are_those_of_the_program(tmp_path: Path, rule: str) -> None:
     arguments = ["--arch", "resnet18:4", "--density", "0.2", "--rule", rule, "--masks", "--seed", "7"]
     run = [program(), "budget", *arguments, "--out", "o", "--json", "--quiet"]
     done = subprocess.run(run, cwd=tmp_path, check=True, capture_output=True, text=True)
@@ -113,7 +120,7 @@ def test_masks_are_those_of_the_program(tmp_path, rule):
     assert counts == {name: int(mask.sum()) for name, mask in masks.items()}
 
 
-def test_masks_round_trip(tmp_path):
+def test_masks_round_trip(tmp_path: Path) -> None:
     masks = sw.draw_masks({"a.weight": (8, 6), "b.weight": (4, 8, 3, 3)}, weights=100, seed=1)
     for name, keys in itertools.product(("m.npz", "m.safetensors"), ("weights", "torch")):
         sw.save_masks(tmp_path / name, masks, keys=keys)
@@ -125,7 +132,7 @@ def test_masks_round_trip(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.npz", "m.safetensors"]
 
 
-def test_layouts_and_types_give_the_same_kernel():
+def test_layouts_and_types_give_the_same_kernel() -> None:
     x = RNG.integers(-5, 5, (6, 10)).astype(np.float64)
     expected = sw.kernel(x)
     read_only = x.copy()
@@ -137,7 +144,7 @@ def test_layouts_and_types_give_the_same_kernel():
 
 
 X = RNG.standard_normal((4, 6))
-WRONG = {
+WRONG: dict[str, tuple[type[Exception], Callable[[], object]]] = {
     "NaN": (ValueError, lambda: sw.kernel(np.where(X > 1, np.nan, X) * np.nan)),
     "infinite": (ValueError, lambda: sw.kernel(X * np.inf)),
     "objects": (TypeError, lambda: sw.kernel(X.astype(object))),
@@ -158,7 +165,7 @@ WRONG = {
     "density below 0": (ValueError, lambda: sw.kernel(X, connectivity=-0.5)),
     "density above 1": (ValueError, lambda: sw.kernel(X, connectivity=1.5)),
     "density NaN": (ValueError, lambda: sw.kernel(X, connectivity=float("nan"))),
-    "density text": (TypeError, lambda: sw.kernel(X, connectivity="0.5")),
+    "density text": (TypeError, lambda: sw.kernel(X, connectivity="0.5")),  # type: ignore[call-overload]
     "method": (ValueError, lambda: sw.kernel(X, connectivity=0.5, method="other")),
     "closed form": (ValueError, lambda: sw.kernel(X, connectivity=0.5, method="closed_form")),
     "tolerance": (ValueError, lambda: sw.kernel(X, connectivity=0.5, tolerance=-1.0)),
@@ -172,8 +179,8 @@ WRONG = {
     "empty mask": (ValueError, lambda: sw.kernel(X, mask=np.zeros((2, 6)))),
     "scale alone": (ValueError, lambda: sw.kernel(X, scale="density")),
     "width 0": (ValueError, lambda: sw.monte_carlo_kernel(X, width=0)),
-    "width text": (TypeError, lambda: sw.monte_carlo_kernel(X, width="8")),
-    "width fraction": (ValueError, lambda: sw.monte_carlo_kernel(X, width=8.5)),
+    "width text": (TypeError, lambda: sw.monte_carlo_kernel(X, width="8")),  # type: ignore[call-overload]
+    "width fraction": (ValueError, lambda: sw.monte_carlo_kernel(X, width=8.5)),  # type: ignore[call-overload]
     "samples 0": (ValueError, lambda: sw.monte_carlo_kernel(X, width=8, n_samples=0)),
     "samples fall": (ValueError, lambda: sw.monte_carlo_kernel(X, width=8, n_samples=[9, 3])),
     "one input": (ValueError, lambda: sw.monte_carlo_kernel(X[:1], width=8)),
@@ -186,7 +193,7 @@ WRONG = {
     "unknown layer": (ValueError, lambda: sw.allocate("mlp:4-3-2", density=0.5, keep={"fc": 0.1})),
     "unknown rule": (ValueError, lambda: sw.allocate("mlp:4-3-2", density=0.5, rule="other")),
     "architecture": (ValueError, lambda: sw.allocate("vgg", density=0.5)),
-    "shapes": (TypeError, lambda: sw.allocate([(3, 4)], density=0.5)),
+    "shapes": (TypeError, lambda: sw.allocate([(3, 4)], density=0.5)),  # type: ignore[arg-type]
     "shape": (TypeError, lambda: sw.allocate({"a": 3}, density=0.5)),
     "size": (ValueError, lambda: sw.allocate({"a": (3, -4)}, density=0.5)),
     "no layers": (ValueError, lambda: sw.allocate({}, density=0.5)),
@@ -201,7 +208,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_wrong_input_is_refused(name):
+def test_wrong_input_is_refused(name: str) -> None:
     kind, call = WRONG[name]
     with pytest.raises(kind) as caught:
         call()
@@ -209,17 +216,17 @@ def test_wrong_input_is_refused(name):
     assert kind is OSError or name == "ragged" or (":" in str(caught.value) and ";" in str(caught.value)), caught.value
 
 
-def resident():
+def resident() -> int:
     """Memory in use, in bytes."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
-def test_repeated_calls_keep_no_memory():
+def test_repeated_calls_keep_no_memory() -> None:
     x = RNG.standard_normal((300, 50))
 
-    def calls(count):
+    def calls(count: int) -> None:
         for _ in range(count):
             sw.kernel(x)
             with pytest.raises(ValueError):
@@ -232,7 +239,7 @@ def test_repeated_calls_keep_no_memory():
     assert resident() - before < 50e6
 
 
-def test_an_interrupt_stops_within_a_second():
+def test_an_interrupt_stops_within_a_second() -> None:
     code = (
         "import numpy as np, sparsewidth as sw, sys\n"
         "x = np.random.default_rng(0).standard_normal((400, 300))\n"
@@ -240,7 +247,7 @@ def test_an_interrupt_stops_within_a_second():
         "sw.kernel(x, connectivity=0.1, tolerance=1e-9)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "begun\n"
+    assert process.stdout is not None and process.stdout.readline() == "begun\n"
     time.sleep(0.5)
     begun = time.perf_counter()
     process.send_signal(2)
@@ -251,11 +258,11 @@ def test_an_interrupt_stops_within_a_second():
     assert seconds < 5
 
 
-def test_other_python_threads_run_meanwhile():
-    steps = []
+def test_other_python_threads_run_meanwhile() -> None:
+    steps: list[float] = []
     done = threading.Event()
 
-    def count():
+    def count() -> None:
         while not done.is_set():
             steps.append(time.perf_counter())
             time.sleep(0.001)
@@ -269,7 +276,7 @@ def test_other_python_threads_run_meanwhile():
     assert len(steps) > 10
 
 
-def test_importing_takes_neither_torch_nor_matplotlib():
+def test_importing_takes_neither_torch_nor_matplotlib() -> None:
     code = "import sparsewidth, sys; print([name for name in ('torch', 'matplotlib', 'tqdm') if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert found == "[]\n"

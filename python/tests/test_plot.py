@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ matplotlib.use("Agg")
 
 from matplotlib import pyplot
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from sparsewidth import plot
 from sparsewidth.plot._chart import UNKNOWN
@@ -30,7 +33,7 @@ RECORDS = ROOT / "testdata" / "records"
 
 
 @pytest.fixture(autouse=True)
-def _closed() -> Any:
+def _closed() -> Iterator[None]:
     yield
     pyplot.close("all")
 
@@ -57,7 +60,8 @@ def values(ax: Axes, label: str) -> list[list[float]]:
 
 def bars(ax: Axes, x: float) -> list[tuple[float, float]]:
     """The ends of the error bars at an abscissa."""
-    segments = [segment for bars in ax.collections for segment in bars.get_segments()]
+    found = [bars for bars in ax.collections if isinstance(bars, LineCollection)]
+    segments = [segment for bars in found for segment in bars.get_segments()]
     return [(segment[0][1], segment[1][1]) for segment in segments if segment[0][0] == x]
 
 
@@ -75,11 +79,20 @@ def title(ax: Axes) -> str:
     return ax.get_title(loc="left").replace("\n", " ")
 
 
+def heights(ax: Axes) -> list[float]:
+    return [bar.get_height() for bar in ax.patches if isinstance(bar, Rectangle)]
+
+
+def figure_of(ax: Axes) -> Figure:
+    assert isinstance(ax.figure, Figure)
+    return ax.figure
+
+
 def inches(ax: Axes) -> float:
-    return float(ax.figure.get_size_inches()[0])
+    return float(figure_of(ax).get_size_inches()[0])
 
 
-def is_tidy(ax: Axes) -> None:
+def is_tidy(ax: Any) -> None:
     """Nothing is cut off, no two labels of an axis overlap, and legend, notes and axes are apart."""
     figure = ax.figure
     figure.draw_without_rendering()
@@ -177,7 +190,7 @@ def test_intervals_that_nobody_knows_are_hollow_and_said() -> None:
     few = plot.distance([sampled, {**sampled, "width": 635, "architecture": "relu:635@4e-6"}])
     assert UNKNOWN in legend(few) and bars(few, 635) == [] and len(bars(few, 8)) == 1
     hollow = [line for line in few.lines if line.get_markerfacecolor() == "white"]
-    assert [line.get_xdata().tolist() for line in hollow] == [[635]]
+    assert [np.asarray(line.get_xdata()).tolist() for line in hollow] == [[635]]
     # Theory has an error that is no interval, and Eq. (4) has none at all.
     exact = [{**record, "samples": 0, "method": method} for method in ("theorem1", "paper")]
     assert UNKNOWN not in legend(plot.distance(exact))
@@ -308,9 +321,9 @@ def test_optimum() -> None:
     widths = [row["width"] for row in report["curve"]]
     assert values(ax, "Theorem 1, falls to the end") == [widths, [row["theorem1"] for row in report["curve"]]]
     assert values(ax, "second-order expansion")[1] == [row["moments"] for row in report["curve"]]
-    marks = [line for line in ax.lines if line.get_label().startswith("_mark")]
+    marks = [line for line in ax.lines if str(line.get_label()).startswith("_mark")]
     ends = [(one["at"]["width"], one["at"][one["method"]]) for one in report["optima"][1:3]]
-    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in marks] == ends
+    assert [tuple(float(np.asarray(data)[0]) for data in line.get_data()) for line in marks] == ends
     assert ax.get_yscale() == "log" and not any(text.startswith("_") for text in legend(ax))
     is_tidy(ax)
 
@@ -373,12 +386,12 @@ def test_masks() -> None:
 def test_budgets() -> None:
     shapes = {"0.weight": (216, 784), "2.weight": np.zeros((10, 216))}
     ax = plot.budget({"0.weight": 4192, "2.weight": 2160}, shapes)
-    assert [bar.get_height() for bar in ax.patches] == [169344, 2160, 4192, 2160]
+    assert heights(ax) == [169344, 2160, 4192, 2160]
     assert title(ax) == "6352 of 171504 weights kept" and ax.get_yscale() == "log"
     assert [text.get_text() for text in ax.get_xticklabels()] == list(shapes)
     is_tidy(ax)
     ax = plot.budget({"a": np.array([[True, False], [False, False]]), "b": np.zeros((3, 2), bool)})
-    assert [bar.get_height() for bar in ax.patches] == [4, 6, 1, 0]
+    assert heights(ax) == [4, 6, 1, 0]
     assert "Layers without a weight: b." in words(ax)
     with pytest.raises(ValueError, match="shapes: expected one for '0.weight', found none"):
         plot.budget({"0.weight": 3})
@@ -388,7 +401,7 @@ def test_heat_maps() -> None:
     records = read("1/heatmap/records.jsonl")
     ax = plot.heatmap(records)
     cells = ax.images[0].get_array()
-    assert cells.shape == (2, 2)
+    assert isinstance(cells, np.ma.MaskedArray) and cells.shape == (2, 2)
     widths, last = [5, 40], [1.0, 0.5]
     for run in records:
         place = last.index(run["last_connectivity"]), widths.index(run["width"])
@@ -444,10 +457,10 @@ def test_sizes() -> None:
     assert inches(plot.distance(records, width=5.5)) == pytest.approx(5.5)
     # A long legend does not squeeze the axes.
     for ax in (plot.distance(records), plot.training(records)):
-        ax.figure.draw_without_rendering()
-        assert ax.bbox.height / ax.figure.dpi == pytest.approx(1.8, abs=0.03)
-    sizes = {text.get_fontsize() for text in plot.distance(records).get_legend().get_texts()}
-    assert sizes == {7.0}
+        figure_of(ax).draw_without_rendering()
+        assert ax.bbox.height / figure_of(ax).dpi == pytest.approx(1.8, abs=0.03)
+    box = plot.distance(records).get_legend()
+    assert box is not None and {text.get_fontsize() for text in box.get_texts()} == {7.0}
     with pytest.raises(ValueError, match="width = 'wide': expected 'column', 'page' or a number of inches"):
         plot.distance(records, width="wide")
 
@@ -460,7 +473,7 @@ def test_an_axes_of_ones_own_needs_no_pyplot() -> None:
     assert plot.verification(read("1/verify/verify.json"), ax=axes[1]) is axes[1]
     assert pyplot.get_fignums() == before == [] and tuple(figure.get_size_inches()) == (6.75, 4.0)
     with pytest.raises(TypeError, match="ax = .*expected an axes of matplotlib"):
-        plot.training(read("1/figure/records.jsonl"), ax=figure)
+        plot.training(read("1/figure/records.jsonl"), ax=figure)  # type: ignore[arg-type]
 
 
 def test_data_frames_are_records() -> None:
@@ -481,11 +494,11 @@ def test_wrong_input_is_named() -> None:
     with pytest.raises(ValueError, match="plot.distance or plot.training draws these"):
         plot.predictions(read("1/figure/records.jsonl"))
     with pytest.raises(TypeError, match=r"found a path; pass load_records\('figure'\)"):
-        plot.distance("figure")
+        plot.distance("figure")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="found a dict"):
         plot.training(read("1/optimum/optimum.json"))
     with pytest.raises(TypeError, match="expected a list of distances"):
-        plot.distance(3)
+        plot.distance(3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="report: expected cells, found spec, .*; pass what verify returned"):
         plot.verification(read("1/optimum/optimum.json"))
     with pytest.raises(TypeError, match="report: expected a dict, found list"):

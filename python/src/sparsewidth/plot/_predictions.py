@@ -193,7 +193,7 @@ def _regrets(rows: Sequence[Record], final: bool) -> tuple[float, dict[str, floa
 
 
 def regret(
-    settings: Iterable[Sequence[Record]],
+    settings: Iterable[Sequence[Record]] | Mapping[str, Sequence[Record]],
     *,
     last_epoch: bool = False,
     width: str | float = "column",
