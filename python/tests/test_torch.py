@@ -15,10 +15,13 @@ import subprocess
 import sys
 import warnings
 import weakref
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 if importlib.util.find_spec("torch") is None:
     reason = "SKIPPED: PyTorch is not installed here, so sparsewidth.torch was not tested (pip install torch)"
@@ -26,9 +29,10 @@ if importlib.util.find_spec("torch") is None:
     pytest.skip(reason, allow_module_level=True)
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.func import functional_call, jacrev, vmap
-from torch.nn.utils import parametrizations, prune
+from torch.nn.utils import parametrizations
+from torch.nn.utils import prune as typeless_prune
 
 import sparsewidth
 import sparsewidth.torch as sparse
@@ -36,81 +40,86 @@ from sparsewidth.torch import _perceptron
 
 torch.set_num_threads(1)
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+# PyTorch has no types for pruning, nor for the parts of a module.
+prune: Any = typeless_prune
+Network = Any
+Snapshot = tuple[dict[str, Tensor], dict[str, int], list[int]]
 
 
-def skip(reason):
+def skip(reason: str) -> NoReturn:
     print(f"SKIPPED: {reason}", file=sys.stderr)
     pytest.skip(f"SKIPPED: {reason}")
 
 
 @pytest.fixture(autouse=True)
-def seeded():
+def seeded() -> None:
     torch.manual_seed(0)
 
 
-def mlp(inputs=20, width=30, outputs=4):
+def mlp(inputs: int = 20, width: int = 30, outputs: int = 4) -> Network:
     return nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, outputs))
 
 
-def conv2d():
+def conv2d() -> Network:
     layers = [nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 12, 3, groups=4, bias=False), nn.ReLU()]
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(12 * 4 * 4, 4))
 
 
-def conv1d():
+def conv1d() -> Network:
     return nn.Sequential(nn.Conv1d(2, 6, 3), nn.ReLU(), nn.ConvTranspose1d(6, 5, 3), nn.Flatten(), nn.Linear(50, 4))
 
 
-def conv3d():
+def conv3d() -> Network:
     return nn.Sequential(nn.Conv3d(1, 4, 2), nn.ReLU(), nn.Conv3d(4, 6, 2), nn.Flatten(), nn.Linear(6 * 8, 4))
 
 
-def resnet18():
+def resnet18() -> Network:
     path = EXAMPLES / "resnet18.py"
     spec = importlib.util.spec_from_file_location("resnet18", path)
+    assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.ResNet18(3, 3, 4)
 
 
-NETWORKS = {
+NETWORKS: dict[str, tuple[Callable[[], Network], tuple[int, ...]]] = {
     "mlp": (mlp, (20,)),
     "conv1d": (conv1d, (2, 10)),
     "conv2d": (conv2d, (3, 8, 8)),
     "conv3d": (conv3d, (1, 4, 4, 4)),
     "resnet18": (resnet18, (3, 32, 32)),
 }
-OPTIMIZERS = {
+OPTIMIZERS: dict[str, Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]] = {
     "sgd": lambda parameters: torch.optim.SGD(parameters, lr=0.05, momentum=0.9, weight_decay=0.01),
     "adam": lambda parameters: torch.optim.Adam(parameters, lr=0.01, weight_decay=0.01),
 }
 
 
-def train(network, shape, optimizer="sgd", epochs=3, batches=2):
+def train(network: Network, shape: tuple[int, ...], kind: str = "sgd", epochs: int = 3, batches: int = 2) -> None:
     generator = torch.Generator().manual_seed(1)
     device = next(network.parameters()).device
-    optimizer = OPTIMIZERS[optimizer](network.parameters())
+    optimizer = OPTIMIZERS[kind](network.parameters())
     network.train()
     for _ in range(epochs * batches):
         x = torch.randn(4, *shape, generator=generator).to(device)
         optimizer.zero_grad()
-        nn.functional.cross_entropy(network(x), torch.arange(4, device=device)).backward()
+        nn.functional.cross_entropy(network(x), torch.arange(4, device=device)).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
 
-def weights_of(network):
+def weights_of(network: Network) -> dict[str, Tensor]:
     """All weights that an optimizer moves, by the names that they had."""
     return {name.removesuffix("_orig"): value.detach().clone() for name, value in network.named_parameters()}
 
 
-def snapshot(network):
+def snapshot(network: Network) -> Snapshot:
     """What a refused call must not change."""
     state = {name: value.detach().clone() for name, value in network.state_dict().items()}
     hooks = {name: len(module._forward_pre_hooks) for name, module in network.named_modules()}
     return state, hooks, [id(parameter) for parameter in network.parameters()]
 
 
-def same(before, after):
+def same(before: Snapshot, after: Snapshot) -> bool:
     return (
         before[0].keys() == after[0].keys()
         and all(torch.equal(value, after[0][name]) for name, value in before[0].items())
@@ -123,7 +132,7 @@ def same(before, after):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("name", NETWORKS)
-def test_training_keeps_the_masks_and_the_number_of_weights(name, optimizer):
+def test_training_keeps_the_masks_and_the_number_of_weights(name: str, optimizer: str) -> None:
     make, shape = NETWORKS[name]
     network = make()
     total = sum(np.prod(shape) for shape in sparse.shapes_of(network).values())
@@ -159,11 +168,11 @@ def test_training_keeps_the_masks_and_the_number_of_weights(name, optimizer):
     assert all(np.array_equal(zeros[key], mask) for key, mask in masks.items())
 
 
-def test_masks_are_those_of_draw_masks():
+def test_masks_are_those_of_draw_masks() -> None:
     network = conv2d()
     shapes = sparse.shapes_of(network)
     assert shapes == {"0.weight": (8, 3, 3, 3), "3.weight": (12, 2, 3, 3), "6.weight": (4, 192)}
-    options = {"density": 0.2, "rule": "erk", "seed": 7}
+    options: dict[str, Any] = {"density": 0.2, "rule": "erk", "seed": 7}
     expected = sparsewidth.draw_masks(shapes, **options)
     found = sparse.sparsify(network, **options)
     assert list(found) == list(expected)
@@ -184,15 +193,15 @@ def test_masks_are_those_of_draw_masks():
     assert isinstance(network[6].weight, nn.Parameter)
 
 
-def test_seeds_and_fan_in():
+def test_seeds_and_fan_in() -> None:
     same_seed = [sparse.sparsify(mlp(), density=0.1, seed=3)["0.weight"] for _ in range(2)]
     other = sparse.sparsify(mlp(), density=0.1, seed=4)["0.weight"]
-    assert np.array_equal(*same_seed) and not np.array_equal(same_seed[0], other)
+    assert np.array_equal(same_seed[0], same_seed[1]) and not np.array_equal(same_seed[0], other)
     masks = sparse.sparsify(mlp(), density=0.5, rule="uniform", fan_in="constant")
     assert all(len(set(mask.sum(1))) == 1 for mask in masks.values())
 
 
-def test_weights_are_rescaled_by_the_root_of_the_density():
+def test_weights_are_rescaled_by_the_root_of_the_density() -> None:
     network = mlp()
     plain = copy.deepcopy(network)
     before = weights_of(network)
@@ -211,7 +220,7 @@ def test_weights_are_rescaled_by_the_root_of_the_density():
     assert abs(wide(x).std() / size - 1) < 0.05
 
 
-def test_a_layer_that_keeps_nothing_is_warned_of():
+def test_a_layer_that_keeps_nothing_is_warned_of() -> None:
     network = mlp()
     with pytest.warns(UserWarning, match="keep no weight: 2.weight"):
         sparse.sparsify(network, weights=60, rule="uniform", keep={"2": 0})
@@ -219,7 +228,7 @@ def test_a_layer_that_keeps_nothing_is_warned_of():
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
-def test_kinds_of_modules_stay_as_they_are(dtype):
+def test_kinds_of_modules_stay_as_they_are(dtype: torch.dtype) -> None:
     network = mlp().to(dtype).eval()
     network[2].requires_grad_(False)
     ids = {id(parameter) for parameter in network.parameters()}
@@ -234,7 +243,7 @@ def test_kinds_of_modules_stay_as_they_are(dtype):
     assert network[0].weight.dtype == dtype
 
 
-def test_an_optimizer_made_before_moves_the_same_weights():
+def test_an_optimizer_made_before_moves_the_same_weights() -> None:
     network = mlp()
     optimizer = OPTIMIZERS["sgd"](network.parameters())
     sparse.sparsify(network, density=0.5)
@@ -244,7 +253,7 @@ def test_an_optimizer_made_before_moves_the_same_weights():
     assert any((value != before[name]).any() for name, value in weights_of(network).items())
 
 
-def test_a_module_of_one_layer():
+def test_a_module_of_one_layer() -> None:
     layer = nn.Linear(20, 10)
     assert sparse.sparsify(copy.deepcopy(layer), density=0.5, keep={"": 0.5})["weight"].sum() == 100
     masks = sparse.sparsify(layer, weights=17)
@@ -253,7 +262,7 @@ def test_a_module_of_one_layer():
     assert sparse.summary(layer)[0] | {"layer": "", "kept": 17, "pruned": True} == sparse.summary(layer)[0]
 
 
-def test_lazy_layers_once_they_are_initialised():
+def test_lazy_layers_once_they_are_initialised() -> None:
     network = nn.Sequential(nn.LazyConv1d(6, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(4))
     before = [name for name, _ in network.named_parameters()]
     with pytest.raises(ValueError, match="call the network once"):
@@ -263,18 +272,18 @@ def test_lazy_layers_once_they_are_initialised():
     assert sum(mask.sum() for mask in sparse.sparsify(network, weights=100).values()) == 100
 
 
-def test_shared_weights_have_one_mask():
+def test_shared_weights_have_one_mask() -> None:
     class Shared(nn.Module):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.first, self.second, self.last = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 4)
             self.second.weight = self.first.weight
             self.again = self.first
 
-        def forward(self, x):
+        def forward(self, x: Tensor) -> Any:
             return self.last(self.again(torch.relu(self.second(torch.relu(self.first(x))))))
 
-    network = Shared()
+    network: Network = Shared()
     assert sparse.shapes_of(network) == {"first.weight": (8, 8), "last.weight": (4, 8)}
     before = network.first.weight.detach().clone()
     masks = sparse.sparsify(network, weights=48, rule="uniform")
@@ -299,14 +308,14 @@ def test_shared_weights_have_one_mask():
         sparse.apply_masks(Shared(), {"first": masks["first.weight"], "second": ~masks["first.weight"]})
 
 
-def test_layers_that_a_mask_would_not_hold_are_refused_by_name():
+def test_layers_that_a_mask_would_not_hold_are_refused_by_name() -> None:
     class Tied(nn.Module):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.embedding, self.body, self.head = nn.Embedding(10, 6), nn.Linear(6, 6), nn.Linear(6, 10, bias=False)
             self.head.weight = self.embedding.weight
 
-        def forward(self, x):
+        def forward(self, x: Tensor) -> Any:
             return self.head(self.body(self.embedding(x)))
 
     with pytest.raises(ValueError, match="layer = head: .*embedding"):
@@ -344,7 +353,7 @@ def test_layers_that_a_mask_would_not_hold_are_refused_by_name():
         assert [(row["layer"], row["kept"]) for row in sparse.summary(network)] == [("1", 8)]
 
 
-def test_transposed_convolutions():
+def test_transposed_convolutions() -> None:
     masks = sparse.sparsify(conv1d(), weights=60, rule="uniform")
     assert masks["2.weight"].shape == (6, 5, 3) and sum(mask.sum() for mask in masks.values()) == 60
     with pytest.raises(ValueError, match="fan_in = even: .*transposed"):
@@ -352,8 +361,8 @@ def test_transposed_convolutions():
     sparse.sparsify(conv1d(), weights=60, rule="uniform", fan_in="even", exclude=["2"])
 
 
-def test_widen():
-    def make(width):
+def test_widen() -> None:
+    def make(width: int) -> Network:
         return mlp(20, width, 4)
 
     narrow = make(10)
@@ -370,10 +379,10 @@ def test_widen():
     with pytest.raises(ValueError):
         sparse.widen(make, 5, weights=narrow)
     with pytest.raises(TypeError, match="module_factory = Sequential: cannot|module_factory"):
-        sparse.widen(3, 5, weights=10)
+        sparse.widen(3, 5, weights=10)  # type: ignore[arg-type]
 
 
-def test_cuda():
+def test_cuda() -> None:
     if not torch.cuda.is_available():
         skip("no CUDA device here, so masks on one were not tested")
     network = conv2d().cuda()
@@ -398,7 +407,7 @@ def test_cuda():
 
 @pytest.mark.parametrize("ending", ["npz", "safetensors"])
 @pytest.mark.parametrize("keys", ["weights", "torch"])
-def test_masks_through_files(tmp_path, ending, keys):
+def test_masks_through_files(tmp_path: Path, ending: str, keys: str) -> None:
     masks = sparse.sparsify(conv2d(), density=0.3, seed=1)
     file = tmp_path / f"masks.{ending}"
     sparsewidth.save_masks(file, masks, keys=keys)
@@ -410,9 +419,9 @@ def test_masks_through_files(tmp_path, ending, keys):
     assert all(np.array_equal(found[name], mask) for name, mask in masks.items())
 
 
-def test_masks_of_kinds_of_arrays_and_names():
+def test_masks_of_kinds_of_arrays_and_names() -> None:
     mask = np.random.default_rng(0).random((30, 20)) < 0.5
-    for given in [
+    kinds: list[dict[str, Any]] = [
         {"0.weight": mask},
         {"0.weight_mask": mask.astype(np.float32)},
         {"0": mask.astype(np.int64)},
@@ -420,7 +429,8 @@ def test_masks_of_kinds_of_arrays_and_names():
         {"0.weight": torch.from_numpy(mask)},
         {"0.weight": torch.from_numpy(mask).to(torch.bfloat16).requires_grad_()},
         {"0.weight": mask.tolist()},
-    ]:
+    ]
+    for given in kinds:
         network = mlp()
         before = weights_of(network)
         sparse.apply_masks(network, given)
@@ -437,7 +447,7 @@ def test_masks_of_kinds_of_arrays_and_names():
         sparse.apply_masks(mlp(), {"0": read_only})
 
 
-def test_states_in_and_out(tmp_path):
+def test_states_in_and_out(tmp_path: Path) -> None:
     trained = conv2d()
     sparse.sparsify(trained, density=0.3)
     train(trained, (3, 8, 8))
@@ -475,7 +485,7 @@ def test_states_in_and_out(tmp_path):
     assert torch.equal(other(x), trained(x))
 
 
-def test_states_of_other_networks_are_refused():
+def test_states_of_other_networks_are_refused() -> None:
     trained = mlp()
     sparse.sparsify(trained, density=0.3)
     state = trained.state_dict()
@@ -500,10 +510,10 @@ def test_states_of_other_networks_are_refused():
     with pytest.raises(ValueError, match="pruned already"):
         sparse.load_sparse(trained, state)
     with pytest.raises(TypeError):
-        sparse.load_sparse(mlp(), [1])
+        sparse.load_sparse(mlp(), [1])  # type: ignore[arg-type]
 
 
-def test_copies_and_pickles():
+def test_copies_and_pickles() -> None:
     network = conv2d()
     masks = sparse.sparsify(network, density=0.3)
     x = torch.randn(2, 3, 8, 8)
@@ -526,7 +536,7 @@ def test_copies_and_pickles():
         assert torch.equal(network(x), outputs)
 
 
-def test_pruned_by_torch():
+def test_pruned_by_torch() -> None:
     network = mlp()
     prune.l1_unstructured(network[0], "weight", amount=0.7)
     prune.random_unstructured(network[0], "weight", amount=0.5)
@@ -538,10 +548,10 @@ def test_pruned_by_torch():
     assert network[0].weight.count_nonzero() == 90 and hasattr(network[0], "bias_mask")
 
 
-def test_repeated_calls_keep_nothing():
+def test_repeated_calls_keep_nothing() -> None:
     x = np.random.default_rng(0).standard_normal((100, 400))
 
-    def once():
+    def once() -> tuple[weakref.ref[Network], weakref.ref[Network]]:
         network = mlp(400, 1000, 10)
         masks = sparse.sparsify(network, density=0.02)
         sparse.empirical_kernel(network, x, get=("nngp", "ntk"))
@@ -558,7 +568,7 @@ def test_repeated_calls_keep_nothing():
     if not statm.exists():
         skip("no /proc here, so memory was not measured")
 
-    def growth():
+    def growth() -> int:
         before = int(statm.read_text().split()[1])
         for _ in range(10):
             once()
@@ -572,7 +582,7 @@ def test_repeated_calls_keep_nothing():
 # --------------------------------------------------------------------------------------------------------- wrong inputs
 
 
-def raises(error, words, call):
+def raises(error: type[Exception], words: str, call: Callable[[], object]) -> None:
     """The error says the argument, and what to do after a semicolon."""
     with pytest.raises(error, match=words) as caught:
         call()
@@ -605,7 +615,7 @@ def raises(error, words, call):
         (ValueError, "seed", {"density": 0.1, "seed": -1}),
     ],
 )
-def test_wrong_budgets_leave_the_network_alone(error, words, options):
+def test_wrong_budgets_leave_the_network_alone(error: type[Exception], words: str, options: dict[str, Any]) -> None:
     network = mlp()
     before = snapshot(network)
     raises(error, f"(?i){words}", lambda: sparse.sparsify(network, **options))
@@ -628,7 +638,7 @@ def test_wrong_budgets_leave_the_network_alone(error, words, options):
         (TypeError, "is no name", {0: np.ones((30, 20))}),
     ],
 )
-def test_wrong_masks_leave_the_network_alone(error, words, masks):
+def test_wrong_masks_leave_the_network_alone(error: type[Exception], words: str, masks: Any) -> None:
     network = mlp()
     before = snapshot(network)
     # After one that is right, which must not be applied either.
@@ -638,8 +648,8 @@ def test_wrong_masks_leave_the_network_alone(error, words, masks):
     assert same(before, snapshot(network))
 
 
-def test_wrong_networks():
-    raises(TypeError, "module = dict: is no torch.nn.Module", lambda: sparse.sparsify({}, density=0.1))
+def test_wrong_networks() -> None:
+    raises(TypeError, "module = dict: is no torch.nn.Module", lambda: sparse.sparsify({}, density=0.1))  # type: ignore[arg-type]
     raises(ValueError, "neither linear nor convolutional", lambda: sparse.sparsify(nn.ReLU(), density=0.1))
     raises(ValueError, "neither linear nor", lambda: sparse.masks_of(nn.Sequential()))
     network = mlp()
@@ -660,7 +670,7 @@ def test_wrong_networks():
     raises(ValueError, "no values yet", lambda: sparse.sparsify(shapes, density=0.5))
 
 
-def test_examples():
+def test_examples() -> None:
     parts = [
         importlib.import_module(f"{sparse.__name__}.{part.name}") for part in pkgutil.iter_modules(sparse.__path__)
     ]
@@ -668,7 +678,7 @@ def test_examples():
     assert sum(some.failed for some in found) == 0 and sum(some.attempted for some in found) > 30
 
 
-def test_imports():
+def test_imports() -> None:
     """Neither does the package import PyTorch, nor does this module without it fail without a word of advice."""
     program = "import sys, sparsewidth; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
@@ -688,38 +698,38 @@ else:
 # -------------------------------------------------------------------------------------------------------------- kernels
 
 
-def masked(network, density=0.3, exclude=()):
+def masked(network: Network, density: float = 0.3, exclude: Iterable[str] = ()) -> Network:
     sparse.sparsify(network, density=density, rule="uniform", exclude=exclude)
     return network
 
 
-def deep(biases=True):
+def deep(biases: bool = True) -> Network:
     sizes = [7, 12, 9, 11, 3]
-    layers = []
+    layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(sizes):
         layers += [nn.Linear(inputs, outputs, bias=biases), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
 
-def some_biases():
+def some_biases() -> Network:
     network = masked(deep())
     prune.random_unstructured(network[2], "bias", amount=4)
     prune.random_unstructured(network[6], "bias", amount=1)
     return network
 
 
-def bias_mask_alone():
+def bias_mask_alone() -> Network:
     network = deep()
     prune.random_unstructured(network[0], "bias", amount=4)
     return network
 
 
-def nested():
+def nested() -> Network:
     inner = nn.Sequential(nn.Linear(7, 12), nn.ReLU(), nn.Dropout(0.5))
     return nn.Sequential(nn.Flatten(), inner, nn.Identity(), nn.Sequential(nn.Linear(12, 9), nn.Linear(9, 2)))
 
 
-def rows_without_weights():
+def rows_without_weights() -> Network:
     network = mlp(7, 12, 3)
     mask = np.random.default_rng(0).random((12, 7)) < 0.4
     mask[[2, 5]] = False
@@ -727,7 +737,7 @@ def rows_without_weights():
     return network
 
 
-PERCEPTRONS = {
+PERCEPTRONS: dict[str, Callable[[], Network]] = {
     "dense": lambda: mlp(7, 12, 3),
     "one output": lambda: mlp(7, 12, 1),
     "linear": lambda: nn.Linear(7, 3),
@@ -746,7 +756,7 @@ PERCEPTRONS = {
 }
 
 
-def trained(network):
+def trained(network: Network) -> Network:
     optimizer = OPTIMIZERS["sgd"](network.parameters())
     for _ in range(5):
         optimizer.zero_grad()
@@ -755,9 +765,10 @@ def trained(network):
     return network
 
 
-def existing(network):
+def existing(network: Network) -> tuple[dict[str, Tensor], dict[str, tuple[float, int]]]:
     """Masks of all parameters, and densities and fans in of those that are weights."""
-    masks, scales = {}, {}
+    masks: dict[str, Tensor] = {}
+    scales: dict[str, tuple[float, int]] = {}
     for name, parameter in network.named_parameters():
         plain = name.removesuffix("_orig")
         masks[plain] = network.get_buffer(f"{plain}_mask") if plain != name else torch.ones_like(parameter)
@@ -766,7 +777,7 @@ def existing(network):
     return masks, scales
 
 
-def by_autograd(network, x1, x2, tangent):
+def by_autograd(network: Network, x1: Tensor, x2: Tensor, tangent: str) -> NDArray[np.float64]:
     """The tangent kernel by the Jacobians of the network as a function of its parameters, in double precision."""
     masks, scales = existing(network)
     with torch.no_grad():
@@ -779,10 +790,10 @@ def by_autograd(network, x1, x2, tangent):
                 prune.remove(module, name)
     parameters = {name: value.detach() for name, value in whole.named_parameters()}
 
-    def outputs(parameters, x):
+    def outputs(parameters: dict[str, Tensor], x: Tensor) -> Any:
         return functional_call(whole, parameters, (x[None],))[0]
 
-    def jacobian(x):
+    def jacobian(x: Tensor) -> Any:
         return vmap(jacrev(outputs), (None, 0))(parameters, x)
 
     first, second = jacobian(x1), jacobian(x2)
@@ -793,16 +804,17 @@ def by_autograd(network, x1, x2, tangent):
         factor = factor if name.endswith("weight") else 1.0
         ours, theirs = (part[name] * mask.double() for part in (first, second))
         kernel += factor * torch.tensordot(ours.flatten(2), theirs.flatten(2), dims=([1, 2], [1, 2]))
-    return (kernel / next(iter(first.values())).shape[1]).numpy()
+    count: int = next(iter(first.values())).shape[1]
+    return (kernel / count).numpy()
 
 
-def relative(found, expected):
-    return np.abs(found - expected).max() / np.abs(expected).max()
+def relative(found: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
+    return float(np.abs(found - expected).max() / np.abs(expected).max())
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("name", PERCEPTRONS)
-def test_kernels_are_those_of_automatic_differentiation(name, dtype):
+def test_kernels_are_those_of_automatic_differentiation(name: str, dtype: torch.dtype) -> None:
     network = PERCEPTRONS[name]().to(dtype)
     x1, x2 = torch.randn(6, 7, dtype=torch.float64), torch.randn(5, 7, dtype=torch.float64)
     for tangent in ("torch", "standardised", "paper"):
@@ -812,7 +824,7 @@ def test_kernels_are_those_of_automatic_differentiation(name, dtype):
                 expected = by_autograd(network, x1, x1 if second is None else second, tangent)
                 assert found.dtype == np.float64 and found.shape == expected.shape
                 assert relative(found, expected) < (1e-12 if computed == torch.float64 else 1e-5)
-    features = []
+    features: list[Tensor] = []
     last = [module for module in network.modules() if isinstance(module, nn.Linear)][-1]
     hook = last.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0].detach().double()))
     network.eval()
@@ -824,7 +836,7 @@ def test_kernels_are_those_of_automatic_differentiation(name, dtype):
     assert relative(found, expected) < (1e-12 if dtype == torch.float64 else 1e-5)
 
 
-def test_the_tangent_kernel_is_that_of_backward_through_the_masks():
+def test_the_tangent_kernel_is_that_of_backward_through_the_masks() -> None:
     network = trained(masked(deep())).double()
     x = torch.randn(4, 7, dtype=torch.float64)
     gradients = torch.zeros(4, 3, sum(parameter.numel() for parameter in network.parameters()), dtype=torch.float64)
@@ -845,7 +857,7 @@ def test_the_tangent_kernel_is_that_of_backward_through_the_masks():
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
-def test_the_kernels_of_the_paper():
+def test_the_kernels_of_the_paper() -> None:
     """`1/(n d) sum_i { [u_i x]_+ [u_i y]_+ + f v_i^2 H(u_i x) H(u_i y) sum_j x_j y_j }` of `v [u x]_+ / sqrt(n d)`."""
     d, n, p = 6, 40, 0.5
     generator = np.random.default_rng(3)
@@ -853,7 +865,7 @@ def test_the_kernels_of_the_paper():
     u = generator.standard_normal((n, d)) * mask / p**0.5
     v = generator.standard_normal(n)
     x, y = generator.standard_normal((2, 5, d))
-    network = nn.Sequential(nn.Linear(d, n, bias=False), nn.ReLU(), nn.Linear(n, 1, bias=False)).double()
+    network: Network = nn.Sequential(nn.Linear(d, n, bias=False), nn.ReLU(), nn.Linear(n, 1, bias=False)).double()
     with torch.no_grad():
         network[0].weight.copy_(torch.from_numpy(u / d**0.5))
         network[2].weight.copy_(torch.from_numpy(v / n**0.5))
@@ -868,19 +880,20 @@ def test_the_kernels_of_the_paper():
         assert relative(found.ntk, ntk) < 1e-12 and relative(found.nngp, nngp) < 1e-12
 
 
-def test_wide_networks_have_the_kernels_of_the_theory():
+def test_wide_networks_have_the_kernels_of_the_theory() -> None:
     d, n = 5, 100_000
-    network = nn.Sequential(nn.Linear(d, n, bias=False), nn.ReLU(), nn.Linear(n, 1, bias=False))
+    network: Network = nn.Sequential(nn.Linear(d, n, bias=False), nn.ReLU(), nn.Linear(n, 1, bias=False))
     with torch.no_grad():
         for layer in (network[0], network[2]):
             layer.weight.normal_(0, layer.in_features**-0.5)
     x = np.random.default_rng(0).standard_normal((4, d))
     found = sparse.empirical_kernel(network, x, get=("nngp", "ntk"), tangent="standardised")
     expected = sparsewidth.kernel(x, get=("nngp", "ntk"))
+    assert expected.nngp is not None and expected.ntk is not None
     assert relative(found.nngp, expected.nngp) < 0.03 and relative(found.ntk, expected.ntk) < 0.03
 
 
-def test_tiles_do_not_matter(monkeypatch):
+def test_tiles_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     network = masked(deep())
     x1, x2 = torch.randn(23, 7), torch.randn(17, 7)
     whole = [sparse.empirical_kernel(network, x1, x, get=("nngp", "ntk")) for x in (None, x2)]
@@ -892,7 +905,7 @@ def test_tiles_do_not_matter(monkeypatch):
         assert np.array_equal(kernel, kernel.T) and np.linalg.eigvalsh(kernel).min() > -1e-12
 
 
-def test_images_and_kinds_of_inputs():
+def test_images_and_kinds_of_inputs() -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 2))
     images = np.random.default_rng(0).integers(0, 255, (5, 3, 2, 2), dtype=np.uint8)
     expected = sparse.empirical_kernel(network, images.reshape(5, 12).astype(float))
@@ -902,9 +915,9 @@ def test_images_and_kinds_of_inputs():
     assert np.array_equal(sparse.empirical_kernel(network, grads), expected)
 
 
-def test_wrong_kernels():
+def test_wrong_kernels() -> None:
     network, x = mlp(7, 12, 3), np.ones((4, 7))
-    kernel = sparse.empirical_kernel
+    kernel: Any = sparse.empirical_kernel
     raises(ValueError, r"x1 = array of shape \(4, 6\): .*\(n, 7\)", lambda: kernel(network, np.ones((4, 6))))
     raises(ValueError, r"x2 = array of shape \(7,\)", lambda: kernel(network, x, np.ones(7)))
     raises(ValueError, "begin the network with Flatten", lambda: kernel(network, np.ones((4, 7, 1))))

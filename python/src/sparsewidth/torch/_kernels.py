@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable
-from typing import overload
+from typing import Any, cast, overload
 
 import numpy as np
 import torch
@@ -13,6 +13,14 @@ from torch import Tensor, nn
 
 from ._layers import kind_of, refusal
 from ._perceptron import Perceptron
+
+
+class Kernels(tuple[NDArray[np.float64], ...]):
+    """For type checkers: a namedtuple, which has those of the fields that were asked for."""
+
+    _fields: tuple[str, ...]
+    nngp: NDArray[np.float64]
+    ntk: NDArray[np.float64]
 
 
 @overload
@@ -36,7 +44,7 @@ def empirical_kernel(
     get: tuple[str, ...],
     tangent: str = "torch",
     dtype: torch.dtype = torch.float64,
-) -> tuple[NDArray[np.float64], ...]: ...
+) -> Kernels: ...
 
 
 def empirical_kernel(
@@ -47,7 +55,7 @@ def empirical_kernel(
     get: str | tuple[str, ...] = "nngp",
     tangent: str = "torch",
     dtype: torch.dtype = torch.float64,
-) -> NDArray[np.float64] | tuple[NDArray[np.float64], ...]:
+) -> NDArray[np.float64] | Kernels:
     r"""The kernels of a perceptron as it is, with its own weights, biases and masks.
 
     With `z_l = W_l h_(l-1) + b_l` and `h_l = relu(z_l)` from `h_0 = x` on, `n_l` entries of `h_l`, and the outputs
@@ -141,5 +149,5 @@ def empirical_kernel(
     if isinstance(get, str):
         return kernels[get]
     # Its fields are what was asked for.
-    kind: Callable[..., tuple[NDArray[np.float64], ...]] = namedtuple("Kernels", asked)  # type: ignore[misc]
-    return kind(**kernels)
+    kind: Callable[..., Any] = namedtuple("Kernels", asked)  # type: ignore[misc]
+    return cast(Kernels, kind(**kernels))
