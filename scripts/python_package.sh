@@ -25,7 +25,7 @@ modules=(sparsewidth.kernels sparsewidth.budgets sparsewidth.data sparsewidth.st
 # scipy is for the example's intervals.
 if timeout 400 "$bin/pip" install --quiet torch==2.15.0 safetensors==0.8.0 scipy==1.17.1 mypy==2.4.1; then
     "$bin/python" -m pytest -q -p no:cacheprovider python/tests/test_torch.py
-    (cd python && "$bin/mypy" --strict src/sparsewidth tests)
+    (cd python && "$bin/mypy" --strict src/sparsewidth tests examples)
     "$bin/pip" install --quiet nbclient==0.11.0 ipykernel==7.4.0
     "$bin/python" scripts/python_notebooks.py
 else

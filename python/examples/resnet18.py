@@ -1,37 +1,44 @@
-"""ResNet-18 with a fixed number of weights: is wider and sparser better? Section 2.3 of Golubeva, Neyshabur and Gur-Ari (2021).
+"""ResNet-18 with a fixed number of weights: is wider and sparser better?
 
-A dense network of the first width sets the number of weights. Wider networks keep as many, taken from the largest layers first,
-in masks that stay as they are; batch normalisation is whole and not counted.
+Section 2.3 of Golubeva, Neyshabur and Gur-Ari (2021). A dense network of the first width sets the number of weights.
+Wider networks keep as many, taken from the largest layers first, in masks that stay as they are; batch normalisation is
+whole and not counted.
 
-    python resnet18.py DATA --out runs                           # Fashion-MNIST, small: about an hour and a half on two cores
-    python resnet18.py DATA --protocol paper --out runs          # CIFAR-10, CIFAR-100 or SVHN, 300 epochs: use a GPU
-    python resnet18.py DATA --out runs --shard 1/2               # half of the runs; another process or machine does the rest
-    python resnet18.py --report --out runs                       # table and picture of the runs that are there
+    python resnet18.py DATA --out runs                   # Fashion-MNIST, small: about an hour and a half on two cores
+    python resnet18.py DATA --protocol paper --out runs  # CIFAR-10, CIFAR-100 or SVHN, 300 epochs: use a GPU
+    python resnet18.py DATA --out runs --shard 1/2       # half of the runs; another process or machine does the rest
+    python resnet18.py --report --out runs               # table and picture of the runs that are there
 
-Needs torch, matplotlib and scipy. DATA is a folder as `sparsewidth.load_data` reads it (IDX files, CIFAR in its binary version), or one that torchvision made:
-`cifar-10-batches-py`, `cifar-100-python`, or SVHN's `train_32x32.mat` and `test_32x32.mat`.
+Needs torch, matplotlib and scipy. DATA is a folder as `sparsewidth.load_data` reads it (IDX files, CIFAR in its binary
+version), or one that torchvision made: `cifar-10-batches-py`, `cifar-100-python`, or SVHN's `train_32x32.mat` and
+`test_32x32.mat`.
 
-Each network writes one JSON line an epoch. A run that was interrupted goes on where it stopped, and ends with the same numbers.
+Each network writes one JSON line an epoch. A run that was interrupted goes on where it stopped, and ends with the same
+numbers.
 """
+
+from __future__ import annotations
 
 import argparse
 import json
 import os
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from scipy import stats
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 import sparsewidth
 import sparsewidth.torch
 
-PROTOCOLS = {
+PROTOCOLS: dict[str, dict[str, Any]] = {
     "small": {"widths": [8, 12, 16, 24], "epochs": 15, "decay": [8, 12], "train": 10_000, "seeds": 3, "augment": False},
     "paper": {
         "widths": [8, 12, 18, 40, 64],
@@ -42,13 +49,18 @@ PROTOCOLS = {
         "augment": True,
     },
 }
+Array = np.ndarray[Any, Any]
+# A name, training and test images with their labels, the number of classes.
+Data = tuple[str, tuple[Tensor, Tensor], tuple[Tensor, Tensor], int]
+Run = dict[str, int]
+Record = dict[str, Any]
 BATCH, RATE, MOMENTUM, WEIGHT_DECAY = 128, 0.1, 0.9, 5e-4
 
 
 class Block(nn.Module):
     """Two convolutions and a way past them."""
 
-    def __init__(self, inputs, outputs, stride):
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(outputs)
@@ -59,7 +71,7 @@ class Block(nn.Module):
             self.downsample.append(nn.Conv2d(inputs, outputs, 1, stride, bias=False))
             self.downsample.append(nn.BatchNorm2d(outputs))
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         inner = functional.relu(self.bn1(self.conv1(x)))
         return functional.relu(self.bn2(self.conv2(inner)) + self.downsample(x))
 
@@ -67,7 +79,7 @@ class Block(nn.Module):
 class ResNet18(nn.Module):
     """ResNet-18 for images of 32 x 32 pixels; `width` is the number of outputs of its first convolution."""
 
-    def __init__(self, width, channels, classes):
+    def __init__(self, width: int, channels: int, classes: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, width, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
@@ -75,19 +87,19 @@ class ResNet18(nn.Module):
         for stage in range(4):
             outputs = width << stage
             stride = 1 if stage == 0 else 2
-            self.add_module(
-                f"layer{stage + 1}", nn.Sequential(Block(inputs, outputs, stride), Block(outputs, outputs, 1))
-            )
+            blocks = nn.Sequential(Block(inputs, outputs, stride), Block(outputs, outputs, 1))
+            self.add_module(f"layer{stage + 1}", blocks)
             inputs = outputs
         self.fc = nn.Linear(inputs, classes)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Any:
         x = functional.relu(self.bn1(self.conv1(x)))
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        for stage in range(4):
+            x = self.get_submodule(f"layer{stage + 1}")(x)
         return self.fc(x.mean((2, 3)))
 
 
-def read_torchvision(folder):
+def read_torchvision(folder: Path) -> tuple[str, list[Array]] | None:
     """Arrays of a folder that torchvision made, or None."""
     kinds = {"cifar-10-batches-py": "CIFAR10", "cifar-100-python": "CIFAR100", "train_32x32.mat": "SVHN"}
     for name, kind in kinds.items():
@@ -107,7 +119,7 @@ def read_torchvision(folder):
     return None
 
 
-def read_data(folder, train, seed=0):
+def read_data(folder: Path, train: int | None, seed: int = 0) -> Data:
     """Normalised images of 32 x 32 pixels and labels: the name, train and test tensors, the number of classes."""
     read = read_torchvision(folder)
     if read is None:
@@ -123,16 +135,16 @@ def read_data(folder, train, seed=0):
     if train is not None and train < len(x_train):
         chosen = np.random.default_rng(seed).permutation(len(x_train))[:train]
         x_train, y_train = x_train[chosen], y_train[chosen]
-    x_train, x_test = (torch.from_numpy(np.array(x)).float() / 255 for x in (x_train, x_test))
-    mean, deviation = x_train.mean((0, 2, 3), keepdim=True), x_train.std((0, 2, 3), keepdim=True)
-    padding = (32 - x_train.shape[-1]) // 2
+    first, second = (torch.from_numpy(np.array(x)).float() / 255 for x in (x_train, x_test))
+    mean, deviation = first.mean((0, 2, 3), keepdim=True), first.std((0, 2, 3), keepdim=True)
+    padding = (32 - first.shape[-1]) // 2
     # Black stays black: padded before it is normalised.
-    x_train, x_test = ((functional.pad(x, [padding] * 4) - mean) / deviation for x in (x_train, x_test))
-    y_train, y_test = (torch.from_numpy(np.array(y)).long() for y in (y_train, y_test))
-    return name, (x_train, y_train), (x_test, y_test), int(y_train.max()) + 1
+    first, second = ((functional.pad(x, [padding] * 4) - mean) / deviation for x in (first, second))
+    of_first, of_second = (torch.from_numpy(np.array(y)).long() for y in (y_train, y_test))
+    return name, (first, of_first), (second, of_second), int(of_first.max()) + 1
 
 
-def augmented(images, generator):
+def augmented(images: Tensor, generator: torch.Generator) -> Tensor:
     """Random crops of images that are padded by 4, half of them mirrored."""
     padded = functional.pad(images, [4] * 4)
     shifts = torch.randint(0, 9, (len(images), 2), generator=generator).tolist()
@@ -141,7 +153,7 @@ def augmented(images, generator):
     return torch.where(mirrored[:, None, None, None].to(images.device), crops.flip(3), crops)
 
 
-def network(width, weights, seed, channels, classes):
+def network(width: int, weights: int, seed: int, channels: int, classes: int) -> ResNet18:
     """The network as drawn, with as many weights as asked for, and its masks."""
     torch.manual_seed(seed)
     model = ResNet18(width, channels, classes)
@@ -150,7 +162,7 @@ def network(width, weights, seed, channels, classes):
 
 
 @torch.no_grad()
-def evaluate(model, images, labels, device):
+def evaluate(model: nn.Module, images: Tensor, labels: Tensor, device: str) -> tuple[float, float]:
     model.eval()
     loss = correct = 0.0
     for start in range(0, len(images), 500):
@@ -161,7 +173,9 @@ def evaluate(model, images, labels, device):
     return loss / len(images), correct / len(images)
 
 
-def train(run, data, settings, out, device, show_epoch):
+def train(
+    run: Run, data: Data, settings: dict[str, Any], out: Path, device: str, show_epoch: Callable[[Run, Record], None]
+) -> None:
     """Trains one network, writes a record an epoch, and resumes from its last checkpoint."""
     name, (x_train, y_train), (x_test, y_test), classes = data
     stem = out / f"width-{run['width']}-seed-{run['seed']}"
@@ -169,7 +183,7 @@ def train(run, data, settings, out, device, show_epoch):
     model = network(run["width"], run["weights"], run["seed"], x_train.shape[1], classes)
     masks = sparsewidth.torch.masks_of(model)
     kept, of = sum(int(mask.sum()) for mask in masks.values()), sum(mask.size for mask in masks.values())
-    model = model.to(device, memory_format=torch.channels_last)
+    model = model.to(device).to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), lr=RATE, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, settings["decay"], gamma=0.1)
     records, spent = [], 0.0
@@ -187,13 +201,13 @@ def train(run, data, settings, out, device, show_epoch):
         # The order and the crops depend on seed and epoch alone, so that a run that resumes ends with the same numbers.
         generator = torch.Generator().manual_seed(1_000_003 * run["seed"] + epoch)
         losses = 0.0
-        for chosen in torch.randperm(len(x_train), generator=generator).split(BATCH):
+        for chosen in torch.split(torch.randperm(len(x_train), generator=generator), BATCH):
             x, y = x_train[chosen], y_train[chosen].to(device)
             if settings["augment"]:
                 x = augmented(x, generator)
             optimizer.zero_grad()
             loss = functional.cross_entropy(model(x.to(device, memory_format=torch.channels_last)), y)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             losses += loss.item() * len(chosen)
         schedule.step()
@@ -225,11 +239,11 @@ def train(run, data, settings, out, device, show_epoch):
         show_epoch(run, records[-1])
 
 
-def write_text(text, file):
+def write_text(text: str, file: BinaryIO) -> None:
     file.write(text.encode())
 
 
-def write_whole(path, write, what):
+def write_whole(path: Path, write: Callable[[Any, BinaryIO], object], what: object) -> None:
     """Replaces a file at once, so that an interruption leaves the old one or the new one."""
     part = path.with_suffix(f".part-{os.getpid()}")
     with open(part, "wb") as file:
@@ -239,17 +253,17 @@ def write_whole(path, write, what):
     part.replace(path)
 
 
-def progress(runs, settings):
+def progress(runs: list[Run], settings: dict[str, Any]) -> Callable[[Run, Record], None]:
     """Says how each epoch went, and the time left by what epochs of each width took."""
-    seconds = {}
+    seconds: dict[int, float] = {}
 
-    def cost(width):
+    def cost(width: int) -> float:
         if width in seconds:
             return seconds[width]
         known = max(seconds)
         return seconds[known] * (width / known) ** 2
 
-    def show_epoch(run, record):
+    def show_epoch(run: Run, record: Record) -> None:
         seconds[run["width"]] = record["seconds"] / record["epoch"]
         at = runs.index(run)
         left = (record["epochs"] - record["epoch"]) * cost(run["width"])
@@ -264,9 +278,9 @@ def progress(runs, settings):
     return show_epoch
 
 
-def shard(runs, part, parts):
+def shard(runs: list[Run], part: int, parts: int) -> list[Run]:
     """The runs of one of several processes: the dearest first, each to whom has the least to do."""
-    loads, shares = [0] * parts, [[] for _ in range(parts)]
+    loads, shares = [0] * parts, [list[Run]() for _ in range(parts)]
     for run in sorted(runs, key=lambda run: (-run["width"], run["seed"])):
         least = loads.index(min(loads))
         loads[least] += run["width"] ** 2
@@ -274,9 +288,9 @@ def shard(runs, part, parts):
     return sorted(shares[part - 1], key=lambda run: (run["seed"], run["width"]))
 
 
-def read_records(out):
+def read_records(out: Path) -> dict[int, list[list[Record]]]:
     """Last records of finished runs, and whole curves, by width."""
-    curves = {}
+    curves: dict[int, list[list[Record]]] = {}
     for path in sorted(out.glob("width-*-seed-*.jsonl")):
         records = [json.loads(line) for line in path.read_text().splitlines()]
         if records and records[-1]["epoch"] == records[-1]["epochs"]:
@@ -284,20 +298,20 @@ def read_records(out):
     return dict(sorted(curves.items()))
 
 
-def interval(values):
+def interval(numbers: Sequence[float]) -> tuple[float, float]:
     """Mean and half of a 95 % interval by Student's t."""
-    values = np.asarray(values, float)
+    values = np.asarray(numbers, float)
+    mean = float(values.mean())
     if len(values) < 2:
-        return values.mean(), np.nan
-    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return values.mean(), half
+        return mean, np.nan
+    return mean, float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
 
 
 # ImageNet, top-1 accuracy in percent with as many weights as the dense network of width 64: the paper's Table 1.
 PAPER = {64: 68.03, 90: 69.56, 128: 70.02, 181: 70.66, 256: 70.53}
 
 
-def report(out):
+def report(out: Path) -> None:
     """Writes `summary.md` and `accuracy.png`/`.svg` from the records alone."""
     curves = read_records(out)
     if not curves:
@@ -305,20 +319,24 @@ def report(out):
     base = min(curves)
     rows, first = [], next(iter(curves.values()))[0][-1]
     final = {width: [run[-1]["test_accuracy"] for run in runs] for width, runs in curves.items()}
+    # Runs of one seed share the data's order: compared pair by pair where both are there.
+    seeds = {run[0]["seed"]: run[-1]["test_accuracy"] for run in curves[base]}
+    gains = {
+        width: interval([run[-1]["test_accuracy"] - seeds[run[0]["seed"]] for run in runs if run[0]["seed"] in seeds])
+        for width, runs in curves.items()
+        if width != base
+    }
     for width, runs in curves.items():
         mean, half = interval(final[width])
         best, best_half = interval([max(record["test_accuracy"] for record in run) for run in runs])
-        # Runs of one seed share the data's order: compared pair by pair where both are there.
-        seeds = {run[0]["seed"]: run[-1]["test_accuracy"] for run in curves[base]}
-        pairs = [run[-1]["test_accuracy"] - seeds[run[0]["seed"]] for run in runs if run[0]["seed"] in seeds]
-        gain, gain_half = interval(pairs) if width != base else (0.0, np.nan)
         minutes = np.mean([run[-1]["seconds"] for run in runs]) / 60
-        over = "-" if width == base else f"{100 * gain:+.2f} ± {100 * gain_half:.2f}"
+        over = "-" if width == base else f"{100 * gains[width][0]:+.2f} ± {100 * gains[width][1]:.2f}"
         rows.append(
             f"| {width} | {runs[0][-1]['weights']} | {runs[0][-1]['density']:.4f} | {len(runs)} | "
             f"{100 * mean:.2f} ± {100 * half:.2f} | {over} | {100 * best:.2f} ± {100 * best_half:.2f} | {minutes:.1f} |"
         )
-    head = "| width | weights | density | runs | test accuracy, last epoch (%) | over the dense network | best epoch (%) | minutes a run |\n"
+    head = "| width | weights | density | runs | test accuracy, last epoch (%) | over the dense network | "
+    head += "best epoch (%) | minutes a run |\n"
     head += "|------:|--------:|--------:|-----:|------:|------:|------:|------:|\n"
     words = f"ResNet-18 on {first['data']}, {first['train_samples']} training images, {first['epochs']} epochs. "
     words += "± is half of a 95 % interval by Student's t over runs; differences are of runs with the same seed.\n\n"
@@ -340,12 +358,7 @@ def report(out):
     )
     left.set_xticks(widths)
     left.legend(frameon=False)
-    seeds = {run[0]["seed"]: run[-1]["test_accuracy"] for run in curves[base]}
-    gains = {
-        width: [run[-1]["test_accuracy"] - seeds[run[0]["seed"]] for run in curves[width] if run[0]["seed"] in seeds]
-        for width in widths[1:]
-    }
-    ours = np.array([(0.0, 0.0)] + [interval(some) for some in gains.values()])
+    ours = np.array([(0.0, 0.0), *gains.values()])
     right.errorbar(
         [width / base for width in widths],
         100 * ours[:, 0],
@@ -373,7 +386,7 @@ def report(out):
     print((out / "summary.md").read_text())
 
 
-def arguments():
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__.split("\n\n")[0], epilog="See the top of this file for examples."
     )
@@ -401,10 +414,11 @@ def arguments():
     return parser.parse_args()
 
 
-def main():
+def main() -> None:
     args = arguments()
     if args.report:
-        return report(args.out)
+        report(args.out)
+        return
     if args.data is None or not args.data.is_dir():
         sys.exit(f"expected a folder of images, found {args.data}: python resnet18.py DATA")
     protocol = PROTOCOLS[args.protocol]
