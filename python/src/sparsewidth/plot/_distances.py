@@ -30,7 +30,7 @@ from ._records import (
     wanted_kernels,
     width_of,
 )
-from ._series import Point, Series, abscissas, around, error_points, t_quantile
+from ._series import Point, Series, around, error_points, t_quantile, xs_of
 
 
 def distance_point(row: Record, statistic: str) -> Point | None:
@@ -180,7 +180,7 @@ def distance(
         title=", ".join(words),
         x_label="width",
         y_label=DISTANCE,
-        x_ticks=abscissas(series),
+        x_ticks=xs_of(series),
         log=True,
         right_label=right_label,
         note=note,
@@ -262,7 +262,7 @@ def bias_and_variance(
         title=f"The two parts of the distance{of}: bias² and variance / n, {normalisation_words(found[0])}",
         x_label="width",
         y_label="mean over pairs",
-        x_ticks=abscissas(series),
+        x_ticks=xs_of(series),
         log=True,
         note=f"Left out, as their bias² is mostly noise: {'; '.join(drawn)}." if drawn else "",
     )

@@ -27,7 +27,7 @@ from ._records import (
     text_of,
     width_of,
 )
-from ._series import Point, Series, abscissas, around, error_points, level, reach_of_mean
+from ._series import Point, Series, around, error_points, level, reach_of_mean, xs_of
 
 
 def _prediction_kernel(row: Record) -> Kernel:
@@ -109,7 +109,7 @@ def predictions(records: Sequence[Record], *, width: str | float = "column", ax:
     runs, trained = of_kind(rows, "training"), accuracies_of(rows, "sparse")
     if trained:
         series.append(Series(f"trained, best {evaluated_on(runs[0])} error", TEST_ERROR, error_points(trained)))
-    ticks = abscissas(series)
+    ticks = xs_of(series)
     for kernel in kernels:
         for row in _predictions(rows, "dense_limit", kernel)[:1]:
             error = number_of(row, "test_error")

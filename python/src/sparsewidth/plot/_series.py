@@ -31,7 +31,7 @@ def level(label: str, style: int, ends: tuple[float, float], y: float, line: str
     return Series(label, style, [Point(x, y) for x in ends], line, marked=False)
 
 
-def abscissas(series: Iterable[Series]) -> list[float]:
+def xs_of(series: Iterable[Series]) -> list[float]:
     return sorted({point.x for one in series for point in one.points})
 
 

@@ -20,7 +20,7 @@ from ._networks import (
     training_words,
 )
 from ._records import Record, expect, method_of, normalisation_words, number_of, one_of, rows_of, width_of
-from ._series import Series, abscissas, level, mean_points
+from ._series import Series, level, mean_points, xs_of
 
 
 def widen(
@@ -71,7 +71,7 @@ def widen(
         points = mean_points(accuracies_of(rows, way))
         if points:
             series.append(Series(label, style, points))
-    ticks = abscissas(series)
+    ticks = xs_of(series)
     bases = [
         runs
         for runs in networks_of(rows)
@@ -123,6 +123,6 @@ def _widen_distance(rows: Sequence[Record], width: str | float, ax: Axes | None)
         title=f"Kernel distance at initialisation, {normalisation_words(found[0])}",
         x_label="width of the last hidden layer",
         y_label="mean squared distance / mean squared infinite-width kernel",
-        x_ticks=abscissas(series),
+        x_ticks=xs_of(series),
         log=True,
     )
