@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -37,7 +37,8 @@ def samples(seed: int, count: int = 90, d: int = 10) -> tuple[Array, NDArray[np.
 def sets(tmp_path: Path) -> tuple[Any, ...]:
     """Samples, also as the file that the program reads."""
     found = samples(5)
-    np.savez(tmp_path / "data.npz", **dict(zip(("x_train", "y_train", "x_test", "y_test"), found)))
+    arrays: dict[str, Any] = dict(zip(("x_train", "y_train", "x_test", "y_test"), found))
+    np.savez(tmp_path / "data.npz", **arrays)
     return found
 
 
@@ -190,10 +191,11 @@ def test_masks_are_measured_as_by_the_program(tmp_path: Path, inputs: Array) -> 
     chosen: dict[str, Any] = {"pairs": 50, "drawn": 20, "get": ("nngp", "ntk"), "seed": 4}
     masks = {"one.npz": {"fc1.weight": first}, "two.npz": two}
     assert sw.mask_distance(masks, inputs, **chosen) == expected
+    paths: list[str | Path] = ["one.npz", Path("two.npz")]
     previous = os.getcwd()
     os.chdir(tmp_path)
     try:
-        assert sw.mask_distance(["one.npz", Path("two.npz")], inputs, **chosen) == expected
+        assert sw.mask_distance(paths, inputs, **chosen) == expected
     finally:
         os.chdir(previous)
 
@@ -374,11 +376,11 @@ Y = (X[:, 0] > 0).astype(int)
 SETS = (X, Y, X, Y)
 EYE = np.eye(20)
 WRONG: dict[str, tuple[type[Exception], Callable[[], object]]] = {
-    "kernel of a GPU's": (TypeError, lambda: sw.kernel(OnGpu())),  # type: ignore[call-overload]
-    "mask on a GPU": (TypeError, lambda: sw.kernel(X, mask=OnGpu())),  # type: ignore[call-overload]
-    "masks on a GPU": (TypeError, lambda: sw.mask_distance(OnGpu(), X)),  # type: ignore[arg-type]
-    "data on a GPU": (TypeError, lambda: sw.distance(OnGpu())),  # type: ignore[arg-type]
-    "targets on a GPU": (TypeError, lambda: sw.KernelRidge(EYE, OnGpu())),  # type: ignore[arg-type]
+    "kernel of a GPU's": (TypeError, lambda: sw.kernel(OnGpu())),
+    "mask on a GPU": (TypeError, lambda: sw.kernel(X, mask=OnGpu())),
+    "masks on a GPU": (TypeError, lambda: sw.mask_distance(OnGpu(), X)),
+    "data on a GPU": (TypeError, lambda: sw.distance(OnGpu())),
+    "targets on a GPU": (TypeError, lambda: sw.KernelRidge(EYE, OnGpu())),
     "rows of two lengths": (ValueError, lambda: sw.kernel([[1.0], [1.0, 2.0]])),
     "two dimensions": (ValueError, lambda: sw.monte_carlo_kernel(X, X[:, :3], width=8)),
     "no data": (ValueError, lambda: sw.distance("no such data")),
@@ -397,11 +399,11 @@ WRONG: dict[str, tuple[type[Exception], Callable[[], object]]] = {
     "label fraction": (ValueError, lambda: sw.train((X, Y + 0.5, X, Y), widths=[8], learning_rate=1)),
     "width 0": (ValueError, lambda: sw.distance(X, widths=[0], weights=60)),
     "width below 0": (ValueError, lambda: sw.distance(X, widths=[-8], weights=60)),
-    "width text": (TypeError, lambda: sw.distance(X, widths=["8"], weights=60)),
+    "width text": (TypeError, lambda: sw.distance(X, widths=cast(Any, ["8"]), weights=60)),
     "width overflow": (ValueError, lambda: sw.distance(X, widths=[2**70], weights=60)),
     "widths beside networks": (ValueError, lambda: sw.distance(X, widths=[8], networks=[(8, 0.5)])),
     "networks text": (TypeError, lambda: sw.distance(X, networks="8:0.5")),
-    "network alone": (TypeError, lambda: sw.distance(X, networks=[8])),
+    "network alone": (TypeError, lambda: sw.distance(X, networks=cast(Any, [8]))),
     "network density": (ValueError, lambda: sw.distance(X, networks=[(8, 1.5)])),
     "budget": (ValueError, lambda: sw.distance(X, widths=[8], weights=10**6)),
     "method": (ValueError, lambda: sw.distance(X, networks=[(8, 0.5)], methods="other")),
@@ -410,7 +412,7 @@ WRONG: dict[str, tuple[type[Exception], Callable[[], object]]] = {
     "idle tangent": (ValueError, lambda: sw.distance(X, networks=[(8, 0.5)], tangent="paper")),
     "device": (ValueError, lambda: sw.distance(X, networks=[(8, 0.5)], device="tpu")),
     "pairs 0": (ValueError, lambda: sw.distance(X, networks=[(8, 0.5)], methods="theorem1", pairs=0)),
-    "pairs fraction": (ValueError, lambda: sw.distance(X, networks=[(8, 0.5)], pairs=1.5)),
+    "pairs fraction": (ValueError, lambda: sw.distance(X, networks=[(8, 0.5)], pairs=cast(Any, 1.5))),
     "tolerance NaN": (ValueError, lambda: sw.distance(X, networks=[(8, 0.5)], tolerance=float("nan"))),
     "normalisation": (ValueError, lambda: sw.distance(X, networks=[(8, 0.5)], normalisation="pixels")),
     "reference": (ValueError, lambda: sw.distance(X, networks=[(8, 0.5)], reference="dense:0")),

@@ -943,3 +943,15 @@ def test_wrong_kernels() -> None:
     raises(ValueError, "kernel is not finite", lambda: kernel(network, 1e30 * x, dtype=torch.float32))
     raises(ValueError, "no shape yet", lambda: kernel(nn.Sequential(nn.LazyLinear(7)), x))
     raises(TypeError, "is no torch.nn.Module", lambda: kernel(3, x))
+
+
+def test_tensors_are_arrays_where_numpy_can_read_them() -> None:
+    x = torch.randn(5, 7, dtype=torch.float64)
+    np.testing.assert_array_equal(sparsewidth.kernel(x), sparsewidth.kernel(x.numpy()))
+    # Without data, as one on a GPU is to NumPy; with a gradient; sparse; of a type that NumPy lacks.
+    others = [torch.empty(5, 7, device="meta"), x.clone().requires_grad_(), x.to_sparse(), x.to(torch.bfloat16)]
+    for tensor in others:
+        with pytest.raises(TypeError, match=r"x1: .*detach\(\)\.cpu\(\)\.numpy\(\)"):
+            sparsewidth.kernel(tensor)
+        with pytest.raises(TypeError, match="data: .*give an array"):
+            sparsewidth.distance(tensor)

@@ -110,7 +110,7 @@ def _run(
 def distance(
     data: Data = "mnist",
     *,
-    widths: Iterable[int] | None = None,
+    widths: int | Iterable[int] | None = None,
     networks: Iterable[str | tuple[int, float]] | None = None,
     weights: int | None = None,
     outputs: int | None = None,
@@ -140,7 +140,7 @@ def distance(
     ----------
     data : str, path, array_like of shape (N, d), or training and test samples
         See :mod:`sparsewidth.studies`; labels are not needed.
-    widths : iterable of int, optional
+    widths : int or iterable of int, optional
         Hidden widths at the weight budget; the paper's, or others that fit the budget, unless given.
     networks : iterable of (int, float), optional
         Widths with connectivities, instead of widths at a budget; also as "WIDTH:CONNECTIVITY".
@@ -233,14 +233,14 @@ def distance(
 def predict(
     data: Data = "mnist",
     *,
-    widths: Iterable[int] | None = None,
+    widths: int | Iterable[int] | None = None,
     weights: int | None = None,
     get: str | Iterable[str] | None = None,
     tangent: str | Iterable[str] | None = None,
     normalisation: str | Iterable[str] | None = None,
     initialisations: int | None = None,
     limits: bool = False,
-    ridges: Iterable[float] | None = None,
+    ridges: float | Iterable[float] | None = None,
     pairs: int | None = None,
     tolerance: float | None = None,
     train: bool = False,
@@ -276,7 +276,7 @@ def predict(
         Networks drawn of each width; 5 unless given.
     limits : bool
         Also predict for networks of infinite width.
-    ridges : iterable of float, optional
+    ridges : float or iterable of float, optional
         Ridges to choose from, in units of the mean of the kernel's diagonal; 19 from 1e-4 to 100 unless given.
     pairs, tolerance
         For distances beside the predictions: 500 pairs to 1e-2 unless given; ``pairs=0`` takes none.
@@ -356,7 +356,7 @@ def _training(
 def train(
     data: Data = "mnist",
     *,
-    widths: Iterable[int],
+    widths: int | Iterable[int],
     weights: int | None = None,
     connectivity: float | None = None,
     dense: bool = False,
@@ -385,7 +385,7 @@ def train(
     ----------
     data : str, path, or training and test samples
         Data with labels, see :mod:`sparsewidth.studies`.
-    widths : iterable of int
+    widths : int or iterable of int
         Hidden widths.
     weights : int, optional
         Total number of weights; 8 (d + classes) unless given.
@@ -465,7 +465,7 @@ def train(
 def tune(
     data: Data = "mnist",
     *,
-    widths: Iterable[int] | None = None,
+    widths: int | Iterable[int] | None = None,
     weights: int | None = None,
     connectivity: float | None = None,
     dense: bool = False,
@@ -631,8 +631,8 @@ def optimum(
 def verify(
     data: Data | None = None,
     *,
-    weights_per_row: Iterable[float] | None = None,
-    widths: Iterable[int] | None = None,
+    weights_per_row: float | Iterable[float] | None = None,
+    widths: int | Iterable[int] | None = None,
     pairs: int | None = None,
     mask: str | None = None,
     get: str = "nngp",
@@ -651,9 +651,9 @@ def verify(
     ----------
     data : as in :func:`distance`, optional
         Gaussian inputs of dimension 12, 100 and 784 and MNIST in two normalisations unless given.
-    weights_per_row : iterable of float, optional
+    weights_per_row : float or iterable of float, optional
         Expected numbers of weights per row, d p; 4, 16 and 100 unless given, and always d.
-    widths : iterable of int, optional
+    widths : int or iterable of int, optional
         8 and 64 unless given.
     pairs : int, optional
         Pairs per cell; 16 unless given.
