@@ -42,6 +42,7 @@ def run(path: Path, timeout: int, save: bool) -> None:
         kernel_name="python3",
         timeout=timeout,
         record_timing=False,
+        coalesce_streams=True,
         resources={"metadata": {"path": path.parent}},
     )
     client.execute()

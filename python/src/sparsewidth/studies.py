@@ -307,7 +307,7 @@ def predict(
     >>> rng = np.random.default_rng(0)
     >>> x, x_test = rng.standard_normal((60, 10)), rng.standard_normal((40, 10))
     >>> sets = (x, x[:, 0] > 0, x_test, x_test[:, 0] > 0)
-    >>> records = sw.predict(sets, widths=[12], weights=96, get="nngp", initialisations=2, pairs=0)
+    >>> records = sw.predict(sets, widths=[12], weights=96, get="nngp", initialisations=2, pairs=0, samples=60)
     >>> [record["kind"] for record in records]
     ['prediction']
     """
@@ -602,10 +602,10 @@ def optimum(
     Examples
     --------
     >>> import numpy as np, sparsewidth as sw
-    >>> x = np.random.default_rng(0).standard_normal((40, 20))
-    >>> found = sw.optimum(x, weights=400, pairs=50)
+    >>> x = np.random.default_rng(0).standard_normal((40, 20)) ** 3
+    >>> found = sw.optimum(x, weights=400, outputs=2, pairs=50)
     >>> theorem1 = next(optimum for optimum in found["optima"] if optimum["method"] == "theorem1")
-    >>> 20 < theorem1["at"]["width"] < 400
+    >>> 30 < theorem1["at"]["width"] < 120
     True
     """
     chosen = options(
