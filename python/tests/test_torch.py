@@ -633,7 +633,7 @@ def test_wrong_budgets_leave_the_network_alone(error: type[Exception], words: st
         (ValueError, "holds no mask", {}),
         (TypeError, "array of object", {"0": np.ones((30, 20), object)}),
         (TypeError, "array of <U", {"0": np.full((30, 20), "1")}),
-        (TypeError, "is no array", {"0": [[1, 0], [1]]}),
+        (TypeError, "is not an array", {"0": [[1, 0], [1]]}),
         (TypeError, "is no mapping", [np.ones((30, 20))]),
         (TypeError, "is no name", {0: np.ones((30, 20))}),
     ],

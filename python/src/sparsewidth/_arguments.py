@@ -37,7 +37,7 @@ def plain(name: str, value: object) -> object:
         value = value.tolist()
     if isinstance(value, (list, tuple)):
         return [plain(name, item) for item in value]
-    raise TypeError(f"{name} = {value!r}: is a {type(value).__name__}; give a number, a text or a list of these")
+    raise TypeError(f"{name} = {value!r}: is a {type(value).__name__}; give a number, a string or a list of these")
 
 
 def numbers(name: str, values: ArrayLike, of: str = "real numbers") -> np.ndarray[Any, Any]:
@@ -45,7 +45,7 @@ def numbers(name: str, values: ArrayLike, of: str = "real numbers") -> np.ndarra
     try:
         array = np.asarray(values)
     except ValueError as error:
-        raise ValueError(f"{name}: is no array ({error}); give rows of one length") from error
+        raise ValueError(f"{name}: is not an array ({error}); give rows of one length") from error
     except (TypeError, RuntimeError, NotImplementedError) as error:
         # A tensor on a GPU, one with a gradient, one without data.
         problem = f"is a {type(values).__name__} that NumPy cannot read ({error})"

@@ -41,7 +41,7 @@ def _layers(shapes: Shapes) -> str | list[tuple[str, list[int]]]:
         return fspath(shapes)
     if not isinstance(shapes, Mapping):
         kind = type(shapes).__name__
-        raise TypeError(f'shapes: is a {kind}; give a mapping of names to shapes, or a text such as "mlp:784-128-10"')
+        raise TypeError(f'shapes: is a {kind}; give a mapping of names to shapes, or a string such as "mlp:784-128-10"')
     layers = []
     for name, shape in shapes.items():
         sizes = getattr(shape, "shape", shape)
@@ -66,7 +66,7 @@ def _amounts(
     **others: object,
 ) -> str:
     if isinstance(dense, str):
-        raise TypeError(f"dense = {dense!r}: is a text; give a list of layers")
+        raise TypeError(f"dense = {dense!r}: is a string; give a list of layers")
     if keep is not None and not isinstance(keep, Mapping):
         raise TypeError(f"keep = {keep!r}: is a {type(keep).__name__}; give a mapping of layers to densities")
     kept = [[name, float(share)] for name, share in (keep or {}).items()] + [[name, 1.0] for name in dense]
@@ -101,7 +101,7 @@ def allocate(
     keep : mapping of str to float, optional
         Densities of some layers, whatever the rule.
     dense : iterable of str
-        Layers to keep whole.
+        Layers to keep dense.
     fan_in : {"constant", "even"}, optional
         Keep as many weights at every output of a layer.
 
@@ -228,7 +228,7 @@ def uniform(
     keep: Mapping[str, float] | None = None,
     dense: Iterable[str] = (),
 ) -> dict[str, float]:
-    """Return densities by the same density everywhere.
+    """Return the uniform allocation: every layer has the same density.
 
     Parameters
     ----------
@@ -265,7 +265,7 @@ def uniform_plus(
     keep: Mapping[str, float] | None = None,
     dense: Iterable[str] = (),
 ) -> dict[str, float]:
-    """Return densities by the same density everywhere, but the first layer dense and the last at least 20 %.
+    """Return the uniform allocation, except that the first layer is dense and the last has a density of 20 % at least.
 
     Parameters
     ----------
@@ -338,7 +338,7 @@ def last_dense(
     keep: Mapping[str, float] | None = None,
     dense: Iterable[str] = (),
 ) -> dict[str, float]:
-    """Return densities by a dense last layer, and largest-first before it.
+    """Keep the last layer dense, and allocate the rest largest-first.
 
     Parameters
     ----------

@@ -130,8 +130,8 @@ def kernel(
     mask : array_like of 0 and 1, shape (n, d), optional
         A mask of your own, instead of a connectivity.
     scale : {"density", "fan_in"} or float, optional
-        Variance of the weights that ``mask`` keeps: one over its density, ``d`` over each row's fan-in, or one over the
-        connectivity that is given.
+        Variance of the weights that ``mask`` keeps: ``1/density``, ``d/fan_in`` of each row, or ``1/p`` for a number
+        ``p``; "density" unless given.
     seed : int
         Seed of sampled masks.
     threads : int, optional
@@ -240,14 +240,14 @@ def monte_carlo_kernel(
     Parameters
     ----------
     x1, x2 : array_like, shape (n1, d) and (n2, d)
-        Inputs in rows, two at least. Without ``x2``, the rows of ``x1`` with each other. With it, memory and time are
-        those of both together.
+        Inputs in rows, two at least. Without ``x2``, the rows of ``x1`` with each other. With ``x2``, the kernel of
+        both sets together is computed: the cost grows as (n1 + n2)^2.
     width : int
         Hidden width of the networks.
     connectivity : float
         Density of the first layer, in (0, 1].
     n_samples : int or sequence of int
-        Number of networks; of a sequence, the running mean after each of these, as neural-tangents has it.
+        Number of networks; if a sequence, return the running mean after each count, as in neural-tangents.
     get : {"nngp", "ntk"}
         Which kernel. The NTK of several outputs is the mean over them.
     tangent : {"standardised", "paper"}, optional

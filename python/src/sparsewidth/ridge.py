@@ -124,7 +124,8 @@ class KernelRidge:
     kernel : array_like, shape (m, m)
         Kernel matrix of the training samples; its lower triangle is read.
     targets : array_like, shape (m,) or (m, c)
-        Whole numbers of shape (m,) are classes, each an output of ``1 - 1/c`` or ``-1/c``; others are what to predict.
+        A 1-D array of whole numbers is read as class labels, encoded as ``1 - 1/c`` and ``-1/c``; anything else as
+        numbers to predict.
 
     Attributes
     ----------
@@ -134,7 +135,7 @@ class KernelRidge:
     Raises
     ------
     ValueError
-        Where the shapes do not fit, or the matrix is no kernel matrix.
+        Where the shapes do not fit, or the matrix is not a kernel matrix.
     TypeError
         Where entries are no real numbers.
 
@@ -297,7 +298,7 @@ def regression(
     get, connectivity, tangent, method, mask, threads
         As in :func:`sparsewidth.kernel`. ``method="expansion"`` is fast at any size.
     ridges : iterable of float, optional
-        To choose from, by the squared error of leaving one out.
+        Candidate ridges; the one with the smallest leave-one-out squared error is used.
 
     Returns
     -------

@@ -5,7 +5,7 @@ last bit for the same data, settings and seed. ``data`` is what the program take
 file, "gaussian:D,N"), an array of inputs in rows, or training and test samples: a tuple or a mapping of ``x_train``,
 ``y_train``, ``x_test`` and ``y_test``. With ``out``, a study writes the program's records, tables, pictures and page to
 that folder, keeps a journal there, and goes on where it was interrupted. Arguments that are left out have the program's
-defaults. What the program would remark is a warning.
+defaults. Remarks that the program prints are issued as Python warnings.
 """
 
 from __future__ import annotations
@@ -131,7 +131,8 @@ def distance(
     threads: int | None = None,
     progress: bool = False,
 ) -> list[Record]:
-    """Take the distance of kernels to that of infinite width, against width.
+    """Compute how far the kernels of finite, sparse networks are from the infinite-width kernel, as a function of
+    width.
 
     The distance of a pair of inputs is ``E[(Theta - Theta_inf)^2] = bias^2 + variance / n``, Theorem 1 of Golubeva,
     Neyshabur and Gur-Ari (2021); records have its mean and median over pairs.
@@ -186,8 +187,8 @@ def distance(
     Returns
     -------
     list of dict
-        A record for each normalisation, method and width: ``width``, ``connectivity``, ``method``, ``mean``, ``median``,
-        their errors, ``bias_squared``, ``variance`` and what produced them.
+        A record for each normalisation, method and width: ``width``, ``connectivity``, ``method``, ``mean``,
+        ``median``, their errors, ``bias_squared``, ``variance`` and what produced them.
 
     Raises
     ------
@@ -497,7 +498,8 @@ def tune(
     lowest, highest : float, optional
         Range of rates, in factors of two: 0.25 to 4,096 unless given.
     validation : int, optional
-        Validation samples, from unused training samples where there are enough, otherwise held out.
+        Number of validation samples, taken from unused training samples if there are enough, otherwise held out of
+        those used.
     samples, epochs, batch, training_mask, training_law, parametrisation, biases, normalisation
         As in :func:`train`.
     runs : int, optional
@@ -731,15 +733,16 @@ def mask_distance(
     threads: int | None = None,
     progress: bool = False,
 ) -> list[Record]:
-    """Take the kernel distances of your own masks, beside those of random masks of as many weights.
+    """Compute the kernel distance of your own masks, and compare it with random masks that keep the same number of
+    weights.
 
     These are the records of :func:`mask_report`, without the rest of it.
 
     Parameters
     ----------
     masks : array_like, mapping, path or list of paths
-        A mask of the first layer, shape (n, d); or, by names of your own, such masks, mappings of layers to masks in the
-        order of the network, or NPZ or safetensors files; or such files alone.
+        A mask of the first layer, shape (n, d); or, by names of your own, such masks, mappings of layers to masks in
+        the order of the network, or NPZ or safetensors files; or such files alone.
     data : as in :func:`distance`
         The first layer must take its inputs.
     get : str or iterable of {"nngp", "ntk"}
@@ -761,7 +764,7 @@ def mask_distance(
     -------
     list of dict
         A record for each network and kernel: its name as ``file``, ``distance``, ``percentile`` among the random masks,
-        and more. None for a first layer that is a convolution or keeps nothing, with a warning.
+        and more. Networks whose first layer is a convolution or is empty get no record, and a warning.
 
     Raises
     ------

@@ -22,13 +22,13 @@ chart of the program                                     function
 =======================================================  ==============================================
 
 Pictures are as wide as a column (3.3 inches) or a page (6.75 inches), by ``width``, or as many inches as a number says;
-type is of 7 and 8 points. With ``ax``, an axes of yours is drawn on: legend and notes go below it, for which a figure
+type is of 7 and 8 points. With ``ax``, it draws on the given axes: legend and notes go below it, for which a figure
 with ``layout="constrained"`` makes room. The title says what a caption should; ``ax.set_title("", loc="left")`` removes
 it.
 
 Colours belong to methods and are those of the program. Error bars are 95 % intervals where nothing else is said. A
 point whose interval is not known - of one run, or of too few draws - is hollow, and the legend says so.
-Points that would squeeze all others are left beyond the axis, and named below.
+Outliers that would compress the scale are left off, and listed below the chart.
 """
 
 from ._distances import bias_and_variance, distance

@@ -106,7 +106,7 @@ def distance(
     records
         Of ``distance`` or ``figure``: dicts of kind ``"distance"`` and, for the error, ``"training"``.
     statistic
-        ``"mean"`` or ``"median"`` over pairs. The mean is what the theory is about; a few pairs can rule it.
+        ``"mean"`` or ``"median"`` over pairs. The mean is what the theory is about; a few pairs can dominate it.
     normalisation
         Of the inputs, as records spell it. If None, that of the training runs, or the first that there is.
     get

@@ -204,7 +204,7 @@ def array_of(value: Any, argument: str, remedy: str) -> NDArray[Any]:
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise TypeError(refusal(argument, kind_of(value), f"is no array ({error})", remedy)) from error
+        raise TypeError(refusal(argument, kind_of(value), f"is not an array ({error})", remedy)) from error
     if array.dtype.kind not in "biuf":
         raise TypeError(refusal(argument, f"array of {array.dtype}", "does not hold numbers", remedy))
     return array

@@ -45,8 +45,8 @@ def sparsify(
 ) -> Masks:
     """Draw static masks for a network, which then keeps exactly the number of weights that is asked for.
 
-    Masks are those of :func:`sparsewidth.draw_masks` for `shapes_of(module)`. In place; a call that is refused leaves
-    the network as it was.
+    Masks are those of :func:`sparsewidth.draw_masks` for `shapes_of(module)`. Modifies the network in place; if an
+    error is raised, it is unchanged.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def sparsify(
 def apply_masks(module: nn.Module, masks: Mapping[str, ArrayLike | Tensor], *, rescale: bool = False) -> None:
     """Apply masks that are given: of another network, a file (:func:`sparsewidth.load_masks`), a pruning method.
 
-    In place; a call that is refused leaves the network as it was.
+    Modifies the network in place; if an error is raised, it is unchanged.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def apply_masks(module: nn.Module, masks: Mapping[str, ArrayLike | Tensor], *, r
 def make_permanent(module: nn.Module) -> None:
     """Multiply weights and masks for good: an ordinary network, with zeros that nothing holds any longer.
 
-    In place. Layers that are not pruned stay as they are.
+    Modifies the network in place. Layers that are not pruned stay as they are.
 
     Examples
     --------
