@@ -6,7 +6,7 @@ import contextlib
 import json
 import math
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from os import PathLike, fspath
 from typing import Any
 
@@ -34,10 +34,64 @@ def plain(name: str, value: object) -> object:
     if isinstance(value, PathLike):
         return fspath(value)
     if isinstance(value, np.ndarray):
-        value = value.tolist()
-    if isinstance(value, (list, tuple)):
+        return plain(name, value.tolist())
+    if isinstance(value, (list, tuple, range)):
         return [plain(name, item) for item in value]
     raise TypeError(f"{name} = {value!r}: is a {type(value).__name__}; give a number, a string or a list of these")
+
+
+def whole(name: str, value: object, least: int = 0, most: int = 2**64 - 1) -> int:
+    """A whole number."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{name} = {value!r}: is a {type(value).__name__}; give a whole number")
+    if not isinstance(value, (int, np.integer)) or not least <= value <= most:
+        raise ValueError(f"{name} = {value}: is not a whole number from {least} to {most}; give one")
+    return int(value)
+
+
+def real(name: str, value: object) -> float:
+    """A real number."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{name} = {value!r}: is a {type(value).__name__}; give a number")
+    return float(value)
+
+
+def listed(name: str, value: Any) -> list[Any] | None:
+    """A list, also of a single value; an empty one is refused, as it is not the default."""
+    if value is None:
+        return None
+    if isinstance(value, (str, int, float, np.number)):
+        return [value]
+    if isinstance(value, np.ndarray):
+        value = value.reshape(-1)
+    if not isinstance(value, Iterable) or isinstance(value, (bytes, Mapping)):
+        raise TypeError(f"{name} = {value!r}: is a {type(value).__name__}; give a value or a list of values")
+    found = list(value)
+    if not found:
+        raise ValueError(f"{name}: is empty; give one value or more, or leave it out")
+    return found
+
+
+def path_of(name: str, path: str | PathLike[str]) -> str:
+    """A path as a string."""
+    if not isinstance(path, (str, PathLike)):
+        raise TypeError(f"{name} = {path!r}: is a {type(path).__name__}; give a path")
+    found = fspath(path)
+    if not found:
+        raise ValueError(f"{name} = '': is an empty string; give a path, '.' for this folder")
+    return found
+
+
+def check_memory(name: str, what: str, size: int, remedy: str) -> None:
+    """Raises a MemoryError where so many bytes are not to be had, which the compiled part could not."""
+    try:
+        np.empty(size, dtype=np.uint8)
+    except (MemoryError, ValueError, OverflowError):
+        raise MemoryError(f"{name}: {what} takes {size / 1e9:.3g} GB, more than there is; {remedy}") from None
 
 
 def numbers(name: str, values: ArrayLike, of: str = "real numbers") -> np.ndarray[Any, Any]:
@@ -87,10 +141,14 @@ def bar(progress: bool, what: str) -> Iterator[Callable[[int, int], object] | No
     shown: Any = tqdm(desc=what, total=1, bar_format="{desc}: {percentage:3.0f} % [{elapsed}<{remaining}]")
 
     def show(done: int, total: int) -> None:
-        shown.total, shown.n = total, done
+        # Estimates of the work may turn out too small.
+        shown.total, shown.n = total, min(done, total)
         shown.refresh()
 
     try:
         yield show
+        # The work is done, whether or not its last step was shown.
+        shown.n = shown.total
+        shown.refresh()
     finally:
         shown.close()

@@ -6,7 +6,6 @@ with probability ``p``, the connectivity or density, and is then drawn from ``N(
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import NamedTuple, overload
 
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from ._arguments import bar, mask_of, options, rows
+from ._arguments import bar, check_memory, listed, mask_of, options, rows, whole
 
 __all__ = ["Kernels", "MonteCarlo", "kernel", "monte_carlo_kernel"]
 
@@ -119,10 +118,13 @@ def kernel(
     connectivity : float, optional
         Density in (0, 1]; 1 unless given.
     tangent : {"standardised", "paper"}, optional
-        Which weights gradient descent moves in the NTK: tau = 1, or tau = p.
+        Which weights gradient descent moves in the NTK: "standardised" ones (tau = 1), the default, or those of the
+        "paper" (tau = p).
     method : {"auto", "quadrature", "enumerate", "sampling", "expansion"}
-        How masked moments are found. "auto" takes milliseconds for each pair; "expansion" is a matrix product, whose
-        error is unknown. This, ``tolerance``, ``n_masks`` and ``seed`` matter below connectivity 1 only.
+        How masked moments are found. "auto" is the quadrature, and sampling where it misses the tolerance: it takes
+        milliseconds for each pair, of which ``n`` inputs have ``n (n + 1) / 2``, so a few hundred inputs take minutes.
+        "expansion" is a matrix product, fast for thousands of inputs, whose error is unknown. This, ``tolerance``,
+        ``n_masks`` and ``seed`` matter below connectivity 1 only.
     tolerance : float
         Relative error that the quadrature is to reach.
     n_masks : int
@@ -150,6 +152,8 @@ def kernel(
         Where shapes do not fit, an entry is not finite, or an option is out of its range or has no effect.
     TypeError
         Where an argument is of the wrong type.
+    MemoryError
+        Where the matrix does not fit in memory.
 
     Examples
     --------
@@ -161,6 +165,7 @@ def kernel(
     >>> bool(sparse[0, 1] > dense[0, 1])  # masks make inputs look more alike
     True
     """
+    get = tuple(get) if isinstance(get, list) else get
     if isinstance(get, tuple) and (not get or not set(get) <= {"nngp", "ntk"}):
         raise ValueError(f'get = {get!r}: are not kernels; use "nngp", "ntk" or both')
     kinds = get if isinstance(get, tuple) else (get,)
@@ -172,6 +177,10 @@ def kernel(
     given = None if mask is None else mask_of("mask", mask)
     if given is not None and given.ndim != 2:
         raise ValueError(f"mask: has shape {given.shape}; give units x inputs, shape (n, d)")
+    n1, n2 = len(first), len(first if second is None else second)
+    what = f"the kernel of {n1} with {n2} inputs"
+    remedy = "give fewer rows, or blocks of x1 with x2"
+    check_memory("x1", what, 8 * (n1 * n2 * len(set(kinds)) + (n1 + n2) * first.shape[1]), remedy)
     is_sparse = given is None and connectivity is not None and connectivity != 1
     of_masks = {"method": method, "tolerance": tolerance, "n_masks": n_masks, "seed": seed} if is_sparse else {}
     found: dict[str, NDArray[np.float64]] = {}
@@ -251,13 +260,13 @@ def monte_carlo_kernel(
     get : {"nngp", "ntk"}
         Which kernel. The NTK of several outputs is the mean over them.
     tangent : {"standardised", "paper"}, optional
-        Which weights gradient descent moves in the NTK.
+        As in :func:`kernel`; "standardised" unless given.
     outputs : int
         Outputs of the dense last layer, which only the NTK depends on.
     mask : {"bernoulli", "exact_count", "constant_fan_in"}
-        Mask family.
+        Mask family: each weight with the probability ``connectivity``, exactly that share of the layer, or of each row.
     law : {"gaussian", "uniform"}
-        Distribution of the weights.
+        Distribution of the weights. Uniform ones have a third of the variance.
     seed : int
         Network r of a seed is initialisation r of the program's studies.
     threads, progress
@@ -270,8 +279,8 @@ def monte_carlo_kernel(
 
     Raises
     ------
-    ValueError, TypeError
-        As :func:`kernel`.
+    ValueError, TypeError, MemoryError
+        As :func:`kernel`; it takes the memory of five matrices or more.
 
     Examples
     --------
@@ -282,8 +291,10 @@ def monte_carlo_kernel(
     >>> bool(abs(scores).max() < 5)
     True
     """
-    several = isinstance(n_samples, (list, tuple))
-    counts = [operator.index(count) for count in (n_samples if isinstance(n_samples, (list, tuple)) else [n_samples])]  # type: ignore[arg-type]
+    if n_samples is None:
+        raise TypeError("n_samples = None: is a NoneType; give a whole number or a list of these")
+    several = np.ndim(n_samples) > 0
+    counts = [whole("n_samples", count) for count in listed("n_samples", n_samples) or []]
     if not counts or min(counts) < 1 or sorted(set(counts)) != counts:
         raise ValueError(f"n_samples = {n_samples}: must be positive, and rise; give for instance 10 or [10, 100]")
     chosen = options(
@@ -305,6 +316,10 @@ def monte_carlo_kernel(
             problem = f"has rows of {second.shape[1]} entries, those of x1 have {first.shape[1]}"
             raise ValueError(f"x2: {problem}; give inputs of one dimension")
         inputs = np.concatenate([first, second])
+    # Sums, means and errors of every count, and what is being added to them.
+    size = 8 * len(inputs) ** 2 * max(5, 2 * len(counts) + 3)
+    remedy = "give fewer rows" if x2 is None else "give fewer rows, or blocks of x1 or x2"
+    check_memory("x1", f"the kernel of {len(inputs)} inputs, in several matrices,", size, remedy)
     with bar(progress, "networks") as show:
         found = _core.monte_carlo_kernel(inputs, chosen, show)
     if x2 is not None:
