@@ -17,6 +17,7 @@ from .budgets import (
     last_dense,
     load_masks,
     save_masks,
+    shapes,
     uniform,
     uniform_plus,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "predict",
     "regression",
     "save_masks",
+    "shapes",
     "train",
     "tune",
     "uniform",

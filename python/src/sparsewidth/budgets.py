@@ -7,17 +7,18 @@ the weight's name, as in a PyTorch state dictionary.
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
-from os import PathLike, fspath
+from os import PathLike
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from ._arguments import mask_of, options, plain
+from ._arguments import check_memory, mask_of, options, path_of, plain, real
 
 __all__ = [
     "allocate",
@@ -28,6 +29,7 @@ __all__ = [
     "last_dense",
     "load_masks",
     "save_masks",
+    "shapes",
     "uniform",
     "uniform_plus",
 ]
@@ -38,12 +40,17 @@ Shapes = str | PathLike[str] | Mapping[str, Any]
 
 def _layers(shapes: Shapes) -> str | list[tuple[str, list[int]]]:
     if isinstance(shapes, (str, PathLike)):
-        return fspath(shapes)
+        return path_of("shapes", shapes)
     if not isinstance(shapes, Mapping):
         kind = type(shapes).__name__
         raise TypeError(f'shapes: is a {kind}; give a mapping of names to shapes, or a string such as "mlp:784-128-10"')
     layers = []
     for name, shape in shapes.items():
+        # As torch.nn.utils.prune keeps them: X is the product of X_orig and X_mask.
+        if isinstance(name, str) and name.endswith("_mask") and f"{name.removesuffix('_mask')}_orig" in shapes:
+            continue
+        if isinstance(name, str) and name.endswith("_orig") and f"{name.removesuffix('_orig')}_mask" in shapes:
+            name = name.removesuffix("_orig")
         sizes = getattr(shape, "shape", shape)
         if not isinstance(name, str) or not isinstance(sizes, Iterable) or isinstance(sizes, str):
             raise TypeError(f"shapes: {name!r} is {shape!r}; give a name, and a shape or an array")
@@ -67,10 +74,44 @@ def _amounts(
 ) -> str:
     if isinstance(dense, str):
         raise TypeError(f"dense = {dense!r}: is a string; give a list of layers")
+    if not isinstance(dense, Iterable):
+        raise TypeError(f"dense = {dense!r}: is a {type(dense).__name__}; give a list of layers")
+    whole = list(dense)
+    for name in [*whole, *(keep if isinstance(keep, Mapping) else ())]:
+        if not isinstance(name, str):
+            raise TypeError(f"layer = {name!r}: is a {type(name).__name__}; give the name of a layer")
     if keep is not None and not isinstance(keep, Mapping):
         raise TypeError(f"keep = {keep!r}: is a {type(keep).__name__}; give a mapping of layers to densities")
-    kept = [[name, float(share)] for name, share in (keep or {}).items()] + [[name, 1.0] for name in dense]
+    kept = [[name, real(f"keep[{name!r}]", share)] for name, share in (keep or {}).items()]
+    kept += [[name, 1.0] for name in whole]
     return options(density=density, sparsity=sparsity, weights=weights, rule=rule, keep=kept or None, **others)
+
+
+def shapes(network: Shapes) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a network's layers.
+
+    Parameters
+    ----------
+    network : mapping, str or path
+        As ``shapes`` in :func:`allocate`.
+
+    Returns
+    -------
+    dict of str to tuple of int
+        The shape of each layer, in the order of the network: outputs, inputs, and those of a convolution's kernel.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Where there is no such network, or a shape is not one.
+
+    Examples
+    --------
+    >>> import sparsewidth as sw
+    >>> sw.shapes("mlp:784-128-10")
+    {'layer0.weight': (128, 784), 'layer1.weight': (10, 128)}
+    """
+    return {name: tuple(shape) for name, shape, _ in _core.allocate(_layers(network), options(density=1.0))}
 
 
 def allocate(
@@ -89,7 +130,8 @@ def allocate(
     Parameters
     ----------
     shapes : mapping, str or path
-        Names with shapes or arrays, such as a state dictionary (arrays of fewer than two dimensions are left out);
+        Names with shapes or arrays, such as a state dictionary (arrays of fewer than two dimensions are left out, and
+        ``X_orig`` beside ``X_mask``, as torch.nn.utils.prune keeps them, is the layer ``X``);
         "mlp:784-128-10", "resnet18:64", or a .toml or .safetensors file.
     density, sparsity : float
         Share of all weights to keep in (0, 1], or to leave out in [0, 1).
@@ -173,7 +215,7 @@ def erk(
     880
     """
     amounts = {"density": density, "sparsity": sparsity, "weights": weights, "keep": keep, "dense": dense}
-    return _densities(shapes, f"erk:{float(power)}", amounts)
+    return _densities(shapes, f"erk:{real('power', power)}", amounts)
 
 
 def er(
@@ -216,7 +258,7 @@ def er(
     880
     """
     amounts = {"density": density, "sparsity": sparsity, "weights": weights, "keep": keep, "dense": dense}
-    return _densities(shapes, f"er:{float(power)}", amounts)
+    return _densities(shapes, f"er:{real('power', power)}", amounts)
 
 
 def uniform(
@@ -402,6 +444,8 @@ def draw_masks(
     ------
     ValueError, TypeError
         As :func:`allocate`.
+    MemoryError
+        Where the masks do not fit in memory.
 
     Examples
     --------
@@ -410,8 +454,14 @@ def draw_masks(
     >>> masks["fc1.weight"].shape, sum(int(mask.sum()) for mask in masks.values())
     ((30, 20), 90)
     """
-    chosen = _amounts(density, sparsity, weights, rule, keep, dense, fan_in=fan_in, pattern=pattern, seed=seed)
-    return dict(_core.draw_masks(_layers(shapes), chosen))
+    layers = _layers(shapes)
+    amounts = (density, sparsity, weights, rule, keep, dense)
+    divided = _core.allocate(layers, _amounts(*amounts, fan_in=fan_in, pattern=pattern))
+    sizes = [math.prod(shape) for _, shape, _ in divided]
+    # A byte for each weight, and for the layer that is drawn its positions and flags.
+    remedy = "give fewer or smaller layers, or draw them one at a time"
+    check_memory("shapes", f"masks of {sum(sizes)} weights", 9 * max(sizes) + sum(sizes), remedy)
+    return dict(_core.draw_masks(layers, _amounts(*amounts, fan_in=fan_in, pattern=pattern, seed=seed)))
 
 
 def load_masks(path: str | PathLike[str], *, zeros_are_masked: bool = False) -> dict[str, NDArray[np.bool_]]:
@@ -447,7 +497,21 @@ def load_masks(path: str | PathLike[str], *, zeros_are_masked: bool = False) -> 
     >>> all((again[name] == masks[name]).all() for name in masks)
     True
     """
-    return {f"{layer}.weight": mask for layer, mask in _core.load_masks(fspath(path), zeros_are_masked)}
+    return {f"{layer}.weight": mask for layer, mask in _core.load_masks(path_of("path", path), zeros_are_masked)}
+
+
+def by_layer(argument: str, masks: Mapping[Any, Any]) -> dict[str, Any]:
+    """Masks by the names of their layers, as files of masks name them."""
+    found: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    for name, mask in masks.items():
+        if not isinstance(name, str):
+            raise TypeError(f"{argument}: has a name that is a {type(name).__name__}, {name!r}; give strings")
+        layer = name.removesuffix("_mask").removesuffix(".weight")
+        if layer in found:
+            raise ValueError(f"{argument}: {names[layer]!r} and {name!r} name one layer; give one mask for each")
+        found[layer], names[layer] = mask, name
+    return found
 
 
 def save_masks(path: str | PathLike[str], masks: Mapping[str, ArrayLike], *, keys: str = "weights") -> None:
@@ -465,7 +529,8 @@ def save_masks(path: str | PathLike[str], masks: Mapping[str, ArrayLike], *, key
     Raises
     ------
     ValueError, TypeError
-        Where ``masks`` is empty, an array is not a mask, or the path has another ending.
+        Where ``masks`` is empty, two names are those of one layer, an array is not a mask, or the path has another
+        ending.
     OSError
         Where the file cannot be written.
 
@@ -473,7 +538,7 @@ def save_masks(path: str | PathLike[str], masks: Mapping[str, ArrayLike], *, key
     --------
     See :func:`load_masks`.
     """
-    target = fspath(path)
+    target = path_of("path", path)
     ending = os.path.splitext(target)[1].lower()
     if ending not in (".npz", ".safetensors"):
         raise ValueError(f"path = {target!r}: ends in neither .npz nor .safetensors; give such a name")
@@ -481,13 +546,16 @@ def save_masks(path: str | PathLike[str], masks: Mapping[str, ArrayLike], *, key
         raise ValueError(f'keys = {keys!r}: is no way to name masks; use "weights" or "torch"')
     if not isinstance(masks, Mapping) or not masks:
         raise ValueError("masks: holds no mask; give a mapping of names to arrays")
-    named = {}
-    for name, mask in masks.items():
-        layer = name.removesuffix("_mask").removesuffix(".weight")
-        named[f"{layer}.weight_mask" if keys == "torch" else f"{layer}.weight"] = mask_of(f"masks[{name!r}]", mask)
+    end = "weight_mask" if keys == "torch" else "weight"
+    given = by_layer("masks", masks)
+    named = {f"{layer}.{end}": mask_of(f"masks[{layer!r}]", mask) for layer, mask in given.items()}
     folder = os.path.dirname(target) or "."
-    # Closed before it is renamed, so not by the outer block.
-    part = tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False)  # noqa: SIM115
+    try:
+        # Closed before it is renamed, so not by the outer block.
+        part = tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False)  # noqa: SIM115
+    except OSError as error:
+        # Not of the part, whose name nobody gave.
+        raise type(error)(error.errno, f"path: cannot be written ({error.strerror}); give another", target) from error
     try:
         with part:
             if ending == ".npz":
