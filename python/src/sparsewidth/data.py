@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import json
-from os import PathLike, fspath
+import re
+from os import PathLike
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from ._arguments import check_memory, path_of, whole
 
 __all__ = ["load_data", "load_records"]
+
+
+def opened(name: str, source: str | PathLike[str]) -> _core.Dataset:
+    """A data set of the program."""
+    path = path_of(name, source)
+    drawn = re.fullmatch(r"gaussian:(\d+)(?:,(\d+))?", path)
+    if drawn:
+        size = 8 * int(drawn[1]) * int(drawn[2] or 1)
+        check_memory(name, f"{path!r}", size, "give fewer inputs or dimensions")
+    return _core.Dataset.open(path)
 
 
 def load_data(source: str | PathLike[str], *, seed: int = 0) -> dict[str, NDArray[np.generic]]:
@@ -23,7 +35,7 @@ def load_data(source: str | PathLike[str], *, seed: int = 0) -> dict[str, NDArra
         "mnist" (embedded: 2,048 training and 10,000 test images), a folder of files as MNIST, EMNIST, KMNIST, QMNIST
         and CIFAR (binary version) have them, an NPZ or .npy file, or "gaussian:D,N".
     seed : int
-        Seed of inputs that are drawn.
+        Seed of inputs that are drawn, 0 or more.
 
     Returns
     -------
@@ -35,6 +47,10 @@ def load_data(source: str | PathLike[str], *, seed: int = 0) -> dict[str, NDArra
     ------
     ValueError
         Where there is no such data, or it is damaged.
+    TypeError
+        Where an argument is of the wrong type.
+    MemoryError
+        Where inputs that are to be drawn do not fit in memory.
 
     Examples
     --------
@@ -43,7 +59,7 @@ def load_data(source: str | PathLike[str], *, seed: int = 0) -> dict[str, NDArra
     >>> mnist["x_train"].shape, mnist["x_test"].shape, mnist["x_test"].dtype.name
     ((2048, 784), (10000, 784), 'uint8')
     """
-    return _core.Dataset.open(fspath(source)).arrays(seed)
+    return opened("source", source).arrays(whole("seed", seed))
 
 
 def load_records(folder: str | PathLike[str]) -> list[dict[str, Any]]:
@@ -72,4 +88,4 @@ def load_records(folder: str | PathLike[str]) -> list[dict[str, Any]]:
     ...
     ValueError: no such folder/records.jsonl: ...
     """
-    return [json.loads(line) for line in _core.read_records(fspath(folder)).splitlines()]
+    return [json.loads(line) for line in _core.read_records(path_of("folder", folder)).splitlines()]
