@@ -10,10 +10,12 @@ defaults. Remarks that the program prints are issued as Python warnings.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike, fspath
 from typing import Any, TypeAlias
 
@@ -21,8 +23,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _core
-from ._arguments import bar, mask_of, numbers, options
-from .budgets import load_masks
+from ._arguments import bar, listed, mask_of, numbers, options, path_of, real, whole
+from .budgets import by_layer, load_masks
+from .data import opened
 
 __all__ = ["distance", "mask_distance", "mask_report", "optimum", "predict", "train", "tune", "verify"]
 
@@ -40,23 +43,40 @@ def _array(name: str, values: Any) -> np.ndarray[Any, Any]:
     return np.ascontiguousarray(array)
 
 
+def _refuse_lists(data: list[Any]) -> None:
+    """Refuses a list of arrays: stacked, they would be taken for inputs, which four sets are not."""
+    if not any(len(getattr(part, "shape", ())) for part in data):
+        return
+    remedy = "give a tuple (x_train, y_train, x_test, y_test), or numpy.stack of inputs of one shape"
+    if len(data) == len(_SETS):
+        raise ValueError(f"data: is a list of four arrays, which may be inputs or sets; {remedy}")
+    if len({tuple(part.shape) if hasattr(part, "shape") else np.shape(part) for part in data}) > 1:
+        raise ValueError(f"data: is a list of arrays of differing shapes; {remedy}")
+
+
 def _dataset(data: Data) -> _core.Dataset:
     """A data set of the program; arrays go as the file that they would be saved to."""
     if isinstance(data, (str, PathLike)):
-        return _core.Dataset.open(fspath(data))
+        return opened("data", data)
     file = io.BytesIO()
     if isinstance(data, tuple):
         if len(data) != len(_SETS):
             raise ValueError(f"data: is a tuple of {len(data)}; give (x_train, y_train, x_test, y_test) or one array")
         data = dict(zip(_SETS, data))
+    if isinstance(data, Mapping) and list(data) == ["x"]:
+        # As load_data gives inputs without labels.
+        data = data["x"]
     if isinstance(data, Mapping):
         unknown = [name for name in data if name not in (*_SETS, "labels")]
         missing = [name for name in _SETS if name not in data]
         if missing or unknown:
-            raise ValueError(f"data: has {', '.join(map(str, data)) or 'nothing'}; give {', '.join(_SETS)}")
+            found = ", ".join(map(str, data)) or "nothing"
+            raise ValueError(f"data: has {found}; give {', '.join(_SETS)}, or x alone")
         arrays: dict[str, Any] = {name: _array(f"data[{name!r}]", data[name]) for name in _SETS}
         np.savez(file, **arrays)
         return _core.Dataset.from_bytes("data.npz", file.getvalue())
+    if isinstance(data, list):
+        _refuse_lists(data)
     array = _array("data", data)
     if array.ndim < 2 or array.size == 0:
         raise ValueError(f"data: has shape {array.shape}; give inputs in rows, shape (N, d)")
@@ -64,30 +84,44 @@ def _dataset(data: Data) -> _core.Dataset:
     return _core.Dataset.from_bytes("data.npy", file.getvalue())
 
 
-def _listed(value: Any) -> Any:
-    """A list, also of a single value."""
-    if value is None or isinstance(value, (str, int, float, np.number)):
-        return value if value is None else [value]
-    return list(value)
+def _of_arrays(words: str) -> str:
+    """Words about the file that arrays go as, as words about the argument."""
+    return re.sub(r"(data = )?\bdata\.np[yz]\b", "data", words)
+
+
+@contextlib.contextmanager
+def _arrays_are_no_file(data: object) -> Iterator[None]:
+    """Rewrites what is said of arrays as if they were a file."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        words = _of_arrays(str(error))
+        if isinstance(data, (str, PathLike)) or words == str(error):
+            raise
+        raise type(error)(words) from None
 
 
 def _networks(networks: Any) -> list[str] | None:
     """Networks as text: `WIDTH:CONNECTIVITY`."""
     if networks is None:
         return None
-    if isinstance(networks, str) or not isinstance(networks, Iterable):
-        raise TypeError(f"networks = {networks!r}: is no list; give pairs of width and connectivity")
+    if isinstance(networks, (str, Mapping)) or not isinstance(networks, Iterable):
+        raise TypeError(f"networks = {networks!r}: is not a list; give pairs of width and connectivity")
 
     def text(network: Any) -> str:
         if isinstance(network, str):
             return network
         try:
             width, connectivity = network
-            return f"{int(width)}:{float(connectivity)!r}"
         except (TypeError, ValueError) as error:
-            raise TypeError(f"networks: {network!r} is no pair; give a width and a connectivity") from error
+            raise TypeError(f"networks: {network!r} is not a pair; give a width and a connectivity") from error
+        return f"{whole('networks, width', width)}:{real('networks, connectivity', connectivity)!r}"
 
-    return [text(network) for network in networks]
+    return [text(network) for network in listed("networks", networks) or []]
+
+
+def _path(name: str, path: Path | None) -> str | None:
+    return None if path is None else path_of(name, path)
 
 
 def _flag(value: bool) -> bool | None:
@@ -96,14 +130,24 @@ def _flag(value: bool) -> bool | None:
 
 
 def _run(
-    study: Callable[..., tuple[str, list[str]]], what: str, progress: bool, *arguments: Any, depth: int = 3
+    study: Callable[..., tuple[str, list[str]]],
+    what: str,
+    progress: bool,
+    data: Data | None,
+    chosen: str,
+    *before: Any,
+    depth: int = 3,
 ) -> list[Any]:
     """Runs a study, says its remarks, and gives what it found."""
-    with bar(progress, what) as show:
-        found, remarks = study(*arguments, show)
+    with _arrays_are_no_file(data):
+        # Only a verification has data of its own.
+        dataset = None if data is None and study is _core.verify else _dataset(data)  # type: ignore[arg-type]
+        with bar(progress, what) as show:
+            found, remarks = study(*before, dataset, chosen, show)
     for remark in remarks:
+        words = remark if isinstance(data, (str, PathLike)) else _of_arrays(remark)
         # Where the public function was called.
-        warnings.warn(remark, stacklevel=depth)
+        warnings.warn(words, stacklevel=depth)
     return [json.loads(line) for line in found.splitlines()]
 
 
@@ -208,14 +252,14 @@ def distance(
     [(8, 1.0), (32, 0.25)]
     """
     chosen = options(
-        widths=_listed(widths),
+        widths=listed("widths", widths),
         networks=_networks(networks),
         weights=weights,
         outputs=outputs,
-        methods=_listed(methods),
+        methods=listed("methods", methods),
         kernel=get,
         tangent=tangent,
-        normalisation=_listed(normalisation),
+        normalisation=listed("normalisation", normalisation),
         pairs=pairs,
         initialisations=initialisations,
         tolerance=tolerance,
@@ -225,10 +269,10 @@ def distance(
         reference=reference,
         device=device,
         seed=seed,
-        out=out,
+        out=_path("out", out),
         threads=threads,
     )
-    return _run(_core.distance, "distance", progress, _dataset(data), chosen)
+    return _run(_core.distance, "distance", progress, data, chosen)
 
 
 def predict(
@@ -313,25 +357,25 @@ def predict(
     ['prediction']
     """
     chosen = options(
-        widths=_listed(widths),
+        widths=listed("widths", widths),
         weights=weights,
-        kernel=_listed(get),
-        tangent=_listed(tangent),
-        normalisation=_listed(normalisation),
+        kernel=listed("get", get),
+        tangent=listed("tangent", tangent),
+        normalisation=listed("normalisation", normalisation),
         initialisations=initialisations,
         limits=_flag(limits),
-        ridges=_listed(ridges),
+        ridges=listed("ridges", ridges),
         pairs=pairs,
         tolerance=tolerance,
         train=_flag(train),
-        rates=rates,
+        rates=_path("rates", rates),
         runs=runs,
         **_training(samples, epochs, batch, training_mask, training_law, parametrisation, biases),
         seed=seed,
-        out=out,
+        out=_path("out", out),
         threads=threads,
     )
-    return _run(_core.predict, "predict", progress, _dataset(data), chosen)
+    return _run(_core.predict, "predict", progress, data, chosen)
 
 
 def _training(
@@ -443,24 +487,26 @@ def train(
     >>> [record["width"] for record in records]
     [8, 16]
     """
+    if widths is None:
+        raise TypeError("widths = None: is a NoneType; give a width or a list of widths")
     chosen = options(
-        widths=_listed(widths),
+        widths=listed("widths", widths),
         weights=weights,
         connectivity=connectivity,
         dense=_flag(dense),
         last_connectivity=last_connectivity,
         activation=activation,
         learning_rate=learning_rate,
-        rates=rates,
+        rates=_path("rates", rates),
         **_training(samples, epochs, batch, training_mask, training_law, parametrisation, biases),
         runs=runs,
         normalisation=normalisation,
         keep_weights=_flag(keep_weights),
         seed=seed,
-        out=out,
+        out=_path("out", out),
         threads=threads,
     )
-    return _run(_core.train, "train", progress, _dataset(data), chosen)
+    return _run(_core.train, "train", progress, data, chosen)
 
 
 def tune(
@@ -529,7 +575,7 @@ def tune(
     True
     """
     chosen = options(
-        widths=_listed(widths),
+        widths=listed("widths", widths),
         weights=weights,
         connectivity=connectivity,
         dense=_flag(dense),
@@ -542,10 +588,10 @@ def tune(
         runs=runs,
         normalisation=normalisation,
         seed=seed,
-        out=out,
+        out=_path("out", out),
         threads=threads,
     )
-    [report] = _run(_core.tune, "tune", progress, _dataset(data), chosen)
+    [report] = _run(_core.tune, "tune", progress, data, chosen)
     return dict(report)
 
 
@@ -623,10 +669,10 @@ def optimum(
         initialisations=initialisations,
         samples=samples,
         seed=seed,
-        out=out,
+        out=_path("out", out),
         threads=threads,
     )
-    [report] = _run(_core.optimum, "optimum", progress, _dataset(data), chosen)
+    [report] = _run(_core.optimum, "optimum", progress, data, chosen)
     return dict(report)
 
 
@@ -689,8 +735,8 @@ def verify(
     2
     """
     chosen = options(
-        weights_per_row=_listed(weights_per_row),
-        widths=_listed(widths),
+        weights_per_row=listed("weights_per_row", weights_per_row),
+        widths=listed("widths", widths),
         pairs=pairs,
         mask=mask,
         kernel=get,
@@ -699,10 +745,10 @@ def verify(
         initialisations=initialisations,
         tolerance=tolerance,
         seed=seed,
-        out=out,
+        out=_path("out", out),
         threads=threads,
     )
-    [report] = _run(_core.verify, "verify", progress, None if data is None else _dataset(data), chosen)
+    [report] = _run(_core.verify, "verify", progress, data, chosen)
     return dict(report)
 
 
@@ -712,8 +758,9 @@ def _set_of(name: str, masks: Any) -> tuple[str, list[tuple[str, np.ndarray[Any,
         masks = load_masks(masks)
     if not isinstance(masks, Mapping):
         masks = {"weight": masks}
-    # As files of masks name them.
-    layers = {str(layer).removesuffix(".weight"): mask for layer, mask in masks.items()}
+    if not masks:
+        raise ValueError(f"masks[{name!r}]: is empty; give a mask for each layer")
+    layers = by_layer(f"masks[{name!r}]", masks)
     return name, [(layer, mask_of(f"masks[{name!r}]", mask)) for layer, mask in layers.items()]
 
 
@@ -721,7 +768,7 @@ def mask_distance(
     masks: Mapping[str, Any] | Sequence[Path] | ArrayLike | Path,
     data: Data = "mnist",
     *,
-    get: str | Iterable[str] = ("nngp",),
+    get: str | Iterable[str] | None = None,
     tangent: str | None = None,
     normalisation: str | None = None,
     pairs: int | None = None,
@@ -786,7 +833,7 @@ def mask_distance(
         data,
         False,
         progress,
-        kernel=_listed(get),
+        kernel=listed("get", get),
         tangent=tangent,
         normalisation=normalisation,
         pairs=pairs,
@@ -805,7 +852,7 @@ def mask_report(
     masks: Mapping[str, Any] | Sequence[Path] | ArrayLike | Path,
     data: Data = "mnist",
     *,
-    get: str | Iterable[str] = ("nngp",),
+    get: str | Iterable[str] | None = None,
     tangent: str | None = None,
     normalisation: str | None = None,
     pairs: int | None = None,
@@ -848,7 +895,7 @@ def mask_report(
         data,
         True,
         progress,
-        kernel=_listed(get),
+        kernel=listed("get", get),
         tangent=tangent,
         normalisation=normalisation,
         pairs=pairs,
@@ -861,10 +908,24 @@ def mask_report(
     )
 
 
-def _masks(masks: Any, data: Data, curves: bool, progress: bool, **chosen: object) -> Record:
+def _is_network(masks: Mapping[Any, Any]) -> bool:
+    """Whether names are those of the weights of one network's layers, as in a state dictionary."""
+
+    def is_layer(name: object, mask: object) -> bool:
+        is_array = not isinstance(mask, (str, PathLike, Mapping))
+        return is_array and isinstance(name, str) and name.endswith((".weight", ".weight_mask"))
+
+    return all(is_layer(name, mask) for name, mask in masks.items())
+
+
+def _masks(masks: Any, data: Data, curves: bool, progress: bool, out: Path | None, **chosen: object) -> Record:
     """The report on masks, with the curves of random ones where they are wanted."""
-    if isinstance(masks, Mapping):
-        named: Mapping[Any, Any] = masks
+    if isinstance(masks, (Mapping, list, tuple)) and not masks:
+        raise ValueError("masks: is empty; give a mask or more")
+    if isinstance(masks, Mapping) and _is_network(masks):
+        named: Mapping[Any, Any] = {"mask": masks}
+    elif isinstance(masks, Mapping):
+        named = masks
     elif isinstance(masks, (str, PathLike)):
         named = {fspath(masks): masks}
     elif isinstance(masks, (list, tuple)) and masks and all(isinstance(path, (str, PathLike)) for path in masks):
@@ -872,6 +933,6 @@ def _masks(masks: Any, data: Data, curves: bool, progress: bool, **chosen: objec
     else:
         named = {"mask": masks}
     sets = [_set_of(str(name), given) for name, given in named.items()]
-    arguments = (sets, _dataset(data), options(**chosen, curves=_flag(curves)))
-    [report] = _run(_core.mask_report, "masks", progress, *arguments, depth=4)
+    chosen["out"] = _path("out", out)
+    [report] = _run(_core.mask_report, "masks", progress, data, options(**chosen, curves=_flag(curves)), sets, depth=4)
     return dict(report)
