@@ -1,11 +1,22 @@
 """Studies: what the program's commands do, on arrays or on data that the program knows.
 
 Every function gives the records or the report that the program ``sparsewidth`` prints with ``--json``, the same to the
-last bit for the same data, settings and seed. ``data`` is what the program takes as ``--data`` ("mnist", a folder, a
-file, "gaussian:D,N"), an array of inputs in rows, or training and test samples: a tuple or a mapping of ``x_train``,
-``y_train``, ``x_test`` and ``y_test``. With ``out``, a study writes the program's records, tables, pictures and page to
-that folder, keeps a journal there, and goes on where it was interrupted. Arguments that are left out have the program's
-defaults. Remarks that the program prints are issued as Python warnings.
+last bit for the same data, settings and seed. Remarks that the program prints are issued as Python warnings.
+
+``data`` is what the program takes as ``--data`` ("mnist", a folder, a file, "gaussian:D,N"), an array of inputs in rows
+(also as ``{"x": array}``), or training and test samples: a tuple or a mapping of ``x_train``, ``y_train``, ``x_test``
+and ``y_test``. Distances of data with labels are those of the test inputs, and labels change the default of
+``normalisation`` from "none" to "pixel". Normalisations are
+
+- "none": the inputs as they are;
+- "global": one shift and one scale for all entries, by their mean and deviation (MNIST's published ones for MNIST);
+- "pixel": ``(x - mean) / deviation`` of each pixel, and 0 where it never varies, as in the paper;
+- "global_mnist": one shift and one scale, those of MNIST for any data;
+- "rescale": ``x / 255`` for images of bytes, other numbers as they are.
+
+With ``out``, a study writes the program's records, tables, pictures and page to that folder, keeps a journal there, and
+goes on where it was interrupted. Without ``out``, nothing is written. Other arguments that are left out, or None, have
+the defaults of the program, which are named below.
 """
 
 from __future__ import annotations
@@ -186,39 +197,46 @@ def distance(
     data : str, path, array_like of shape (N, d), or training and test samples
         See :mod:`sparsewidth.studies`; labels are not needed.
     widths : int or iterable of int, optional
-        Hidden widths at the weight budget; the paper's, or others that fit the budget, unless given.
+        Hidden widths at the weight budget; the paper's (8, 32, 128, 216, 328, 512 and 635), or others that fit the
+        budget, unless given.
     networks : iterable of (int, float), optional
-        Widths with connectivities, instead of widths at a budget; also as "WIDTH:CONNECTIVITY".
+        Pairs of a width, a whole number, and a connectivity in (0, 1], instead of widths at a budget; also as
+        "WIDTH:CONNECTIVITY".
     weights : int, optional
         Total number of weights; 8 (d + outputs) unless given.
     outputs : int, optional
-        Outputs of the dense last layer, whose weights are part of the budget; the classes of the data, or 0.
+        Outputs of the dense last layer, whose weights are part of the budget; the classes of the data, or 0 without
+        labels, unless given.
     methods : str or iterable of str, optional
         "sampled", "theorem1", "expansion", "paper", "paper_fixed_np"; "sampled_all", "expansion_all" over all pairs;
         "theorem1_fixed_count". The first five unless given.
     get : {"nngp", "ntk"}
         Which kernel.
     tangent : {"standardised", "paper"}, optional
-        Which weights gradient descent moves in the NTK.
-    normalisation : str or iterable of str, optional
-        "none", "global" or "pixel", by the data's own statistics; "pixel" for images and data with labels, "none" for
-        other arrays, unless given.
+        Which weights gradient descent moves in the NTK: "standardised" ones (tau = 1), the default, or those of the
+        "paper" (tau = p).
+    normalisation : str or iterable of {"none", "global", "pixel", "global_mnist", "rescale"}, optional
+        See :mod:`sparsewidth.studies`, by the statistics of the inputs that are used, which are the test inputs of data
+        with labels. Unless given, "pixel" for images and data with labels, "none" for other data.
     pairs : int, optional
         Number of random pairs; 10,000 unless given.
     initialisations : int, optional
-        Networks of each width that "sampled" draws at least; 10 unless given.
+        Networks of each width that "sampled" draws at least; 10 unless given. More are drawn until there are 20,000
+        weights in all.
     tolerance : float, optional
         Relative error of the masked moments, pair by pair; 1e-4 unless given.
     n_masks : int, optional
         Masks per pair where the tolerance is missed; 1,000 unless given.
     mask : {"bernoulli", "exact_count", "constant_fan_in"}, optional
-        Mask family of sampled networks.
+        Mask family of sampled networks: each weight with the probability p, exactly that share of the layer, or of each
+        row; "bernoulli" unless given.
     law : {"gaussian", "uniform"}, optional
-        Distribution of their weights.
+        Distribution of their weights; "gaussian" unless given. Uniform ones have a third of the variance.
     reference : str, optional
-        "analytic", or "dense:N" for one sampled dense network of width N.
+        What sampled kernels are compared with: "analytic", the default, or "dense:N" for one sampled dense network of
+        width N.
     device : {"auto", "cpu", "cuda"}, optional
-        For "sampled_all".
+        For "sampled_all": "auto", the default, is a GPU where there is one.
     seed : int
         Seed of everything random.
     out : str or path, optional
@@ -315,8 +333,9 @@ def predict(
         Kernels to predict by; both unless given.
     tangent : str or iterable of {"standardised", "paper"}, optional
         Conventions of the NTK; both unless given.
-    normalisation : str or iterable of str, optional
-        By the statistics of the training samples; "pixel" unless given.
+    normalisation : str or iterable of {"none", "global", "pixel", "global_mnist", "rescale"}, optional
+        See :mod:`sparsewidth.studies`, by the statistics of the training samples; "pixel" unless given. Networks are
+        trained under the first one.
     initialisations : int, optional
         Networks drawn of each width; 5 unless given.
     limits : bool
@@ -324,11 +343,12 @@ def predict(
     ridges : float or iterable of float, optional
         Ridges to choose from, in units of the mean of the kernel's diagonal; 19 from 1e-4 to 100 unless given.
     pairs, tolerance
-        For distances beside the predictions: 500 pairs to 1e-2 unless given; ``pairs=0`` takes none.
+        For distances beside the predictions: 500 pairs of test samples to 1e-2 unless given; ``pairs=0`` takes none.
     train : bool
         Train the networks as well.
     rates : str or path, optional
-        The rates.toml of :func:`tune`, for ``train``.
+        The rates.toml of :func:`tune`, for ``train``; the rates of the paper's authors, for their widths and budget on
+        MNIST, unless given.
     runs : int, optional
         Training runs per network; 5 unless given.
     samples, epochs, batch, training_mask, training_law, parametrisation, biases
@@ -441,7 +461,7 @@ def train(
     last_connectivity : float, optional
         Density of the last layer; 1 unless given.
     activation : {"relu", "linear"}, optional
-        Of the hidden layer.
+        Of the hidden layer; "relu" unless given.
     learning_rate : float, optional
         For all networks; the rates of the paper's authors, for their widths and budget on MNIST, unless given.
     rates : str or path, optional
@@ -451,17 +471,17 @@ def train(
     epochs, batch : int, optional
         300 passes over the samples, and 256 samples per step, unless given.
     training_mask : {"exact_count", "bernoulli", "constant_fan_in"}, optional
-        Mask family.
+        Mask family, as ``mask`` in :func:`distance`; "exact_count" unless given.
     training_law : {"uniform", "gaussian"}, optional
-        Distribution of the initial weights.
+        Distribution of the initial weights; "uniform" unless given.
     parametrisation : {"neural_tangent", "standard"}, optional
-        Which variable gradient descent updates: w, or W = w / sqrt(inputs).
+        Which variable gradient descent updates: w, the default, or W = w / sqrt(inputs).
     biases : bool
         Give every layer biases, which are not counted as weights.
     runs : int, optional
         Runs per network; 3 unless given.
-    normalisation : {"none", "global", "pixel"}, optional
-        By the statistics of the training samples; "pixel" unless given.
+    normalisation : {"none", "global", "pixel", "global_mnist", "rescale"}, optional
+        See :mod:`sparsewidth.studies`, by the statistics of the training samples; "pixel" unless given.
     keep_weights : bool
         Save the weights of each run to the folder ``weights`` inside ``out``.
     seed, out, threads, progress
@@ -470,7 +490,8 @@ def train(
     Returns
     -------
     list of dict
-        A record for each run: ``width``, ``connectivity``, ``best_test_accuracy``, ``curve`` and more.
+        A record for each run: ``width``, ``connectivity``, ``best_accuracy`` over all epochs, ``final_accuracy`` after
+        the last, ``curve`` and more.
 
     Raises
     ------
@@ -545,13 +566,15 @@ def tune(
         Range of rates, in factors of two: 0.25 to 4,096 unless given.
     validation : int, optional
         Number of validation samples, taken from unused training samples if there are enough, otherwise held out of
-        those used.
+        those used. 10,000 unless given, or 512 of "mnist"; for smaller data all unused samples, or a quarter of the
+        training samples if that is more.
     samples, epochs, batch, training_mask, training_law, parametrisation, biases, normalisation
         As in :func:`train`.
     runs : int, optional
         Runs per rate in the last stage; 3 unless given.
     seed, out, threads, progress
-        As in :func:`distance`; with ``out``, rates.toml is there, which :func:`train` and :func:`predict` read.
+        As in :func:`distance`. With ``out``, rates.toml is there, which :func:`train` and :func:`predict` read; without
+        it, nothing is written, not even to the program's folder "tune".
 
     Returns
     -------
@@ -622,7 +645,7 @@ def optimum(
         As in :func:`distance`.
     by : {"distance", "ntk-regression", "nngp-regression"}
         What is minimised; regression needs labels.
-    normalisation : {"none", "global", "pixel"}, optional
+    normalisation : {"none", "global", "pixel", "global_mnist", "rescale"}, optional
         As in :func:`distance`.
     pairs : int, optional
         Number of random pairs; 1,000 unless given.
@@ -700,13 +723,13 @@ def verify(
     data : as in :func:`distance`, optional
         Gaussian inputs of dimension 12, 100 and 784 and MNIST in two normalisations unless given.
     weights_per_row : float or iterable of float, optional
-        Expected numbers of weights per row, d p; 4, 16 and 100 unless given, and always d.
+        Expected numbers of weights per row, d p; 4, 16 and 100 unless given. Dense rows are verified as well.
     widths : int or iterable of int, optional
         8 and 64 unless given.
     pairs : int, optional
         Pairs per cell; 16 unless given.
     mask : {"bernoulli", "exact_count", "constant_fan_in"}, optional
-        Mask family of networks and theory.
+        Mask family of networks and theory; "bernoulli" unless given.
     get, tangent, normalisation
         As in :func:`distance`.
     initialisations : int, optional
@@ -788,18 +811,23 @@ def mask_distance(
     Parameters
     ----------
     masks : array_like, mapping, path or list of paths
-        A mask of the first layer, shape (n, d); or, by names of your own, such masks, mappings of layers to masks in
-        the order of the network, or NPZ or safetensors files; or such files alone.
+        A mask of the first layer, shape (n, d); or the masks of one network, its layers in order, by names that all end
+        in ".weight" or ".weight_mask", as of :func:`sparsewidth.draw_masks` or ``sparsewidth.torch.masks_of``; or, by
+        other names of your own, several networks: masks of first layers, mappings of layers to masks, or NPZ or
+        safetensors files; or such files alone.
     data : as in :func:`distance`
         The first layer must take its inputs.
-    get : str or iterable of {"nngp", "ntk"}
-        Kernels.
-    tangent, normalisation
+    get : str or iterable of {"nngp", "ntk"}, optional
+        Kernels; both unless given.
+    tangent : {"standardised", "paper"}, optional
+        Which weights gradient descent moves in the NTK: "standardised" ones (tau = 1), the default, or those of the
+        "paper" (tau is the inverse of their variance).
+    normalisation : {"none", "global", "pixel", "global_mnist", "rescale"}, optional
         As in :func:`distance`.
     pairs : int, optional
         Number of random pairs; 1,000 unless given.
     scale : {"density", "fan_in"}, optional
-        Variance of the weights that a mask keeps.
+        Variance of the weights that a mask keeps: ``1/density``, the default, or ``d/fan_in`` of each row.
     drawn : int, optional
         Random masks that each given one is compared with; 100 unless given.
     initialisations : int, optional
@@ -824,7 +852,7 @@ def mask_distance(
     >>> x = np.random.default_rng(0).standard_normal((40, 20))
     >>> half = np.zeros((30, 20), dtype=bool)
     >>> half[:, :10] = True
-    >>> [record] = sw.mask_distance(half, x, drawn=20, pairs=50)
+    >>> [record] = sw.mask_distance(half, x, get="nngp", drawn=20, pairs=50)
     >>> record["density"], record["percentile"]
     (0.5, 100.0)
     """
