@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from ._arguments import numbers, plain, rows
+from ._arguments import check_memory, numbers, plain, real, rows
 from .kernels import kernel as _kernel
 
 __all__ = ["Fit", "KernelRidge", "Regression", "RidgeStep", "regression"]
+
+# As many matrices of the kernel's size as a regression needs beside it.
+_MATRICES = 4
 
 
 class RidgeStep(NamedTuple):
@@ -51,12 +54,20 @@ class Fit:
         Of the Gaussian process with noise of variance alpha, summed over outputs.
     """
 
-    def __init__(self, core: _core.KernelRidge, ridge: float) -> None:
-        self._core = core
-        self.ridge = ridge
-        self.coefficients, self.alpha, self.log_marginal_likelihood, warning = core.fit(ridge)
-        if warning is not None:
-            warnings.warn(warning, stacklevel=3)
+    def __init__(self, machine: KernelRidge, ridge: float) -> None:
+        self._build(machine, ridge)
+        if self._warning is not None:
+            warnings.warn(self._warning, stacklevel=3)
+
+    def _build(self, machine: KernelRidge, ridge: float) -> None:
+        self._machine, self._core, self.ridge = machine, machine._core, ridge
+        self.coefficients, self.alpha, self.log_marginal_likelihood, self._warning = self._core.fit(ridge)
+
+    def __getstate__(self) -> tuple[KernelRidge, float]:
+        return self._machine, self.ridge
+
+    def __setstate__(self, state: tuple[KernelRidge, float]) -> None:
+        self._build(*state)
 
     def predict(self, cross: ArrayLike) -> NDArray[np.float64]:
         """Predict for new inputs.
@@ -138,6 +149,19 @@ class KernelRidge:
         Where the shapes do not fit, or the matrix is not a kernel matrix.
     TypeError
         Where entries are no real numbers.
+    MemoryError
+        Where four matrices of the kernel's size do not fit in memory.
+
+    Warns
+    -----
+    UserWarning
+        Where whole numbers that look like numbers to predict are taken as classes: more than half as many different
+        ones as samples.
+
+    Notes
+    -----
+    It can be copied and pickled, and so can a :class:`Fit`; for that it keeps the kernel matrix, and the
+    eigendecomposition is made again.
 
     Examples
     --------
@@ -150,18 +174,34 @@ class KernelRidge:
     """
 
     def __init__(self, kernel: ArrayLike, targets: ArrayLike) -> None:
-        matrix, given = rows("kernel", kernel), numbers("targets", targets)
-        if given.dtype.kind in "biu" and given.ndim == 1 and given.size:
-            labels, classes = given.astype(np.int64), int(given.max()) + 1
-            if labels.min() < 0 or classes > 256:
-                raise ValueError(
-                    f"targets: classes are from {labels.min()} to {classes - 1}; number them from 0 to at most 255"
-                )
-            self._core = _core.KernelRidge.of_classes(matrix, labels.tolist(), max(classes, 2))
+        given, classes = _targets("targets", targets, depth=3)
+        square = numbers("kernel", kernel)
+        remedy = "give fewer samples"
+        check_memory("kernel", f"a regression of {len(given)} samples", 8 * _MATRICES * square.size, remedy)
+        # Copied, as it is pickled, whatever happens to the array meanwhile.
+        self._build(np.array(rows("kernel", square)), given, classes)
+
+    @classmethod
+    def _of(cls, matrix: NDArray[np.float64], targets: np.ndarray[Any, Any], classes: int | None) -> KernelRidge:
+        """A regression of targets that were checked."""
+        made = cls.__new__(cls)
+        check_memory("x_train", f"a regression of {len(matrix)} samples", 8 * _MATRICES * matrix.size, "give fewer")
+        made._build(matrix, targets, classes)
+        return made
+
+    def _build(self, matrix: NDArray[np.float64], targets: np.ndarray[Any, Any], classes: int | None) -> None:
+        self._state = matrix, targets, classes
+        if classes is None:
+            self._core = _core.KernelRidge.of_numbers(matrix, rows("targets", targets))
         else:
-            column = given[:, None] if given.ndim == 1 else given
-            self._core = _core.KernelRidge.of_numbers(matrix, rows("targets", column))
+            self._core = _core.KernelRidge.of_classes(matrix, targets.tolist(), classes)
         self.eigenvalues = self._core.eigenvalues()
+
+    def __getstate__(self) -> tuple[NDArray[np.float64], np.ndarray[Any, Any], int | None]:
+        return self._state
+
+    def __setstate__(self, state: tuple[NDArray[np.float64], np.ndarray[Any, Any], int | None]) -> None:
+        self._build(*state)
 
     def path(self, ridges: Iterable[float] | None = None) -> list[RidgeStep]:
         """Return the leave-one-out errors at every ridge that the precision of the kernel allows.
@@ -241,13 +281,57 @@ class KernelRidge:
         >>> sw.KernelRidge([[2.0]], [3.0]).fit(0.5).alpha
         1.0
         """
-        return Fit(self._core, float(ridge))
+        return Fit(self, real("ridge", ridge))
+
+
+def _targets(name: str, targets: ArrayLike, depth: int) -> tuple[np.ndarray[Any, Any], int | None]:
+    """Classes with their number, or numbers to predict in columns."""
+    given = numbers(name, targets)
+    if given.ndim == 0 or given.size == 0:
+        raise ValueError(
+            f"{name}: has shape {given.shape}; give a class or numbers for each sample, shape (m,) or (m, c)"
+        )
+    if given.dtype.kind not in "biu" or given.ndim > 1:
+        return (given[:, None] if given.ndim == 1 else given), None
+    least, most = int(given.min()), int(given.max())
+    if least < 0 or most > 255:
+        problem = f"classes are from {least} to {most}"
+        raise ValueError(f"{name}: {problem}; number them from 0 to at most 255, or give floats for numbers to predict")
+    classes = max(most + 1, 2)
+    if given.dtype.kind != "b" and len(np.unique(given)) > len(given) / 2 and len(given) > 2:
+        words = f"{len(np.unique(given))} different whole numbers of {len(given)} samples are taken as classes"
+        warnings.warn(f"{name}: {words}; give floats for numbers to predict", stacklevel=depth + 1)
+    return given.astype(np.int64), classes
+
+
+def _expected(targets: ArrayLike, samples: int, outputs: int, classes: int | None) -> np.ndarray[Any, Any]:
+    """Test targets of the kind that the training targets are of."""
+    found = numbers("y_test", targets)
+    if classes is None:
+        column = found[:, None] if found.ndim == 1 else found
+        if column.shape != (samples, outputs):
+            problem = f"has shape {found.shape}, the outputs have {(samples, outputs)}"
+            raise ValueError(f"y_test: {problem}; give the numbers that y_train has, one row for each test input")
+        return column
+    if found.shape != (samples,):
+        problem = f"has shape {found.shape} for {samples} inputs"
+        raise ValueError(f"y_test: {problem}; give a class for each, as y_train has classes, shape ({samples},)")
+    fits = (found == np.floor(found)) & (found >= 0) & (found < classes)
+    if not fits.all():
+        problem = f"has {found[~fits][0]}, which is not a class of y_train"
+        raise ValueError(f"y_test: {problem}; give whole numbers from 0 to {classes - 1}")
+    return found
 
 
 def _ridges(ridges: Iterable[float] | None) -> list[float] | None:
     if ridges is None:
         return None
-    found = plain("ridges", list(ridges))
+    if not isinstance(ridges, Iterable) or isinstance(ridges, (str, bytes)):
+        raise TypeError(f"ridges = {ridges!r}: is a {type(ridges).__name__}; give a list of numbers")
+    ridges = list(ridges)
+    if not ridges:
+        raise ValueError("ridges: is empty; give one ridge or more, or leave it out")
+    found = plain("ridges", ridges)
     assert isinstance(found, list)
     return found
 
@@ -293,9 +377,13 @@ def regression(
     ----------
     x_train, x_test : array_like, shape (m, d) and (t, d)
         Inputs, as they are: normalise them first.
-    y_train, y_test : array_like, shape (m,) or (m, c)
+    y_train : array_like, shape (m,) or (m, c)
         Classes as whole numbers, or numbers to predict, see :class:`KernelRidge`.
-    get, connectivity, tangent, method, mask, threads
+    y_test : array_like, shape (t,) or (t, c), optional
+        The same of the test inputs: classes, from 0 on, where ``y_train`` has classes, numbers where it has numbers.
+    get : {"nngp", "ntk"}
+        Which kernel, one of the two.
+    connectivity, tangent, method, mask, threads
         As in :func:`sparsewidth.kernel`. ``method="expansion"`` is fast at any size.
     ridges : iterable of float, optional
         Candidate ridges; the one with the smallest leave-one-out squared error is used.
@@ -307,8 +395,8 @@ def regression(
 
     Raises
     ------
-    ValueError, TypeError
-        As :func:`sparsewidth.kernel` and :class:`KernelRidge`.
+    ValueError, TypeError, MemoryError
+        As :func:`sparsewidth.kernel` and :class:`KernelRidge`; where ``y_test`` is of another kind than ``y_train``.
 
     Examples
     --------
@@ -319,20 +407,25 @@ def regression(
     >>> found.test_error < 0.2
     True
     """
+    if not isinstance(get, str):
+        raise TypeError(f'get = {get!r}: is a {type(get).__name__}; give one kernel, "nngp" or "ntk"')
     chosen = {"get": get, "connectivity": connectivity, "tangent": tangent, "mask": mask, "threads": threads}
     if connectivity is not None and connectivity != 1:
         chosen["method"] = method
     train, test = rows("x_train", x_train), rows("x_test", x_test)
-    machine = KernelRidge(_kernel(train, **chosen), y_train)  # type: ignore[call-overload]
+    targets, classes = _targets("y_train", y_train, depth=2)
+    if len(targets) != len(train):
+        raise ValueError(f"y_train: has {len(targets)} entries for {len(train)} inputs; give one for each")
+    if test.shape[1] != train.shape[1]:
+        problem = f"has rows of {test.shape[1]} entries, those of x_train have {train.shape[1]}"
+        raise ValueError(f"x_test: {problem}; give inputs of one dimension")
+    width = classes or int(np.prod(targets.shape[1:]))
+    expected = None if y_test is None else _expected(y_test, len(test), width, classes)
+    machine = KernelRidge._of(_kernel(train, **chosen), targets, classes)  # type: ignore[call-overload]
     fit = machine.fit(machine.select(ridges))
     outputs = fit.predict(_kernel(test, train, **chosen))  # type: ignore[call-overload]
     error = None
-    if y_test is not None:
-        expected = numbers("y_test", y_test)
-        if len(expected) != len(outputs):
-            raise ValueError(f"y_test: has {len(expected)} entries for {len(outputs)} inputs; give one for each")
-        if expected.dtype.kind in "biu" and expected.ndim == 1:
-            error = float(np.mean(outputs.argmax(1) != expected))
-        else:
-            error = float(np.mean((outputs - expected.reshape(outputs.shape)) ** 2))
+    if expected is not None:
+        wrong = (outputs - expected) ** 2 if classes is None else outputs.argmax(1) != expected
+        error = float(np.mean(wrong))
     return Regression(outputs, error, fit.ridge, fit)
