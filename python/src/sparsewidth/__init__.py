@@ -7,6 +7,12 @@ Given the same number of weights, is a wider, sparser network better? See the pa
 masks on modules; both are imported when they are asked for.
 """
 
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
 from ._core import VERSION as __version__
 from .budgets import (
     allocate,
@@ -25,6 +31,10 @@ from .data import load_data, load_records
 from .kernels import Kernels, MonteCarlo, kernel, monte_carlo_kernel
 from .ridge import KernelRidge, regression
 from .studies import distance, mask_distance, mask_report, optimum, predict, train, tune, verify
+
+if TYPE_CHECKING:
+    from . import plot as plot
+    from . import torch as torch
 
 __all__ = [
     "KernelRidge",
@@ -56,3 +66,16 @@ __all__ = [
     "uniform_plus",
     "verify",
 ]
+
+# Imported when they are asked for, as they need matplotlib and PyTorch.
+_LATER = ("plot", "torch")
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _LATER:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

@@ -155,8 +155,7 @@ class KernelRidge:
     Warns
     -----
     UserWarning
-        Where whole numbers that look like numbers to predict are taken as classes: more than half as many different
-        ones as samples.
+        Where whole numbers that may be numbers to predict are taken as classes: more than half as many as samples.
 
     Notes
     -----
@@ -298,8 +297,8 @@ def _targets(name: str, targets: ArrayLike, depth: int) -> tuple[np.ndarray[Any,
         problem = f"classes are from {least} to {most}"
         raise ValueError(f"{name}: {problem}; number them from 0 to at most 255, or give floats for numbers to predict")
     classes = max(most + 1, 2)
-    if given.dtype.kind != "b" and len(np.unique(given)) > len(given) / 2 and len(given) > 2:
-        words = f"{len(np.unique(given))} different whole numbers of {len(given)} samples are taken as classes"
+    if given.dtype.kind != "b" and classes > max(len(given) / 2, 2):
+        words = f"whole numbers are taken as {classes} classes, of {len(given)} samples"
         warnings.warn(f"{name}: {words}; give floats for numbers to predict", stacklevel=depth + 1)
     return given.astype(np.int64), classes
 

@@ -22,8 +22,8 @@ chart of the program                                     function
 =======================================================  ==============================================
 
 Pictures are as wide as a column (3.3 inches) or a page (6.75 inches), by ``width``, or as many inches as a number says;
-type is of 7 and 8 points. With ``ax``, it draws on the given axes: legend and notes go below it, for which a figure
-with ``layout="constrained"`` makes room. The title says what a caption should; ``ax.set_title("", loc="left")`` removes
+type is of 7 and 8 points. With ``ax``, a function draws on the given axes: legend and notes go below it, for
+which a figure of your own wants ``layout="constrained"``, which makes room. The title says what a caption should; ``ax.set_title("", loc="left")`` removes
 it.
 
 Colours belong to methods and are those of the program. Error bars are 95 % intervals where nothing else is said. A
@@ -31,13 +31,18 @@ point whose interval is not known - of one run, or of too few draws - is hollow,
 Outliers that would compress the scale are left off, and listed below the chart.
 """
 
-from ._distances import bias_and_variance, distance
-from ._masks import budget, masks
-from ._predictions import predictions, regret
-from ._searches import heatmap, tune
-from ._theory import optimum, verification
-from ._training import curves, training
-from ._widening import widen
+try:
+    from ._distances import bias_and_variance, distance
+    from ._masks import budget, masks
+    from ._predictions import predictions, regret
+    from ._searches import heatmap, tune
+    from ._theory import optimum, verification
+    from ._training import curves, training
+    from ._widening import widen
+except ModuleNotFoundError as error:
+    if error.name is None or error.name.partition(".")[0] != "matplotlib":
+        raise
+    raise ImportError("sparsewidth.plot needs matplotlib: pip install matplotlib") from error
 
 __all__ = [
     "bias_and_variance",
