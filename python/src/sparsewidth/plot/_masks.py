@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from ..budgets import shapes as shapes_of
 from ._chart import chart
 from ._layout import finish
 from ._records import (
@@ -19,6 +22,7 @@ from ._records import (
     check_report,
     field_of,
     kernel_of,
+    left_out,
     needed,
     number_of,
     rows_of,
@@ -73,7 +77,7 @@ def masks(
     rows = rows_of(check_report(report, ["records"], "mask_distance")["records"], "distances of masks")
     for row in rows:
         field_of(row, "density")
-    kernel = wanted_kernels(rows, get, tangent)[0]
+    kernel, *others = wanted_kernels(rows, get, tangent)
     rows = [row for row in rows if kernel_of(row) == kernel]
     series = []
     curve = [row for row in report.get("curves") or [] if (row.get("kernel") or "nngp") == kernel[0]]
@@ -96,6 +100,7 @@ def masks(
     dimension = number_of(rows[0], "inputs") if isinstance(rows[0].get("inputs"), (int, float)) else None
     words = [f"d = {dimension:.0f}."] if dimension is not None else []
     words += ["Lines: mean over random masks."] if lines else []
+    words += [left_out(others)] if others else []
     return chart(
         ax,
         width,
@@ -121,9 +126,22 @@ def _mask_name(row: Record) -> str:
     return re.sub(r"\.(npz|safetensors)$", "", re.split(r"[/\\]", name)[-1])
 
 
+def _kept(name: object, count: object, size: int) -> int:
+    """What a layer keeps, of so many weights."""
+    if isinstance(count, np.ndarray) and count.ndim == 0:
+        count = count[()]
+    if isinstance(count, (bool, np.bool_)) or not isinstance(count, (int, float, np.integer, np.floating)):
+        raise TypeError(f"counts[{name!r}] = {count!r}: is a {type(count).__name__}; pass what allocate returned")
+    if count != math.floor(count) if math.isfinite(count) else True:
+        raise ValueError(f"counts[{name!r}] = {count}: expected a whole number of weights; pass what allocate returned")
+    if not 0 <= count <= size:
+        raise ValueError(f"counts[{name!r}] = {count}: expected 0 to {size}, the layer's size; pass its own shape")
+    return int(count)
+
+
 def budget(
     counts: Mapping[str, Any],
-    shapes: Mapping[str, Any] | None = None,
+    shapes: Mapping[str, Any] | str | PathLike[str] | None = None,
     *,
     title: str = "",
     width: str | float = "column",
@@ -136,7 +154,8 @@ def budget(
     counts
         What each layer keeps, as ``allocate`` returns it; or masks, as ``draw_masks`` and ``load_masks`` do.
     shapes
-        The shape of each layer, or an array that has it. Masks have shapes of their own.
+        The shape of each layer, or an array that has it; or what ``allocate`` takes, such as ``"resnet18:16"``. Masks
+        have shapes of their own.
     title
         Above the picture. If empty, how many weights are kept.
     width, ax
@@ -150,9 +169,9 @@ def budget(
     Raises
     ------
     ValueError
-        Where there is no layer, or a layer has no shape.
+        Where there is no layer, a layer has no shape, or a count is not a whole number from 0 to the layer's size.
     TypeError
-        Where ``counts`` is not a dict.
+        Where ``counts`` is not a dict, or a count is not a number.
 
     Examples
     --------
@@ -161,6 +180,8 @@ def budget(
     >>> [int(bar.get_height()) for bar in ax.patches]
     [1200, 300, 500, 100]
     """
+    if isinstance(shapes, (str, PathLike)):
+        shapes = shapes_of(shapes)
     for name, value in (("counts", counts), ("shapes", shapes)):
         if value is not None and not isinstance(value, Mapping):
             raise TypeError(
@@ -176,8 +197,8 @@ def budget(
             raise ValueError(
                 f"shapes: expected one for {name!r}, found none; pass those that the weights were divided over"
             )
-        kept.append(int(np.count_nonzero(count)) if masked else int(count))
-        every.append(int(np.prod([int(size) for size in getattr(shape, "shape", shape)])))
+        every.append(math.prod(int(size) for size in getattr(shape, "shape", shape)))
+        kept.append(int(np.count_nonzero(count)) if masked else _kept(name, count, every[-1]))
     axes, height = new_axes(ax, width)
     axes.grid(False, axis="x")
     places = np.arange(len(kept))
