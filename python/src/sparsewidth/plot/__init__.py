@@ -22,9 +22,9 @@ chart of the program                                     function
 =======================================================  ==============================================
 
 Pictures are as wide as a column (3.3 inches) or a page (6.75 inches), by ``width``, or as many inches as a number says;
-type is of 7 and 8 points. With ``ax``, a function draws on the given axes: legend and notes go below it, for
-which a figure of your own wants ``layout="constrained"``, which makes room. The title says what a caption should; ``ax.set_title("", loc="left")`` removes
-it.
+type is of 7 and 8 points. With ``ax``, a function draws on the given axes: legend and notes go below it, for which a
+figure of your own wants ``layout="constrained"``, which makes room. The title says what a caption should;
+``ax.set_title("", loc="left")`` removes it.
 
 Colours belong to methods and are those of the program. Error bars are 95 % intervals where nothing else is said. A
 point whose interval is not known - of one run, or of too few draws - is hollow, and the legend says so.

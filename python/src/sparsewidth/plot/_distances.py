@@ -19,6 +19,7 @@ from ._records import (
     Record,
     expect,
     kernel_of,
+    left_out,
     method_of,
     needed,
     normalisation_of,
@@ -62,13 +63,16 @@ def distance_point(row: Record, statistic: str) -> Point | None:
     return around(x, mean, factor * error)
 
 
-def _distances(rows: Sequence[Record], normalisation: str | None, get: str | None, tangent: str | None) -> list[Record]:
-    """The distances of one kernel under one normalisation."""
+def _distances(
+    rows: Sequence[Record], normalisation: str | None, get: str | None, tangent: str | None
+) -> tuple[list[Record], str]:
+    """The distances of one kernel under one normalisation, and which others nobody left out."""
     found = expect(rows, "distance")
     wanted = wanted_kernels(found, get, tangent)
     kernel: Kernel = ("nngp", None) if ("nngp", None) in wanted else wanted[0]
     found = [row for row in found if kernel_of(row) == kernel]
     known = list(dict.fromkeys(normalisation_of(row) for row in found))
+    others = [] if normalisation else known
     if normalisation is None:
         trained = [normalisation_of(row) for row in of_kind(rows, "training")]
         normalisation = trained[0] if trained and trained[0] in known else known[0]
@@ -86,7 +90,10 @@ def _distances(rows: Sequence[Record], normalisation: str | None, get: str | Non
                 "apart; pass the records of one network of each width"
             )
         seen.add(key)
-    return sorted(found, key=width_of)
+    note = left_out(
+        (other for other in wanted if other != kernel), (other for other in others if other != normalisation)
+    )
+    return sorted(found, key=width_of), note
 
 
 def distance(
@@ -108,7 +115,8 @@ def distance(
     statistic
         ``"mean"`` or ``"median"`` over pairs. The mean is what the theory is about; a few pairs can dominate it.
     normalisation
-        Of the inputs, as records spell it. If None, that of the training runs, or the first that there is.
+        Of the inputs, as records spell it. If None, that of the training runs, or the first that there is; a note says
+        which others are left out.
     get
         The kernel, ``"nngp"`` or ``"ntk"``. If None, the NNGP kernel where the records have it.
     tangent
@@ -116,7 +124,8 @@ def distance(
     width
         ``"column"``, ``"page"`` or a number of inches.
     ax
-        Axes to draw on in place of a new figure.
+        Axes to draw on in place of a new figure. A figure of your own wants ``layout="constrained"``, which makes room
+        for legend and notes.
 
     Returns
     -------
@@ -143,7 +152,7 @@ def distance(
     """
     rows = rows_of(records, "distances")
     one_of("statistic", statistic, ["mean", "median"])
-    found = _distances(rows, normalisation, get, tangent)
+    found, others = _distances(rows, normalisation, get, tangent)
     series: list[Series] = []
     for method, (label, style) in METHODS.items():
         points = [distance_point(row, statistic) for row in found if method_of(row) == method]
@@ -183,7 +192,7 @@ def distance(
         x_ticks=xs_of(series),
         log=True,
         right_label=right_label,
-        note=note,
+        note=f"{note} {others}".strip(),
     )
 
 
@@ -234,7 +243,7 @@ def bias_and_variance(
     >>> [line.get_ydata().tolist() for line in ax.lines]
     [[0.01], [0.01]]
     """
-    found = _distances(rows_of(records, "distances"), normalisation, get, tangent)
+    found, others = _distances(rows_of(records, "distances"), normalisation, get, tangent)
     series = []
     for method, (label, style) in METHODS.items():
         if method in DRAWN:
@@ -254,6 +263,7 @@ def bias_and_variance(
             f"{', '.join(drawn) or 'none'}; run distance with the method 'theorem1'"
         )
     kernel = kernel_of(found[0])
+    noise = f"Left out, as their bias² is mostly noise: {'; '.join(drawn)}." if drawn else ""
     of = "" if kernel == ("nngp", None) else f", {KERNELS[kernel][1].lower()}"
     return chart(
         ax,
@@ -264,5 +274,5 @@ def bias_and_variance(
         y_label="mean over pairs",
         x_ticks=xs_of(series),
         log=True,
-        note=f"Left out, as their bias² is mostly noise: {'; '.join(drawn)}." if drawn else "",
+        note=f"{noise} {others}".strip(),
     )

@@ -39,7 +39,8 @@ def finish(
     boxes = [box for side in sides if (box := side.get_tightbbox()) is not None]
     left = (ax.bbox.x0 - min(box.x0 for box in boxes)) * points
     room = (max(box.x1 for box in boxes) - min(box.x0 for box in boxes)) * points
-    below = (ax.bbox.y0 - min(box.y0 for box in boxes)) * points + 3.0
+    # Type is a little longer at other resolutions.
+    below = 1.05 * (ax.bbox.y0 - min(box.y0 for box in boxes)) * points + 3.0
     ax.set_title(wrap(title, LARGE, room - left), fontsize=LARGE, loc="left", pad=4.0)
     if handles:
         _hidden_are_wider(ax, handles)

@@ -18,6 +18,7 @@ from ._records import (
     expect,
     field_of,
     kernel_of,
+    left_out,
     method_of,
     needed,
     normalisation_of,
@@ -117,6 +118,8 @@ def predictions(records: Sequence[Record], *, width: str | float = "column", ax:
                 label = f"{KERNELS[kernel][0]} regression, infinite width, dense"
                 series.append(level(label, KERNELS[kernel][2], (ticks[0], ticks[-1]), error, ":"))
     evaluated = evaluated_on(first)
+    known = dict.fromkeys(normalisation_of(row) for row in of_kind(rows, "prediction"))
+    drawn = normalisation_of(_of_setting(rows, "prediction")[0]) if _of_setting(rows, "prediction") else None
     data = text_of(first, "data")
     words = ([data] if data else []) + training_words(first)
     return chart(
@@ -128,6 +131,7 @@ def predictions(records: Sequence[Record], *, width: str | float = "column", ax:
         y_label=f"{evaluated} error",
         x_ticks=ticks,
         log=True,
+        note=left_out(normalisations=(name for name in known if name != drawn)),
     )
 
 
@@ -208,7 +212,7 @@ def regret(
     ----------
     settings
         For each setting - data, normalisation, budget - the records of ``predict`` with trained networks, as a list of
-        lists; or a dict of such lists by name.
+        lists; or a dict of such lists by name. Of two budgets or more, which are the abscissa.
     last_epoch
         Whether accuracies are those after the last epoch instead of the best ones.
     width, ax

@@ -172,6 +172,12 @@ def wanted_kernels(rows: Sequence[Record], get: str | None, tangent: str | None)
     return wanted
 
 
+def left_out(kernels: Iterable[Kernel] = (), normalisations: Iterable[str] = ()) -> str:
+    """What the records have and a chart of one kernel and normalisation does not, in words."""
+    names = [KERNELS[kernel][0] for kernel in kernels] + [NORMALISATIONS.get(name, name) for name in normalisations]
+    return f"Left out: {', '.join(names)}." if names else ""
+
+
 def normalisation_of(row: Record) -> str:
     return text_of(row, "normalisation") or "none"
 

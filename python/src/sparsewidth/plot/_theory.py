@@ -23,7 +23,7 @@ from ._records import (
     width_of,
 )
 from ._series import Point, Series, around
-from ._style import counted
+from ._style import colour_of, counted
 
 
 def optimum(report: Mapping[str, Any], *, width: str | float = "column", ax: Axes | None = None) -> Axes:
@@ -39,8 +39,9 @@ def optimum(report: Mapping[str, Any], *, width: str | float = "column", ax: Axe
     Returns
     -------
     matplotlib.axes.Axes
-        Of distances logarithmic, a mark at each theory's minimum. Of predicted errors linear; error bars are two
-        standard errors of the difference from the least.
+        Of distances logarithmic, a mark at each theory's minimum. Of predicted errors linear, with a mark at the best
+        width, its interval shaded and the widths that are alike as a bar on the abscissa; error bars are two standard
+        errors of the difference from the least.
 
     Raises
     ------
@@ -108,16 +109,42 @@ def _predicted_optimum(report: Mapping[str, Any], width: str | float, ax: Axes |
         point = around(width_of(row), needed(row, "error"), 2.0 * needed(row, "excess_error"))
         points.append(point._replace(interval=None) if width_of(row) == report.get("width") else point)
     name = KERNELS[kernel_of(spec)][0]
-    return chart(
+    best = int(report["width"]) if report.get("width") is not None else None
+    marks = [Series("", 3, [point], line="") for point in points if point.x == best]
+    words = []
+    if best is not None:
+        words.append(
+            f"Mark: the least error, at width {best}{', the end of the search' if report.get('at_end') else ''}."
+        )
+    # A smooth curve's least, and widths whose error is not known to be larger.
+    words += [
+        f"{said}: {ends[0]} to {ends[1]}."
+        for said, ends in (
+            ("95 % interval of the best width (shaded)", report.get("interval")),
+            ("Alike (bar below)", report.get("alike")),
+        )
+        if ends
+    ]
+    axes = chart(
         ax,
         width,
-        [Series(f"{name} regression, {counted(int(spec.get('initialisations', 1)), 'drawn network')}", 1, points)],
+        [
+            Series(f"{name} regression, {counted(int(spec.get('initialisations', 1)), 'drawn network')}", 1, points),
+            *marks,
+        ],
         title=f"Error predicted by {name} regression, {spec.get('weights')} weights, {normalisation_words(spec)}",
         x_label="width",
         y_label="leave-one-out error",
         shares=True,
-        note="Error bars: two standard errors of the difference from the least.",
+        note=" ".join([*words, "Error bars: two standard errors of the difference from the least."]),
     )
+    if report.get("interval"):
+        axes.axvspan(*report["interval"], color=colour_of(1), alpha=0.12, linewidth=0.0, zorder=0.5)
+    if report.get("alike"):
+        low, _ = axes.get_ylim()
+        axes.plot(report["alike"], [low, low], color=colour_of(1), linewidth=3.0, solid_capstyle="butt", clip_on=False)
+        axes.set_ylim(bottom=low)
+    return axes
 
 
 QUANTITIES = ("mean", "variance", "distance")
