@@ -11,13 +11,15 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 import sparsewidth as sw
+from sparsewidth._arguments import bar
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(3)
@@ -132,6 +134,74 @@ def test_masks_round_trip(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.npz", "m.safetensors"]
 
 
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        sw.save_masks(tmp_path / "no/masks.npz", {"a": np.ones((2, 2))})
+    assert str(tmp_path / "no/masks.npz") in str(caught.value) and ".part" not in str(caught.value)
+
+
+def test_pruned_state_dictionaries_are_read_as_their_layers() -> None:
+    plain = {"0.weight": np.ones((8, 6)), "0.bias": np.ones(8), "2.weight": np.ones((4, 8))}
+    pruned = {
+        "0.bias": np.ones(8),
+        "0.weight_orig": np.ones((8, 6)),
+        "0.weight_mask": np.ones((8, 6)),
+        "2.weight": np.ones((4, 8)),
+    }
+    assert sw.allocate(pruned, density=0.5) == sw.allocate(plain, density=0.5)
+    for name, mask in sw.draw_masks(pruned, density=0.5, seed=3).items():
+        np.testing.assert_array_equal(mask, sw.draw_masks(plain, density=0.5, seed=3)[name])
+    # Alone, neither says that its layer is pruned.
+    assert list(sw.shapes({"a_orig": (3, 4), "b_mask": (4, 3)})) == ["a_orig", "b_mask"]
+
+
+def test_shapes_are_those_of_the_masks() -> None:
+    shapes = sw.shapes("resnet18:4")
+    assert shapes == {name: mask.shape for name, mask in sw.draw_masks("resnet18:4", density=0.1).items()}
+    assert sw.shapes(shapes) == shapes
+
+
+def test_whole_numbers_may_be_numpys_and_in_ranges() -> None:
+    chosen: dict[str, Any] = {"connectivity": 0.5, "seed": 1}
+    expected = sw.monte_carlo_kernel(X, width=8, n_samples=[2, 4], **chosen)
+    for width, counts in ((np.array(8), range(2, 5, 2)), (np.int32(8), np.array([2, 4]))):
+        for found, one in zip(sw.monte_carlo_kernel(X, width=cast(Any, width), n_samples=counts, **chosen), expected):
+            np.testing.assert_array_equal(found.mean, one.mean)
+    alone = sw.monte_carlo_kernel(X, width=8, n_samples=cast(Any, np.array(4)), **chosen)
+    np.testing.assert_array_equal(alone.mean, expected[1].mean)
+
+
+class Bar:
+    """What tqdm draws, as it is asked for."""
+
+    shown: list[float]
+
+    def __init__(self, **_: object) -> None:
+        self.total, self.n = 1, 0
+        Bar.shown = []
+
+    def refresh(self) -> None:
+        Bar.shown.append(self.n / self.total)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("steps", [[], [(2, 8)], [(3, 8), (9, 8)]])
+def test_bars_end_at_the_end(monkeypatch: pytest.MonkeyPatch, steps: list[tuple[int, int]]) -> None:
+    monkeypatch.setitem(sys.modules, "tqdm.auto", SimpleNamespace(tqdm=Bar))
+    with bar(True, "work") as show:
+        assert show is not None
+        for done, total in steps:
+            show(done, total)
+    assert Bar.shown[-1] == 1.0 and max(Bar.shown) <= 1.0
+    with pytest.raises(KeyboardInterrupt), bar(True, "work") as show:
+        assert show is not None
+        show(1, 4)
+        raise KeyboardInterrupt
+    assert Bar.shown == [0.25]
+
+
 def test_layouts_and_types_give_the_same_kernel() -> None:
     x = RNG.integers(-5, 5, (6, 10)).astype(np.float64)
     expected = sw.kernel(x)
@@ -144,6 +214,7 @@ def test_layouts_and_types_give_the_same_kernel() -> None:
 
 
 X = RNG.standard_normal((4, 6))
+MANY = np.ones((5_000_000, 1))
 WRONG: dict[str, tuple[type[Exception], Callable[[], object]]] = {
     "NaN": (ValueError, lambda: sw.kernel(np.where(X > 1, np.nan, X) * np.nan)),
     "infinite": (ValueError, lambda: sw.kernel(X * np.inf)),
@@ -203,7 +274,38 @@ WRONG: dict[str, tuple[type[Exception], Callable[[], object]]] = {
     "ending": (ValueError, lambda: sw.save_masks("masks.pt", {"a": np.ones((2, 2))})),
     "no masks": (ValueError, lambda: sw.save_masks("masks.npz", {})),
     "no folder": (OSError, lambda: sw.save_masks("no/such/masks.npz", {"a": np.ones((2, 2))})),
+    "one layer twice": (ValueError, lambda: sw.save_masks("m.npz", {"a.weight": X > 0, "a.weight_mask": X > 0})),
+    "one layer, two names": (ValueError, lambda: sw.save_masks("m.npz", {"a": X > 0, "a.weight": X > 0})),
+    "mask number": (TypeError, lambda: sw.save_masks("m.npz", cast(Any, {1: X > 0}))),
+    "mask path": (TypeError, lambda: sw.load_masks(cast(Any, None))),
+    "keep text": (TypeError, lambda: sw.allocate("mlp:4-3-2", density=0.5, keep=cast(Any, {"layer0.weight": "x"}))),
+    "keep number": (TypeError, lambda: sw.allocate("mlp:4-3-2", density=0.5, keep=cast(Any, {0: 0.5}))),
+    "dense None": (TypeError, lambda: sw.allocate("mlp:4-3-2", density=0.5, dense=cast(Any, None))),
+    "dense text": (TypeError, lambda: sw.allocate("mlp:4-3-2", density=0.5, dense="layer0.weight")),
+    "power None": (TypeError, lambda: sw.erk("mlp:4-3-2", density=0.5, power=cast(Any, None))),
+    "power text": (TypeError, lambda: sw.er("mlp:4-3-2", density=0.5, power=cast(Any, "1"))),
+    "shapes None": (TypeError, lambda: sw.shapes(cast(Any, None))),
+    "shapes empty": (ValueError, lambda: sw.shapes("")),
+    "samples fraction": (ValueError, lambda: sw.monte_carlo_kernel(X, width=8, n_samples=cast(Any, 2.5))),
+    "samples None": (TypeError, lambda: sw.monte_carlo_kernel(X, width=8, n_samples=cast(Any, None))),
+    "samples empty": (ValueError, lambda: sw.monte_carlo_kernel(X, width=8, n_samples=[])),
+    "samples of fractions": (ValueError, lambda: sw.monte_carlo_kernel(X, width=8, n_samples=cast(Any, [2.5]))),
+    "kernels in no list": (ValueError, lambda: sw.kernel(X, get=cast(Any, []))),
     "data": (ValueError, lambda: sw.load_data("no such data")),
+    "data None": (TypeError, lambda: sw.load_data(cast(Any, None))),
+    "data empty": (ValueError, lambda: sw.load_data("")),
+    "data seed": (ValueError, lambda: sw.load_data("gaussian:3,4", seed=-1)),
+    "data seed text": (TypeError, lambda: sw.load_data("gaussian:3,4", seed=cast(Any, "1"))),
+    "data seed size": (ValueError, lambda: sw.load_data("gaussian:3,4", seed=2**64)),
+    "records None": (TypeError, lambda: sw.load_records(cast(Any, None))),
+    "records empty": (ValueError, lambda: sw.load_records("")),
+    # 25 million million numbers: more than addresses reach.
+    "huge kernel": (MemoryError, lambda: sw.kernel(MANY)),
+    "huge kernel of two": (MemoryError, lambda: sw.kernel(MANY, MANY, connectivity=0.5)),
+    "huge drawn kernel": (MemoryError, lambda: sw.monte_carlo_kernel(MANY, width=8)),
+    "huge regression": (MemoryError, lambda: sw.KernelRidge(np.broadcast_to(1.0, (5_000_000,) * 2), MANY)),
+    "huge masks": (MemoryError, lambda: sw.draw_masks({"a": (2**24, 2**24)}, weights=5)),
+    "huge data": (MemoryError, lambda: sw.load_data("gaussian:10000000,10000000")),
 }
 
 
@@ -280,3 +382,20 @@ def test_importing_takes_neither_torch_nor_matplotlib() -> None:
     code = "import sparsewidth, sys; print([name for name in ('torch', 'matplotlib', 'tqdm') if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert found == "[]\n"
+
+
+def test_parts_are_imported_when_they_are_asked_for() -> None:
+    code = (
+        "import sys; sys.modules['matplotlib'] = sys.modules['torch'] = None\n"
+        "import sparsewidth as sw\n"
+        "assert {'plot', 'torch', 'kernel'} <= set(dir(sw)) and not hasattr(sw, 'other')\n"
+        "for name in ('plot', 'torch'):\n"
+        "    try:\n"
+        "        getattr(sw, name)\n"
+        "    except ImportError as error:\n"
+        "        print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert "pip install matplotlib" in done.stdout and "pip install torch" in done.stdout
+    pytest.importorskip("matplotlib")
+    assert sw.plot.__name__ == "sparsewidth.plot"

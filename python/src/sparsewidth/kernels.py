@@ -7,7 +7,7 @@ with probability ``p``, the connectivity or density, and is then drawn from ``N(
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -218,7 +218,7 @@ def monte_carlo_kernel(
     *,
     width: int,
     connectivity: float = ...,
-    n_samples: Sequence[int],
+    n_samples: Sequence[int] | NDArray[np.integer[Any]],
     get: str = ...,
     tangent: str | None = ...,
     outputs: int = ...,
@@ -234,7 +234,7 @@ def monte_carlo_kernel(
     *,
     width: int,
     connectivity: float = 1.0,
-    n_samples: int | Sequence[int] = 10,
+    n_samples: int | Sequence[int] | NDArray[np.integer[Any]] = 10,
     get: str = "nngp",
     tangent: str | None = None,
     outputs: int = 10,
