@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -364,6 +366,88 @@ def test_drawn_kernels_of_two_sets_are_a_block_of_those_of_both() -> None:
         np.testing.assert_array_equal(block.standard_error, both.standard_error[:4, 4:])
 
 
+def test_inputs_alone_may_have_a_name(inputs: Array) -> None:
+    chosen: dict[str, Any] = {"networks": [(8, 0.5)], "methods": "paper"}
+    expected = sw.distance(inputs, **chosen)
+    assert sw.distance({"x": inputs}, **chosen) == expected
+    assert sw.distance(inputs.tolist(), **chosen) == expected
+    assert sw.distance(cast(Any, list(inputs)), **chosen) == expected
+    drawn = sw.load_data("gaussian:12,50")
+    assert sw.distance(drawn, **chosen)[0]["mean"] == sw.distance(drawn["x"], **chosen)[0]["mean"]
+
+
+def test_widths_may_be_an_array(inputs: Array) -> None:
+    chosen: dict[str, Any] = {"weights": 96, "methods": "paper"}
+    expected = sw.distance(inputs, widths=[8, 16], **chosen)
+    assert sw.distance(inputs, widths=np.array([8, 16]), **chosen) == expected
+    assert sw.distance(inputs, widths=range(8, 17, 8), **chosen) == expected
+    assert sw.distance(inputs, widths=cast(Any, np.array(8)), **chosen) == expected[:1]
+    assert sw.distance(inputs, networks=cast(Any, [(np.int64(8), np.float32(0.5))]), methods="paper") == sw.distance(
+        inputs, networks=["8:0.5"], methods="paper"
+    )
+
+
+@pytest.mark.parametrize("end", ["", "_mask"])
+def test_masks_by_names_of_weights_are_one_network(inputs: Array, end: str) -> None:
+    masks = sw.draw_masks({"0.weight": (20, 12), "2.weight": (3, 20)}, density=0.5)
+    named = {f"{name}{end}": mask for name, mask in masks.items()}
+    chosen: dict[str, Any] = {"pairs": 20, "drawn": 0}
+    report = sw.mask_report(named, inputs, **chosen)
+    assert report == sw.mask_report({"mask": masks}, inputs, **chosen)
+    assert [layer["layer"] for layer in report["layers"]] == ["0", "2"]
+    # The program's default: both kernels.
+    assert [record["kernel"] for record in report["records"]] == ["nngp", "ntk"]
+    others = sw.mask_distance({"a": masks["0.weight"], "b": masks["0.weight"]}, inputs, get="nngp", **chosen)
+    assert [record["file"] for record in others] == ["a", "b"]
+
+
+def test_remarks_on_arrays_name_no_file(inputs: Array) -> None:
+    with pytest.warns(UserWarning) as caught:
+        sw.verify(inputs, weights_per_row=[3, 100], widths=8, pairs=4, initialisations=1000)
+    assert caught and not any("data.np" in str(one.message) for one in caught)
+
+
+@pytest.mark.filterwarnings("error")
+def test_whole_numbers_that_may_be_no_classes_are_said() -> None:
+    x = np.random.default_rng(0).standard_normal((20, 4))
+    counts = np.arange(20) % 12
+    with pytest.warns(UserWarning, match="targets: .* 12 classes.* floats") as caught:
+        sw.KernelRidge(sw.kernel(x), counts)
+    assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match="y_train: .* 12 classes.* floats") as caught:
+        sw.regression(x, counts, x)
+    assert caught[0].filename == __file__
+    sw.KernelRidge(sw.kernel(x), counts.astype(float))
+    sw.KernelRidge(sw.kernel(x), counts % 10)
+
+
+def test_training_targets_decide_what_test_targets_are() -> None:
+    x, y, x_test, y_test = samples(3, count=100)
+    expected = sw.regression(x, y, x_test, y_test).test_error
+    assert sw.regression(x, y, x_test, y_test.astype(float)).test_error == expected
+    numbers = sw.regression(x, y.astype(float), x_test, y_test)
+    assert numbers.test_error == pytest.approx(np.mean((numbers.outputs[:, 0] - y_test) ** 2))
+    # One of three classes in the test set.
+    assert sw.regression(x, y, x_test[:1], y_test[:1]).test_error in (0.0, 1.0)
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_regressions_are_copied(again: Callable[[Any], Any]) -> None:
+    x, y, x_test, y_test = samples(3)
+    kernel, cross = sw.kernel(x), sw.kernel(x_test, x)
+    for targets in (y, x[:, :2]):
+        given = kernel.copy()
+        machine = sw.KernelRidge(given, targets)
+        given[:] = 0
+        fit, other = machine.fit(0.1), again(machine)
+        np.testing.assert_array_equal(other.eigenvalues, machine.eigenvalues)
+        assert other.path() == machine.path()
+        np.testing.assert_array_equal(again(fit).predict(cross), fit.predict(cross))
+        assert again(fit).log_marginal_likelihood == fit.log_marginal_likelihood
+    found = sw.regression(x, y, x_test, y_test)
+    np.testing.assert_array_equal(again(found).fit.coefficients, found.fit.coefficients)
+
+
 class OnGpu:
     """What a tensor on a GPU is to NumPy."""
 
@@ -449,7 +533,67 @@ WRONG: dict[str, tuple[type[Exception], Callable[[], object]]] = {
     "cross": (ValueError, lambda: sw.KernelRidge(EYE, Y).fit(1).predict(EYE[:, :3])),
     "diagonal": (ValueError, lambda: sw.KernelRidge(EYE, Y).fit(1).variance(EYE, np.ones(3))),
     "test labels": (ValueError, lambda: sw.regression(X, Y, X, Y[:3])),
+    "test label": (ValueError, lambda: sw.regression(X, Y, X, Y + 1)),
+    "test label below 0": (ValueError, lambda: sw.regression(X, Y, X, Y - 1)),
+    "test label fraction": (ValueError, lambda: sw.regression(X, Y, X, Y + 0.5)),
+    "test label scalar": (ValueError, lambda: sw.regression(X, Y, X, 1)),
+    "test label column": (ValueError, lambda: sw.regression(X, Y, X, Y[:, None])),
+    "test numbers": (ValueError, lambda: sw.regression(X, X[:, :2], X, X[:, 0])),
+    "test number scalar": (ValueError, lambda: sw.regression(X, X[:, 0], X, 1.0)),
+    "test text": (TypeError, lambda: sw.regression(X, Y, X, ["a"] * 20)),
+    "two kernels": (TypeError, lambda: sw.regression(X, Y, X, get=cast(Any, ("nngp", "ntk")))),
+    "training labels": (ValueError, lambda: sw.regression(X, Y[:5], X)),
+    "test inputs": (ValueError, lambda: sw.regression(X, Y, X[:, :2])),
+    "target scalar": (ValueError, lambda: sw.KernelRidge(EYE, 1)),
+    "ridge text": (TypeError, lambda: sw.KernelRidge(EYE, Y).fit(cast(Any, "a"))),
+    "ridges of one": (TypeError, lambda: sw.KernelRidge(EYE, Y).select(cast(Any, 0.5))),
+    "no ridges to select": (ValueError, lambda: sw.KernelRidge(EYE, Y).select([])),
+    "no widths": (ValueError, lambda: sw.distance(X, widths=[])),
+    "no widths to train": (ValueError, lambda: sw.train(SETS, widths=[], learning_rate=1)),
+    "widths None": (TypeError, lambda: sw.train(SETS, widths=cast(Any, None), learning_rate=1)),
+    "no networks": (ValueError, lambda: sw.distance(X, networks=[])),
+    "no methods": (ValueError, lambda: sw.distance(X, networks=[(8, 0.5)], methods=[])),
+    "no normalisations": (ValueError, lambda: sw.distance(X, networks=[(8, 0.5)], normalisation=())),
+    "no kernels": (ValueError, lambda: sw.predict(SETS, widths=[8], get=[])),
+    "no tangents": (ValueError, lambda: sw.predict(SETS, widths=[8], tangent=[])),
+    "no ridges to predict": (ValueError, lambda: sw.predict(SETS, widths=[8], ridges=[])),
+    "no rows": (ValueError, lambda: sw.verify(X, weights_per_row=[])),
+    "no masks": (ValueError, lambda: sw.mask_distance({}, X)),
+    "no files": (ValueError, lambda: sw.mask_distance([], X)),
+    "no kernels of masks": (ValueError, lambda: sw.mask_distance(np.ones((4, 6)), X, get=())),
+    "layer twice": (ValueError, lambda: sw.mask_distance({"m": {"a": X > 0, "a.weight": X > 0}}, X)),
+    "layer number": (TypeError, lambda: sw.mask_distance({"m": {0: X > 0}}, X)),
+    "network width fraction": (ValueError, lambda: sw.distance(X, networks=cast(Any, [(8.5, 0.5)]))),
+    "network width float": (ValueError, lambda: sw.distance(X, networks=cast(Any, [(8.0, 0.5)]))),
+    "network width bool": (TypeError, lambda: sw.distance(X, networks=[(True, 0.5)])),
+    "network width text": (TypeError, lambda: sw.distance(X, networks=cast(Any, [("8", 0.5)]))),
+    "network density text": (TypeError, lambda: sw.distance(X, networks=cast(Any, [(8, "0.5")]))),
+    "network density bool": (TypeError, lambda: sw.distance(X, networks=[(8, True)])),
+    "network density NaN": (ValueError, lambda: sw.distance(X, networks=[(8, float("nan"))])),
+    "list of sets": (ValueError, lambda: sw.train(cast(Any, list(SETS)), widths=[8], learning_rate=1)),
+    "list of arrays": (ValueError, lambda: sw.distance(cast(Any, [X, X[:5]]))),
+    "no such data": (TypeError, lambda: sw.distance(cast(Any, None))),
 }
+
+
+STUDIES: dict[str, Callable[..., object]] = {
+    "distance": lambda **chosen: sw.distance(X, networks=[(8, 0.5)], **chosen),
+    "predict": lambda **chosen: sw.predict(SETS, widths=[8], **chosen),
+    "train": lambda **chosen: sw.train(SETS, widths=[8], learning_rate=1, **chosen),
+    "tune": lambda **chosen: sw.tune(SETS, widths=[8], **chosen),
+    "optimum": lambda **chosen: sw.optimum(X, **chosen),
+    "verify": lambda **chosen: sw.verify(X, **chosen),
+    "mask_distance": lambda **chosen: sw.mask_distance(np.ones((4, 6)), X, **chosen),
+    "mask_report": lambda **chosen: sw.mask_report(np.ones((4, 6)), X, **chosen),
+}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_folders_have_names(name: str) -> None:
+    with pytest.raises(ValueError, match="out = '': .*; "):
+        STUDIES[name](out="")
+    with pytest.raises(TypeError, match="out = 3: .*; "):
+        STUDIES[name](out=3)
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -462,6 +606,8 @@ def test_wrong_input_is_refused(name: str) -> None:
     words = str(caught.value)
     assert ":" in words and ";" in words, words
     assert "--" not in words, words
+    # Arrays are no file.
+    assert "data.np" not in words, words
 
 
 def test_an_interrupted_study_goes_on(tmp_path: Path) -> None:

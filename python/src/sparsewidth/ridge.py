@@ -173,7 +173,7 @@ class KernelRidge:
     """
 
     def __init__(self, kernel: ArrayLike, targets: ArrayLike) -> None:
-        given, classes = _targets("targets", targets, depth=3)
+        given, classes = _targets("targets", targets)
         square = numbers("kernel", kernel)
         remedy = "give fewer samples"
         check_memory("kernel", f"a regression of {len(given)} samples", 8 * _MATRICES * square.size, remedy)
@@ -283,7 +283,7 @@ class KernelRidge:
         return Fit(self, real("ridge", ridge))
 
 
-def _targets(name: str, targets: ArrayLike, depth: int) -> tuple[np.ndarray[Any, Any], int | None]:
+def _targets(name: str, targets: ArrayLike) -> tuple[np.ndarray[Any, Any], int | None]:
     """Classes with their number, or numbers to predict in columns."""
     given = numbers(name, targets)
     if given.ndim == 0 or given.size == 0:
@@ -299,7 +299,7 @@ def _targets(name: str, targets: ArrayLike, depth: int) -> tuple[np.ndarray[Any,
     classes = max(most + 1, 2)
     if given.dtype.kind != "b" and classes > max(len(given) / 2, 2):
         words = f"whole numbers are taken as {classes} classes, of {len(given)} samples"
-        warnings.warn(f"{name}: {words}; give floats for numbers to predict", stacklevel=depth + 1)
+        warnings.warn(f"{name}: {words}; give floats for numbers to predict", stacklevel=3)
     return given.astype(np.int64), classes
 
 
@@ -412,7 +412,7 @@ def regression(
     if connectivity is not None and connectivity != 1:
         chosen["method"] = method
     train, test = rows("x_train", x_train), rows("x_test", x_test)
-    targets, classes = _targets("y_train", y_train, depth=2)
+    targets, classes = _targets("y_train", y_train)
     if len(targets) != len(train):
         raise ValueError(f"y_train: has {len(targets)} entries for {len(train)} inputs; give one for each")
     if test.shape[1] != train.shape[1]:
