@@ -21,6 +21,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+import sparsewidth as sw
 from sparsewidth import plot
 from sparsewidth.plot._chart import UNKNOWN
 from sparsewidth.plot._predictions import LEAVE_ONE_OUT
@@ -338,6 +339,16 @@ def test_predicted_optimum() -> None:
     assert bars(ax, 8) == [pytest.approx((0.18, 0.22))] and bars(ax, 64) == []
     assert ax.get_yscale() == "linear" and "two standard errors of the difference" in words(ax)
     is_tidy(ax)
+    ax = plot.optimum({"by": by, "width": 64, "interval": [20, 200], "alike": [8, 256], "curve": curve})
+    marks = [line for line in ax.lines if str(line.get_label()).startswith("_mark")]
+    assert [np.asarray(mark.get_data()).ravel().tolist() for mark in marks] == [[64, 0.1]]
+    said = "the least error, at width 64. 95 % interval of the best width (shaded): 20 to 200. Alike (bar below): 8 to 256."
+    assert said in words(ax)
+    [shaded] = ax.patches
+    ends = shaded.get_patch_transform().transform(np.asarray(shaded.get_path().vertices))[:, 0]
+    assert (ends.min(), ends.max()) == (20, 200)
+    assert any(np.asarray(line.get_xdata()).tolist() == [8, 256] for line in ax.lines)
+    is_tidy(ax)
 
 
 def test_verification() -> None:
@@ -395,6 +406,56 @@ def test_budgets() -> None:
     assert "Layers without a weight: b." in words(ax)
     with pytest.raises(ValueError, match="shapes: expected one for '0.weight', found none"):
         plot.budget({"0.weight": 3})
+
+
+def test_budgets_of_architectures() -> None:
+    counts = sw.allocate("resnet18:16", density=0.1)
+    ax = plot.budget(counts, "resnet18:16")
+    sizes = [math.prod(shape) for shape in sw.shapes("resnet18:16").values()]
+    assert heights(ax) == [*sizes, *counts.values()]
+    is_tidy(ax)
+    # Also at the resolution of a file.
+    figure_of(ax).set_dpi(300)
+    is_tidy(ax)
+
+
+@pytest.mark.parametrize(
+    "count, kind, problem",
+    [
+        (2.5, ValueError, "expected a whole number"),
+        (math.nan, ValueError, "expected a whole number"),
+        (-1, ValueError, "expected 0 to 12"),
+        (13, ValueError, "expected 0 to 12"),
+        ("3", TypeError, "is a str"),
+        (True, TypeError, "is a bool"),
+        (None, TypeError, "is a NoneType"),
+    ],
+)
+def test_counts_that_are_none(count: Any, kind: type[Exception], problem: str) -> None:
+    with pytest.raises(kind, match=f"counts\\['a'\\] = .*: {problem}.*; "):
+        plot.budget({"a": count}, {"a": (3, 4)})
+    assert heights(plot.budget({"a": np.float64(12)}, {"a": (3, 4)})) == [12, 12]
+
+
+def test_what_is_left_out_is_said() -> None:
+    row = {"kind": "distance", "method": "theorem1", "mean": 0.02, "bias_squared": 0.01, "variance": 0.1}
+    records = [
+        {**row, "width": width, "kernel": kernel, "normalisation": normalisation}
+        for width in (8, 32)
+        for kernel in ("nngp", "ntk")
+        for normalisation in ("pixel", "none")
+    ]
+    for chart in (plot.distance, plot.bias_and_variance):
+        ax = chart(records)
+        assert "Left out: NTK (tau = 1), no normalisation." in words(ax)
+        is_tidy(ax)
+        # What the call leaves out needs no word.
+        assert "Left out" not in words(chart(records, get="ntk", normalisation="pixel"))
+    mask = {"file": "m", "density": 0.1, "distance": 3e-3}
+    assert "Left out: NTK (tau = p)." in words(plot.masks([mask, {**mask, "kernel": "ntk", "tangent": "paper"}]))
+    predicted = {"kind": "prediction", "predictor": "nngp_regression", "source": "drawn", "test_error": 0.3}
+    both = [{**predicted, "width": 8, "normalisation": name} for name in ("pixel", "global")]
+    assert "Left out: global normalisation." in words(plot.predictions(both))
 
 
 def test_heat_maps() -> None:

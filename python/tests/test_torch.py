@@ -548,6 +548,27 @@ def test_pruned_by_torch() -> None:
     assert network[0].weight.count_nonzero() == 90 and hasattr(network[0], "bias_mask")
 
 
+def test_budgets_and_distances_of_pruned_networks() -> None:
+    network = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+    plain = sparsewidth.allocate(network.state_dict(), density=0.5)
+    masks = sparse.sparsify(network, density=0.5, seed=2)
+    # As weight_orig and weight_mask.
+    assert sparsewidth.allocate(network.state_dict(), density=0.5) == plain
+    x = np.random.default_rng(0).standard_normal((20, 6))
+    chosen: dict[str, Any] = {"pairs": 20, "drawn": 0, "initialisations": 2}
+    report = sparsewidth.mask_report(sparse.masks_of(network), x, **chosen)
+    assert [layer["layer"] for layer in report["layers"]] == ["0", "2"]
+    assert report == sparsewidth.mask_report({"mask": masks}, x, **chosen)
+
+
+def test_lists_of_tensors_are_no_sets() -> None:
+    x, y = torch.randn(20, 6), torch.arange(20) % 2
+    with pytest.raises(ValueError, match="data: is a list of four arrays.*tuple"):
+        sparsewidth.train([x, y, x, y], widths=[8], learning_rate=1)
+    with pytest.raises(ValueError, match="data: is a list of arrays of differing shapes.*tuple"):
+        sparsewidth.distance([x, x[:5]])
+
+
 def test_repeated_calls_keep_nothing() -> None:
     x = np.random.default_rng(0).standard_normal((100, 400))
 
