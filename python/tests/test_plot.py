@@ -406,6 +406,8 @@ def test_budgets() -> None:
     assert "Layers without a weight: b." in words(ax)
     with pytest.raises(ValueError, match="shapes: expected one for '0.weight', found none"):
         plot.budget({"0.weight": 3})
+    with pytest.raises(TypeError, match="shapes\\['0.weight'\\] = 12: expected a shape"):
+        plot.budget({"0.weight": 3}, {"0.weight": 12})
 
 
 def test_budgets_of_architectures() -> None:

@@ -572,6 +572,11 @@ WRONG: dict[str, tuple[type[Exception], Callable[[], object]]] = {
     "network density NaN": (ValueError, lambda: sw.distance(X, networks=[(8, float("nan"))])),
     "list of sets": (ValueError, lambda: sw.train(cast(Any, list(SETS)), widths=[8], learning_rate=1)),
     "list of arrays": (ValueError, lambda: sw.distance(cast(Any, [X, X[:5]]))),
+    "lists of sets": (ValueError, lambda: sw.train([X.tolist(), Y.tolist()] * 2, widths=[8], learning_rate=1)),
+    "list of masks": (ValueError, lambda: sw.mask_distance([np.ones((4, 6)), np.ones((4, 6))], X)),
+    "masks and files": (ValueError, lambda: sw.mask_distance(cast(Any, ["a.npz", np.ones((4, 6))]), X)),
+    "ridges of an array": (TypeError, lambda: sw.KernelRidge(EYE, Y).select(np.array(0.5))),
+    "criterion None": (TypeError, lambda: sw.KernelRidge(EYE, Y).select(criterion=cast(Any, None))),
     "no such data": (TypeError, lambda: sw.distance(cast(Any, None))),
 }
 

@@ -91,7 +91,7 @@ def check_memory(name: str, what: str, size: int, remedy: str) -> None:
     try:
         np.empty(size, dtype=np.uint8)
     except (MemoryError, ValueError, OverflowError):
-        raise MemoryError(f"{name}: {what} takes {size / 1e9:.3g} GB, more than there is; {remedy}") from None
+        raise MemoryError(f"{name}: {what} would take {size / 1e9:.3g} GB, more than there is; {remedy}") from None
 
 
 def numbers(name: str, values: ArrayLike, of: str = "real numbers") -> np.ndarray[Any, Any]:

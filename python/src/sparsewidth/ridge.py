@@ -254,6 +254,9 @@ class KernelRidge:
         >>> sw.KernelRidge(np.eye(2), [1.0, -1.0]).select([0.1, 1.0])
         1.0
         """
+        if not isinstance(criterion, str):
+            remedy = 'use "squared_error" or "classification"'
+            raise TypeError(f"criterion = {criterion!r}: is a {type(criterion).__name__}; {remedy}")
         return self._core.select(_ridges(ridges), criterion)
 
     def fit(self, ridge: float) -> Fit:
@@ -307,7 +310,7 @@ def _expected(targets: ArrayLike, samples: int, outputs: int, classes: int | Non
     """Test targets of the kind that the training targets are of."""
     found = numbers("y_test", targets)
     if classes is None:
-        column = found[:, None] if found.ndim == 1 else found
+        column = found[:, None] if found.ndim == 1 else found.reshape(len(found), -1) if found.ndim else found
         if column.shape != (samples, outputs):
             problem = f"has shape {found.shape}, the outputs have {(samples, outputs)}"
             raise ValueError(f"y_test: {problem}; give the numbers that y_train has, one row for each test input")
@@ -325,7 +328,7 @@ def _expected(targets: ArrayLike, samples: int, outputs: int, classes: int | Non
 def _ridges(ridges: Iterable[float] | None) -> list[float] | None:
     if ridges is None:
         return None
-    if not isinstance(ridges, Iterable) or isinstance(ridges, (str, bytes)):
+    if not isinstance(ridges, Iterable) or isinstance(ridges, (str, bytes)) or getattr(ridges, "ndim", 1) == 0:
         raise TypeError(f"ridges = {ridges!r}: is a {type(ridges).__name__}; give a list of numbers")
     ridges = list(ridges)
     if not ridges:
@@ -421,7 +424,8 @@ def regression(
     width = classes or int(np.prod(targets.shape[1:]))
     expected = None if y_test is None else _expected(y_test, len(test), width, classes)
     machine = KernelRidge._of(_kernel(train, **chosen), targets, classes)  # type: ignore[call-overload]
-    fit = machine.fit(machine.select(ridges))
+    # Not by its method, so that a warning points at the call.
+    fit = Fit(machine, machine.select(ridges))
     outputs = fit.predict(_kernel(test, train, **chosen))  # type: ignore[call-overload]
     error = None
     if expected is not None:

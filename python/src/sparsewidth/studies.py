@@ -88,7 +88,12 @@ def _dataset(data: Data) -> _core.Dataset:
         return _core.Dataset.from_bytes("data.npz", file.getvalue())
     if isinstance(data, list):
         _refuse_lists(data)
-    array = _array("data", data)
+    try:
+        array = _array("data", data)
+    except ValueError as error:
+        if not isinstance(data, list) or len(data) != len(_SETS):
+            raise
+        raise ValueError(f"{error}, or sets as a tuple ({', '.join(_SETS)})") from error
     if array.ndim < 2 or array.size == 0:
         raise ValueError(f"data: has shape {array.shape}; give inputs in rows, shape (N, d)")
     np.save(file, array.reshape(len(array), -1))
@@ -946,17 +951,26 @@ def _is_network(masks: Mapping[Any, Any]) -> bool:
     return all(is_layer(name, mask) for name, mask in masks.items())
 
 
+def _is_mask(mask: object) -> bool:
+    """Whether this is a mask or more by itself, and not a row of one."""
+    return isinstance(mask, (str, PathLike, Mapping)) or len(getattr(mask, "shape", ())) > 1
+
+
 def _masks(masks: Any, data: Data, curves: bool, progress: bool, out: Path | None, **chosen: object) -> Record:
     """The report on masks, with the curves of random ones where they are wanted."""
     if isinstance(masks, (Mapping, list, tuple)) and not masks:
         raise ValueError("masks: is empty; give a mask or more")
+    paths = isinstance(masks, (list, tuple)) and all(isinstance(path, (str, PathLike)) for path in masks)
+    # Rows of one mask are no masks.
+    if isinstance(masks, (list, tuple)) and not paths and any(_is_mask(mask) for mask in masks):
+        raise ValueError("masks: is a list of several masks; give a mapping of names to masks")
     if isinstance(masks, Mapping) and _is_network(masks):
         named: Mapping[Any, Any] = {"mask": masks}
     elif isinstance(masks, Mapping):
         named = masks
     elif isinstance(masks, (str, PathLike)):
         named = {fspath(masks): masks}
-    elif isinstance(masks, (list, tuple)) and masks and all(isinstance(path, (str, PathLike)) for path in masks):
+    elif paths:
         named = {fspath(path): path for path in masks}
     else:
         named = {"mask": masks}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
@@ -197,7 +197,10 @@ def budget(
             raise ValueError(
                 f"shapes: expected one for {name!r}, found none; pass those that the weights were divided over"
             )
-        every.append(math.prod(int(size) for size in getattr(shape, "shape", shape)))
+        sizes = getattr(shape, "shape", shape)
+        if not isinstance(sizes, Iterable) or isinstance(sizes, str):
+            raise TypeError(f"shapes[{name!r}] = {shape!r}: expected a shape or an array; pass what allocate takes")
+        every.append(math.prod(int(size) for size in sizes))
         kept.append(int(np.count_nonzero(count)) if masked else _kept(name, count, every[-1]))
     axes, height = new_axes(ax, width)
     axes.grid(False, axis="x")
