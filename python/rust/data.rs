@@ -11,7 +11,7 @@ use sparsewidth::study;
 use crate::errors::raised;
 
 /// A data set, read at its first use and then kept.
-#[pyclass(frozen)]
+#[pyclass(frozen, module = "sparsewidth._core")]
 #[derive(Debug)]
 pub struct Dataset(pub data::Dataset);
 

@@ -22,10 +22,27 @@ fn argument(setting: Setting) -> Option<&'static str> {
     })
 }
 
+/// What an argument is called here where the library has another name for it.
+fn renamed(subject: &str, found: Option<&str>) -> Option<&'static str> {
+    let is_number = found.is_some_and(|found| found.parse::<f64>().is_ok());
+    match subject {
+        "arch" => Some("shapes"),
+        "layer" => Some("keep"),
+        "with_itself" => Some("diagonal"),
+        "masks" if is_number => Some("n_masks"),
+        _ => None,
+    }
+}
+
 /// The library's error, in its words, with the argument that its remedy refers to.
 pub fn raised(error: Error) -> PyErr {
     let hint = error.setting().and_then(argument).map_or(String::new(), |name| format!(" ({name})"));
-    let text = format!("{error}{hint}");
+    let mut text = format!("{error}{hint}");
+    if error.kind() == ErrorKind::Argument
+        && let Some(name) = renamed(error.subject(), error.found())
+    {
+        text.replace_range(..error.subject().len(), name);
+    }
     match error.kind() {
         ErrorKind::Argument | ErrorKind::File => PyValueError::new_err(text),
         ErrorKind::Output => PyOSError::new_err(text),

@@ -11,9 +11,12 @@ use sparsewidth::network::{Architecture, MaskFamily, WeightDistribution};
 use sparsewidth::sampled::{DrawnNetwork, TiledInputs};
 use sparsewidth::{Connectivity, Error, Kernel, Result};
 
-use crate::errors::raised;
+use crate::errors::{raised, wrong_value};
 use crate::options::{Options, by_name};
 use crate::run::Runner;
+
+/// The most places for weights in a layer of a network that is drawn.
+const MOST_WEIGHTS: u64 = 1_000_000_000;
 
 /// A matrix with its largest error, where the method says it.
 type WithError<'py> = (Bound<'py, PyArray2<f64>>, Option<f64>);
@@ -154,6 +157,11 @@ pub fn monte_carlo_kernel<'py>(
     let law = options.named("law", WeightDistribution::Gaussian)?;
     let seed = options.or("seed", 0)?;
     options.finish()?;
+    let largest = width.saturating_mul(x.shape()[1] as u64).max(width.saturating_mul(outputs));
+    if largest > MOST_WEIGHTS {
+        let problem = format!("a layer then has {largest} places for weights, more than {MOST_WEIGHTS}");
+        return Err(wrong_value("width", width, problem, "give a smaller width, or fewer outputs"));
+    }
     let network: Architecture =
         format!("relu:{width}@{} linear:{outputs}", connectivity.get()).parse().map_err(raised)?;
     let network = network.with_mask(mask);

@@ -3,13 +3,16 @@
 use std::collections::HashSet;
 use std::str::FromStr;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use serde::de::DeserializeOwned;
-use serde_json::error::Category;
 use serde_json::{Map, Value};
 use sparsewidth::{Connectivity, Error, Kernel, Tangent};
 
 use crate::errors::{raised, wrong_type, wrong_value};
+
+/// The most characters of a value that a message shows.
+const LONGEST: usize = 80;
 
 /// The options that are left to take.
 pub struct Options(Map<String, Value>);
@@ -25,8 +28,7 @@ impl Options {
     /// An option, where it was given.
     pub fn maybe<T: DeserializeOwned>(&mut self, name: &str) -> PyResult<Option<T>> {
         let Some(value) = self.0.remove(name) else { return Ok(None) };
-        let shown = value.to_string();
-        serde_json::from_value(value).map(Some).map_err(|error| wrong(name, &shown, &error))
+        T::deserialize(&value).map(Some).map_err(|error| wrong(name, &value, &error))
     }
 
     /// An option, or what it is by default.
@@ -65,7 +67,7 @@ impl Options {
     /// The kernel of `get`, one name, in the convention of `tangent`.
     pub fn kernel(&mut self) -> PyResult<Kernel> {
         let (name, tangent): (Option<String>, _) = (self.maybe("get")?, self.maybe_named::<Tangent>("tangent")?);
-        match (name.as_deref().unwrap_or("nngp"), tangent) {
+        match (name.map_or("nngp".into(), |name| spelled(&name)).as_str(), tangent) {
             ("nngp", None) => Ok(Kernel::Nngp),
             ("nngp", Some(_)) => {
                 let problem = "the NNGP kernel has no such convention";
@@ -92,10 +94,11 @@ impl Options {
             match (read(&value), read(&spelled)) {
                 (Ok(_), _) => fields.insert(name, value),
                 (_, Ok(_)) => fields.insert(name, spelled),
-                (Err(error), _) => return Err(wrong(argument(&name), &value.to_string(), &error)),
+                (Err(error), _) => return Err(wrong(argument(&name), &value, &error)),
             };
         }
-        serde_json::from_value(Value::Object(fields)).map_err(|error| wrong("options", "given", &error))
+        let fields = Value::Object(fields);
+        T::deserialize(&fields).map_err(|error| wrong("options", &fields, &error))
     }
 
     /// Refuses options that nothing has taken.
@@ -123,31 +126,57 @@ fn one(name: &str, value: &Value) -> Map<String, Value> {
 /// Names of choices as records spell them.
 fn plain(value: &Value) -> Value {
     match value {
-        Value::String(text) => Value::String(text.trim().to_lowercase().replace('-', "_")),
+        Value::String(text) => Value::String(spelled(text)),
         Value::Array(values) => values.iter().map(plain).collect(),
         other => other.clone(),
     }
 }
 
+/// A name of a choice as records spell it.
+fn spelled(text: &str) -> String {
+    text.trim().to_lowercase().replace('-', "_").replace("ized", "ised").replace("ization", "isation")
+}
+
 /// Something by its name.
 pub fn by_name<T: DeserializeOwned>(argument: &str, text: &str) -> PyResult<T> {
-    let name = text.trim().to_lowercase().replace('-', "_");
-    serde_json::from_value(Value::String(name)).map_err(|error| wrong(argument, text, &error))
+    let name = spelled(text);
+    T::deserialize(&Value::String(name)).map_err(|error| wrong(argument, &Value::String(text.into()), &error))
 }
 
 /// An option that is not what was expected: of another type, or of this type with a wrong value.
-fn wrong(name: &str, shown: &str, error: &serde_json::Error) -> PyErr {
-    // In the words of Python.
-    let words =
-        [("f64", "a number"), ("usize", "a whole number"), ("u64", "a whole number"), ("u32", "a whole number")];
+fn wrong(name: &str, value: &Value, error: &serde_json::Error) -> PyErr {
     let text = error.to_string().replace('`', "\"");
-    let problem = words
-        .iter()
-        .fold(text, |text, (rust, word)| text.replace(&format!("expected {rust}"), &format!("expected {word}")));
-    let is_type = error.classify() == Category::Data && problem.starts_with("invalid type");
-    // A number that is no whole number of the right size is a wrong value, not a wrong type.
-    match is_type && !problem.starts_with("invalid type: floating point") {
-        true => wrong_type(format!("{name} = {shown}: {problem}; give a value of that type")),
-        false => wrong_value(name, shown, problem, "give such a value"),
+    let shown = shown(value);
+    let whole = "a whole number from 0 to ";
+    let expected = match text.rsplit_once("expected ").map_or("", |(_, expected)| expected) {
+        "f64" => "a number".into(),
+        "usize" | "u64" => format!("{whole}2**64 - 1"),
+        "u32" => format!("{whole}2**32 - 1"),
+        "a boolean" => "True or False".into(),
+        "a sequence" => "a list".into(),
+        "a string" | "path string" | "string or map" => "a string".into(),
+        // What the library says of its own, with the name and a remedy; or which names there are.
+        _ if text.contains("; ") => return PyValueError::new_err(text),
+        _ => {
+            let problem = text.replace("unknown variant", "there is no").replace(", expected one of", "; use one of");
+            let problem = problem.replace(", expected", "; use");
+            return PyValueError::new_err(format!("{name} = {shown}: {problem}"));
+        }
+    };
+    // A number out of range is a wrong value, also in a list; anything else is of the wrong type.
+    let entries = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    match expected.contains("number") && entries.iter().all(Value::is_number) {
+        true => wrong_value(name, shown, format!("must be {expected}"), "give such a number"),
+        false => wrong_type(format!("{name} = {shown}: must be {expected}; give a value of that type")),
+    }
+}
+
+/// A value as Python writes it.
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    let text = text.replace("null", "None").replace("true", "True").replace("false", "False");
+    match text.chars().count() {
+        0..=LONGEST => text,
+        _ => text.chars().take(LONGEST).chain("...".chars()).collect(),
     }
 }

@@ -6,12 +6,16 @@ use pyo3::prelude::*;
 use sparsewidth::regression::{self, Criterion, RidgeGrid, Targets};
 
 use crate::errors::{raised, wrong_value};
+use crate::run::Runner;
 
 /// A ridge with its leave-one-out errors: the squared one, and the share of wrong classes where there are classes.
 type Step = (f64, f64, Option<f64>);
 
+/// Coefficients at a ridge, what it adds to the diagonal, the log marginal likelihood, and a warning.
+type Fitted<'py> = (Bound<'py, PyArray2<f64>>, f64, f64, Option<String>);
+
 /// A regression for every ridge.
-#[pyclass(frozen)]
+#[pyclass(frozen, module = "sparsewidth._core")]
 #[derive(Debug)]
 pub struct KernelRidge(regression::KernelRidge<'static>);
 
@@ -63,7 +67,7 @@ impl KernelRidge {
     }
 
     /// The coefficients at a ridge, what it adds to the diagonal, the log marginal likelihood, and a warning.
-    fn fit<'py>(&self, py: Python<'py>, ridge: f64) -> PyResult<(Bound<'py, PyArray2<f64>>, f64, f64, Option<String>)> {
+    fn fit<'py>(&self, py: Python<'py>, ridge: f64) -> PyResult<Fitted<'py>> {
         let found = py.detach(|| {
             let fit = self.0.fit(ridge)?;
             Ok((fit.coefficients().to_owned(), fit.alpha(), fit.log_marginal_likelihood(), fit.warning()))
@@ -101,6 +105,7 @@ impl KernelRidge {
 impl KernelRidge {
     fn new(py: Python<'_>, kernel: &PyReadonlyArray2<f64>, targets: Targets) -> PyResult<Self> {
         let kernel: Array2<f64> = kernel.as_array().to_owned();
-        py.detach(|| regression::KernelRidge::owning(kernel.view(), targets)).map(Self).map_err(raised)
+        // On a thread of its own: one decomposition cannot be stopped, but Python need not wait for it.
+        Runner::default().run(py, move |_| regression::KernelRidge::owning(kernel.view(), targets)).map(Self)
     }
 }

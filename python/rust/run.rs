@@ -19,8 +19,10 @@ use crate::options::Options;
 const TICK: Duration = Duration::from_millis(50);
 /// How long interrupted work may take to stop before the call returns without it.
 const PATIENCE: Duration = Duration::from_millis(600);
-/// The most threads: more help nobody.
+/// The most threads that may be asked for.
 const MOST_THREADS: usize = 4_096;
+/// The most threads per core: more only wait for each other.
+const THREADS_PER_CORE: usize = 4;
 
 /// How far the work is, as it says so itself.
 #[derive(Default)]
@@ -57,6 +59,7 @@ impl Monitor {
 }
 
 /// Where and how work runs.
+#[derive(Default)]
 pub struct Runner {
     threads: Option<usize>,
     /// Called with what is done and what is to do.
@@ -71,6 +74,8 @@ impl Runner {
             let problem = format!("must be from 1 to {MOST_THREADS}");
             return Err(wrong_value("threads", number, problem, "leave it out for one per core"));
         }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = threads.map(|number| number.min(THREADS_PER_CORE * cores));
         Ok(Self { threads, progress })
     }
 
