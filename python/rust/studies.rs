@@ -1,12 +1,13 @@
 //! Studies: what the program's commands of the same names do, without a shell.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use numpy::PyReadonlyArrayDyn;
 use pyo3::prelude::*;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sparsewidth::data;
 use sparsewidth::files::OutputFolder;
 use sparsewidth::network::NamedMask;
@@ -79,7 +80,7 @@ struct Asked {
 
 impl Asked {
     /// Takes the common options, and reads the others as a request.
-    fn new<T: serde::de::DeserializeOwned>(
+    fn new<T: DeserializeOwned>(
         options: &str,
         progress: Option<Py<PyAny>>,
         own: impl FnOnce(&mut Options) -> PyResult<()>,
@@ -118,7 +119,7 @@ impl Asked {
         py: Python<'_>,
         device: Chosen,
         study: impl FnOnce(u64, &Asking) -> Result<StudySpec> + Send + 'static,
-        folder: impl FnOnce(&StudySpec, &std::path::Path) -> Result<OutputFolder> + Send + 'static,
+        folder: impl FnOnce(&StudySpec, &Path) -> Result<OutputFolder> + Send + 'static,
         page: impl FnOnce(&[Record]) -> Page + Send + 'static,
     ) -> PyResult<Found> {
         let Self { runner, seed, out, asking } = self;
@@ -203,42 +204,42 @@ pub fn distance(py: Python<'_>, data: &Dataset, options: &str, progress: Option<
     )
 }
 
+/// How a request becomes a study, with learning rates.
+type Learning<T> = fn(T, data::Dataset, u64, Option<&LearningRates>, &dyn Caller) -> Result<StudySpec>;
+
+/// A study that may read learning rates from a file; `files` are those of its folder: the command, pictures, others.
+fn with_rates<T: DeserializeOwned + Send + 'static>(
+    py: Python<'_>,
+    data: &Dataset,
+    (options, progress): (&str, Option<Py<PyAny>>),
+    study: Learning<T>,
+    files: (&'static str, &'static [&'static str], &'static [&'static str]),
+    page: fn(&[Record]) -> Page,
+) -> PyResult<Found> {
+    let mut rates: Option<PathBuf> = None;
+    let own = |options: &mut Options| options.maybe("rates").map(|path| rates = path);
+    let (asked, request) = Asked::new::<T>(options, progress, own)?;
+    let data = data.0.clone();
+    let study = move |seed, asking: &Asking| {
+        let rates = rates.as_deref().map(LearningRates::read).transpose()?;
+        study(request, data, seed, rates.as_ref(), asking)
+    };
+    let folder = move |_: &StudySpec, path: &Path| study_folder(path, files.0, files.1, files.2, true);
+    asked.records(py, Chosen::Auto, study, folder, page)
+}
+
 /// Test errors by kernel regression.
 #[pyfunction]
 pub fn predict(py: Python<'_>, data: &Dataset, options: &str, progress: Option<Py<PyAny>>) -> PyResult<Found> {
-    let mut rates: Option<PathBuf> = None;
-    let own = |options: &mut Options| options.maybe("rates").map(|path| rates = path);
-    let (asked, request) = Asked::new::<PredictRequest>(options, progress, own)?;
-    let data = data.0.clone();
-    asked.records(
-        py,
-        Chosen::Auto,
-        move |seed, asking| {
-            let rates = rates.as_deref().map(LearningRates::read).transpose()?;
-            request.study(data, seed, rates.as_ref(), asking)
-        },
-        |_, path| study_folder(path, "predict", &PREDICTION_PICTURES, &[SUMMARY], true),
-        prediction_page,
-    )
+    let files = ("predict", &PREDICTION_PICTURES[..], &[SUMMARY][..]);
+    with_rates(py, data, (options, progress), PredictRequest::study, files, prediction_page)
 }
 
 /// Training runs.
 #[pyfunction]
 pub fn train(py: Python<'_>, data: &Dataset, options: &str, progress: Option<Py<PyAny>>) -> PyResult<Found> {
-    let mut rates: Option<PathBuf> = None;
-    let own = |options: &mut Options| options.maybe("rates").map(|path| rates = path);
-    let (asked, request) = Asked::new::<TrainRequest>(options, progress, own)?;
-    let data = data.0.clone();
-    asked.records(
-        py,
-        Chosen::Auto,
-        move |seed, asking| {
-            let rates = rates.as_deref().map(LearningRates::read).transpose()?;
-            request.study(data, seed, rates.as_ref(), asking)
-        },
-        |_, path| study_folder(path, "train", &TRAINING_PICTURES, &[], true),
-        training_page,
-    )
+    let files = ("train", &TRAINING_PICTURES[..], &[][..]);
+    with_rates(py, data, (options, progress), TrainRequest::study, files, training_page)
 }
 
 /// A search for learning rates.
