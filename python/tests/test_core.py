@@ -318,6 +318,32 @@ def test_wrong_input_is_refused(name: str) -> None:
     assert kind is OSError or name == "ragged" or (":" in str(caught.value) and ";" in str(caught.value)), caught.value
 
 
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
+@pytest.mark.parametrize(
+    "call, megabytes",
+    [
+        ("sw.kernel(x)", 300),
+        ("sw.monte_carlo_kernel(x, width=8)", 1500),
+        ("sw.draw_masks({'a': (5000, 10000)}, weights=9)", 460),
+    ],
+)
+def test_a_process_survives_what_does_not_fit(call: str, megabytes: int) -> None:
+    # As much as the arrays themselves, so that threads would find no room.
+    code = (
+        "import numpy as np, resource, sparsewidth as sw\n"
+        "x = np.ones((6000, 2)) + np.arange(6000)[:, None]\n"
+        "sw.kernel(x[:5])\n"
+        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        f"resource.setrlimit(resource.RLIMIT_AS, (used + {megabytes} * 10**6,) * 2)\n"
+        "try:\n"
+        f"    {call}\n"
+        "except MemoryError as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert "GB, more than there is; give " in done.stdout
+
+
 def resident() -> int:
     """Memory in use, in bytes."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])

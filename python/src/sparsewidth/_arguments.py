@@ -88,8 +88,10 @@ def path_of(name: str, path: str | PathLike[str]) -> str:
 
 def check_memory(name: str, what: str, size: int, remedy: str) -> None:
     """Raises a MemoryError where so many bytes are not to be had, which the compiled part could not."""
+    # Beside it, threads and what they work on.
+    beside = min(size, 2**28)
     try:
-        np.empty(size, dtype=np.uint8)
+        np.empty(size + beside, dtype=np.uint8)
     except (MemoryError, ValueError, OverflowError):
         raise MemoryError(f"{name}: {what} would take {size / 1e9:.3g} GB, more than there is; {remedy}") from None
 
