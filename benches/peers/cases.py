@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+
 from training_rates import DENSE_RATES, SPARSE_RATES, sparse_connectivity
 
 FIGURE_WIDTHS = list(SPARSE_RATES)
@@ -15,7 +16,7 @@ class Peer(NamedTuple):
     name: str
     module: str
     environment: str = "venv"
-    variables: dict = {}
+    variables: dict | None = None
 
 
 TORCH = Peer("PyTorch", "with_torch")
@@ -75,8 +76,8 @@ def means(ours, theirs):
     return f"{score:+.1f} standard errors"
 
 
-def one_mean(ours, theirs):
-    """Means over pairs of one network each."""
+def few_means(ours, theirs):
+    """Means over pairs of a few networks."""
     ratio = float(ours["mean"] / theirs["mean"])
     if not 0.5 < ratio < 2:
         raise AssertionError(f"means {ours['mean']:.3e} and {theirs['mean']:.3e}")
@@ -88,7 +89,7 @@ def drawn_kernels(ours, theirs):
     ours, theirs = ours["kernel"], theirs["kernel"]
     ratio = ours.trace() / theirs.trace()
     similarity = (ours * theirs).sum() / np.linalg.norm(ours) / np.linalg.norm(theirs)
-    if not (0.5 < ratio < 2 and similarity > 0.9):
+    if not (0.5 < ratio < 2 and similarity > 0.8):
         raise AssertionError(f"traces {ours.trace():.3e} and {theirs.trace():.3e}, alignment {similarity:.3f}")
     return f"alignment {similarity:.3f}"
 
@@ -102,7 +103,7 @@ def coefficients(ours, theirs):
 CHECKS = {
     "accuracies": accuracies,
     "means": means,
-    "one mean": one_mean,
+    "few means": few_means,
     "drawn kernels": drawn_kernels,
     "double precision": lambda ours, theirs: close(ours, theirs, 1e-7),
     "single precision": lambda ours, theirs: close(ours, theirs, 1e-3),
@@ -122,9 +123,7 @@ def at_eight(width):
     return {"width": width, "connectivity": min(1, 8 / width), "inputs": 10_000}
 
 
-TRAINER = (
-    "`sparsewidth.train`, one thread: what an epoch more costs in one run of 784-n-10, batch 256, with the test on 10,000 images after it"
-)
+TRAINER = "`sparsewidth.train`, one thread: what an epoch more costs in one run of 784-n-10, batch 256, with the test on 10,000 images after it"
 TRAINED = "the same epoch and test in eager mode, one thread, single precision"
 KERNELS = "`sparsewidth.kernel`, double precision"
 SPARSE = "6,352 weights"
@@ -168,7 +167,7 @@ GROUPS = [
     ),
     Group(
         key="sampled",
-        title="sampled NNGP kernels, all pairs of 10,000, a network more",
+        title="sampled NNGP kernels, all pairs of 10,000, a network more than ten",
         peer=TORCH,
         ours="`sparsewidth.distance`, method `sampled_all`: what a network more costs, its kernel of all pairs compared with the limit",
         theirs="CSR weights, single precision: one product of the features of all inputs, less the limit, which is at hand; its norm",
@@ -181,12 +180,15 @@ GROUPS = [
         key="sampled-whole",
         title="sampled NNGP kernels, all pairs of 10,000, whole job",
         peer=TORCH,
-        ours="`sparsewidth.distance`, method `sampled_all`: the limit by the closed form of all pairs, and one network",
-        theirs="the same: the closed form of all pairs as matrices, single precision, and one network",
-        check="one mean",
+        ours="`sparsewidth.distance`, method `sampled_all`: the limit by the closed form of all pairs, and networks one after the other",
+        theirs="the same: the closed form of all pairs as matrices, single precision, and networks",
+        check="few means",
         task="sampled_whole",
         their_task="sampled_whole",
-        cases=[Case("n p = 8, width 80", at_eight(80), {"inputs": 1000})],
+        cases=[
+            Case(f"n p = 8, width 80, {name}", {**at_eight(80), "networks": networks}, {"inputs": 1000})
+            for networks, name in [(1, "one network"), (10, "ten networks")]
+        ],
     ),
     Group(
         key="empirical-ntk",

@@ -2,6 +2,7 @@
 
 import numpy as np
 import sparsewidth as sw
+
 from mnist import test_images, training_and_test
 from tasks import CLASSES, Enumeration, Ridge, training_epochs
 from worker import Marginal, Whole
@@ -45,17 +46,19 @@ def distances(inputs, parameters, threads, networks):
 
 
 def sampled(parameters, threads):
-    """A network more, whose kernel of all pairs is compared with the closed form."""
+    """A network more than ten, whose kernel of all pairs is compared with the closed form."""
     inputs = test_images()[: parameters["inputs"]]
     record = distances(inputs, parameters, threads, 10)
     values = {"mean": record["mean"], "error": record["mean_error_samples"]}
-    return Marginal(lambda networks: distances(inputs, parameters, threads, networks), lambda _: values, most=40)
+    return Marginal(
+        lambda networks: distances(inputs, parameters, threads, networks), lambda _: values, base=10, most=40
+    )
 
 
 def sampled_whole(parameters, threads):
-    """The closed form of all pairs and one network."""
-    inputs = test_images()[: parameters["inputs"]]
-    return Whole(lambda: distances(inputs, parameters, threads, 1), lambda record: {"mean": record["mean"]})
+    """The closed form of all pairs and a few networks."""
+    inputs, networks = test_images()[: parameters["inputs"]], parameters["networks"]
+    return Whole(lambda: distances(inputs, parameters, threads, networks), lambda record: {"mean": record["mean"]})
 
 
 def empirical_tangent(parameters, threads):
@@ -81,9 +84,11 @@ def infinite_width(parameters, threads):
     """Closed forms of all pairs."""
     inputs = training_and_test()[0][: parameters["inputs"]]
     get = tuple(parameters["get"])
-    return Whole(
-        lambda: sw.kernel(inputs, get=get, threads=threads), lambda kernels: dict(zip(get, kernels, strict=True))
-    )
+
+    def values(kernels):
+        return {name: getattr(kernels, name) for name in get}
+
+    return Whole(lambda: sw.kernel(inputs, get=get, threads=threads), values)
 
 
 def enumeration(parameters, threads):

@@ -10,6 +10,7 @@ import math
 import time
 
 import torch
+
 from mnist import test_images
 
 

@@ -1,6 +1,7 @@
 """What both sides of the comparison are given: pairs, kernels and targets, by NumPy alone."""
 
 import numpy as np
+
 from mnist import training_and_test
 
 CLASSES = 10

@@ -14,6 +14,7 @@ import time
 
 import numpy as np
 import torch
+
 from mnist import FOLDER, training_and_test
 from training_rates import DENSE_RATES, SPARSE_RATES, sparse_connectivity
 
@@ -125,7 +126,9 @@ def main():
     if arguments.runs:
         accuracies(experiment, map(int, arguments.widths.split(",")), arguments.runs)
         return
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} thread(s); ms an epoch (least of 12), accuracy after those")
+    print(
+        f"torch {torch.__version__}, {torch.get_num_threads()} thread(s); ms an epoch (least of 12), accuracy after those"
+    )
     print("width  masked             compressed rows")
     for width in [8, 32, 128, 216, 328, 512]:
         settings = width, sparse_connectivity(width), SPARSE_RATES[width]

@@ -5,8 +5,9 @@ from importlib.metadata import version
 import jax
 import neural_tangents as nt
 import numpy as np
-from mnist import training_and_test
 from neural_tangents import stax
+
+from mnist import training_and_test
 from worker import Whole
 
 

@@ -5,6 +5,7 @@ import math
 import numba
 import numpy as np
 from numba import njit, prange
+
 from tasks import Enumeration
 from worker import Whole
 

@@ -5,6 +5,7 @@ import scipy
 import sklearn
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import RidgeCV
+
 from tasks import CLASSES, Ridge
 from worker import Whole
 

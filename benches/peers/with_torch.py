@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 import torch
+from torch.func import jacrev, vmap
+
 from mnist import test_images, training_and_test
 from sampled import Sampler
 from tasks import training_epochs
-from torch.func import jacrev, vmap
 from training import Experiment
 from training_rates import sparse_connectivity
 from worker import Whole
@@ -42,13 +43,14 @@ def sampled(parameters, _):
 
 
 def sampled_whole(parameters, _):
-    """The closed form of all pairs and one network."""
+    """The closed form of all pairs and a few networks."""
     inputs = test_images()[: parameters["inputs"]]
+    network = parameters["width"], parameters["connectivity"]
 
     def run():
         sampler = Sampler(inputs)
         sampler.closed_form()
-        return sampler.distance(parameters["width"], parameters["connectivity"])
+        return np.mean([sampler.distance(*network) for _ in range(parameters["networks"])])
 
     return Whole(run, lambda mean: {"mean": mean})
 
