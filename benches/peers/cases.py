@@ -123,8 +123,8 @@ def at_eight(width):
     return {"width": width, "connectivity": min(1, 8 / width), "inputs": 10_000}
 
 
-TRAINER = "`sparsewidth.train`, one thread: what an epoch more costs in one run of 784-n-10, batch 256, with the test on 10,000 images after it"
-TRAINED = "the same epoch and test in eager mode, one thread, single precision"
+TRAINER = "`sparsewidth.train`: what an epoch more of a run costs, 784-n-10, batch 256, with a test on 10,000 images"
+TRAINED = "the same epoch and test in eager mode, single precision"
 KERNELS = "`sparsewidth.kernel`, double precision"
 SPARSE = "6,352 weights"
 
@@ -169,8 +169,10 @@ GROUPS = [
         key="sampled",
         title="sampled NNGP kernels, all pairs of 10,000, a network more than ten",
         peer=TORCH,
-        ours="`sparsewidth.distance`, method `sampled_all`: what a network more costs, its kernel of all pairs compared with the limit",
-        theirs="CSR weights, single precision: one product of the features of all inputs, less the limit, which is at hand; its norm",
+        ours="`sparsewidth.distance`, method `sampled_all`: what a network more costs, its kernel of all pairs "
+        "compared with the limit",
+        theirs="CSR weights, single precision: one product of the features of all inputs, less the limit, which is at "
+        "hand; its norm",
         check="means",
         task="sampled",
         their_task="sampled",
@@ -180,7 +182,8 @@ GROUPS = [
         key="sampled-whole",
         title="sampled NNGP kernels, all pairs of 10,000, whole job",
         peer=TORCH,
-        ours="`sparsewidth.distance`, method `sampled_all`: the limit by the closed form of all pairs, and networks one after the other",
+        ours="`sparsewidth.distance`, method `sampled_all`: the limit by the closed form of all pairs, and networks "
+        "one after the other",
         theirs="the same: the closed form of all pairs as matrices, single precision, and networks",
         check="few means",
         task="sampled_whole",
@@ -194,8 +197,10 @@ GROUPS = [
         key="empirical-ntk",
         title="NTK of one drawn network, 2,048 inputs, one output",
         peer=TORCH,
-        ours='`sparsewidth.monte_carlo_kernel(get="ntk", n_samples=1)`, with the mean and standard error as double-precision matrices',
-        theirs="`torch.func`: vmap of jacrev, 128 inputs at a time, single precision; product of the Jacobians at the weights that exist",
+        ours='`sparsewidth.monte_carlo_kernel(get="ntk", n_samples=1)`, with the mean and standard error as '
+        "double-precision matrices",
+        theirs="`torch.func`: vmap of jacrev, 128 inputs at a time, single precision; product of the Jacobians at the "
+        "weights that exist",
         check="drawn kernels",
         task="empirical_tangent",
         their_task="empirical_tangent",
@@ -213,7 +218,8 @@ GROUPS = [
         title="infinite-width kernels, 2,048 x 2,048, d = 784",
         peer=TANGENTS,
         ours=KERNELS,
-        theirs="`stax.serial(Dense, Relu, Dense)`, NTK parametrisation, no biases; `kernel_fn` compiled by `jax.jit` beforehand; double precision",
+        theirs="`stax.serial(Dense, Relu, Dense)`, NTK parametrisation, no biases; `kernel_fn` compiled by `jax.jit` "
+        "beforehand; double precision",
         check="double precision",
         task="infinite_width",
         their_task="infinite_width",
@@ -238,7 +244,8 @@ GROUPS = [
         title="sum over all masks of a pair",
         peer=NUMBA,
         ours='`sparsewidth.kernel(method="enumerate")`, which sums two moments',
-        theirs="a compiled loop over masks, parallel, `fastmath`, a table for each half of the inputs; one moment; without Intel's vector library",
+        theirs="a compiled loop over masks, parallel, `fastmath`, a table for each half of the inputs; one moment; "
+        "without Intel's vector library",
         check="double precision",
         task="enumeration",
         their_task="enumeration",
@@ -250,9 +257,10 @@ GROUPS = [
         key="ridge-leave-one-out",
         title="kernel ridge regression, 19 ridges, leave-one-out",
         peer=SKLEARN,
-        ours="`sparsewidth.KernelRidge` on the kernel matrix, 10 classes: leave-one-out errors at all ridges, coefficients at the best",
-        theirs="`RidgeCV`, leave-one-out, the best ridge refitted, on a Cholesky factor of the kernel as features, made beforehand "
-        "(`RidgeCV` takes no kernels; `GridSearchCV` would fit 38,912 times)",
+        ours="`sparsewidth.KernelRidge` on the kernel matrix, 10 classes: leave-one-out errors at all ridges, "
+        "coefficients at the best",
+        theirs="`RidgeCV`, leave-one-out, the best ridge refitted, on a Cholesky factor of the kernel as features, "
+        "made beforehand (`RidgeCV` takes no kernels; `GridSearchCV` would fit 38,912 times)",
         check="double precision",
         task="ridge_path",
         their_task="ridge_path",

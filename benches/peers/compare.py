@@ -1,8 +1,9 @@
 """Ours and the peers' programs in turns on one machine: a table of ratios, and all times.
 
-`benches/peers/compare.sh` installs what is needed and starts this. Each side of a case is a process of its own, which stays: imports,
-data and compilation are over when the clock starts. A pair is one measurement of each, in turns ours first and theirs first; while
-one side runs, the other waits. The ratio is theirs over ours within a pair; the table has the median over pairs and their range.
+`benches/peers/compare.sh` installs what is needed and starts this. Each side of a case is a process that stays, so that
+imports, data and compilation are over when the clock starts. A pair is one measurement of each, in turns ours first and
+theirs first; while one side runs, the other waits. The ratio is theirs over ours within a pair; the table has the
+median over pairs and their range.
 """
 
 import argparse
@@ -106,7 +107,7 @@ def processor():
     return fields.get("model name", platform.machine()) + (f" ({vectors})" if vectors else "")
 
 
-def machine(threads, pairs, quick):
+def machine(threads, pairs, quick, prebuilt):
     """Where, when and of what the numbers are."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     commit = output_of("git", "rev-parse", "--short", "HEAD")
@@ -120,7 +121,7 @@ def machine(threads, pairs, quick):
         "memory_gib": round(memory),
         "system": f"{platform.system()} {platform.release().split('-')[0]}, Python {platform.python_version()}",
         "load_before": round(os.getloadavg()[0], 2),
-        "commit": commit + (" with changes" if changed else ""),
+        "commit": commit + (" with changes" if changed else "") + (" or other: built beforehand" if prebuilt else ""),
         "pairs": pairs,
         "quick": quick,
     }
@@ -184,8 +185,10 @@ def compare_group(group, cases, arguments, folder):
 
 def compare(arguments):
     """All records, that of the machine first."""
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.threads])
-    head = machine(arguments.threads, arguments.pairs, arguments.quick)
+    if hasattr(os, "sched_setaffinity"):
+        # Peers that know no number of threads take a core each.
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.threads])
+    head = machine(arguments.threads, arguments.pairs, arguments.quick, arguments.prebuilt)
     start, records, versions = time.monotonic(), [], {}
     with tempfile.TemporaryDirectory() as folder:
         for group in GROUPS:
@@ -255,9 +258,10 @@ def table(records):
     versions = ", ".join(f"{name} {version}" for name, version in sorted(head["versions"].items()))
     text = [
         (
-            f"{head['date']}, commit {head['commit']}. {head['processor']}, {head['cores']} cores, {head['threads']} threads where not said "
-            f"otherwise, {head['memory_gib']} GiB; {head['system']}; {versions}. Load of the machine before the run: {head['load_before']}. "
-            f"{head['pairs']} pairs of runs a row, {head['minutes']} minutes in all."
+            f"{head['date']}, commit {head['commit']}. {head['processor']}, {head['cores']} cores, {head['threads']} "
+            f"threads where not said otherwise, {head['memory_gib']} GiB; {head['system']}; {versions}. "
+            f"Load of the machine before the run: {head['load_before']}. {head['pairs']} pairs of runs a row, "
+            f"{head['minutes']} minutes in all."
         ),
         "",
     ]
@@ -286,7 +290,7 @@ def write_into(path, text):
 
 def main():
     """Measure, or read what was measured, and write the table."""
-    cores = len(os.sched_getaffinity(0))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "peers"
     parser.add_argument("--venv", type=Path, default=target / "venv", help="environment of sparsewidth and most peers")
@@ -294,6 +298,7 @@ def main():
     parser.add_argument("--pairs", type=int, default=5, help="pairs of runs a row (default 5)")
     parser.add_argument("--threads", type=int, default=cores, help="threads of either side (default: one per core)")
     parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="rows that have all these words")
+    parser.add_argument("--prebuilt", action="store_true", help="sparsewidth may be of another commit: say so")
     parser.add_argument("--quick", action="store_true", help="small inputs, to see that all works")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table between the marks of this page")
     parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="read times, measure nothing")

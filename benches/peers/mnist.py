@@ -1,4 +1,4 @@
-"""The embedded images of MNIST as the paper normalises them: by mean and deviation of each pixel, 0 where a pixel never varies."""
+"""The embedded images of MNIST as the paper normalises them: by mean and deviation of each pixel."""
 
 import gzip
 from pathlib import Path

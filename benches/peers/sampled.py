@@ -1,8 +1,8 @@
 """The mean squared distance of a sampled kernel over all pairs, as one would write it in PyTorch.
 
-CSR weights, one preallocated N x N product, a fused norm. `python benches/peers/sampled.py [--device cuda] [IMAGES]`, where
-IMAGES is the (gzipped) IDX file of the MNIST test images, by default the embedded one. Prints seconds: of the closed form, and of
-an initialisation at each width. `compare.sh` runs the same beside our own program.
+CSR weights, one preallocated N x N product, a fused norm. `python benches/peers/sampled.py [--device cuda] [IMAGES]`,
+where IMAGES is the (gzipped) IDX file of the MNIST test images, by default the embedded one. Prints seconds: of the
+closed form, and of an initialisation at each width. `compare.sh` runs the same beside our own program.
 """
 
 import argparse

@@ -1,11 +1,14 @@
-"""One epoch of the paper's experiment with perceptrons (2,048 training samples, then 10,000 test samples), as one would write it in PyTorch.
+"""One epoch of the paper's experiment with perceptrons, as one would write it in PyTorch.
 
-`python benches/peers/training.py [--threads 1]`: seconds per epoch of the sparse family by dense weights with a mask, and by
-compressed sparse rows whose gradient is taken on the weights that exist; and of the dense family. The embedded images.
-`compare.sh` runs the same beside our own trainer.
+An epoch has 2,048 training samples, then 10,000 test samples, of the embedded images.
 
-`python benches/peers/training.py --runs 10 --widths 8,128,216`: instead, the best test accuracy of whole trainings, 300 epochs, to
-lay beside `sparsewidth train --widths 8,128,216 --runs 10`: the same data, rates and laws, other random numbers.
+`python benches/peers/training.py [--threads 1]`: seconds per epoch of the sparse family by dense weights with a mask,
+and by compressed sparse rows whose gradient is taken on the weights that exist; and of the dense family. `compare.sh`
+runs the same beside our own trainer.
+
+`python benches/peers/training.py --runs 10 --widths 8,128,216`: instead, the best test accuracy of whole trainings, 300
+epochs, to lay beside `sparsewidth train --widths 8,128,216 --runs 10`: the same data, rates and laws, other random
+numbers.
 """
 
 import argparse
@@ -127,7 +130,8 @@ def main():
         accuracies(experiment, map(int, arguments.widths.split(",")), arguments.runs)
         return
     print(
-        f"torch {torch.__version__}, {torch.get_num_threads()} thread(s); ms an epoch (least of 12), accuracy after those"
+        f"torch {torch.__version__}, {torch.get_num_threads()} thread(s); "
+        "ms an epoch (least of 12), accuracy after those"
     )
     print("width  masked             compressed rows")
     for width in [8, 32, 128, 216, 328, 512]:

@@ -16,7 +16,7 @@ def versions(_):
 
 
 def ridge_path(parameters, _):
-    """Leave-one-out errors at all ridges, and the coefficients at the best, from a square root of the kernel as features."""
+    """Leave-one-out errors at all ridges, coefficients at the best; the features are a square root of the kernel."""
     problem = Ridge(parameters["inputs"])
     targets = np.eye(CLASSES)[problem.labels] - 1 / CLASSES
     features = np.linalg.cholesky(problem.kernel)

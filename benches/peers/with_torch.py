@@ -56,7 +56,7 @@ def sampled_whole(parameters, _):
 
 
 def empirical_tangent(parameters, _):
-    """Jacobians of each input by vmap of jacrev, 128 inputs at a time, and their product over the weights that exist."""
+    """Jacobians by vmap of jacrev, 128 inputs at a time, and their product over the weights that exist."""
     torch.manual_seed(0)
     inputs = torch.tensor(training_and_test()[0][: parameters["inputs"]], dtype=torch.float32)
     width, dimension, p = parameters["width"], inputs.shape[1], parameters["connectivity"]

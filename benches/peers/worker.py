@@ -1,8 +1,9 @@
 """One side of the comparison, in a process of its own: `python worker.py MODULE THREADS`.
 
-It imports MODULE, whose `TASKS` are functions of (parameters, threads) that give a task, and then reads commands, a JSON object on
-each line of standard input, until it ends. The answers are such lines on standard output: `{"start": true}` gives versions, `{"prepare": NAME, "parameters": ...}`
-makes a task and lets it warm up, `{"measure": true}` gives its seconds, `{"values": FILE}` writes what it computed as NPZ.
+It reads commands, a JSON object on each line of standard input, until that ends, and answers by such lines on standard
+output. `{"start": true}` imports MODULE and gives versions. `{"prepare": NAME, "parameters": ...}` makes the task of
+that name in its `TASKS`, functions of (parameters, threads), and lets it warm up. `{"measure": true}` gives its
+seconds, and `{"values": FILE}` writes what it computed as NPZ.
 """
 
 import contextlib
@@ -53,7 +54,7 @@ class Whole:
 
 
 class Marginal:
-    """A task of which one unit more is timed: start-up and all that is done once cancels in the difference of two calls.
+    """A task of which one unit more is timed: what is done once, as start-up, cancels in the difference of two calls.
 
     The calls are of `base` units, and of more.
     """
