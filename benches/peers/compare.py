@@ -43,7 +43,7 @@ class Side:
     def __init__(self, module, python, threads, variables=None):
         self.name = module
         if not python.exists():
-            raise SideError(f"{module}: {python} does not exist")
+            raise SideError(f"{module}: its environment was not made")
         counts = {f"{name}_NUM_THREADS": str(threads) for name in THREAD_VARIABLES}
         quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore", "JAX_PLATFORMS": "cpu"}
         self.process = subprocess.Popen(
