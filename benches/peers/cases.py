@@ -167,10 +167,10 @@ GROUPS = [
     ),
     Group(
         key="sampled",
-        title="sampled NNGP kernels, all pairs of 10,000, a network more than ten",
+        title="sampled NNGP kernels, all pairs of 10,000, a network more",
         peer=TORCH,
-        ours="`sparsewidth.distance`, method `sampled_all`: what a network more costs, its kernel of all pairs "
-        "compared with the limit",
+        ours="`sparsewidth.distance`, method `sampled_all`: what a network more than two costs, its kernel of all "
+        "pairs compared with the limit",
         theirs="CSR weights, single precision: one product of the features of all inputs, less the limit, which is at "
         "hand; its norm",
         check="means",

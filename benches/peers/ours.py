@@ -46,12 +46,12 @@ def distances(inputs, parameters, threads, networks):
 
 
 def sampled(parameters, threads):
-    """A network more than ten, whose kernel of all pairs is compared with the closed form."""
+    """A network more than two, whose kernel of all pairs is compared with the closed form."""
     inputs = test_images()[: parameters["inputs"]]
     record = distances(inputs, parameters, threads, 10)
     values = {"mean": record["mean"], "error": record["mean_error_samples"]}
     return Marginal(
-        lambda networks: distances(inputs, parameters, threads, networks), lambda _: values, base=10, most=40
+        lambda networks: distances(inputs, parameters, threads, networks), lambda _: values, base=2, most=64
     )
 
 

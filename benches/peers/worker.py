@@ -27,11 +27,6 @@ def seconds_of(run):
     return time.perf_counter() - start, found
 
 
-def times_within(seconds, most):
-    """How often to repeat what takes so many seconds."""
-    return min(max(math.ceil(LEAST / max(seconds, 1e-9)), 1), most)
-
-
 class Whole:
     """A task whose call is timed as it is, after two calls to warm up; the mean of several where it is short."""
 
@@ -39,14 +34,14 @@ class Whole:
         self.run, self.values = run, values
         run()
         seconds, self.found = seconds_of(run)
-        self.times = times_within(seconds, 100)
+        self.repeats = min(math.ceil(LEAST / seconds), 100)
 
     def measure(self):
         """Seconds of a call."""
         start = time.perf_counter()
-        for _ in range(self.times):
+        for _ in range(self.repeats):
             self.found = self.run()
-        return (time.perf_counter() - start) / self.times
+        return (time.perf_counter() - start) / self.repeats
 
     def arrays(self):
         """What the last call computed."""
@@ -54,23 +49,29 @@ class Whole:
 
 
 class Marginal:
-    """A task of which one unit more is timed: what is done once, as start-up, cancels in the difference of two calls.
+    """A task of which one unit more is timed, by the difference of a call of `base` units and one of more.
 
-    The calls are of `base` units, and of more.
+    What is done once, as start-up, cancels.
     """
 
-    def __init__(self, run, values, base=1, most=300):
-        self.run, self.values, self.base = run, values, base
+    def __init__(self, run, values, base=1, most=256):
+        self.run, self.values, self.base, self.more = run, values, base, 4
         run(base)
-        first, _ = seconds_of(lambda: run(base))
-        second, self.found = seconds_of(lambda: run(base + 4))
-        self.more = max(times_within((second - first) / 4, most), 4)
+        # So many more that they take long enough, also beside what is done once.
+        first, more = self.both()
+        while more < max(LEAST, first / 2) and self.more < most:
+            self.more *= 2
+            first, more = self.both()
+
+    def both(self):
+        """Seconds of the shorter call, and those that the longer one takes more."""
+        first, _ = seconds_of(lambda: self.run(self.base))
+        second, self.found = seconds_of(lambda: self.run(self.base + self.more))
+        return first, second - first
 
     def measure(self):
         """Seconds of a unit, or 0 where other programs took more of the time than the units did."""
-        first, _ = seconds_of(lambda: self.run(self.base))
-        second, self.found = seconds_of(lambda: self.run(self.base + self.more))
-        return max((second - first) / self.more, 0.0)
+        return max(self.both()[1] / self.more, 0.0)
 
     def arrays(self):
         """What the last call computed."""
