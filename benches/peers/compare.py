@@ -107,6 +107,17 @@ def processor():
     return fields.get("model name", platform.machine()) + (f" ({vectors})" if vectors else "")
 
 
+def busy_seconds():
+    """Processor seconds of all programs since the machine started and of this and its children, or nothing."""
+    try:
+        fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+    except OSError:
+        return None
+    user, nice, system, _idle, _wait, interrupts, soft, stolen = (int(field) for field in fields)
+    everything = (user + nice + system + interrupts + soft + stolen) / os.sysconf("SC_CLK_TCK")
+    return everything, sum(os.times()[:4])
+
+
 def machine(threads, pairs, quick, prebuilt):
     """Where, when and of what the numbers are."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
@@ -120,7 +131,6 @@ def machine(threads, pairs, quick, prebuilt):
         "threads": threads,
         "memory_gib": round(memory),
         "system": f"{platform.system()} {platform.release().split('-')[0]}, Python {platform.python_version()}",
-        "load_before": round(os.getloadavg()[0], 2),
         "commit": commit + (" with changes" if changed else "") + (" or other: built beforehand" if prebuilt else ""),
         "pairs": pairs,
         "quick": quick,
@@ -189,7 +199,7 @@ def compare(arguments):
         # Peers that know no number of threads take a core each.
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.threads])
     head = machine(arguments.threads, arguments.pairs, arguments.quick, arguments.prebuilt)
-    start, records, versions = time.monotonic(), [], {}
+    start, busy, records, versions = time.monotonic(), busy_seconds(), [], {}
     with tempfile.TemporaryDirectory() as folder:
         for group in GROUPS:
             label = f"{group.key} {group.title}"
@@ -200,8 +210,12 @@ def compare(arguments):
             found, of_sides = compare_group(group, cases, arguments, Path(folder))
             records += found
             versions.update(of_sides)
-    minutes = round((time.monotonic() - start) / 60, 1)
-    return [{**head, "versions": versions, "minutes": minutes}, *records]
+    seconds = time.monotonic() - start
+    head.update(versions=versions, minutes=round(seconds / 60, 1), others=None)
+    if busy:
+        all_more, own_more = (after - before for after, before in zip(busy_seconds(), busy, strict=True))
+        head["others"] = round(max(all_more - own_more, 0) / seconds, 2)
+    return [head, *records]
 
 
 def shown(seconds):
@@ -260,11 +274,18 @@ def table(records):
         (
             f"{head['date']}, commit {head['commit']}. {head['processor']}, {head['cores']} cores, {head['threads']} "
             f"threads where not said otherwise, {head['memory_gib']} GiB; {head['system']}; {versions}. "
-            f"Load of the machine before the run: {head['load_before']}. {head['pairs']} pairs of runs a row, "
-            f"{head['minutes']} minutes in all."
+            f"{head['pairs']} pairs of runs a row, {head['minutes']} minutes in all."
         ),
         "",
     ]
+    if head["others"] is not None:
+        text[0] += f" Other programs took {head['others']:.2f} cores on average meanwhile."
+    if (head["others"] or 0) > 0.1 * head["cores"]:
+        busy = (
+            "**The machine was busy. Threads that wait for each other, as those of OpenBLAS, lose more by that than "
+            "others: rows with several threads may be far from the ratios of a quiet machine.**"
+        )
+        text += [busy, ""]
     if head["quick"]:
         text += ["**A quick run on small inputs: it shows that all works, not how fast it is.**", ""]
     text += [

@@ -22,8 +22,13 @@ def infinite_width(parameters, _):
     get = tuple(parameters["get"])
     _, _, kernel_fn = stax.serial(stax.Dense(512), stax.Relu(), stax.Dense(1))
     compiled = jax.jit(kernel_fn, static_argnames="get")
+
+    def run():
+        return jax.block_until_ready(compiled(inputs, None, get=get))
+
+    run()  # Compilation.
     return Whole(
-        lambda: jax.block_until_ready(compiled(inputs, None, get=get)),
+        run,
         lambda kernels: {name: np.asarray(getattr(kernels, name)) for name in get},
     )
 

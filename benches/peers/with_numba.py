@@ -56,6 +56,7 @@ def enumeration(parameters, _):
         mean = mean_over_masks(table(products[half:], pair.p), table(products[:half], pair.p))
         return mean / pair.p / len(pair.x)
 
+    run()  # Compilation.
     return Whole(run, lambda kernel: {"kernel": np.array([[kernel]])})
 
 
