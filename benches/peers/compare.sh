@@ -44,4 +44,6 @@ peer scikit-learn venv scikit-learn==1.9.1 scipy==1.17.1 numpy==2.3.5
 # The last release of neural-tangents does not start with JAX 0.6 or later.
 peer neural-tangents jax neural-tangents==0.6.5 jax==0.5.3 jaxlib==0.5.3 numpy==2.4.6 scipy==1.17.1
 
+# No folders of compiled files beside the sources.
+export PYTHONDONTWRITEBYTECODE=1
 exec "$peers/venv/bin/python" benches/peers/compare.py --venv "$peers/venv" --jax "$peers/jax" "${prebuilt[@]}" "$@"
