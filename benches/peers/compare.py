@@ -131,7 +131,9 @@ def machine(threads, pairs, quick, prebuilt):
         "threads": threads,
         "memory_gib": round(memory),
         "system": f"{platform.system()} {platform.release().split('-')[0]}, Python {platform.python_version()}",
-        "commit": commit + (" with changes" if changed else "") + (", or another that was built beforehand" if prebuilt else ""),
+        "commit": commit
+        + (" with changes" if changed else "")
+        + (", or another that was built beforehand" if prebuilt else ""),
         "pairs": pairs,
         "quick": quick,
     }
