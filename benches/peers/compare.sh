@@ -19,9 +19,9 @@ for environment in venv jax; do
 done
 main="$peers/venv/bin/pip"
 
-prebuilt=(--prebuilt)
+prebuilt=--prebuilt
 if [ -z "${WHEEL:-}" ]; then
-    prebuilt=()
+    prebuilt=
     rm -rf "$peers/wheels"
     "$main" install --quiet maturin==1.16.0
     "$peers/venv/bin/maturin" build --release --locked --quiet --manifest-path python/Cargo.toml \
@@ -46,4 +46,4 @@ peer neural-tangents jax neural-tangents==0.6.5 jax==0.5.3 jaxlib==0.5.3 numpy==
 
 # No folders of compiled files beside the sources.
 export PYTHONDONTWRITEBYTECODE=1
-exec "$peers/venv/bin/python" benches/peers/compare.py --venv "$peers/venv" --jax "$peers/jax" "${prebuilt[@]}" "$@"
+exec "$peers/venv/bin/python" benches/peers/compare.py --venv "$peers/venv" --jax "$peers/jax" ${prebuilt:+"$prebuilt"} "$@"
