@@ -137,6 +137,31 @@ pub fn symmetric_eigen(matrix: ArrayView2<f64>) -> Result<(Array1<f64>, Array2<f
     Ok((values.iter().copied().collect(), vectors))
 }
 
+/// The singular values of a matrix of shape `(m, n)`, `n <= m`, in decreasing order, with the left singular vectors as
+/// the columns of a matrix of shape `(m, n)`. On the calling thread: the same bits for any number of them.
+///
+/// ```
+/// use ndarray::array;
+/// let (vectors, values) = sparsewidth::numeric::linalg::thin_svd(array![[3.0], [4.0]].view())?;
+/// assert!((values[0] - 5.0).abs() < 1e-14 && (vectors[[0, 0]].abs() - 0.6).abs() < 1e-14);
+/// # Ok::<(), sparsewidth::Error>(())
+/// ```
+///
+/// # Errors
+/// Where the matrix is wider than it is tall or not finite, or the iteration does not converge.
+pub fn thin_svd(matrix: ArrayView2<f64>) -> Result<(Array2<f64>, Array1<f64>)> {
+    if matrix.ncols() > matrix.nrows() || !matrix.iter().all(|value| value.is_finite()) {
+        let found = format!("shape {:?}", matrix.dim());
+        return Err(Error::value("matrix", found, "must be finite and no wider than it is tall", "give its transpose"));
+    }
+    let found = view(matrix)
+        .thin_svd()
+        .map_err(|error| Error::failure("the singular value decomposition", format!("{error:?}")))?;
+    let (vectors, values) = (found.U(), found.S().column_vector());
+    let vectors = Array2::from_shape_fn(matrix.dim(), |(i, j)| vectors[(i, j)]);
+    Ok((vectors, values.iter().copied().collect()))
+}
+
 /// Solves `matrix solution = right_side` for a symmetric positive definite matrix by Cholesky's factors.
 ///
 /// # Errors

@@ -1,8 +1,8 @@
 //! Work shared out among threads, with the same answer for any number of them, and a way to stop it.
 
 use std::cell::RefCell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -110,6 +110,48 @@ pub fn try_map<I, T: Send>(
     found.into_iter().map(|of_item| of_item.expect("an item is left out only after one that failed")).collect()
 }
 
+/// The same for a few long items, the longest first by their `cost`: each thread takes the next when it has done one, so
+/// that all are busy nearly to the end. The answer is that of [`try_map`].
+///
+/// # Errors
+/// Where `of` fails.
+///
+/// ```
+/// use sparsewidth::numeric::parallel::try_map_longest_first;
+/// assert_eq!(try_map_longest_first(&[3, 1, 2], |item| *item, |item| Ok(10 * item))?, [30, 10, 20]);
+/// # Ok::<(), sparsewidth::Error>(())
+/// ```
+pub fn try_map_longest_first<I: Sync, T: Send>(
+    items: &[I],
+    cost: impl Fn(&I) -> u64,
+    of: impl Fn(&I) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let mut order: Vec<usize> = (0..items.len()).collect();
+    // Of equal cost, in their order.
+    order.sort_by_key(|place| std::cmp::Reverse(cost(&items[*place])));
+    let (next, first_failed) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
+    let found: Vec<Mutex<Option<Result<T>>>> = items.iter().map(|_| Mutex::new(None)).collect();
+    rayon::scope(|scope| {
+        for _ in 0..rayon::current_num_threads().min(items.len()) {
+            scope.spawn(|_| {
+                while let Some(&place) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if place < first_failed.load(Ordering::Relaxed) {
+                        let one = check_interrupt().and_then(|()| of(&items[place]));
+                        if one.is_err() {
+                            first_failed.fetch_min(place, Ordering::Relaxed);
+                        }
+                        *found[place].lock().unwrap_or_else(PoisonError::into_inner) = Some(one);
+                    }
+                }
+            });
+        }
+    });
+    // Collecting ends at the first error.
+    let taken = |of_item: Mutex<Option<Result<T>>>| of_item.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let found = found.into_iter().map(taken);
+    found.map(|of_item| of_item.expect("an item is left out only after one that failed")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +175,13 @@ mod tests {
             }
             let all = pool.install(|| try_map((100..200usize).into_par_iter(), of)).unwrap();
             assert_eq!(all, (100..200).collect::<Vec<_>>());
+            let items: Vec<usize> = (0..100).collect();
+            let failed =
+                pool.install(|| try_map_longest_first(&items, |item| 50 - *item as u64 % 50, |item| of(*item)));
+            assert_eq!(failed.unwrap_err().to_string(), of(7).unwrap_err().to_string());
+            let items: Vec<usize> = (100..200).collect();
+            let all = pool.install(|| try_map_longest_first(&items, |item| *item as u64 % 7, |item| of(*item)));
+            assert_eq!(all.unwrap(), items);
         }
     }
 }

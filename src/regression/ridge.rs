@@ -8,7 +8,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use super::spectrum::{LARGEST_KERNEL, Spectrum, check_scale};
 use super::targets::{Targets, error_rate};
 use crate::error::{Error, Result};
-use crate::numeric::linalg::{product, symmetric_eigen};
+use crate::numeric::linalg::{product, symmetric_eigen, thin_svd};
 
 /// Eigenvalues are known to about this many units in the last place, times the kernel's Frobenius norm.
 const UNITS: f64 = 4.0;
@@ -82,11 +82,38 @@ pub enum Criterion {
 #[derive(Clone, Debug)]
 pub struct KernelRidge<'a> {
     targets: Cow<'a, Targets>,
-    /// Eigenvectors as columns, shape `(m, m)`.
+    /// Eigenvectors as columns, shape `(m, r)`: all, or those of a kernel of `r` features.
     vectors: Array2<f64>,
     spectrum: Spectrum,
-    /// `U^T Y`, shape `(m, c)`.
+    /// `U^T Y`, shape `(r, c)`.
     projections: Array2<f64>,
+    /// What the vectors leave, where there are fewer than samples.
+    rest: Option<Rest>,
+}
+
+/// The part of the samples' space on which a kernel of few features vanishes.
+#[derive(Clone, Debug)]
+struct Rest {
+    /// `Y - U U^T Y`, shape `(m, c)`.
+    targets: Array2<f64>,
+    /// `1 - sum_k U_ik^2` for each sample, the diagonal of the projection onto it.
+    shares: Array1<f64>,
+}
+
+/// Refuses a kernel or features whose shape does not fit the targets.
+fn check_samples(found: (usize, usize), expected: (usize, usize)) -> Result<()> {
+    if found == expected {
+        return Ok(());
+    }
+    let problem = format!("there are targets of {} samples", expected.0);
+    let remedy = "give a row and a column per sample";
+    Err(Error::value("kernel", format!("shape {found:?}"), problem, remedy))
+}
+
+/// What entries of this precision lost, and what the decomposition loses, which grows with the number of samples.
+fn lost(values: &Array1<f64>, epsilon: f64) -> f64 {
+    let norm = values.iter().map(|value| value * value).sum::<f64>().sqrt();
+    UNITS * (epsilon + (values.len() as f64).sqrt() * f64::EPSILON) * norm
 }
 
 impl KernelRidge<'static> {
@@ -170,20 +197,60 @@ impl<'a> KernelRidge<'a> {
         Self::with_rounding(kernel, Cow::Borrowed(targets), f64::from(f32::EPSILON))
     }
 
-    fn with_rounding(kernel: ArrayView2<f64>, targets: Cow<'a, Targets>, epsilon: f64) -> Result<Self> {
-        if kernel.dim() != (targets.samples(), targets.samples()) {
-            let problem = format!("there are targets of {} samples", targets.samples());
-            let remedy = "give a row and a column per sample";
-            return Err(Error::value("kernel", format!("shape {:?}", kernel.dim()), problem, remedy));
+    /// The same for the kernel `K = F F^T` of features `F` of shape `(m, r)`, in `m r^2` operations: where there are
+    /// fewer features than samples, the kernel vanishes on what they leave, which needs no eigenvectors. With more
+    /// features it is [`KernelRidge::new`] of their products.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use sparsewidth::regression::{KernelRidge, Targets};
+    /// let (features, targets) = (array![[1.0], [2.0], [2.0]], Targets::new(array![[1.0], [0.0], [2.0]].view())?);
+    /// let few = KernelRidge::of_features(features.view(), &targets)?;
+    /// let kernel = features.dot(&features.t());
+    /// let all = KernelRidge::new(kernel.view(), &targets)?;
+    /// let difference = &few.fit(0.1)?.coefficients() - &all.fit(0.1)?.coefficients();
+    /// assert!(difference.iter().all(|entry| entry.abs() < 1e-14));
+    /// # Ok::<(), sparsewidth::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`KernelRidge::new`].
+    pub fn of_features(features: ArrayView2<f64>, targets: &'a Targets) -> Result<Self> {
+        let (samples, count) = features.dim();
+        if count >= samples || count == 0 {
+            let mut kernel = Array2::zeros((samples, samples));
+            product(features, features.t(), 1.0, false, kernel.view_mut())?;
+            return Self::new(kernel.view(), targets);
         }
+        check_samples(features.dim(), (targets.samples(), count))?;
+        let largest = check_scale(features.outer_iter().map(|row| row.dot(&row)))?;
+        let scale = if largest > 0.0 { largest.log2().round().exp2() } else { 1.0 };
+        let (vectors, singular) = thin_svd((&features / scale.sqrt()).view())?;
+        let mut values = Array1::zeros(samples);
+        // The smallest first.
+        let vectors = vectors.slice(s![.., ..;-1]).to_owned();
+        values.slice_mut(s![samples - count..]).assign(&singular.slice(s![..;-1]).mapv(|value| value * value));
+        let rounding = scale * lost(&values, f64::EPSILON);
+        values.mapv_inplace(|value| scale * value);
+        let spectrum = Spectrum { values, rounding: rounding.max(1.0 / LARGEST_RIDGE) };
+        let mut projections = Array2::zeros((count, targets.outputs()));
+        product(vectors.t(), targets.values(), 1.0, false, projections.view_mut())?;
+        let mut rest = targets.values().to_owned();
+        product(vectors.view(), projections.view(), -1.0, true, rest.view_mut())?;
+        // Rounding could make them negative.
+        let shares = vectors.outer_iter().map(|row| (1.0 - row.dot(&row)).max(0.0)).collect();
+        let rest = Some(Rest { targets: rest, shares });
+        Ok(Self { targets: Cow::Borrowed(targets), vectors, spectrum, projections, rest })
+    }
+
+    fn with_rounding(kernel: ArrayView2<f64>, targets: Cow<'a, Targets>, epsilon: f64) -> Result<Self> {
+        check_samples(kernel.dim(), (targets.samples(), targets.samples()))?;
         // Errors are those of the largest entry, on the diagonal or off it: a matrix may be no kernel.
         let lower = kernel.indexed_iter().filter(|((row, column), _)| row >= column).map(|(_, entry)| *entry);
         let largest = check_scale(lower)?;
         let scale = if largest > 0.0 { largest.log2().round().exp2() } else { 1.0 };
         let (mut values, vectors) = symmetric_eigen((&kernel / scale).view())?;
-        let norm = values.iter().map(|value| value * value).sum::<f64>().sqrt();
-        // What entries lost, and what the decomposition loses, which grows with the number of samples.
-        let rounding = UNITS * (epsilon + (values.len() as f64).sqrt() * f64::EPSILON) * norm;
+        let rounding = lost(&values, epsilon);
         if values[0] < -BEYOND * rounding {
             let found =
                 format!("eigenvalues from {:.3e} to {:.3e}", scale * values[0], scale * values[values.len() - 1]);
@@ -194,7 +261,7 @@ impl<'a> KernelRidge<'a> {
         let mut projections = Array2::zeros((values.len(), targets.outputs()));
         product(vectors.t(), targets.values(), 1.0, false, projections.view_mut())?;
         let rounding = (scale * rounding).max(1.0 / LARGEST_RIDGE);
-        Ok(Self { targets, vectors, spectrum: Spectrum { values, rounding }, projections })
+        Ok(Self { targets, vectors, spectrum: Spectrum { values, rounding }, projections, rest: None })
     }
 
     /// The eigenvalues of the kernel matrix.
@@ -289,19 +356,27 @@ impl<'a> KernelRidge<'a> {
     /// The steps at ridges `lambda` with `alpha`, all together: two matrix products, `U diag(inverse) U^T Y` and the
     /// diagonal of `U diag(inverse) U^T`.
     fn steps(&self, ridges: &[(f64, f64)]) -> Result<Vec<RidgeStep<'_>>> {
-        let (samples, outputs) = self.projections.dim();
-        let inverses: Array2<f64> = Array2::from_shape_fn((samples, ridges.len()), |(eigenvalue, ridge)| {
-            1.0 / (self.spectrum.values[eigenvalue] + ridges[ridge].1)
-        });
-        let mut scaled = Array2::zeros((samples, outputs * ridges.len()));
+        let samples = self.vectors.nrows();
+        let (count, outputs) = self.projections.dim();
+        let values = self.spectrum.values.slice(s![samples - count..]);
+        let inverses: Array2<f64> =
+            Array2::from_shape_fn((count, ridges.len()), |(place, ridge)| 1.0 / (values[place] + ridges[ridge].1));
+        let mut scaled = Array2::zeros((count, outputs * ridges.len()));
         for (ridge, mut columns) in scaled.axis_chunks_iter_mut(Axis(1), outputs).enumerate() {
             columns.assign(&(&self.projections * &inverses.slice(s![.., ridge..=ridge])));
         }
-        let mut solved = Array2::zeros(scaled.dim());
+        let mut solved = Array2::zeros((samples, scaled.ncols()));
         product(self.vectors.view(), scaled.view(), 1.0, false, solved.view_mut())?;
         let mut diagonals = Array2::zeros((samples, ridges.len()));
         let squares = self.vectors.mapv(|entry| entry * entry);
         product(squares.view(), inverses.view(), 1.0, false, diagonals.view_mut())?;
+        if let Some(rest) = &self.rest {
+            for (ridge, (_, alpha)) in ridges.iter().enumerate() {
+                let mut columns = solved.slice_mut(s![.., ridge * outputs..(ridge + 1) * outputs]);
+                columns.scaled_add(1.0 / alpha, &rest.targets);
+                diagonals.column_mut(ridge).scaled_add(1.0 / alpha, &rest.shares);
+            }
+        }
         let step = |(ridge, (lambda, alpha)): (usize, &(f64, f64))| {
             let coefficients = solved.slice(s![.., ridge * outputs..(ridge + 1) * outputs]).to_owned();
             let residuals = &coefficients / &diagonals.slice(s![.., ridge..=ridge]);
@@ -398,13 +473,24 @@ impl Fit<'_> {
         // A few hundred inputs at a time: `k(x, X) U` of all could be too large.
         for start in (0..cross.nrows()).step_by(256) {
             let range = start..(start + 256).min(cross.nrows());
-            let mut projected = Array2::zeros((range.len(), cross.ncols()));
             let vectors = self.regression.vectors.view();
-            product(cross.slice(s![range.clone(), ..]), vectors, 1.0, false, projected.view_mut())?;
-            for (variance, row) in variances.slice_mut(s![range]).iter_mut().zip(projected.outer_iter()) {
+            let mut projected = Array2::zeros((range.len(), vectors.ncols()));
+            let cross = cross.slice(s![range.clone(), ..]);
+            product(cross, vectors, 1.0, false, projected.view_mut())?;
+            let mut variances = variances.slice_mut(s![range]);
+            for (variance, row) in variances.iter_mut().zip(projected.outer_iter()) {
                 let known: f64 = row.iter().zip(&self.inverse).map(|(entry, inverse)| entry * entry * inverse).sum();
-                *variance = (*variance - known).max(0.0);
+                *variance -= known;
             }
+            if self.regression.rest.is_some() {
+                // The vector that is left, not the difference of two squares, which would cancel.
+                let mut left = cross.to_owned();
+                product(projected.view(), vectors.t(), -1.0, true, left.view_mut())?;
+                for (variance, row) in variances.iter_mut().zip(left.outer_iter()) {
+                    *variance -= row.dot(&row) / self.alpha;
+                }
+            }
+            variances.mapv_inplace(|variance| variance.max(0.0));
         }
         Ok(variances)
     }
@@ -415,7 +501,7 @@ impl Fit<'_> {
     pub fn log_marginal_likelihood(&self) -> f64 {
         let outputs = self.coefficients.ncols() as f64;
         -0.5 * (self.quadratic() + outputs * self.log_determinant())
-            - 0.5 * outputs * self.inverse.len() as f64 * (2.0 * PI).ln()
+            - 0.5 * outputs * self.coefficients.nrows() as f64 * (2.0 * PI).ln()
     }
 
     /// The largest log marginal likelihood over multiples of the kernel and the noise together: with
@@ -423,7 +509,7 @@ impl Fit<'_> {
     /// does not matter.
     #[must_use]
     pub fn profiled_log_marginal_likelihood(&self) -> f64 {
-        let count = self.inverse.len() as f64 * self.coefficients.ncols() as f64;
+        let count = self.coefficients.len() as f64;
         let amplitude = self.quadratic() / count;
         -0.5 * count * (1.0 + (2.0 * PI * amplitude).ln())
             - 0.5 * self.coefficients.ncols() as f64 * self.log_determinant()
@@ -432,11 +518,14 @@ impl Fit<'_> {
     /// By squares, so that rounding never makes it negative.
     fn quadratic(&self) -> f64 {
         let rows = self.regression.projections.outer_iter().zip(&self.inverse);
-        rows.map(|(row, inverse)| inverse * row.iter().map(|entry| entry * entry).sum::<f64>()).sum()
+        let found: f64 = rows.map(|(row, inverse)| inverse * row.iter().map(|entry| entry * entry).sum::<f64>()).sum();
+        let rest = self.regression.rest.iter().flat_map(|rest| &rest.targets);
+        found + rest.map(|entry| entry * entry).sum::<f64>() / self.alpha
     }
 
     fn log_determinant(&self) -> f64 {
-        -self.inverse.iter().map(|inverse| inverse.ln()).sum::<f64>()
+        let rest = self.coefficients.nrows() - self.inverse.len();
+        rest as f64 * self.alpha.ln() - self.inverse.iter().map(|inverse| inverse.ln()).sum::<f64>()
     }
 
     fn check_cross(&self, cross: ArrayView2<f64>) -> Result<()> {
@@ -483,6 +572,59 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn few_features_are_their_kernel() {
+        // Of full rank, of rank 2 in 5 features, and one feature.
+        let features = |samples: usize, count: usize, rank: usize| {
+            let left = Array2::from_shape_fn((samples, rank), |(i, j)| ((i * 7 + j * 13 + i * j) as f64).sin());
+            let right = Array2::from_shape_fn((rank, count), |(i, j)| ((i * 5 + j * 11 + i * j) as f64).cos());
+            left.dot(&right)
+        };
+        let (_, targets) = case(40, 50);
+        for (count, rank) in [(5, 5), (5, 2), (1, 1), (39, 39), (40, 40), (60, 60)] {
+            let features = 1e3 * features(40, count, rank);
+            let kernel = features.dot(&features.t());
+            let few = KernelRidge::of_features(features.view(), &targets).unwrap();
+            let all = KernelRidge::new(kernel.view(), &targets).unwrap();
+            // Eigenvalues of rounding are about 1e-15 of the largest, which is at most 40 units of the ridge.
+            let close = |found: f64, expected: f64| {
+                assert!((found - expected).abs() < 1e-9 * (1.0 + expected.abs()), "{count} {rank}: {found} {expected}")
+            };
+            let largest = all.spectrum().values()[39];
+            for (found, expected) in few.spectrum().values().iter().zip(all.spectrum().values()) {
+                assert!((found - expected).abs() < 1e-13 * largest, "{count} {rank}: {found} {expected}");
+            }
+            for lambda in [1e-4, 0.1, 10.0] {
+                let (found, expected) = (few.step(lambda).unwrap(), all.step(lambda).unwrap());
+                let alpha = expected.fit.alpha();
+                close(found.fit.alpha(), alpha);
+                for (found, expected) in found.fit.coefficients().iter().zip(expected.fit.coefficients()) {
+                    close(alpha * found, alpha * expected);
+                }
+                for (found, expected) in found.left_out.residuals.iter().zip(&expected.left_out.residuals) {
+                    close(*found, *expected);
+                }
+                close(found.fit.log_marginal_likelihood(), expected.fit.log_marginal_likelihood());
+                let profiled = expected.fit.profiled_log_marginal_likelihood();
+                close(found.fit.profiled_log_marginal_likelihood(), profiled);
+                close(found.fit.condition_number().ln(), expected.fit.condition_number().ln());
+                let (cross, with_itself) = (kernel.slice(s![..7, ..]), kernel.diag().slice_move(s![..7]));
+                let found = found.fit.predictive_variance(cross, with_itself).unwrap();
+                let expected = expected.fit.predictive_variance(cross, with_itself).unwrap();
+                for (found, expected) in found.iter().zip(&expected) {
+                    close(found / alpha, expected / alpha);
+                }
+            }
+        }
+        let zero = Array2::zeros((40, 3));
+        let nothing = KernelRidge::of_features(zero.view(), &targets).unwrap();
+        assert!(
+            nothing.fit(0.1).unwrap().predict(Array2::zeros((1, 40)).view()).unwrap().iter().all(|value| *value == 0.0)
+        );
+        assert!(KernelRidge::of_features(Array2::ones((3, 2)).view(), &targets).is_err());
+        assert!(KernelRidge::of_features(Array2::from_elem((40, 2), f64::NAN).view(), &targets).is_err());
     }
 
     #[test]

@@ -110,15 +110,16 @@ impl Drawn {
         NumberedRows::of(self.layer.rows_in_parallel(units.clone()), units.start)
     }
 
+    /// The number of features of a chunk.
+    pub fn feature_count(&self, NumberedRows { weights, .. }: &NumberedRows) -> usize {
+        weights.rows() + if self.gains.is_some() { weights.len() } else { 0 }
+    }
+
     /// The features of a chunk for a tile of inputs of shape `(d, inputs)`, shape `(rows, inputs)`: of each unit and,
     /// for the tangent kernel, of each weight.
-    pub fn features(
-        &self,
-        NumberedRows { weights, numbers }: &NumberedRows,
-        inputs: &Array2<f32>,
-    ) -> Result<Array2<f32>> {
-        let of_weights = if self.gains.is_some() { weights.len() } else { 0 };
-        let mut features = Array2::zeros((weights.rows() + of_weights, inputs.ncols()));
+    pub fn features(&self, rows: &NumberedRows, inputs: &Array2<f32>) -> Result<Array2<f32>> {
+        let NumberedRows { weights, numbers } = rows;
+        let mut features = Array2::zeros((self.feature_count(rows), inputs.ncols()));
         let (mut hidden, mut of_weights) = features.view_mut().split_at(Axis(0), weights.rows());
         add_hidden_features(weights, *self.layer.law(), inputs, hidden.view_mut())?;
         let Some(gains) = &self.gains else { return Ok(features) };

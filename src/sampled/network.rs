@@ -119,6 +119,35 @@ impl DrawnNetwork {
         Ok(matrix)
     }
 
+    /// The number of features that its kernel is a Gram matrix of: a feature for each hidden unit and, for the tangent
+    /// kernel, for each weight of the hidden layer.
+    #[must_use]
+    pub fn feature_count(&self, kernel: Kernel) -> usize {
+        let drawn = self.features(kernel);
+        (0..drawn.chunks()).map(|chunk| drawn.feature_count(&drawn.rows(chunk))).sum()
+    }
+
+    /// The features `phi` of all inputs, shape `(samples, features)`, with `k(x, y) = phi(x) . phi(y)`.
+    ///
+    /// # Errors
+    /// Where the inputs do not fit the network.
+    pub fn feature_matrix(&self, inputs: &TiledInputs, kernel: Kernel) -> Result<Array2<f64>> {
+        self.check(inputs)?;
+        let drawn = self.features(kernel);
+        let factor = self.factor([inputs.scale; 2]).sqrt();
+        let mut chunks = Vec::new();
+        for chunk in 0..drawn.chunks() {
+            let rows = drawn.rows(chunk);
+            let tiles = try_map(inputs.tiles.par_iter(), |tile| drawn.features(&rows, tile))?;
+            let tiles: Vec<Array2<f64>> =
+                tiles.iter().map(|tile| tile.t().mapv(|value| factor * f64::from(value))).collect();
+            let views: Vec<ArrayView2<f64>> = tiles.iter().map(|tile| tile.view()).collect();
+            chunks.push(ndarray::concatenate(Axis(0), &views).expect("invariant: all tiles have the same features"));
+        }
+        let views: Vec<ArrayView2<f64>> = chunks.iter().map(|chunk| chunk.view()).collect();
+        Ok(ndarray::concatenate(Axis(1), &views).expect("invariant: all chunks have the same inputs"))
+    }
+
     /// `sum_i k(x, x_i) a_i` for new inputs `x` and coefficients `a` of the inputs `x_i`, shape `(samples, k)`; shape
     /// `(new inputs, k)`. No kernel is formed: the coefficients are multiplied by the features, in about `k` times the
     /// number of weights multiply-adds for each input.

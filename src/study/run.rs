@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::cost;
 use super::distance::{DistanceInputs, DistanceMethod, DistanceSpec, DistanceStudy, NetworkSpec};
 use super::engine::{Find, Progress, Shard, TaskLog};
@@ -17,7 +15,7 @@ use crate::error::{Error, Result, Setting};
 use crate::files::{OutputFolder, make_folder, remove_unfinished};
 use crate::kernel::ntk::Kernel;
 use crate::network::{Architecture, Connectivity};
-use crate::numeric::parallel::try_map;
+use crate::numeric::parallel::try_map_longest_first;
 use crate::sampled::Device;
 
 /// One unit of a study's work: it makes one record.
@@ -220,7 +218,7 @@ impl StudySpec {
             tasks.iter().partition(|task| matches!(task, Task::Distance { .. }));
         // Distances one after the other: each uses all threads by itself.
         let mut records: Vec<Record> = of_distances.into_iter().map(run).collect::<Result<_>>()?;
-        records.extend(try_map(others.into_par_iter().with_max_len(1), run)?);
+        records.extend(try_map_longest_first(&others, |task| cost(task), |task| run(task))?);
         Ok(records)
     }
 

@@ -31,6 +31,9 @@ pub(crate) fn check_weights(weights: f64) -> Result<()> {
     Err(Error::value("weights", format!("{weights:.0}"), problem, "give fewer weights or a smaller width"))
 }
 
+/// A kernel of at most one feature for this many samples is decomposed through its features.
+const FEW: usize = 3;
+
 /// Training and test samples in one normalisation.
 #[derive(Debug)]
 pub(crate) struct PreparedPrediction<'a> {
@@ -180,8 +183,17 @@ impl<'a> PreparedPrediction<'a> {
         let (training, test) = (&self.training.tiled, &self.test.tiled);
         let drawn = DrawnNetwork::new(network, training.dimension(), self.spec.law, self.seed, initialisation)?;
         let gram = drawn.kernel(training, kernel)?;
-        let regression = KernelRidge::new(gram.view(), &self.targets)?;
+        let regression = self.regression(&drawn, gram.view(), kernel)?;
         self.at_every_ridge(&regression, gram.view(), |all| drawn.predict(training, all, test, kernel))
+    }
+
+    /// The regression with the kernel of a drawn network: of its features, where there are few.
+    fn regression(&self, drawn: &DrawnNetwork, gram: ArrayView2<f64>, kernel: Kernel) -> Result<KernelRidge<'_>> {
+        let few = drawn.feature_count(kernel) <= self.targets.samples() / FEW;
+        match few {
+            true => KernelRidge::of_features(drawn.feature_matrix(&self.training.tiled, kernel)?.view(), &self.targets),
+            false => KernelRidge::new(gram, &self.targets),
+        }
     }
 
     /// Whether a regression on all others puts each training sample in a wrong class, with the kernel of a drawn
@@ -198,7 +210,7 @@ impl<'a> PreparedPrediction<'a> {
         let training = &self.training.tiled;
         let drawn = DrawnNetwork::new(network, training.dimension(), self.spec.law, self.seed, initialisation)?;
         let gram = drawn.kernel(training, kernel)?;
-        let regression = KernelRidge::new(gram.view(), &self.targets)?;
+        let regression = self.regression(&drawn, gram.view(), kernel)?;
         let steps = regression.path(&self.grid)?;
         let left_out = &steps[best_step(&steps, Criterion::SquaredError)?].left_out;
         let found = classes((&self.targets.values() - &left_out.residuals).view());
