@@ -264,6 +264,10 @@ fn program() -> clap::Command {
             Some((option.clone().hide(true), *commands))
         })
         .collect();
+    // With ten thousand pairs, what the spread over pairs leaves unknown is a hundred times larger.
+    let program = program.mut_subcommand("figure", |figure| {
+        figure.mut_arg("tolerance", |tolerance| tolerance.default_value(figure::TOLERANCE))
+    });
     program.mut_subcommands(|command| {
         let name = command.get_name().to_string();
         let unused = hidden.iter().filter(|(_, commands)| commands.contains(&name.as_str()));

@@ -16,6 +16,8 @@ const UNITS: f64 = 4.0;
 const BEYOND: f64 = 16.0;
 /// Fewer digits than this that are left by the condition number deserve a warning.
 const FEW_DIGITS: f64 = 1e-4;
+/// Predictions of less than this share of the largest target are rounding.
+const TIE: f64 = 1e-12;
 /// The largest ridge on the diagonal, and the inverse of the least that counts as positive. With kernels and targets of
 /// at most [`LARGEST_KERNEL`] and [`LARGEST_TARGET`](super::targets::LARGEST_TARGET), squares of targets times inverses
 /// of eigenvalues are then numbers of double precision.
@@ -135,6 +137,20 @@ pub struct LeaveOneOut {
     pub squared_error: f64,
     /// The share of samples in a wrong class; none where targets are not classes.
     pub error_rate: Option<f64>,
+}
+
+impl LeaveOneOut {
+    /// What each sample is given by a regression on all the others, shape `(m, c)`; 0 where that is nothing but
+    /// rounding, as for an input whose features vanish, so that rounding prefers no class.
+    #[must_use]
+    pub fn predictions(&self, targets: &Targets) -> Array2<f64> {
+        left_out_predictions(targets, &self.residuals)
+    }
+}
+
+fn left_out_predictions(targets: &Targets, residuals: &Array2<f64>) -> Array2<f64> {
+    let nothing = TIE * targets.values().iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
+    (&targets.values() - residuals).mapv(|value| if value.abs() < nothing { 0.0 } else { value })
 }
 
 /// A regression at one ridge of a grid, with its leave-one-out errors.
@@ -382,7 +398,7 @@ impl<'a> KernelRidge<'a> {
             let residuals = &coefficients / &diagonals.slice(s![.., ridge..=ridge]);
             let squared_error =
                 residuals.iter().map(|residual| residual * residual).sum::<f64>() / residuals.len() as f64;
-            let predicted = &self.targets.values() - &residuals;
+            let predicted = left_out_predictions(&self.targets, &residuals);
             let error_rate = self.targets.labels().map(|labels| error_rate(predicted.view(), labels)).transpose()?;
             let inverse = inverses.column(ridge).to_owned();
             let fit = Fit { regression: self, alpha: *alpha, coefficients, inverse };
@@ -617,6 +633,19 @@ mod tests {
                     close(found / alpha, expected / alpha);
                 }
             }
+        }
+        // A sample without features is put into the first class, whatever rounding says, by both.
+        let mut features = features(40, 5, 5);
+        features.row_mut(0).fill(0.0);
+        features.row_mut(11).fill(0.0);
+        let labels: Vec<u8> = (0..40).map(|i| (i % 2) as u8).collect();
+        let targets = Targets::one_hot(&labels, 2).unwrap();
+        let kernel = features.dot(&features.t());
+        let few = KernelRidge::of_features(features.view(), &targets).unwrap();
+        let all = KernelRidge::new(kernel.view(), &targets).unwrap();
+        for lambda in [1e-4, 1.0] {
+            let [few, all] = [&few, &all].map(|regression| regression.leave_one_out(lambda).unwrap().error_rate);
+            assert_eq!(few, all, "{lambda}");
         }
         let zero = Array2::zeros((40, 3));
         let nothing = KernelRidge::of_features(zero.view(), &targets).unwrap();

@@ -213,7 +213,7 @@ impl<'a> PreparedPrediction<'a> {
         let regression = self.regression(&drawn, gram.view(), kernel)?;
         let steps = regression.path(&self.grid)?;
         let left_out = &steps[best_step(&steps, Criterion::SquaredError)?].left_out;
-        let found = classes((&self.targets.values() - &left_out.residuals).view());
+        let found = classes(left_out.predictions(&self.targets).view());
         let labels = self.targets.labels().expect("invariant: targets are classes");
         Ok(found.iter().zip(labels).map(|(found, label)| *found != usize::from(*label)).collect())
     }
