@@ -170,7 +170,8 @@ pub trait RowMoments: Sync {
     /// # Errors
     /// As [`RowMoments::of_pair`].
     fn of_pairs(&self, pairs: &[Pair], row: &Row) -> Result<Vec<MaskedMoments>> {
-        let numbered = pairs.par_iter().enumerate().with_max_len(16);
+        // One by one, since a few pairs take ten times as long as most; the quadrature divides each of those once more.
+        let numbered = pairs.par_iter().enumerate().with_max_len(1);
         check_numbers(pairs.len())?;
         try_map(numbered, |(index, pair)| self.of_pair(pair, row, index as u32))
     }
