@@ -6,6 +6,7 @@ use std::ops::{Deref, DerefMut};
 use multiversion::multiversion;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 
+use super::quads::{QUAD, Quads, filled_share};
 use crate::data::{Images, Normaliser};
 use crate::error::{Error, Result};
 
@@ -64,7 +65,13 @@ pub struct Samples {
     values: Values<Array2<f32>, Array2<u8>>,
     /// Constant offset per feature, added to `values`; empty where there is none.
     offsets: Vec<f32>,
+    /// Whether so many bytes are blank that a dense layer skips them.
+    sparse: bool,
 }
+
+/// A dense first layer skips pixels where at most this share of the quads of neighbouring pixels is not blank:
+/// measured, see benches/training.rs.
+const QUAD_CROSSOVER: f64 = 0.75;
 
 /// Values as they are, or bytes that a normalisation maps to values: with bytes, only a quarter as much has to be read.
 #[derive(Clone, Debug)]
@@ -79,7 +86,7 @@ impl Samples {
     #[must_use]
     pub fn new(values: Array2<f32>) -> Self {
         let values = values.as_standard_layout().into_owned();
-        Self { features: values.ncols(), values: Values::Single(values), offsets: Vec::new() }
+        Self { features: values.ncols(), values: Values::Single(values), offsets: Vec::new(), sparse: false }
     }
 
     /// Takes images of shape `(samples, pixels)`, mapped by a normalisation of those pixels. Of bytes, a blank pixel is
@@ -96,7 +103,8 @@ impl Samples {
         let images = images.as_standard_layout().into_owned();
         let (factors, offsets) =
             normaliser.maps().map(|(shift, factor)| (factor as f32, (-shift * factor) as f32)).unzip();
-        Ok(Self { features: images.ncols(), values: Values::Bytes(images, factors), offsets })
+        let (features, sparse) = (images.ncols(), filled_share(rows_of(&images), images.ncols()) <= QUAD_CROSSOVER);
+        Ok(Self { features, values: Values::Bytes(images, factors), offsets, sparse })
     }
 
     /// The number of samples.
@@ -120,17 +128,25 @@ impl Samples {
         self.features
     }
 
+    /// Bytes and factors, where a dense layer skips blanks.
+    pub(super) fn sparse_bytes(&self) -> Option<(&[u8], &[f32])> {
+        match &self.values {
+            Values::Bytes(bytes, factors) if self.sparse => Some((rows_of(bytes), factors)),
+            _ => None,
+        }
+    }
+
     /// The samples in another order, or some of them.
     pub(super) fn select(&self, order: &[usize]) -> Self {
         let values = match &self.values {
             Values::Single(values) => Values::Single(values.select(Axis(0), order)),
             Values::Bytes(bytes, factors) => Values::Bytes(bytes.select(Axis(0), order), factors.clone()),
         };
-        Self { features: self.features, values, offsets: self.offsets.clone() }
+        Self { features: self.features, values, offsets: self.offsets.clone(), sparse: self.sparse }
     }
 
     /// An order in which samples that are blank (0, or a byte of 0) at the same features stand together, so that whole
-    /// blocks are blank there.
+    /// blocks are blank there, and within a block more of its quads.
     ///
     /// By repeated halving: samples are sorted by their similarity to those that are not blank at one feature, chosen
     /// so that about half of the samples are.
@@ -147,7 +163,7 @@ impl Samples {
 
 /// Sorts samples for [`Samples::order_by_blanks`].
 fn halve(filled: &[u8], features: usize, order: &mut [usize]) {
-    if order.len() <= SAMPLES || features == 0 {
+    if order.len() <= QUAD || features == 0 {
         return;
     }
     let of = |sample: usize| &filled[sample * features..][..features];
@@ -168,13 +184,22 @@ fn halve(filled: &[u8], features: usize, order: &mut [usize]) {
     order.sort_by_cached_key(|sample| {
         of(*sample).iter().zip(&direction).map(|(filled, direction)| i64::from(*filled) * direction).sum::<i64>()
     });
-    let middle = (order.len() / 2).next_multiple_of(SAMPLES);
+    let together = if order.len() > SAMPLES { SAMPLES } else { QUAD };
+    let middle = (order.len() / 2).next_multiple_of(together);
     let (low, high) = order.split_at_mut(middle);
     halve(filled, features, low);
     halve(filled, features, high);
 }
 
-/// Inputs of a layer for one block of samples: one row per feature; or, where there are `places`, a blank row and those
+/// Inputs of a layer for one block of samples.
+#[derive(Clone, Copy)]
+pub(super) enum BlockInput<'a> {
+    Rows(Input<'a>),
+    /// Quads of samples, and the number of the block among them.
+    Quads(&'a Quads, usize),
+}
+
+/// Inputs of a layer for one block of samples, in rows: one row per feature; or, where there are `places`, a blank row and those
 /// of the features that are not blank, each at its place.
 #[derive(Clone, Copy)]
 pub(super) struct Input<'a> {
@@ -255,6 +280,7 @@ impl Packed {
 pub(super) struct Room {
     rows: Vec<Row>,
     places: Vec<u32>,
+    quads: Quads,
 }
 
 impl Room {
@@ -272,6 +298,8 @@ pub struct Blocks {
     samples: usize,
     values: Values<Vec<Row>, Packed>,
     offsets: Vec<f32>,
+    /// The same samples in quads, where a dense layer skips their blanks.
+    quads: Option<Quads<u8>>,
 }
 
 impl Blocks {
@@ -292,7 +320,12 @@ impl Blocks {
                 Values::Bytes(packed, factors.clone())
             }
         };
-        Self { features, samples: samples.len(), values, offsets: samples.offsets.clone() }
+        let quads = samples.sparse_bytes().map(|(bytes, _)| {
+            let mut quads = Quads::default();
+            quads.fill_samples(bytes, features, 0..samples.len(), |_, byte| byte);
+            quads
+        });
+        Self { features, samples: samples.len(), values, offsets: samples.offsets.clone(), quads }
     }
 
     /// The number of samples.
@@ -317,8 +350,24 @@ impl Blocks {
         self.samples.div_ceil(SAMPLES)
     }
 
+    /// Whether samples are there in quads as well.
+    pub(super) fn has_quads(&self) -> bool {
+        self.quads.is_some()
+    }
+
+    /// The input of a layer: the values of a block, or of its quads, where they are there and `quads`.
+    pub(super) fn input<'a>(&'a self, index: usize, quads: bool, room: &'a mut Room) -> BlockInput<'a> {
+        match (&self.values, &self.quads) {
+            (Values::Bytes(_, factors), Some(packed)) if quads => {
+                room.quads.fill_block(packed, index, factors);
+                BlockInput::Quads(&room.quads, 0)
+            }
+            _ => BlockInput::Rows(self.block(index, room)),
+        }
+    }
+
     /// The values of a block; where they have to be computed, they are stored in `room`.
-    pub(super) fn block<'a>(&'a self, index: usize, room: &'a mut Room) -> Input<'a> {
+    fn block<'a>(&'a self, index: usize, room: &'a mut Room) -> Input<'a> {
         match &self.values {
             Values::Single(values) => {
                 Input { rows: &values[index * self.features..(index + 1) * self.features], places: None }
@@ -342,20 +391,17 @@ pub struct Batch {
     packed: Packed,
     rooms: Vec<Room>,
     offsets: Vec<f32>,
+    /// Instead of blocks, samples and pixels in quads.
+    quads: Option<Box<[Quads; 2]>>,
 }
 
 impl Batch {
-    /// Replaces the contents by the chosen samples.
+    /// Replaces the contents by the chosen samples, as any network takes them; see [`super::Mlp::fill`].
     ///
     /// # Errors
     /// Where one of them is not among the samples.
     pub fn fill(&mut self, samples: &Samples, chosen: &[usize]) -> Result<()> {
-        if let Some(beyond) = chosen.iter().find(|sample| **sample >= samples.len()) {
-            let problem = format!("there are {} samples", samples.len());
-            return Err(Error::value("chosen", beyond, problem, "give numbers below that"));
-        }
-        (self.features, self.samples) = (samples.features, chosen.len());
-        self.offsets.clone_from(&samples.offsets);
+        self.start(samples, chosen)?;
         match &samples.values {
             Values::Single(values) => {
                 side_by_side(rows_of(values), samples.features, chosen, &mut self.values, transpose);
@@ -371,6 +417,31 @@ impl Batch {
                 }
             }
         }
+        self.quads = None;
+        Ok(())
+    }
+
+    /// The same for a network whose first layer is dense: in quads, where so many pixels are blank that it skips them.
+    ///
+    /// # Errors
+    /// As above.
+    pub(super) fn fill_quads(&mut self, samples: &Samples, chosen: &[usize]) -> Result<()> {
+        let Some((bytes, factors)) = samples.sparse_bytes() else { return self.fill(samples, chosen) };
+        self.start(samples, chosen)?;
+        let [of_samples, of_pixels] = &mut **self.quads.get_or_insert_default();
+        let value = |feature: usize, byte: u8| f32::from(byte) * factors[feature];
+        of_samples.fill_samples(bytes, samples.features, chosen.iter().copied(), value);
+        of_pixels.fill_pixels(bytes, factors, chosen);
+        Ok(())
+    }
+
+    fn start(&mut self, samples: &Samples, chosen: &[usize]) -> Result<()> {
+        if let Some(beyond) = chosen.iter().find(|sample| **sample >= samples.len()) {
+            let problem = format!("there are {} samples", samples.len());
+            return Err(Error::value("chosen", beyond, problem, "give numbers below that"));
+        }
+        (self.features, self.samples) = (samples.features, chosen.len());
+        self.offsets.clone_from(&samples.offsets);
         Ok(())
     }
 
@@ -389,6 +460,21 @@ impl Batch {
     /// Constant offset per feature, added to the values of its rows; empty where there is none.
     pub(super) fn offsets(&self) -> &[f32] {
         &self.offsets
+    }
+
+    /// The pixels in quads, where they are there instead of blocks.
+    pub(super) fn pixels(&self) -> Option<&Quads> {
+        self.quads.as_ref().map(|quads| &quads[1])
+    }
+
+    /// The inputs of a layer, block by block.
+    pub(super) fn inputs(&self) -> Vec<BlockInput<'_>> {
+        match &self.quads {
+            Some(quads) => {
+                (0..self.samples.div_ceil(SAMPLES)).map(|block| BlockInput::Quads(&quads[0], block)).collect()
+            }
+            None => self.blocks().map(BlockInput::Rows).collect(),
+        }
     }
 
     /// The blocks.

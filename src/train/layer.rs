@@ -5,7 +5,9 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use strum::{EnumMessage, IntoStaticStr, VariantArray};
 
-use super::blocks::{Input, Row, matrix, matrix_mut};
+use super::blocks::{BlockInput, Input, Row, matrix, matrix_mut};
+use super::panels::{PanelDescent, Panels};
+use super::quads::Quads;
 use super::rows::{
     Descent, MOST_OUTPUTS, finish, narrow_backward, narrow_forward, narrow_update, row_sums, sparse_backward,
     sparse_forward, sparse_update,
@@ -20,6 +22,7 @@ use crate::numeric::random::{Purpose, Stream};
 const DENSE_CROSSOVER: f64 = 0.45;
 /// The same for a layer of few outputs.
 const NARROW_CROSSOVER: f64 = 0.75;
+const ARRANGED: &str = "a network arranges its first layer for its inputs, and no other layer takes quads";
 
 /// The weights of a layer: those that exist, or a place for each.
 #[derive(Clone, Debug)]
@@ -29,6 +32,8 @@ enum Weights {
     Dense(Array2<f32>),
     /// The same for few outputs, row by row.
     Narrow(Vec<f32>),
+    /// The same for images whose blank pixels are skipped.
+    Panels(Panels),
 }
 
 impl Weights {
@@ -163,6 +168,22 @@ impl LinearLayer {
         }
     }
 
+    /// Whether it can skip pixels that are blank in four samples only, [`LinearLayer::arrange`]d for it.
+    pub(super) fn can_skip(&self) -> bool {
+        matches!(self.weights, Weights::Dense(_) | Weights::Panels(_))
+    }
+
+    /// Stores a layer that can skip blanks for inputs of quads, or for rows.
+    pub(super) fn arrange(&mut self, quads: bool) {
+        match &self.weights {
+            Weights::Dense(weights) if quads => {
+                self.weights = Weights::Panels(Panels::new(weights, self.mask.as_ref()));
+            }
+            Weights::Panels(panels) if !quads => self.weights = Weights::Dense(panels.to_dense()),
+            _ => {}
+        }
+    }
+
     /// Which variable its steps update.
     #[must_use]
     pub fn parametrisation(&self) -> Parametrisation {
@@ -180,6 +201,7 @@ impl LinearLayer {
     pub fn to_dense(&self) -> Array2<f32> {
         match &self.weights {
             Weights::Dense(weights) => weights.clone(),
+            Weights::Panels(panels) => panels.to_dense(),
             Weights::Narrow(weights) => {
                 Array2::from_shape_fn((self.outputs, self.inputs), |(i, j)| weights[i * self.inputs + j])
             }
@@ -211,6 +233,10 @@ impl LinearLayer {
         if offsets.is_empty() {
             return self.biases.iter().map(|bias| bias / self.factor()).collect();
         }
+        let at_offsets = match &self.weights {
+            Weights::Panels(panels) => panels.at_offsets(offsets),
+            _ => Vec::new(),
+        };
         let dense = |weights: &[f32]| weights.iter().zip(offsets).map(|(weight, offset)| weight * offset).sum::<f32>();
         let start = |i: usize| match &self.weights {
             Weights::Sparse(weights) => {
@@ -219,22 +245,31 @@ impl LinearLayer {
             }
             Weights::Narrow(weights) => dense(&weights[i * self.inputs..][..self.inputs]),
             Weights::Dense(weights) => dense(weights.row(i).to_slice().expect("standard layout: layers are made so")),
+            Weights::Panels(_) => at_offsets[i],
         };
         let bias = |i: usize| if self.biases.is_empty() { 0.0 } else { self.biases[i] / self.factor() };
         (0..self.outputs).map(|i| start(i) + bias(i)).collect()
     }
 
-    /// `output = (w input + starts) / sqrt(m)` for a block, one row per input, one row per output; followed by ReLU if
-    /// `rectified`.
-    pub(super) fn forward(&self, input: Input, starts: &[f32], output: &mut [Row], rectified: bool) -> Result<()> {
+    /// `output = (w input + starts) / sqrt(m)` for a block, one row per output; followed by ReLU if `rectified`. The
+    /// layer must be [`LinearLayer::arrange`]d for the kind of input.
+    pub(super) fn forward(&self, input: BlockInput, starts: &[f32], output: &mut [Row], rectified: bool) -> Result<()> {
         let (factor, least) = (self.factor(), if rectified { 0.0 } else { f32::NEG_INFINITY });
-        match &self.weights {
-            Weights::Sparse(weights) => sparse_forward(weights, starts, factor, input, output, least),
-            Weights::Narrow(weights) => narrow_forward(weights, starts, factor, input, output, least),
-            Weights::Dense(weights) => {
-                product(weights.view(), matrix(&input.whole()), factor, false, matrix_mut(output))?;
+        match (&self.weights, input) {
+            (Weights::Sparse(weights), BlockInput::Rows(rows)) => {
+                sparse_forward(weights, starts, factor, rows, output, least);
+            }
+            (Weights::Narrow(weights), BlockInput::Rows(rows)) => {
+                narrow_forward(weights, starts, factor, rows, output, least);
+            }
+            (Weights::Dense(weights), BlockInput::Rows(rows)) => {
+                product(weights.view(), matrix(&rows.whole()), factor, false, matrix_mut(output))?;
                 finish(output, starts, factor, least);
             }
+            (Weights::Panels(panels), BlockInput::Quads(quads, block)) => {
+                panels.forward((quads, block), starts, factor, output, least);
+            }
+            _ => unreachable!("{ARRANGED}"),
         }
         Ok(())
     }
@@ -248,6 +283,7 @@ impl LinearLayer {
             Weights::Dense(weights) => {
                 product(weights.t(), matrix(output_gradient), factor, false, matrix_mut(input_gradient))?;
             }
+            Weights::Panels(_) => unreachable!("{ARRANGED}"),
         }
         Ok(())
     }
@@ -257,12 +293,12 @@ impl LinearLayer {
     /// `w -= rate output_gradient input^T / sqrt(m)`; in the standard parametrisation the last factor is `sqrt(m)`
     /// instead, so that `W` takes a step of the rate.
     pub(super) fn descend(&mut self, rate: f32, blocks: &[(Input, &[Row])], offsets: &[f32]) -> Result<()> {
-        let step = match self.parametrisation {
-            Parametrisation::NeuralTangent => rate * self.factor(),
-            Parametrisation::Standard => rate / self.factor(),
-        };
+        let step = self.step(rate);
         let unneeded = self.biases.is_empty() && offsets.is_empty();
-        let sums = if unneeded { Vec::new() } else { row_sums(blocks, self.outputs) };
+        let sums = match unneeded {
+            true => Vec::new(),
+            false => row_sums(&blocks.iter().map(|(_, rows)| *rows).collect::<Vec<_>>(), self.outputs),
+        };
         self.biases.iter_mut().zip(&sums).for_each(|(bias, sum)| *bias -= rate * sum);
         let descent = Descent { step, blocks, offsets, sums: &sums };
         match &mut self.weights {
@@ -278,6 +314,7 @@ impl LinearLayer {
                     }
                 }
             }
+            Weights::Panels(_) => unreachable!("{ARRANGED}"),
         }
         match (&mut self.weights, &self.mask) {
             (Weights::Dense(weights), Some(mask)) => *weights *= mask,
@@ -287,5 +324,25 @@ impl LinearLayer {
             _ => {}
         }
         Ok(())
+    }
+
+    /// [`LinearLayer::descend`] on images whose pixels come in quads, for a layer arranged for these; `gradients` block
+    /// by block.
+    pub(super) fn descend_quads(&mut self, rate: f32, pixels: &Quads, gradients: &[Row], offsets: &[f32]) {
+        let step = self.step(rate);
+        let sums = row_sums(&gradients.chunks_exact(self.outputs).collect::<Vec<_>>(), self.outputs);
+        self.biases.iter_mut().zip(&sums).for_each(|(bias, sum)| *bias -= rate * sum);
+        match &mut self.weights {
+            Weights::Panels(panels) => panels.update(&PanelDescent { step, pixels, gradients, offsets, sums: &sums }),
+            _ => unreachable!("{ARRANGED}"),
+        }
+    }
+
+    /// The step size of the weights `w`.
+    fn step(&self, rate: f32) -> f32 {
+        match self.parametrisation {
+            Parametrisation::NeuralTangent => rate * self.factor(),
+            Parametrisation::Standard => rate / self.factor(),
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ndarray::{Array2, aview1, s};
 
-use super::blocks::{Batch, Blocks, Input, Room, Row, SAMPLES};
+use super::blocks::{Batch, BlockInput, Blocks, Input, Room, Row, SAMPLES, Samples};
 use super::layer::{LinearLayer, Parametrisation};
 use super::rows::{exponentials, largest, relu_backward};
 use crate::error::{Error, Result};
@@ -122,10 +122,12 @@ impl Mlp {
     fn each_block(&mut self, inputs: &Blocks, mut take: impl FnMut(Range<usize>, &[Row])) -> Result<()> {
         self.check((inputs.samples(), inputs.features()), None)?;
         make_room(&self.layers, &mut self.activations, 1);
+        let quads = inputs.has_quads() && self.layers[0].can_skip();
+        self.layers[0].arrange(quads);
         let starts = self.starts(inputs.offsets());
         let mut room = Room::default();
         for block in 0..inputs.len() {
-            self.forward(inputs.block(block, &mut room), &starts, 0)?;
+            self.forward(inputs.input(block, quads, &mut room), &starts, 0)?;
             let samples = block * SAMPLES..((block + 1) * SAMPLES).min(inputs.samples());
             take(samples, &self.activations[self.layers.len() - 1]);
         }
@@ -155,17 +157,26 @@ impl Mlp {
     }
 
     /// Computes the activations of one block of inputs, and stores them at its place among the blocks.
-    fn forward(&mut self, input: Input, starts: &[Vec<f32>], place: usize) -> Result<()> {
+    fn forward(&mut self, input: BlockInput, starts: &[Vec<f32>], place: usize) -> Result<()> {
         for (index, (layer, starts)) in self.layers.iter().zip(starts).enumerate() {
             let (before, after) = self.activations.split_at_mut(index);
             let output = &mut after[0][at(place, layer.outputs())];
             let input = match before.last() {
                 None => input,
-                Some(before) => Input { rows: &before[at(place, layer.inputs())], places: None },
+                Some(before) => BlockInput::Rows(Input { rows: &before[at(place, layer.inputs())], places: None }),
             };
             layer.forward(input, starts, output, self.between.get(index) == Some(&Activation::Relu))?;
         }
         Ok(())
+    }
+
+    /// Fills a batch in the form that this network takes fastest, which is for networks with as dense a first layer;
+    /// [`Batch::fill`] is for any.
+    ///
+    /// # Errors
+    /// Where one of the chosen is not among the samples.
+    pub fn fill(&self, batch: &mut Batch, samples: &Samples, chosen: &[usize]) -> Result<()> {
+        if self.layers[0].can_skip() { batch.fill_quads(samples, chosen) } else { batch.fill(samples, chosen) }
     }
 
     /// One step of gradient descent on the mean cross-entropy of a batch; returns that loss, taken before the step.
@@ -175,13 +186,23 @@ impl Mlp {
     /// Where the batch does not fit the network or the labels.
     pub fn descend(&mut self, batch: &Batch, labels: &[u8], rate: f32) -> Result<f64> {
         self.check((batch.samples(), batch.features()), Some(labels))?;
+        if batch.pixels().is_some() && !self.layers[0].can_skip() {
+            let found = "a batch filled for a network with a dense first layer";
+            return Err(Error::value(
+                "batch",
+                found,
+                "this network's is sparse, or narrow",
+                "fill it for this network",
+            ));
+        }
+        self.layers[0].arrange(batch.pixels().is_some());
         let blocks = labels.len().div_ceil(SAMPLES);
         make_room(&self.layers, &mut self.activations, blocks);
         make_room(&self.layers, &mut self.gradients, blocks);
         let starts = self.starts(batch.offsets());
         let last = self.layers.len() - 1;
         let mut loss = 0.0;
-        for (place, (input, of_block)) in batch.blocks().zip(labels.chunks(SAMPLES)).enumerate() {
+        for (place, (input, of_block)) in batch.inputs().into_iter().zip(labels.chunks(SAMPLES)).enumerate() {
             self.forward(input, &starts, place)?;
             let outputs = at(place, self.layers[last].outputs());
             let gradient = &mut self.gradients[last][outputs.clone()];
@@ -197,7 +218,9 @@ impl Mlp {
         }
         for (index, layer) in self.layers.iter_mut().enumerate() {
             let gradients = self.gradients[index].chunks_exact(layer.outputs());
-            if index == 0 {
+            if let (0, Some(pixels)) = (index, batch.pixels()) {
+                layer.descend_quads(rate, pixels, &self.gradients[0], batch.offsets());
+            } else if index == 0 {
                 layer.descend(rate, &batch.blocks().zip(gradients).collect::<Vec<_>>(), batch.offsets())?;
             } else {
                 let hidden = self.activations[index - 1].chunks_exact(layer.inputs());

@@ -8,6 +8,8 @@ mod blocks;
 mod checkpoint;
 mod layer;
 mod mlp;
+mod panels;
+mod quads;
 mod rows;
 mod sgd;
 mod state_dict;

@@ -223,10 +223,10 @@ pub fn finish(rows: &mut [Row], starts: &[f32], factor: f32, least: f32) {
 
 /// The sum of each row over all samples of all blocks.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
-pub fn row_sums(blocks: &[(Input, &[Row])], rows: usize) -> Vec<f32> {
+pub fn row_sums(blocks: &[&[Row]], rows: usize) -> Vec<f32> {
     let of_row = |i: usize| {
         let mut lanes = [0.0f32; SAMPLES];
-        for (_, rows) in blocks {
+        for rows in blocks {
             for lane in 0..SAMPLES {
                 lanes[lane] += rows[i][lane];
             }

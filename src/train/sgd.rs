@@ -187,7 +187,7 @@ pub fn train(data: &TrainingData, spec: &TrainingSpec) -> Result<TrainingRun> {
         let (mut loss, mut steps) = (0.0, 0.0);
         for chosen in order.chunks(spec.batch) {
             check_interrupt()?;
-            batch.fill(&data.samples, chosen)?;
+            run.network.fill(&mut batch, &data.samples, chosen)?;
             labels.clear();
             labels.extend(chosen.iter().map(|sample| data.labels[*sample]));
             loss += run.network.descend(&batch, &labels, rate)?;
