@@ -431,7 +431,7 @@ impl Batch {
         let [of_samples, of_pixels] = &mut **self.quads.get_or_insert_default();
         let value = |feature: usize, byte: u8| f32::from(byte) * factors[feature];
         of_samples.fill_samples(bytes, samples.features, chosen.iter().copied(), value);
-        of_pixels.fill_pixels(bytes, factors, chosen);
+        of_pixels.fill_pixels(bytes, (factors, &samples.offsets), chosen);
         Ok(())
     }
 

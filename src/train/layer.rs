@@ -328,12 +328,12 @@ impl LinearLayer {
 
     /// [`LinearLayer::descend`] on images whose pixels come in quads, for a layer arranged for these; `gradients` block
     /// by block.
-    pub(super) fn descend_quads(&mut self, rate: f32, pixels: &Quads, gradients: &[Row], offsets: &[f32]) {
+    pub(super) fn descend_quads(&mut self, rate: f32, pixels: &Quads, gradients: &[Row]) {
         let step = self.step(rate);
         let sums = row_sums(&gradients.chunks_exact(self.outputs).collect::<Vec<_>>(), self.outputs);
         self.biases.iter_mut().zip(&sums).for_each(|(bias, sum)| *bias -= rate * sum);
         match &mut self.weights {
-            Weights::Panels(panels) => panels.update(&PanelDescent { step, pixels, gradients, offsets, sums: &sums }),
+            Weights::Panels(panels) => panels.update(&PanelDescent { step, pixels, gradients, sums: &sums }),
             _ => unreachable!("{ARRANGED}"),
         }
     }

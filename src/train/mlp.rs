@@ -219,7 +219,7 @@ impl Mlp {
         for (index, layer) in self.layers.iter_mut().enumerate() {
             let gradients = self.gradients[index].chunks_exact(layer.outputs());
             if let (0, Some(pixels)) = (index, batch.pixels()) {
-                layer.descend_quads(rate, pixels, &self.gradients[0], batch.offsets());
+                layer.descend_quads(rate, pixels, &self.gradients[0]);
             } else if index == 0 {
                 layer.descend(rate, &batch.blocks().zip(gradients).collect::<Vec<_>>(), batch.offsets())?;
             } else {

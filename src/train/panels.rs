@@ -14,7 +14,7 @@ use multiversion::multiversion;
 use ndarray::Array2;
 
 use super::blocks::{Row, SAMPLES};
-use super::quads::{QUAD, QUADS, Quads};
+use super::quads::{Entry, QUAD, QUADS, Quads};
 
 /// Outputs of a panel.
 const LANES: usize = 16;
@@ -40,12 +40,10 @@ pub struct Panels {
 pub struct PanelDescent<'a> {
     /// The step size.
     pub step: f32,
-    /// The pixels of the batch.
+    /// The pixels of the batch, and their offsets, which meet the sums: see [`Quads::fill_pixels`].
     pub pixels: &'a Quads,
     /// The gradient with respect to each output, block by block.
     pub gradients: &'a [Row],
-    /// The constant offset of each input.
-    pub offsets: &'a [f32],
     /// The sum of the gradient over all samples, for each output.
     pub sums: &'a [f32],
 }
@@ -92,38 +90,27 @@ impl Panels {
             if !starts.is_empty() {
                 start.0[..outputs.len()].copy_from_slice(&starts[outputs.clone()]);
             }
-            quad_sums((quads, block * QUADS), panel, &start, &mut sums);
+            sums_of_samples((quads, block * QUADS), panel, &start, &mut sums);
             to_rows(&sums, factor, least, &mut output[outputs]);
         }
     }
 
     /// A step of gradient descent on the weights that exist.
     pub fn update(&mut self, descent: &PanelDescent) {
-        let blocks = descent.gradients.len() / self.outputs;
-        let mut of_samples = vec![ZERO; blocks * SAMPLES];
-        let mut gradients = [ZERO; SAMPLES];
+        let samples = descent.gradients.len() / self.outputs * SAMPLES;
+        // After the samples, the sums.
+        let mut gradients = vec![ZERO; samples + 1];
         for index in 0..self.outputs.div_ceil(LANES) {
             let outputs = self.outputs_of(index);
-            let mut sum = ZERO;
-            if !descent.offsets.is_empty() {
-                sum.0[..outputs.len()].copy_from_slice(&descent.sums[outputs.clone()]);
-            }
-            for (rows, samples) in
-                descent.gradients.chunks_exact(self.outputs).zip(of_samples.chunks_exact_mut(SAMPLES))
-            {
-                from_rows(&rows[outputs.clone()], samples);
-            }
-            for first in (0..descent.pixels.len()).step_by(QUADS) {
-                let quads = QUADS.min(descent.pixels.len() - first);
-                let gradients = &mut gradients[..QUAD * quads];
-                quad_sums((descent.pixels, first), &of_samples, &ZERO, gradients);
-                let inputs = QUAD * first..(QUAD * (first + quads)).min(self.inputs);
-                let at = index * self.inputs + inputs.start..index * self.inputs + inputs.end;
-                let offsets = if descent.offsets.is_empty() { &[] } else { &descent.offsets[inputs] };
-                take_step(&mut self.weights[at.clone()], descent.step, gradients, offsets, &sum);
-                if let Some(exists) = &self.exists {
-                    keep(&mut self.weights[at.clone()], &exists[at]);
-                }
+            let (of_samples, sums) = gradients.split_at_mut(samples);
+            sums[0].0[..outputs.len()].copy_from_slice(&descent.sums[outputs.clone()]);
+            let blocks = descent.gradients.chunks_exact(self.outputs).zip(of_samples.chunks_exact_mut(SAMPLES));
+            blocks.for_each(|(rows, samples)| from_rows(&rows[outputs.clone()], samples));
+            let of_panel = index * self.inputs..(index + 1) * self.inputs;
+            let weights = &mut self.weights[of_panel.clone()];
+            take_step(weights, descent.pixels, &gradients, descent.step);
+            if let Some(exists) = &self.exists {
+                keep(weights, &exists[of_panel]);
             }
         }
     }
@@ -133,23 +120,42 @@ impl Panels {
     }
 }
 
-/// For each of some quads, from one on, and each of its four: `start + sum value row`, over the entries of the quad, in
-/// their order. In a function of its own, with nothing else done to the sums: otherwise the compiler keeps them in
-/// memory.
-#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
-fn quad_sums((quads, first): (&Quads, usize), rows: &[Vector], start: &Vector, all: &mut [Vector]) {
-    for (index, all) in all.chunks_exact_mut(QUAD).enumerate() {
-        let mut sums = [start.0; QUAD];
-        for entry in quads.quad(first + index) {
-            let row = &rows[entry.at as usize].0;
-            for (sums, value) in sums.iter_mut().zip(entry.values) {
-                for lane in 0..LANES {
-                    sums[lane] += value * row[lane];
-                }
+/// For each of a quad: `start + sum value row`, over the entries of the quad, in their order.
+#[inline(always)]
+fn sums_of(quad: &[Entry], rows: &[Vector], start: [[f32; LANES]; QUAD]) -> [[f32; LANES]; QUAD] {
+    let mut sums = start;
+    for entry in quad {
+        let row = &rows[entry.at as usize].0;
+        for (sums, value) in sums.iter_mut().zip(entry.values) {
+            for lane in 0..LANES {
+                sums[lane] += value * row[lane];
             }
         }
+    }
+    sums
+}
+
+/// These sums for each sample of a block, all from one start. In a function of its own, with nothing else done to the
+/// sums: otherwise the compiler keeps them in memory.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn sums_of_samples((quads, first): (&Quads, usize), rows: &[Vector], start: &Vector, all: &mut [Vector; SAMPLES]) {
+    for (index, all) in all.chunks_exact_mut(QUAD).enumerate() {
+        let sums = sums_of(quads.quad(first + index), rows, [start.0; QUAD]);
         for (all, sums) in all.iter_mut().zip(sums) {
             all.0 = sums;
+        }
+    }
+}
+
+/// The step of one panel: `weight_j -= step sum_s pixel_sj gradient_s`.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn take_step(weights: &mut [Vector], pixels: &Quads, gradients: &[Vector], step: f32) {
+    for (index, weights) in weights.chunks_mut(QUAD).enumerate() {
+        let sums = sums_of(pixels.quad(index), gradients, [[0.0; LANES]; QUAD]);
+        for (weight, sums) in weights.iter_mut().zip(sums) {
+            for lane in 0..LANES {
+                weight.0[lane] -= step * sums[lane];
+            }
         }
     }
 }
@@ -188,23 +194,124 @@ fn weighted_sum(rows: &[Vector], factors: &[f32]) -> Vector {
     sum
 }
 
-/// `weight_j -= step (gradient_j + offset_j sum)`; empty offsets stand for zeros.
-#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
-fn take_step(weights: &mut [Vector], step: f32, gradients: &[Vector], offsets: &[f32], sum: &Vector) {
-    for (j, (weight, gradient)) in weights.iter_mut().zip(gradients).enumerate() {
-        let offset = if offsets.is_empty() { 0.0 } else { offsets[j] };
-        for lane in 0..LANES {
-            weight.0[lane] += -step * (gradient.0[lane] + offset * sum.0[lane]);
-        }
-    }
-}
-
 /// Sets weights that do not exist back to 0.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 fn keep(weights: &mut [Vector], exists: &[Vector]) {
     for (weight, exists) in weights.iter_mut().zip(exists) {
         for lane in 0..LANES {
             weight.0[lane] *= exists.0[lane];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::SparseRows;
+    use crate::train::blocks::Input;
+    use crate::train::rows::sparse_forward;
+
+    fn weights(outputs: usize, inputs: usize) -> Array2<f32> {
+        Array2::from_shape_fn((outputs, inputs), |(i, j)| ((i * 37 + j * 11) % 17) as f32 / 8.0 - 0.9)
+    }
+
+    /// Images of which most pixels are blank; those from `blank` on are so altogether.
+    fn images(samples: usize, inputs: usize, blank: usize) -> Vec<u8> {
+        let pixel = |place: usize| match (place / inputs, place % inputs) {
+            (sample, feature) if sample < blank && (sample + feature) % 5 < 2 => (place * 29 % 251) as u8,
+            _ => 0,
+        };
+        (0..samples * inputs).map(pixel).collect()
+    }
+
+    fn all_rows(weights: &Array2<f32>) -> SparseRows {
+        let (outputs, inputs) = weights.dim();
+        SparseRows {
+            offsets: (0..=outputs).map(|output| output * inputs).collect(),
+            columns: (0..outputs).flat_map(|_| 0..inputs as u32).collect(),
+            values: weights.iter().copied().collect(),
+        }
+    }
+
+    #[test]
+    fn panels_hold_the_weights_and_their_sums_at_the_offsets() {
+        for (outputs, inputs) in [(1, 1), (16, 3), (40, 13)] {
+            let weights = weights(outputs, inputs);
+            let panels = Panels::new(&weights, None);
+            assert_eq!(panels.to_dense(), weights);
+            let offsets: Vec<f32> = (0..inputs).map(|input| input as f32 / 4.0 - 1.0).collect();
+            let expected: Vec<f32> = weights
+                .outer_iter()
+                .map(|row| row.iter().zip(&offsets).map(|(weight, offset)| weight * offset).sum())
+                .collect();
+            assert_eq!(panels.at_offsets(&offsets), expected);
+        }
+    }
+
+    #[test]
+    fn outputs_are_those_of_sparse_rows_to_the_bit() {
+        // Both add in the order of pixels, and a blank adds nothing: whichever samples share a quad.
+        for (outputs, inputs, blank) in [(40, 13, 64), (16, 1, 64), (33, 30, 9), (33, 30, 0)] {
+            let (weights, bytes) = (weights(outputs, inputs), images(64, inputs, blank));
+            let factors: Vec<f32> = (0..inputs).map(|input| 0.01 + input as f32 / 999.0).collect();
+            let starts: Vec<f32> = (0..outputs).map(|output| output as f32 / 7.0 - 2.0).collect();
+            let mut rows = vec![Row::ZERO; inputs];
+            for (feature, row) in rows.iter_mut().enumerate() {
+                for (sample, value) in row.iter_mut().enumerate() {
+                    *value = f32::from(bytes[sample * inputs + feature]) * factors[feature];
+                }
+            }
+            let mut quads = Quads::default();
+            quads.fill_samples(&bytes, inputs, 0..64, |feature, byte| f32::from(byte) * factors[feature]);
+            for (starts, least) in [(&starts[..], 0.0), (&[], f32::NEG_INFINITY)] {
+                let (mut found, mut expected) = (vec![Row::ZERO; outputs], vec![Row::ZERO; outputs]);
+                Panels::new(&weights, None).forward((&quads, 0), starts, 0.3, &mut found, least);
+                let input = Input { rows: &rows, places: None };
+                sparse_forward(&all_rows(&weights), starts, 0.3, input, &mut expected, least);
+                for (found, expected) in found.iter().zip(&expected) {
+                    assert_eq!(**found, **expected);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_step_is_that_of_the_definition() {
+        for (outputs, inputs, samples, blank) in [(40, 13, 100, 100), (16, 1, 3, 3), (33, 30, 64, 9), (33, 30, 64, 0)] {
+            let (before, bytes) = (weights(outputs, inputs), images(samples, inputs, blank));
+            let mask = Array2::from_shape_fn((outputs, inputs), |(i, j)| f32::from(u8::from((i + j) % 7 > 0)));
+            let before = before * &mask;
+            let factors: Vec<f32> = (0..inputs).map(|input| 0.01 + input as f32 / 999.0).collect();
+            let offsets: Vec<f32> = (0..inputs).map(|input| 0.5 - input as f32 / 20.0).collect();
+            let chosen: Vec<usize> = (0..samples).collect();
+            let mut pixels = Quads::default();
+            pixels.fill_pixels(&bytes, &factors, &chosen);
+            let gradient = |output: usize, sample: usize| ((output * 5 + sample * 3) % 11) as f32 / 16.0 - 0.3;
+            let mut gradients = vec![Row::ZERO; samples.div_ceil(SAMPLES) * outputs];
+            for (sample, output) in chosen.iter().flat_map(|sample| (0..outputs).map(move |output| (*sample, output))) {
+                gradients[sample / SAMPLES * outputs + output][sample % SAMPLES] = gradient(output, sample);
+            }
+            let sums: Vec<f32> =
+                (0..outputs).map(|output| chosen.iter().map(|sample| gradient(output, *sample)).sum()).collect();
+            for (exists, offsets) in [(None, &offsets[..]), (Some(&mask), &offsets[..]), (None, &[])] {
+                let mut panels = Panels::new(&before, exists);
+                let mut pixels = Quads::default();
+                pixels.fill_pixels(&bytes, (&factors, offsets), &chosen);
+                panels.update(&PanelDescent { step: 0.1, pixels: &pixels, gradients: &gradients, sums: &sums });
+                for ((place, after), before) in panels.to_dense().indexed_iter().zip(&before) {
+                    let (output, input) = place;
+                    let value = |sample: usize| {
+                        f64::from(factors[input]) * f64::from(bytes[sample * inputs + input])
+                            + offsets.get(input).map_or(0.0, |offset| f64::from(*offset))
+                    };
+                    let slope: f64 =
+                        chosen.iter().map(|sample| f64::from(gradient(output, *sample)) * value(*sample)).sum();
+                    let exists = exists.map_or(1.0, |exists| f64::from(exists[place]));
+                    let expected = (f64::from(*before) - 0.1 * slope) * exists;
+                    // Sums of 100 terms below 1 in single precision.
+                    assert!((f64::from(*after) - expected).abs() < 1e-5, "{place:?}: {after} {expected}");
+                }
+            }
         }
     }
 }

@@ -103,15 +103,16 @@ impl<T: Copy + Default> Quads<T> {
 
 impl Quads {
     /// Replaces the contents by the pixels of the chosen samples, four by four, with blank pixels beyond the last:
-    /// `byte factor`.
-    pub fn fill_pixels(&mut self, bytes: &[u8], factors: &[f32], chosen: &[usize]) {
+    /// `byte factor`. The offsets of pixels are those of one more sample, after the last block.
+    pub fn fill_pixels(&mut self, bytes: &[u8], (factors, offsets): (&[f32], &[f32]), chosen: &[usize]) {
         self.clear();
         let features = factors.len();
+        let beyond = chosen.len().next_multiple_of(SAMPLES) as u32;
         for start in (0..features).step_by(QUAD) {
             let end = (start + QUAD).min(features);
-            let mut of = [0.0; QUAD];
-            of[..end - start].copy_from_slice(&factors[start..end]);
-            self.add(chosen.len(), |entries| {
+            let four = |of: &[f32]| std::array::from_fn(|i| of.get(start + i).copied().unwrap_or(0.0));
+            let (factors, offsets): ([f32; QUAD], [f32; QUAD]) = (four(factors), four(offsets));
+            self.add(chosen.len() + 1, |entries| {
                 let mut count = 0;
                 for (at, sample) in (0..).zip(chosen) {
                     let row = &bytes[sample * features..][start..end];
@@ -121,10 +122,11 @@ impl Quads {
                         Some(row) => four = *row,
                         None => four[..row.len()].copy_from_slice(row),
                     }
-                    entries[count] = Entry { at, values: std::array::from_fn(|i| f32::from(four[i]) * of[i]) };
+                    entries[count] = Entry { at, values: std::array::from_fn(|i| f32::from(four[i]) * factors[i]) };
                     count += usize::from(u32::from_ne_bytes(four) != 0);
                 }
-                count
+                entries[count] = Entry { at: beyond, values: offsets };
+                count + usize::from(offsets != [0.0; QUAD])
             });
         }
     }
@@ -156,4 +158,79 @@ pub fn filled_share(bytes: &[u8], features: usize) -> f64 {
         counts = (counts.0 + usize::from(quad.iter().any(|byte| *byte != 0)), counts.1 + 1);
     }
     counts.0 as f64 / counts.1.max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Images of 13 pixels, not whole quads: blank runs, blank images, a pixel that is never blank.
+    fn images(samples: usize) -> Vec<u8> {
+        let pixel = |sample: usize, feature: usize| match (sample, feature) {
+            (_, 4) => 7,
+            (5..12, _) | (_, 9..12) => 0,
+            _ => (sample * 31 + feature * 17) as u8 % 5,
+        };
+        (0..samples * 13).map(|place| pixel(place / 13, place % 13)).collect()
+    }
+
+    #[test]
+    fn quads_hold_every_pixel_that_is_not_blank() {
+        for samples in [1, 4, 63, 64, 70] {
+            let (bytes, factors) = (images(samples), (1..14).map(|factor| factor as f32 / 8.0).collect::<Vec<_>>());
+            // Not in order.
+            let chosen: Vec<usize> = (0..samples).rev().collect();
+            let value = |place: usize, feature: usize| match chosen.get(place) {
+                Some(sample) if feature < 13 => f32::from(bytes[sample * 13 + feature]) * factors[feature],
+                _ => 0.0,
+            };
+            let (mut of_samples, mut of_pixels) = (Quads::default(), Quads::default());
+            of_samples
+                .fill_samples(&bytes, 13, chosen.iter().copied(), |feature, byte| f32::from(byte) * factors[feature]);
+            let offsets: Vec<f32> = (0..13).map(|feature| if feature < 8 { 0.0 } else { feature as f32 }).collect();
+            of_pixels.fill_pixels(&bytes, (&factors, &offsets), &chosen);
+            assert_eq!((of_samples.len(), of_pixels.len()), (samples.div_ceil(64) * QUADS, 4));
+            let mut packed = Quads::default();
+            packed.fill_samples(&bytes, 13, chosen.iter().copied(), |_, byte| byte);
+            let mut of_block = Quads::default();
+            of_block.fill_block(&packed, samples.div_ceil(64) - 1, &factors);
+            let last = of_samples.len() - QUADS;
+            for quad in 0..of_samples.len() {
+                let at = |feature| std::array::from_fn(|i| value(QUAD * quad + i, feature));
+                let expected: Vec<(u32, [f32; QUAD])> = (0..13)
+                    .map(|feature| (feature as u32, at(feature)))
+                    .filter(|(_, four)| *four != [0.0; QUAD])
+                    .collect();
+                let found = |quads: &Quads, quad| {
+                    quads.quad(quad).iter().map(|entry| (entry.at, entry.values)).collect::<Vec<_>>()
+                };
+                assert_eq!(found(&of_samples, quad), expected, "{samples} samples, quad {quad}");
+                if quad >= last {
+                    assert_eq!(found(&of_block, quad - last), expected);
+                }
+            }
+            for quad in 0..of_pixels.len() {
+                let at = |place| std::array::from_fn(|i| value(place, QUAD * quad + i));
+                let offset = std::array::from_fn(|i| offsets.get(QUAD * quad + i).copied().unwrap_or(0.0));
+                let expected: Vec<(u32, [f32; QUAD])> = (0..samples)
+                    .map(|place| (place as u32, at(place)))
+                    .chain([(samples.next_multiple_of(64) as u32, offset)])
+                    .filter(|(_, four)| *four != [0.0; QUAD])
+                    .collect();
+                let found = of_pixels.quad(quad).iter().map(|entry| (entry.at, entry.values)).collect::<Vec<_>>();
+                assert_eq!(found, expected, "{samples} samples, quad {quad} of pixels");
+            }
+        }
+    }
+
+    #[test]
+    fn the_filled_share_counts_quads_of_neighbours() {
+        assert_eq!(filled_share(&[0; 26], 13), 0.0);
+        assert_eq!(filled_share(&[1; 26], 13), 1.0);
+        // One of the four quads of a sample, the last one short.
+        let mut bytes = [0; 13];
+        bytes[12] = 3;
+        assert_eq!(filled_share(&bytes, 13), 0.25);
+        assert_eq!(filled_share(&[], 13), 0.0);
+    }
 }
