@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use multiversion::multiversion;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 
-use super::quads::{QUAD, Quads, filled_share};
+use super::quads::{QUAD, QUADS, Quads, filled_share};
 use crate::data::{Images, Normaliser};
 use crate::error::{Error, Result};
 
@@ -322,7 +322,7 @@ impl Blocks {
         };
         let quads = samples.sparse_bytes().map(|(bytes, _)| {
             let mut quads = Quads::default();
-            quads.fill_samples(bytes, features, 0..samples.len(), |_, byte| byte);
+            quads.pack_samples(bytes, features, 0..samples.len());
             quads
         });
         Self { features, samples: samples.len(), values, offsets: samples.offsets.clone(), quads }
@@ -359,7 +359,7 @@ impl Blocks {
     pub(super) fn input<'a>(&'a self, index: usize, quads: bool, room: &'a mut Room) -> BlockInput<'a> {
         match (&self.values, &self.quads) {
             (Values::Bytes(_, factors), Some(packed)) if quads => {
-                room.quads.fill_block(packed, index, factors);
+                room.quads.fill_samples(packed, index * QUADS..(index + 1) * QUADS, factors);
                 BlockInput::Quads(&room.quads, 0)
             }
             _ => BlockInput::Rows(self.block(index, room)),
@@ -392,7 +392,15 @@ pub struct Batch {
     rooms: Vec<Room>,
     offsets: Vec<f32>,
     /// Instead of blocks, samples and pixels in quads.
-    quads: Option<Box<[Quads; 2]>>,
+    quads: Option<Box<BatchQuads>>,
+}
+
+/// A batch in quads.
+#[derive(Clone, Debug, Default)]
+struct BatchQuads {
+    bytes: Quads<u8>,
+    samples: Quads,
+    pixels: Quads,
 }
 
 impl Batch {
@@ -428,10 +436,11 @@ impl Batch {
     pub(super) fn fill_quads(&mut self, samples: &Samples, chosen: &[usize]) -> Result<()> {
         let Some((bytes, factors)) = samples.sparse_bytes() else { return self.fill(samples, chosen) };
         self.start(samples, chosen)?;
-        let [of_samples, of_pixels] = &mut **self.quads.get_or_insert_default();
-        let value = |feature: usize, byte: u8| f32::from(byte) * factors[feature];
-        of_samples.fill_samples(bytes, samples.features, chosen.iter().copied(), value);
-        of_pixels.fill_pixels(bytes, (factors, &samples.offsets), chosen);
+        let quads = &mut **self.quads.get_or_insert_default();
+        quads.bytes.pack_samples(bytes, samples.features, chosen.iter().copied());
+        quads.samples.fill_samples(&quads.bytes, 0..quads.bytes.len(), factors);
+        quads.bytes.pack_pixels(bytes, samples.features, chosen);
+        quads.pixels.fill_pixels(&quads.bytes, (factors, &samples.offsets), chosen.len().next_multiple_of(SAMPLES));
         Ok(())
     }
 
@@ -464,14 +473,14 @@ impl Batch {
 
     /// The pixels in quads, where they are there instead of blocks.
     pub(super) fn pixels(&self) -> Option<&Quads> {
-        self.quads.as_ref().map(|quads| &quads[1])
+        self.quads.as_ref().map(|quads| &quads.pixels)
     }
 
     /// The inputs of a layer, block by block.
     pub(super) fn inputs(&self) -> Vec<BlockInput<'_>> {
         match &self.quads {
             Some(quads) => {
-                (0..self.samples.div_ceil(SAMPLES)).map(|block| BlockInput::Quads(&quads[0], block)).collect()
+                (0..self.samples.div_ceil(SAMPLES)).map(|block| BlockInput::Quads(&quads.samples, block)).collect()
             }
             None => self.blocks().map(BlockInput::Rows).collect(),
         }

@@ -435,22 +435,122 @@ mod tests {
         }
     }
 
-    /// Values as they are, and images with blank pixels, whose blank values are not 0; with the values they stand for,
-    /// one a column.
-    fn both_kinds() -> [(Samples, Array2<f64>); 2] {
-        let (input, _) = samples();
-        let images = Array2::from_shape_fn((70, 30), |(i, j)| if j % 4 == 1 { 0 } else { (i * 29 + j * 53) as u8 });
+    /// Images and the values they stand for, one a column; blank values are not 0.
+    fn normalised(images: Array2<u8>) -> (Samples, Array2<f64>) {
         let normaliser = Normaliser::fit(Normalisation::Global, &images.mapv(f64::from), Values::Mnist).unwrap();
         let normalised = normaliser.apply(images.mapv(f64::from)).unwrap();
-        [
-            (Samples::new(input.t().to_owned()), input.mapv(f64::from)),
-            (Samples::of_images(images, &normaliser).unwrap(), normalised.reversed_axes()),
-        ]
+        (Samples::of_images(images, &normaliser).unwrap(), normalised.reversed_axes())
+    }
+
+    /// 70 images of 30 pixels whose blanks stand together: at places, and in whole images.
+    fn mostly_blank() -> Array2<u8> {
+        Array2::from_shape_fn((70, 30), |(i, j)| match (i, j) {
+            (8..20, _) | (_, 16..27) => 0,
+            _ if (i / 5 + j / 3) % 2 == 0 => 0,
+            _ => (i * 29 + j * 53) as u8,
+        })
+    }
+
+    /// Values as they are, images with blank pixels, and images with so many that a dense layer skips them.
+    fn all_kinds() -> [(Samples, Array2<f64>); 3] {
+        let (input, _) = samples();
+        let images = Array2::from_shape_fn((70, 30), |(i, j)| if j % 4 == 1 { 0 } else { (i * 29 + j * 53) as u8 });
+        [(Samples::new(input.t().to_owned()), input.mapv(f64::from)), normalised(images), normalised(mostly_blank())]
     }
 
     #[test]
     fn a_step_is_that_of_the_dense_masked_reference() {
-        both_kinds().iter().for_each(|(samples, wide)| check_steps(samples, wide));
+        all_kinds().iter().for_each(|(samples, wide)| check_steps(samples, wide));
+    }
+
+    #[test]
+    fn only_a_dense_layer_and_only_many_blanks_take_quads() {
+        let [values, few, many] = all_kinds().map(|(samples, _)| samples);
+        let chosen: Vec<usize> = (0..70).collect();
+        for (samples, hidden, connectivity, quads) in [
+            (&values, 40, 1.0, false),
+            (&few, 40, 1.0, false),
+            (&many, 40, 1.0, true),
+            (&many, 40, 0.7, true),
+            (&many, 40, 0.3, false),
+            (&many, 12, 1.0, false),
+        ] {
+            let law = law(hidden, [connectivity, 1.0, 1.0], Parametrisation::Standard, true, RELU);
+            let network = Mlp::draw(&law, 3, 0).unwrap();
+            let mut batch = Batch::default();
+            network.fill(&mut batch, samples, &chosen).unwrap();
+            assert_eq!(batch.pixels().is_some(), quads, "{hidden} {connectivity}");
+            // And back.
+            batch.fill(samples, &chosen).unwrap();
+            assert!(batch.pixels().is_none());
+            assert!(network.fill(&mut batch, samples, &[70]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_batch_for_a_dense_network_is_refused_by_a_sparse_one() {
+        let (samples, _) = normalised(mostly_blank());
+        let draw = |connectivity: f64| {
+            Mlp::draw(&law(40, [connectivity, 1.0, 1.0], Parametrisation::Standard, false, RELU), 3, 0).unwrap()
+        };
+        let mut batch = Batch::default();
+        draw(1.0).fill(&mut batch, &samples, &[3, 1, 69]).unwrap();
+        let mut sparse = draw(0.2);
+        let error = sparse.descend(&batch, &[0, 1, 2], 0.1).unwrap_err().to_string();
+        assert!(error.contains("fill it for this network"), "{error}");
+        sparse.fill(&mut batch, &samples, &[3, 1, 69]).unwrap();
+        assert!(sparse.descend(&batch, &[0, 1, 2], 0.1).unwrap().is_finite());
+    }
+
+    #[test]
+    fn skipping_blanks_changes_rounding_only() {
+        let (samples, _) = normalised(mostly_blank());
+        let (blank, _) = normalised(Array2::zeros((70, 30)));
+        let (_, labels) = self::samples();
+        for connectivity in [1.0, 0.7] {
+            for (samples, batch_size) in [(&samples, 70), (&samples, 33), (&samples, 1), (&blank, 70)] {
+                let law = law(40, [connectivity, 1.0, 1.0], Parametrisation::NeuralTangent, true, RELU);
+                let [mut skipping, mut plain, mut mixed] = [0; 3].map(|run| Mlp::draw(&law, 3, run).unwrap());
+                let blocks = Blocks::new(samples);
+                let [mut quads, mut rows] = [Batch::default(), Batch::default()];
+                for chosen in (0..70).collect::<Vec<_>>().chunks(batch_size) {
+                    let labels = &labels[chosen[0]..=chosen[chosen.len() - 1]];
+                    skipping.fill(&mut quads, samples, chosen).unwrap();
+                    rows.fill(samples, chosen).unwrap();
+                    let losses = [
+                        skipping.descend(&quads, labels, 2.0).unwrap(),
+                        plain.descend(&rows, labels, 2.0).unwrap(),
+                        // The other way of the two at every other step, and an evaluation in between.
+                        mixed.descend(if chosen[0] % 2 == 0 { &quads } else { &rows }, labels, 2.0).unwrap(),
+                    ];
+                    mixed.evaluate(&blocks, &self::samples().1).unwrap();
+                    for loss in losses {
+                        assert!((loss - losses[1]).abs() < 1e-4 * losses[1].max(1.0), "{losses:?}");
+                    }
+                }
+                assert_eq!(skipping.weights(), plain.weights());
+                // At most 70 steps, each of which rounds weights of order 1 to 6e-8, and sums of 30 and 70 terms.
+                let plain = plain.layers()[0].to_dense();
+                for network in [skipping, mixed] {
+                    let found = network.layers()[0].to_dense();
+                    let error = found.iter().zip(&plain).fold(0.0f32, |most, (a, b)| most.max((a - b).abs()));
+                    assert!(error < 1e-4, "{connectivity} {batch_size}: {error:e}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn outputs_do_not_depend_on_which_samples_stand_together() {
+        let (samples, _) = normalised(mostly_blank());
+        let mut network = Mlp::draw(&law(40, [1.0; 3], Parametrisation::NeuralTangent, true, RELU), 3, 0).unwrap();
+        let whole = network.outputs(&Blocks::new(&samples)).unwrap();
+        for order in [samples.order_by_blanks(), (0..70).rev().collect()] {
+            let found = network.outputs(&Blocks::new(&samples.select(&order))).unwrap();
+            for (place, sample) in order.iter().enumerate() {
+                assert_eq!(found.row(place), whole.row(*sample), "to the bit");
+            }
+        }
     }
 
     fn check_steps(samples: &Samples, wide: &Array2<f64>) {
@@ -471,7 +571,7 @@ mod tests {
                     let before = Reference::of(&network);
                     let weights = network.weights();
                     let mut batch = Batch::default();
-                    batch.fill(samples, &(0..labels.len()).collect::<Vec<_>>()).unwrap();
+                    network.fill(&mut batch, samples, &(0..labels.len()).collect::<Vec<_>>()).unwrap();
                     let evaluated = network.evaluate(&Blocks::new(samples), &labels).unwrap();
                     let loss = network.descend(&batch, &labels, rate).unwrap();
                     // Single precision sums of up to 70 terms: relative errors of order 1e-6.

@@ -262,7 +262,9 @@ mod tests {
                 }
             }
             let mut quads = Quads::default();
-            quads.fill_samples(&bytes, inputs, 0..64, |feature, byte| f32::from(byte) * factors[feature]);
+            let mut packed = Quads::default();
+            packed.pack_samples(&bytes, inputs, 0..64);
+            quads.fill_samples(&packed, 0..QUADS, &factors);
             for (starts, least) in [(&starts[..], 0.0), (&[], f32::NEG_INFINITY)] {
                 let (mut found, mut expected) = (vec![Row::ZERO; outputs], vec![Row::ZERO; outputs]);
                 Panels::new(&weights, None).forward((&quads, 0), starts, 0.3, &mut found, least);
@@ -284,8 +286,8 @@ mod tests {
             let factors: Vec<f32> = (0..inputs).map(|input| 0.01 + input as f32 / 999.0).collect();
             let offsets: Vec<f32> = (0..inputs).map(|input| 0.5 - input as f32 / 20.0).collect();
             let chosen: Vec<usize> = (0..samples).collect();
-            let mut pixels = Quads::default();
-            pixels.fill_pixels(&bytes, &factors, &chosen);
+            let mut packed = Quads::default();
+            packed.pack_pixels(&bytes, inputs, &chosen);
             let gradient = |output: usize, sample: usize| ((output * 5 + sample * 3) % 11) as f32 / 16.0 - 0.3;
             let mut gradients = vec![Row::ZERO; samples.div_ceil(SAMPLES) * outputs];
             for (sample, output) in chosen.iter().flat_map(|sample| (0..outputs).map(move |output| (*sample, output))) {
@@ -296,7 +298,7 @@ mod tests {
             for (exists, offsets) in [(None, &offsets[..]), (Some(&mask), &offsets[..]), (None, &[])] {
                 let mut panels = Panels::new(&before, exists);
                 let mut pixels = Quads::default();
-                pixels.fill_pixels(&bytes, (&factors, offsets), &chosen);
+                pixels.fill_pixels(&packed, (&factors, offsets), samples.next_multiple_of(SAMPLES));
                 panels.update(&PanelDescent { step: 0.1, pixels: &pixels, gradients: &gradients, sums: &sums });
                 for ((place, after), before) in panels.to_dense().indexed_iter().zip(&before) {
                     let (output, input) = place;

@@ -34,7 +34,7 @@ impl<T> Default for Quads<T> {
     }
 }
 
-impl<T: Copy + Default> Quads<T> {
+impl<T> Quads<T> {
     /// The number of quads.
     pub fn len(&self) -> usize {
         self.ends.len()
@@ -54,26 +54,12 @@ impl<T: Copy + Default> Quads<T> {
         self.entries.clear();
         self.ends.clear();
     }
+}
 
-    /// Adds a quad of at most `most` entries; `write` puts them to the front of what it gets, and returns their number.
-    fn add(&mut self, most: usize, write: impl FnOnce(&mut [Entry<T>]) -> usize) {
-        let start = self.entries.len();
-        // One more, so that a place can be written before it is known whether it counts.
-        self.entries.resize(start + most + 1, Entry { at: 0, values: [T::default(); QUAD] });
-        let count = write(&mut self.entries[start..]);
-        self.entries.truncate(start + count);
-        self.ends.push(start + count);
-    }
-
+impl Quads<u8> {
     /// Replaces the contents by the chosen samples, rows of bytes, four by four; whole blocks, with blank samples
-    /// beyond the last. `value` maps the byte of a pixel.
-    pub fn fill_samples(
-        &mut self,
-        bytes: &[u8],
-        features: usize,
-        chosen: impl ExactSizeIterator<Item = usize>,
-        value: impl Fn(usize, u8) -> T,
-    ) {
+    /// beyond the last.
+    pub fn pack_samples(&mut self, bytes: &[u8], features: usize, chosen: impl ExactSizeIterator<Item = usize>) {
         self.clear();
         let quads = chosen.len().div_ceil(SAMPLES) * QUADS;
         let blank = vec![0; features];
@@ -89,30 +75,23 @@ impl<T: Copy + Default> Quads<T> {
                         continue;
                     }
                     for feature in start..end {
-                        let of = rows.map(|row| row[feature]);
-                        entries[count] = Entry { at: feature as u32, values: of.map(|byte| value(feature, byte)) };
+                        let four = rows.map(|row| row[feature]);
+                        entries[count] = Entry { at: feature as u32, values: four };
                         // Without a branch, which would be predicted badly.
-                        count += usize::from(u32::from_ne_bytes(of) != 0);
+                        count += usize::from(four != [0; QUAD]);
                     }
                 }
                 count
             });
         }
     }
-}
 
-impl Quads {
-    /// Replaces the contents by the pixels of the chosen samples, four by four, with blank pixels beyond the last:
-    /// `byte factor`. The offsets of pixels are those of one more sample, after the last block.
-    pub fn fill_pixels(&mut self, bytes: &[u8], (factors, offsets): (&[f32], &[f32]), chosen: &[usize]) {
+    /// Replaces the contents by the pixels of the chosen samples, four by four, with blank pixels beyond the last.
+    pub fn pack_pixels(&mut self, bytes: &[u8], features: usize, chosen: &[usize]) {
         self.clear();
-        let features = factors.len();
-        let beyond = chosen.len().next_multiple_of(SAMPLES) as u32;
         for start in (0..features).step_by(QUAD) {
             let end = (start + QUAD).min(features);
-            let four = |of: &[f32]| std::array::from_fn(|i| of.get(start + i).copied().unwrap_or(0.0));
-            let (factors, offsets): ([f32; QUAD], [f32; QUAD]) = (four(factors), four(offsets));
-            self.add(chosen.len() + 1, |entries| {
+            self.add(chosen.len(), |entries| {
                 let mut count = 0;
                 for (at, sample) in (0..).zip(chosen) {
                     let row = &bytes[sample * features..][start..end];
@@ -122,25 +101,52 @@ impl Quads {
                         Some(row) => four = *row,
                         None => four[..row.len()].copy_from_slice(row),
                     }
-                    entries[count] = Entry { at, values: std::array::from_fn(|i| f32::from(four[i]) * factors[i]) };
-                    count += usize::from(u32::from_ne_bytes(four) != 0);
+                    entries[count] = Entry { at, values: four };
+                    count += usize::from(four != [0; QUAD]);
                 }
-                entries[count] = Entry { at: beyond, values: offsets };
-                count + usize::from(offsets != [0.0; QUAD])
+                count
             });
         }
     }
 
-    /// Replaces the contents by one block of samples, whose values are `byte factor`.
-    pub fn fill_block(&mut self, packed: &Quads<u8>, block: usize, factors: &[f32]) {
-        let quads = block * QUADS..(block + 1) * QUADS;
-        let range = packed.range(quads.clone());
+    /// Adds a quad of at most `most` entries; `write` puts them to the front of what it gets, and returns their number.
+    fn add(&mut self, most: usize, write: impl FnOnce(&mut [Entry<u8>]) -> usize) {
+        let start = self.entries.len();
+        // One more, so that a place can be written before it is known whether it counts.
+        self.entries.resize(start + most + 1, Entry { at: 0, values: [0; QUAD] });
+        let count = write(&mut self.entries[start..]);
+        self.entries.truncate(start + count);
+        self.ends.push(start + count);
+    }
+}
+
+impl Quads {
+    /// Replaces the contents by the values of some quads of samples: `byte factor`.
+    pub fn fill_samples(&mut self, bytes: &Quads<u8>, quads: Range<usize>, factors: &[f32]) {
+        let range = bytes.range(quads.clone());
         self.clear();
-        self.ends.extend(packed.ends[quads].iter().map(|end| end - range.start));
-        self.entries.extend(packed.entries[range].iter().map(|entry| {
+        self.ends.extend(bytes.ends[quads].iter().map(|end| end - range.start));
+        self.entries.extend(bytes.entries[range].iter().map(|entry| {
             let factor = factors[entry.at as usize];
             Entry { at: entry.at, values: entry.values.map(|byte| f32::from(byte) * factor) }
         }));
+    }
+
+    /// Replaces the contents by the values of quads of pixels. Their offsets are those of one more sample, after
+    /// `samples`.
+    pub fn fill_pixels(&mut self, bytes: &Quads<u8>, (factors, offsets): (&[f32], &[f32]), samples: usize) {
+        self.clear();
+        for index in 0..bytes.len() {
+            let of_quad =
+                |values: &[f32]| std::array::from_fn(|i| values.get(QUAD * index + i).copied().unwrap_or(0.0));
+            let (factors, offsets): ([f32; QUAD], [f32; QUAD]) = (of_quad(factors), of_quad(offsets));
+            self.entries.extend(bytes.quad(index).iter().map(|entry| Entry {
+                at: entry.at,
+                values: std::array::from_fn(|i| f32::from(entry.values[i]) * factors[i]),
+            }));
+            self.entries.extend((offsets != [0.0; QUAD]).then_some(Entry { at: samples as u32, values: offsets }));
+            self.ends.push(self.entries.len());
+        }
     }
 }
 
@@ -184,16 +190,15 @@ mod tests {
                 Some(sample) if feature < 13 => f32::from(bytes[sample * 13 + feature]) * factors[feature],
                 _ => 0.0,
             };
-            let (mut of_samples, mut of_pixels) = (Quads::default(), Quads::default());
-            of_samples
-                .fill_samples(&bytes, 13, chosen.iter().copied(), |feature, byte| f32::from(byte) * factors[feature]);
             let offsets: Vec<f32> = (0..13).map(|feature| if feature < 8 { 0.0 } else { feature as f32 }).collect();
-            of_pixels.fill_pixels(&bytes, (&factors, &offsets), &chosen);
+            let (mut packed, mut of_samples, mut of_block) = (Quads::default(), Quads::default(), Quads::default());
+            packed.pack_samples(&bytes, 13, chosen.iter().copied());
+            of_samples.fill_samples(&packed, 0..packed.len(), &factors);
+            of_block.fill_samples(&packed, packed.len() - QUADS..packed.len(), &factors);
+            let mut of_pixels = Quads::default();
+            packed.pack_pixels(&bytes, 13, &chosen);
+            of_pixels.fill_pixels(&packed, (&factors, &offsets), samples.next_multiple_of(64));
             assert_eq!((of_samples.len(), of_pixels.len()), (samples.div_ceil(64) * QUADS, 4));
-            let mut packed = Quads::default();
-            packed.fill_samples(&bytes, 13, chosen.iter().copied(), |_, byte| byte);
-            let mut of_block = Quads::default();
-            of_block.fill_block(&packed, samples.div_ceil(64) - 1, &factors);
             let last = of_samples.len() - QUADS;
             for quad in 0..of_samples.len() {
                 let at = |feature| std::array::from_fn(|i| value(QUAD * quad + i, feature));
