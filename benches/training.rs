@@ -29,8 +29,10 @@
 //! whole; width 64 11.9, 18.0 and 16.3. Last layers of 1,024 inputs and 10 outputs cross at about 80 %, first layers of
 //! 8 outputs at 70 %. So the crossovers are 45 % of the weights, and 75 % for layers of at most 32 outputs.
 
+use std::process::Command;
 use std::time::Instant;
 
+use ndarray::Array2;
 use sparsewidth::Result;
 use sparsewidth::data::{Images, LabelledSets, Normalisation, Normaliser};
 use sparsewidth::network::Connectivity;
@@ -41,58 +43,105 @@ use sparsewidth::study::{Family, TrainedNetwork};
 use sparsewidth::train::{MlpSpec, Parametrisation, Samples, TrainingData, TrainingSpec, train};
 
 const WEIGHTS: usize = 6352;
-const EPOCHS: usize = 10;
+const EPOCHS: usize = 4;
+/// Each time is the least of so many, since what disturbs a run only adds.
+const ROUNDS: usize = 10;
 
-fn data() -> Result<TrainingData> {
-    let mnist = LabelledSets::embedded()?;
-    let normaliser = Normaliser::fit(Normalisation::Pixel, &mnist.train.images.to_real(), mnist.train.kind())?;
-    let samples = |images: Images| Samples::of_images(images, &normaliser).expect("a normalisation of these images");
+/// Images of each set as the trainer takes bytes, or as values, of which it skips none.
+fn data(sets: &LabelledSets, skip: bool) -> Result<TrainingData> {
+    let normaliser = Normaliser::fit(Normalisation::Pixel, &sets.train.images.to_real(), sets.train.kind())?;
+    let samples = |images: &Images| match skip {
+        true => Samples::of_images(images.clone(), &normaliser),
+        false => Ok(Samples::new(normaliser.apply(images.to_real())?.mapv(|value| value as f32))),
+    };
     TrainingData::new(
-        (samples(mnist.train.images), mnist.train.labels),
-        (&samples(mnist.test.images), mnist.test.labels),
+        (samples(&sets.train.images)?, sets.train.labels.clone()),
+        (&samples(&sets.test.images)?, sets.test.labels.clone()),
     )
 }
 
-/// Milliseconds an epoch, without drawing the network: the least of a few times, since what disturbs a run only adds.
-fn milliseconds(data: &TrainingData, width: usize, connectivity: Connectivity, sparse: bool) -> Result<f64> {
-    let spec = |epochs: usize| -> Result<TrainingSpec> {
-        Ok(TrainingSpec {
-            network: MlpSpec {
-                inputs: 784,
-                network: TrainedNetwork::new(Family::Sparse, width, connectivity, 1.0)?.architecture,
-                law: WeightDistribution::Uniform,
-                parametrisation: Parametrisation::NeuralTangent,
-                biases: false,
-            },
-            learning_rate: paper_learning_rate(width, !sparse)?,
-            epochs,
-            batch: 256,
-            seed: 0,
-            run: 0,
-        })
-    };
-    let least = |epochs: usize| -> Result<f64> {
-        let spec = spec(epochs)?;
-        let mut least = f64::INFINITY;
-        for _ in 0..4 {
-            let start = Instant::now();
-            train(data, &spec)?;
-            least = least.min(start.elapsed().as_secs_f64());
+fn spec(width: usize, connectivity: Connectivity, epochs: usize) -> Result<TrainingSpec> {
+    let dense = connectivity == Connectivity::DENSE;
+    Ok(TrainingSpec {
+        network: MlpSpec {
+            inputs: 784,
+            network: TrainedNetwork::new(Family::Sparse, width, connectivity, 1.0)?.architecture,
+            law: WeightDistribution::Uniform,
+            parametrisation: Parametrisation::NeuralTangent,
+            biases: false,
+        },
+        learning_rate: paper_learning_rate(width, dense)?,
+        epochs,
+        batch: 256,
+        seed: 0,
+        run: 0,
+    })
+}
+
+/// Milliseconds an epoch of each, without drawing the network; they take turns.
+fn milliseconds<const N: usize>(width: usize, kinds: [(&TrainingData, Connectivity); N]) -> Result<[f64; N]> {
+    let mut least = [[f64::INFINITY; 2]; N];
+    for _ in 0..ROUNDS {
+        for (least, (data, connectivity)) in least.iter_mut().zip(kinds) {
+            for (least, epochs) in least.iter_mut().zip([1, 1 + EPOCHS]) {
+                let spec = spec(width, connectivity, epochs)?;
+                let start = Instant::now();
+                train(data, &spec)?;
+                *least = least.min(start.elapsed().as_secs_f64());
+            }
         }
-        Ok(least)
+    }
+    Ok(least.map(|[one, all]| 1e3 * (all - one) / EPOCHS as f64))
+}
+
+/// The same of the dense network in PyTorch.
+fn torch(python: &str, width: usize) -> Option<f64> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/training.py");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist");
+    let arguments = [script, "--dense", &width.to_string(), "--folder", folder].map(String::from);
+    let output = Command::new(python).args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    text.lines().last()?.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// Images of which only so many first pixels are not blank.
+fn partly_blank(sets: &LabelledSets, filled: usize) -> LabelledSets {
+    let fill = |images: &Images| {
+        let samples = images.to_real().nrows();
+        Images::Bytes(Array2::from_shape_fn((samples, 784), |(sample, pixel)| {
+            if pixel < filled { 1 + ((sample * 31 + pixel * 17 + sample * pixel) % 255) as u8 } else { 0 }
+        }))
     };
-    Ok(1e3 * (least(1 + EPOCHS)? - least(1)?) / EPOCHS as f64)
+    let mut sets = sets.clone();
+    (sets.train.images, sets.test.images) = (fill(&sets.train.images), fill(&sets.test.images));
+    sets
 }
 
 fn main() -> Result<()> {
-    let data = data()?;
+    let sets = LabelledSets::embedded()?;
+    let (skipped, plain) = (data(&sets, true)?, data(&sets, false)?);
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if arguments.first().is_some_and(|first| first == "crossover") {
+        println!("dense, width 512, ms an epoch\nfilled  skipped   plain");
+        for filled in [196, 392, 588, 784] {
+            let sets = partly_blank(&sets, filled);
+            let (skipped, plain) = (data(&sets, true)?, data(&sets, false)?);
+            let kinds = [&skipped, &plain].map(|data| (data, Connectivity::DENSE));
+            let [skipped, plain] = milliseconds(512, kinds)?;
+            println!("{:6.2}  {skipped:7.1}  {plain:6.1}", filled as f64 / 784.0);
+        }
+        return Ok(());
+    }
     println!("{WEIGHTS} weights, one thread, ms an epoch");
-    println!("width  sparse   dense");
-    for width in PAPER_WIDTHS.into_iter().filter(|width| *width < 600) {
+    println!("width  sparse   dense  plain product  PyTorch");
+    for width in PAPER_WIDTHS {
         let connectivity = first_layer_connectivity(WEIGHTS, 784, 10, width)?;
-        let sparse = milliseconds(&data, width, connectivity, true)?;
-        let dense = milliseconds(&data, width, Connectivity::DENSE, width == 8)?;
-        println!("{width:5}  {sparse:6.2}  {dense:6.1}");
+        let dense = Connectivity::DENSE;
+        let [sparse, dense, plain] =
+            milliseconds(width, [(&skipped, connectivity), (&skipped, dense), (&plain, dense)])?;
+        let torch = arguments.first().and_then(|python| torch(python, width));
+        let torch = torch.map_or("-".into(), |torch| format!("{torch:.1} ({:.1} times dense)", torch / dense));
+        println!("{width:5}  {sparse:6.2}  {dense:6.1}  {plain:13.1}  {torch}");
     }
     Ok(())
 }

@@ -88,3 +88,31 @@ fn a_rate_100_times_too_large_is_recorded_as_diverged() {
     assert!(training_table(&at_once).to_string().contains("|             - |"), "{}", training_table(&at_once));
     assert!(accuracy_chart(&at_once).is_none());
 }
+
+#[test]
+fn bits_do_not_depend_on_the_number_of_threads() {
+    // Sparse and dense, which skips blanks; more runs than threads.
+    let mut networks = paper_networks(6352, 784, true).unwrap();
+    networks.retain(|network| network.hidden().width() == 128);
+    assert_eq!(networks.len(), 2, "a sparse and a dense one");
+    let mut training = TrainingStudySpec::paper(networks, 2);
+    training.epochs = 2;
+    let study = StudySpec {
+        data: DataSource::Embedded.into(),
+        seed: 0,
+        distance: None,
+        training: Some(training),
+        prediction: None,
+    };
+    let curves = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let records = pool.install(|| study.run(None, &Device::CPU, &|_| {})).unwrap();
+        let runs = records.iter().filter_map(Record::training);
+        let mut curves: Vec<_> = runs.map(|run| (run.weights, run.run, run.curve.clone())).collect();
+        curves.sort_by_key(|(weights, run, _)| (*weights, *run));
+        curves
+    };
+    let alone = curves(1);
+    assert_eq!(alone.len(), 4);
+    assert_eq!(curves(3), alone);
+}

@@ -1,14 +1,13 @@
-//! Samples, and the blocks of 64 in which networks take them.
+//! The blocks of 64 samples in which networks take them.
 
 use std::borrow::Cow;
 use std::ops::{Deref, DerefMut};
 
 use multiversion::multiversion;
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{ArrayView2, ArrayViewMut2};
 
-use super::quads::{QUAD, QUADS, Quads, filled_share};
-use crate::data::{Images, Normaliser};
-use crate::error::{Error, Result};
+use super::quads::{QUADS, Quads};
+use super::samples::{Samples, Values, rows_of};
 
 /// Samples of a block.
 pub const SAMPLES: usize = 64;
@@ -58,139 +57,6 @@ pub(super) fn matrix_mut(rows: &mut [Row]) -> ArrayViewMut2<'_, f32> {
     unsafe { ArrayViewMut2::from_shape_ptr((rows.len(), SAMPLES), rows.as_mut_ptr().cast()) }
 }
 
-/// Samples of shape `(samples, features)`.
-#[derive(Clone, Debug)]
-pub struct Samples {
-    features: usize,
-    values: Values<Array2<f32>, Array2<u8>>,
-    /// Constant offset per feature, added to `values`; empty where there is none.
-    offsets: Vec<f32>,
-    /// Whether so many bytes are blank that a dense layer skips them.
-    sparse: bool,
-}
-
-/// A dense first layer skips pixels where at most this share of the quads of neighbouring pixels is not blank:
-/// measured, see benches/training.rs.
-const QUAD_CROSSOVER: f64 = 0.75;
-
-/// Values as they are, or bytes that a normalisation maps to values: with bytes, only a quarter as much has to be read.
-#[derive(Clone, Debug)]
-enum Values<S, B> {
-    Single(S),
-    /// `byte factor`, by feature.
-    Bytes(B, Vec<f32>),
-}
-
-impl Samples {
-    /// Takes values of shape `(samples, features)`.
-    #[must_use]
-    pub fn new(values: Array2<f32>) -> Self {
-        let values = values.as_standard_layout().into_owned();
-        Self { features: values.ncols(), values: Values::Single(values), offsets: Vec::new(), sparse: false }
-    }
-
-    /// Takes images of shape `(samples, pixels)`, mapped by a normalisation of those pixels. Of bytes, a blank pixel is
-    /// then a feature at its offset, and a network skips pixels that are blank in a whole block.
-    ///
-    /// # Errors
-    /// Where the normalisation is for images of another size.
-    pub fn of_images(images: impl Into<Images>, normaliser: &Normaliser) -> Result<Self> {
-        let images = match images.into() {
-            Images::Bytes(bytes) => bytes,
-            Images::Real(values) => return Ok(Self::new(normaliser.apply(values)?.mapv(|value| value as f32))),
-        };
-        normaliser.check(images.ncols())?;
-        let images = images.as_standard_layout().into_owned();
-        let (factors, offsets) =
-            normaliser.maps().map(|(shift, factor)| (factor as f32, (-shift * factor) as f32)).unzip();
-        let (features, sparse) = (images.ncols(), filled_share(rows_of(&images), images.ncols()) <= QUAD_CROSSOVER);
-        Ok(Self { features, values: Values::Bytes(images, factors), offsets, sparse })
-    }
-
-    /// The number of samples.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        match &self.values {
-            Values::Single(values) => values.nrows(),
-            Values::Bytes(bytes, _) => bytes.nrows(),
-        }
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The number of features.
-    #[must_use]
-    pub fn features(&self) -> usize {
-        self.features
-    }
-
-    /// Bytes and factors, where a dense layer skips blanks.
-    pub(super) fn sparse_bytes(&self) -> Option<(&[u8], &[f32])> {
-        match &self.values {
-            Values::Bytes(bytes, factors) if self.sparse => Some((rows_of(bytes), factors)),
-            _ => None,
-        }
-    }
-
-    /// The samples in another order, or some of them.
-    pub(super) fn select(&self, order: &[usize]) -> Self {
-        let values = match &self.values {
-            Values::Single(values) => Values::Single(values.select(Axis(0), order)),
-            Values::Bytes(bytes, factors) => Values::Bytes(bytes.select(Axis(0), order), factors.clone()),
-        };
-        Self { features: self.features, values, offsets: self.offsets.clone(), sparse: self.sparse }
-    }
-
-    /// An order in which samples that are blank (0, or a byte of 0) at the same features stand together, so that whole
-    /// blocks are blank there, and within a block more of its quads.
-    ///
-    /// By repeated halving: samples are sorted by their similarity to those that are not blank at one feature, chosen
-    /// so that about half of the samples are.
-    pub(super) fn order_by_blanks(&self) -> Vec<usize> {
-        let filled: Vec<u8> = match &self.values {
-            Values::Single(values) => values.iter().map(|value| u8::from(*value != 0.0)).collect(),
-            Values::Bytes(bytes, _) => bytes.iter().map(|byte| u8::from(*byte != 0)).collect(),
-        };
-        let mut order: Vec<usize> = (0..self.len()).collect();
-        halve(&filled, self.features, &mut order);
-        order
-    }
-}
-
-/// Sorts samples for [`Samples::order_by_blanks`].
-fn halve(filled: &[u8], features: usize, order: &mut [usize]) {
-    if order.len() <= QUAD || features == 0 {
-        return;
-    }
-    let of = |sample: usize| &filled[sample * features..][..features];
-    let count = |with: Option<usize>| {
-        let mut counts = vec![0i64; features];
-        for row in order.iter().map(|sample| of(*sample)).filter(|row| with.is_none_or(|feature| row[feature] > 0)) {
-            counts.iter_mut().zip(row).for_each(|(count, filled)| *count += i64::from(*filled));
-        }
-        counts
-    };
-    let (counts, all) = (count(None), order.len() as i64);
-    let most_even = (0..features).min_by_key(|feature| (2 * counts[*feature] - all).abs());
-    let most_even = most_even.expect("there are features: checked above");
-    // The covariance of each feature with that one, times the number of samples.
-    let with = count(Some(most_even));
-    let direction: Vec<i64> =
-        with.iter().zip(&counts).map(|(with, count)| with - count * counts[most_even] / all).collect();
-    order.sort_by_cached_key(|sample| {
-        of(*sample).iter().zip(&direction).map(|(filled, direction)| i64::from(*filled) * direction).sum::<i64>()
-    });
-    let together = if order.len() > SAMPLES { SAMPLES } else { QUAD };
-    let middle = (order.len() / 2).next_multiple_of(together);
-    let (low, high) = order.split_at_mut(middle);
-    halve(filled, features, low);
-    halve(filled, features, high);
-}
-
 /// Inputs of a layer for one block of samples.
 #[derive(Clone, Copy)]
 pub(super) enum BlockInput<'a> {
@@ -237,7 +103,7 @@ impl Input<'_> {
 
 /// Blocks of bytes without their blank rows, ready to be expanded.
 #[derive(Clone, Debug, Default)]
-struct Packed {
+pub(super) struct Packed {
     rows: Vec<Lanes<u8>>,
     /// The feature of each row.
     features: Vec<u32>,
@@ -247,7 +113,7 @@ struct Packed {
 
 impl Packed {
     /// Replaces the contents by some blocks.
-    fn fill(&mut self, blocks: &[Lanes<u8>], features: usize) {
+    pub fn fill(&mut self, blocks: &[Lanes<u8>], features: usize) {
         self.rows.clear();
         self.features.clear();
         self.ends.clear();
@@ -261,7 +127,7 @@ impl Packed {
     }
 
     /// Expands a block.
-    fn expand(&self, index: usize, factors: &[f32], room: &mut Room) {
+    pub fn expand(&self, index: usize, factors: &[f32], room: &mut Room) {
         let range = if index == 0 { 0 } else { self.ends[index - 1] }..self.ends[index];
         let filled = &self.features[range.clone()];
         room.places.clear();
@@ -284,7 +150,7 @@ pub(super) struct Room {
 }
 
 impl Room {
-    fn input(&self) -> Input<'_> {
+    pub fn input(&self) -> Input<'_> {
         Input { rows: &self.rows, places: Some(&self.places) }
     }
 }
@@ -380,125 +246,8 @@ impl Blocks {
     }
 }
 
-/// A batch of chosen samples, in blocks.
-#[derive(Clone, Debug, Default)]
-pub struct Batch {
-    features: usize,
-    samples: usize,
-    /// Blocks of values, or none where there are rooms.
-    values: Vec<Row>,
-    bytes: Vec<Lanes<u8>>,
-    packed: Packed,
-    rooms: Vec<Room>,
-    offsets: Vec<f32>,
-    /// Instead of blocks, samples and pixels in quads.
-    quads: Option<Box<BatchQuads>>,
-}
-
-/// A batch in quads.
-#[derive(Clone, Debug, Default)]
-struct BatchQuads {
-    bytes: Quads<u8>,
-    samples: Quads,
-    pixels: Quads,
-}
-
-impl Batch {
-    /// Replaces the contents by the chosen samples, as any network takes them; see [`super::Mlp::fill`].
-    ///
-    /// # Errors
-    /// Where one of them is not among the samples.
-    pub fn fill(&mut self, samples: &Samples, chosen: &[usize]) -> Result<()> {
-        self.start(samples, chosen)?;
-        match &samples.values {
-            Values::Single(values) => {
-                side_by_side(rows_of(values), samples.features, chosen, &mut self.values, transpose);
-                self.rooms.clear();
-            }
-            Values::Bytes(bytes, factors) => {
-                side_by_side(rows_of(bytes), samples.features, chosen, &mut self.bytes, transpose_bytes);
-                self.packed.fill(&self.bytes, samples.features);
-                self.values.clear();
-                self.rooms.resize_with(chosen.len().div_ceil(SAMPLES), Room::default);
-                for (index, room) in self.rooms.iter_mut().enumerate() {
-                    self.packed.expand(index, factors, room);
-                }
-            }
-        }
-        self.quads = None;
-        Ok(())
-    }
-
-    /// The same for a network whose first layer is dense: in quads, where so many pixels are blank that it skips them.
-    ///
-    /// # Errors
-    /// As above.
-    pub(super) fn fill_quads(&mut self, samples: &Samples, chosen: &[usize]) -> Result<()> {
-        let Some((bytes, factors)) = samples.sparse_bytes() else { return self.fill(samples, chosen) };
-        self.start(samples, chosen)?;
-        let quads = &mut **self.quads.get_or_insert_default();
-        quads.bytes.pack_samples(bytes, samples.features, chosen.iter().copied());
-        quads.samples.fill_samples(&quads.bytes, 0..quads.bytes.len(), factors);
-        quads.bytes.pack_pixels(bytes, samples.features, chosen);
-        quads.pixels.fill_pixels(&quads.bytes, (factors, &samples.offsets), chosen.len().next_multiple_of(SAMPLES));
-        Ok(())
-    }
-
-    fn start(&mut self, samples: &Samples, chosen: &[usize]) -> Result<()> {
-        if let Some(beyond) = chosen.iter().find(|sample| **sample >= samples.len()) {
-            let problem = format!("there are {} samples", samples.len());
-            return Err(Error::value("chosen", beyond, problem, "give numbers below that"));
-        }
-        (self.features, self.samples) = (samples.features, chosen.len());
-        self.offsets.clone_from(&samples.offsets);
-        Ok(())
-    }
-
-    /// The number of samples.
-    #[must_use]
-    pub fn samples(&self) -> usize {
-        self.samples
-    }
-
-    /// The number of features.
-    #[must_use]
-    pub fn features(&self) -> usize {
-        self.features
-    }
-
-    /// Constant offset per feature, added to the values of its rows; empty where there is none.
-    pub(super) fn offsets(&self) -> &[f32] {
-        &self.offsets
-    }
-
-    /// The pixels in quads, where they are there instead of blocks.
-    pub(super) fn pixels(&self) -> Option<&Quads> {
-        self.quads.as_ref().map(|quads| &quads.pixels)
-    }
-
-    /// The inputs of a layer, block by block.
-    pub(super) fn inputs(&self) -> Vec<BlockInput<'_>> {
-        match &self.quads {
-            Some(quads) => {
-                (0..self.samples.div_ceil(SAMPLES)).map(|block| BlockInput::Quads(&quads.samples, block)).collect()
-            }
-            None => self.blocks().map(BlockInput::Rows).collect(),
-        }
-    }
-
-    /// The blocks.
-    pub(super) fn blocks(&self) -> impl Iterator<Item = Input<'_>> {
-        let values = self.values.chunks_exact(self.features.max(1)).map(|rows| Input { rows, places: None });
-        self.rooms.iter().map(Room::input).chain(values)
-    }
-}
-
-fn rows_of<T>(values: &Array2<T>) -> &[T] {
-    values.as_slice().expect("standard layout: samples are made so")
-}
-
 /// Writes the chosen rows to blocks; zeros beyond the last.
-fn side_by_side<T: Copy + Default>(
+pub(super) fn side_by_side<T: Copy + Default>(
     rows: &[T],
     features: usize,
     chosen: &[usize],
@@ -522,7 +271,7 @@ fn side_by_side<T: Copy + Default>(
 const TOGETHER: usize = 8;
 
 /// Writes rows, one per sample, to the lanes of a block from `start` on.
-fn transpose<T: Copy>(rows: [&[T]; TOGETHER], block: &mut [Lanes<T>], start: usize) {
+pub(super) fn transpose<T: Copy>(rows: [&[T]; TOGETHER], block: &mut [Lanes<T>], start: usize) {
     for (feature, to) in block.iter_mut().enumerate() {
         for (to, row) in to[start..start + TOGETHER].iter_mut().zip(&rows) {
             *to = row[feature];
@@ -531,7 +280,7 @@ fn transpose<T: Copy>(rows: [&[T]; TOGETHER], block: &mut [Lanes<T>], start: usi
 }
 
 /// The same for bytes, eight times eight at once, by exchanging halves of halves.
-fn transpose_bytes(rows: [&[u8]; TOGETHER], block: &mut [Lanes<u8>], start: usize) {
+pub(super) fn transpose_bytes(rows: [&[u8]; TOGETHER], block: &mut [Lanes<u8>], start: usize) {
     const SQUARE: usize = 8;
     let mut squares = block.chunks_exact_mut(SQUARE);
     let mut first = 0;
@@ -574,8 +323,9 @@ fn expand(bytes: &[Lanes<u8>], features: &[u32], factors: &[f32], values: &mut [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Normalisation;
-    use ndarray::Axis;
+    use crate::data::{Normalisation, Normaliser};
+    use crate::train::Batch;
+    use ndarray::{Array2, Axis};
 
     #[test]
     fn blocks_hold_every_sample_at_every_feature() {

@@ -8,9 +8,10 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, serialize};
 use serde::{Deserialize, Serialize};
 
-use super::blocks::{Blocks, Samples};
+use super::blocks::Blocks;
 use super::layer::{LinearLayer, Parametrisation};
 use super::mlp::{Evaluation, Mlp};
+use super::samples::Samples;
 use crate::data::{Labelled, Normaliser};
 use crate::error::{Error, Result, Setting};
 use crate::files::kind::{Kind, Wanted, listed};

@@ -4,6 +4,7 @@
 //! Samples and activations come in [`Blocks`] of 64, matrices of one row per feature and one column per sample, so that
 //! a weight meets whole rows of contiguous samples, whichever weights exist.
 
+mod batch;
 mod blocks;
 mod checkpoint;
 mod layer;
@@ -11,12 +12,15 @@ mod mlp;
 mod panels;
 mod quads;
 mod rows;
+mod samples;
 mod sgd;
 mod state_dict;
 
-pub use blocks::{Batch, Blocks, Samples};
+pub use batch::Batch;
+pub use blocks::Blocks;
 pub use checkpoint::Checkpoint;
 pub use layer::{LinearLayer, Parametrisation};
 pub use mlp::{Evaluation, Mlp, MlpSpec};
+pub use samples::Samples;
 pub use sgd::{Curve, TrainingData, TrainingRun, TrainingSpec, check_learning_rate, train};
 pub use state_dict::TrainedWeights;

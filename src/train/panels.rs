@@ -127,9 +127,7 @@ fn sums_of(quad: &[Entry], rows: &[Vector], start: [[f32; LANES]; QUAD]) -> [[f3
     for entry in quad {
         let row = &rows[entry.at as usize].0;
         for (sums, value) in sums.iter_mut().zip(entry.values) {
-            for lane in 0..LANES {
-                sums[lane] += value * row[lane];
-            }
+            sums.iter_mut().zip(row).for_each(|(sum, weight)| *sum += value * weight);
         }
     }
     sums
@@ -153,9 +151,7 @@ fn take_step(weights: &mut [Vector], pixels: &Quads, gradients: &[Vector], step:
     for (index, weights) in weights.chunks_mut(QUAD).enumerate() {
         let sums = sums_of(pixels.quad(index), gradients, [[0.0; LANES]; QUAD]);
         for (weight, sums) in weights.iter_mut().zip(sums) {
-            for lane in 0..LANES {
-                weight.0[lane] -= step * sums[lane];
-            }
+            weight.0.iter_mut().zip(sums).for_each(|(weight, sum)| *weight -= step * sum);
         }
     }
 }
@@ -187,9 +183,7 @@ fn from_rows(rows: &[Row], samples: &mut [Vector]) {
 fn weighted_sum(rows: &[Vector], factors: &[f32]) -> Vector {
     let mut sum = ZERO;
     for (row, factor) in rows.iter().zip(factors) {
-        for lane in 0..LANES {
-            sum.0[lane] += row.0[lane] * factor;
-        }
+        sum.0.iter_mut().zip(row.0).for_each(|(sum, weight)| *sum += weight * factor);
     }
     sum
 }
@@ -198,9 +192,7 @@ fn weighted_sum(rows: &[Vector], factors: &[f32]) -> Vector {
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 fn keep(weights: &mut [Vector], exists: &[Vector]) {
     for (weight, exists) in weights.iter_mut().zip(exists) {
-        for lane in 0..LANES {
-            weight.0[lane] *= exists.0[lane];
-        }
+        weight.0.iter_mut().zip(exists.0).for_each(|(weight, exists)| *weight *= exists);
     }
 }
 

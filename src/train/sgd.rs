@@ -4,9 +4,11 @@ use rand::seq::SliceRandom;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::blocks::{Batch, Blocks, Samples};
+use super::batch::Batch;
+use super::blocks::Blocks;
 use super::layer::LinearLayer;
 use super::mlp::{Mlp, MlpSpec};
+use super::samples::Samples;
 use crate::error::{Error, Result};
 use crate::numeric::parallel::check_interrupt;
 use crate::numeric::random::{Purpose, Stream};
