@@ -3,8 +3,8 @@
 An epoch has 2,048 training samples, then 10,000 test samples, of the embedded images.
 
 `python benches/peers/training.py [--threads 1]`: seconds per epoch of the sparse family by dense weights with a mask,
-and by compressed sparse rows whose gradient is taken on the weights that exist; and of the dense family. `compare.sh`
-runs the same beside our own trainer.
+and by compressed sparse rows whose gradient is taken on the weights that exist; and of the dense family. `--dense
+128,512` takes the dense family alone, of those widths. `compare.sh` runs the same beside our own trainer.
 
 `python benches/peers/training.py --runs 10 --widths 8,128,216`: instead, the best test accuracy of whole trainings, 300
 epochs, to lay beside `sparsewidth train --widths 8,128,216 --runs 10`: the same data, rates and laws, other random
@@ -122,6 +122,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--folder", default=FOLDER)
     parser.add_argument("--runs", type=int)
+    parser.add_argument("--dense")
     parser.add_argument("--widths", default="8,128,216")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -133,13 +134,16 @@ def main():
         f"torch {torch.__version__}, {torch.get_num_threads()} thread(s); "
         "ms an epoch (least of 12), accuracy after those"
     )
-    print("width  masked             compressed rows")
-    for width in [8, 32, 128, 216, 328, 512]:
-        settings = width, sparse_connectivity(width), SPARSE_RATES[width]
-        results = [time_of(kind(*settings)) for kind in (experiment.masked, experiment.compressed)]
-        print(f"{width:5}  " + "  ".join(f"{1e3 * best:8.2f} ({accuracy:.3f})" for best, accuracy in results))
-    best, accuracy = time_of(experiment.masked(512, 1, DENSE_RATES[512]))
-    print(f"dense family, width 512: {1e3 * best:.2f} ({accuracy:.3f})")
+    if not arguments.dense:
+        print("width  masked             compressed rows")
+        for width in [8, 32, 128, 216, 328, 512]:
+            settings = width, sparse_connectivity(width), SPARSE_RATES[width]
+            results = [time_of(kind(*settings)) for kind in (experiment.masked, experiment.compressed)]
+            print(f"{width:5}  " + "  ".join(f"{1e3 * best:8.2f} ({accuracy:.3f})" for best, accuracy in results))
+    print("width  dense family")
+    for width in map(int, arguments.dense.split(",")) if arguments.dense else [128, 216, 328, 512, 635]:
+        best, accuracy = time_of(experiment.masked(width, 1, DENSE_RATES[width]))
+        print(f"{width:5}  {1e3 * best:8.2f} ({accuracy:.3f})", flush=True)
 
 
 if __name__ == "__main__":

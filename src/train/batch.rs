@@ -29,7 +29,7 @@ struct BatchQuads {
 }
 
 impl Batch {
-    /// Replaces the contents by the chosen samples, as any network takes them; see [`super::Mlp::fill`].
+    /// Replaces the contents by the chosen samples, as any network takes them; see [`Mlp::fill`](super::Mlp::fill).
     ///
     /// # Errors
     /// Where one of them is not among the samples.
