@@ -48,8 +48,8 @@
 //! all of four neighbouring pixels, which is 30 % of the work together; 19 % of the pixels are not blank, so that at
 //! best a third of that would be left to save. Multiply-adds come at 44 a nanosecond, of 54 from registers: the product
 //! reads 84 bytes in four cycles, of 128 that the second-level cache gives. At width 128 that is three quarters of the
-//! time, a tenth is packing bytes, and the rest the last layer and the loss. Four samples rather than 64 are what gains:
-//! by blocks, 48 and 63 % of the pixels would be left.
+//! time, a tenth is packing bytes, and the rest the last layer and the loss. Four samples rather than 64 are what
+//! gains: by blocks, 48 and 63 % of the pixels would be left.
 //!
 //! A batch sorted by common blanks would have 33 % instead of 39 % not blank, 2 % of an epoch: not worth an order.
 //!

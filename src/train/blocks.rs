@@ -65,8 +65,8 @@ pub(super) enum BlockInput<'a> {
     Quads(&'a Quads, usize),
 }
 
-/// Inputs of a layer for one block of samples, in rows: one row per feature; or, where there are `places`, a blank row and those
-/// of the features that are not blank, each at its place.
+/// Inputs of a layer for one block of samples, in rows: one per feature; or, where there are `places`, a blank row and
+/// those of the features that are not blank, each at its place.
 #[derive(Clone, Copy)]
 pub(super) struct Input<'a> {
     pub rows: &'a [Row],

@@ -2,8 +2,8 @@
 //! and stochastic gradient descent.
 //!
 //! Samples and activations come in [`Blocks`] of 64, matrices of one row per feature and one column per sample, so that
-//! a weight meets whole rows of contiguous samples, whichever weights exist. Where all or most exist in the first layer,
-//! images are taken four by four instead, without the pixels that are blank in all four.
+//! a weight meets whole rows of contiguous samples, whichever weights exist. Where all or most exist in the first
+//! layer, images are taken four by four instead, without the pixels that are blank in all four.
 
 mod batch;
 mod blocks;
