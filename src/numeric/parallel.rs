@@ -110,8 +110,8 @@ pub fn try_map<I, T: Send>(
     found.into_iter().map(|of_item| of_item.expect("an item is left out only after one that failed")).collect()
 }
 
-/// The same for a few long items, the longest first by their `cost`: each thread takes the next when it has done one, so
-/// that all are busy nearly to the end. The answer is that of [`try_map`].
+/// The same for a few long items, the longest first by their `cost`: each thread takes the next when it has done one,
+/// so that all are busy nearly to the end. The answer is that of [`try_map`].
 ///
 /// # Errors
 /// Where `of` fails.

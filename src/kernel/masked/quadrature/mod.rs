@@ -64,9 +64,9 @@ use crate::numeric::estimate::Estimate;
 ///
 /// - *Parallel masks* leave logarithmic singularities in `f`. Masks of one entry, and masks within a large group of
 ///   entries of equal ratio `y_j / x_j` (the background of an image), are taken out and summed in closed form. An entry
-///   that fills most of a direction is conditioned on, and so is the longest of some where the errors of the first rules
-///   tell that without it several thousand directions would miss the tolerance; where no more than 2^16 masks are left,
-///   they are summed one by one.
+///   that fills most of a direction is conditioned on, and so is the longest of some where the errors of the first
+///   rules tell that without it several thousand directions would miss the tolerance; where no more than 2^16 masks are
+///   left, they are summed one by one.
 /// - *Radius*: `E_s[h^l ln h]` is an integral of the Laplace transform `prod_j [1 - p + p exp(-lambda z_j^2)]` over
 ///   `ln lambda`; the trapezoidal rule in half octaves is right to 1e-13 whatever the masks, and doublings replace the
 ///   exponentials. What a group of parallel entries contributes is a function of one variable, tabulated once per pair.

@@ -18,8 +18,8 @@ pub const FEWEST: usize = 16;
 pub const JUDGED: usize = 64;
 /// From this many directions on rounding is predicted as well: with fewer, most of what it leaves is still unknown.
 const ROUNDING: usize = 256;
-/// The factors by which errors fall from one rule to the next, as far as a prediction relies on them: in the long run by
-/// four at least, and a larger one may not last.
+/// The factors by which errors fall from one rule to the next, as far as a prediction relies on them: in the long run
+/// by four at least, and a larger one may not last.
 const FALLS_BY: [f64; 2] = [4.0, 32.0];
 /// The estimate of the error, in units of the largest change over the places of the poles. For the kink of a single
 /// mask the error was at most 1 and 0.3 times the change for `l = 1, 2`, in a search over the kink's place and width,
@@ -258,8 +258,8 @@ impl Problem<'_> {
         }
     }
 
-    /// About how many directions the tolerance takes, if errors go on falling as they did from the rule before; infinite
-    /// where so many would round too much. `last` has the errors of that rule, in units of what is allowed.
+    /// About how many directions the tolerance takes, if errors go on falling as they did from the rule before;
+    /// infinite where so many would round too much. `last` has the errors of that rule, in units of what is allowed.
     ///
     /// It decides which way is shorter, never whether a result is good enough.
     fn needed(&self, count: usize, found: &[Part; PIECES], asked: Range<usize>, last: &mut [f64; PIECES]) -> f64 {
