@@ -536,12 +536,16 @@ impl Fit<'_> {
         let rows = self.regression.projections.outer_iter().zip(&self.inverse);
         let found: f64 = rows.map(|(row, inverse)| inverse * row.iter().map(|entry| entry * entry).sum::<f64>()).sum();
         let rest = self.regression.rest.iter().flat_map(|rest| &rest.targets);
-        found + rest.map(|entry| entry * entry).sum::<f64>() / self.alpha
+        found + rest.map(|entry| entry * entry / self.alpha).sum::<f64>()
     }
 
     fn log_determinant(&self) -> f64 {
-        let rest = self.coefficients.nrows() - self.inverse.len();
-        rest as f64 * self.alpha.ln() - self.inverse.iter().map(|inverse| inverse.ln()).sum::<f64>()
+        let found = -self.inverse.iter().map(|inverse| inverse.ln()).sum::<f64>();
+        match self.coefficients.nrows() - self.inverse.len() {
+            // A ridge may be too small for a logarithm where nothing is left.
+            0 => found,
+            rest => found + rest as f64 * self.alpha.ln(),
+        }
     }
 
     fn check_cross(&self, cross: ArrayView2<f64>) -> Result<()> {
