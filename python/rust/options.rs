@@ -155,7 +155,7 @@ fn wrong(name: &str, value: &Value, error: &serde_json::Error) -> PyErr {
         "a boolean" => "True or False".into(),
         "a sequence" => "a list".into(),
         "a string" | "path string" | "string or map" => "a string".into(),
-        // What the library says of its own, with the name and a remedy; or which names there are.
+        // A message of the library, which already names the argument and a remedy.
         _ if text.contains("; ") => return PyValueError::new_err(text),
         _ => {
             let problem = text.replace("unknown variant", "there is no").replace(", expected one of", "; use one of");

@@ -105,7 +105,7 @@ impl KernelRidge {
 impl KernelRidge {
     fn new(py: Python<'_>, kernel: &PyReadonlyArray2<f64>, targets: Targets) -> PyResult<Self> {
         let kernel: Array2<f64> = kernel.as_array().to_owned();
-        // On a thread of its own: one decomposition cannot be stopped, but Python need not wait for it.
+        // A decomposition cannot be stopped. It runs on a separate thread, so that Ctrl-C returns to Python at once.
         Runner::default().run(py, move |_| regression::KernelRidge::owning(kernel.view(), targets)).map(Self)
     }
 }

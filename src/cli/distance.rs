@@ -38,8 +38,8 @@ pub fn run(args: DistanceArgs, common: &Common) -> Result<()> {
         return common.present(&distance_page(&records), Some(&out));
     }
     let study = args.request.study(args.data.data, common.seed, common)?;
-    let pictures = study.distance.as_ref().map(|spec| distance_pictures(&spec.normalisations, &spec.kernels));
-    let pictures = pictures.unwrap_or_default();
+    let spec = study.distance.as_ref().expect("invariant: a study of distances takes distances");
+    let pictures = distance_pictures(&spec.normalisations, &spec.kernels);
     let out = args.out.as_deref().map(|path| common.study_folder(path, "distance", &pictures, &[])).transpose()?;
     let Some(records) = common.run_study(&study, out.as_ref())? else { return Ok(()) };
     common.present(&distance_page(&records), out.as_ref())

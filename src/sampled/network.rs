@@ -123,6 +123,9 @@ impl DrawnNetwork {
     /// kernel, for each weight of the hidden layer.
     #[must_use]
     pub fn feature_count(&self, kernel: Kernel) -> usize {
+        if kernel == Kernel::Nngp {
+            return self.hidden.rows;
+        }
         let drawn = self.features(kernel);
         (0..drawn.chunks()).map(|chunk| drawn.feature_count(&drawn.rows(chunk))).sum()
     }

@@ -137,6 +137,7 @@ impl Quads {
     pub fn fill_pixels(&mut self, bytes: &Quads<u8>, (factors, offsets): (&[f32], &[f32]), samples: usize) {
         self.clear();
         for index in 0..bytes.len() {
+            // Zeros for the blank pixels beyond the last, and where there are no offsets.
             let of_quad =
                 |values: &[f32]| std::array::from_fn(|i| values.get(QUAD * index + i).copied().unwrap_or(0.0));
             let (factors, offsets): ([f32; QUAD], [f32; QUAD]) = (of_quad(factors), of_quad(offsets));

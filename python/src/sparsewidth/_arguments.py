@@ -87,7 +87,7 @@ def path_of(name: str, path: str | PathLike[str]) -> str:
 
 
 def check_memory(name: str, what: str, size: int, remedy: str) -> None:
-    """Raises a MemoryError where so many bytes are not to be had, which the compiled part could not."""
+    """Raises a MemoryError if that many bytes cannot be allocated; the compiled part would end the process."""
     # Beside it, threads and what they work on.
     beside = min(size, 2**28)
     try:

@@ -86,8 +86,8 @@ def _distances(
         key = width_of(row), method_of(row)
         if key in seen:
             raise ValueError(
-                f"records: several networks have width {key[0]} ({METHODS[key[1]][0]}), which the width does not tell "
-                "apart; pass the records of one network of each width"
+                f"records: several networks have width {key[0]} ({METHODS[key[1]][0]}), so a plot "
+                "against width is ambiguous; pass the records of one network of each width"
             )
         seen.add(key)
     note = left_out(
@@ -115,12 +115,12 @@ def distance(
     statistic
         ``"mean"`` or ``"median"`` over pairs. The mean is what the theory is about; a few pairs can dominate it.
     normalisation
-        Of the inputs, as records spell it. If None, that of the training runs, or the first that there is; a note says
+        Of the inputs, as in the records. If None, that of the training runs, otherwise the first one found; a note says
         which others are left out.
     get
         The kernel, ``"nngp"`` or ``"ntk"``. If None, the NNGP kernel where the records have it.
     tangent
-        The convention of the tangent kernel, ``"standardised"`` or ``"paper"``. If None, the first that there is.
+        The convention of the tangent kernel, ``"standardised"`` or ``"paper"``. If None, the first one found.
     width
         ``"column"``, ``"page"`` or a number of inches.
     ax
@@ -135,7 +135,7 @@ def distance(
     Raises
     ------
     ValueError
-        Where there is no distance, none of that kernel or normalisation, or several networks of one width.
+        If there is no distance for that kernel and normalisation, or if several networks share a width.
     TypeError
         Where ``records`` is not a list of dicts.
 

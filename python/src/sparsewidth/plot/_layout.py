@@ -1,4 +1,4 @@
-"""Title, legend and notes in the room that there is."""
+"""Fit title, legend and notes into the available space."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def finish(
     right: Axes | None = None,
     x_ticks: Sequence[float] | None = None,
 ) -> None:
-    """Ticks, title, legend and notes, in the room that there is; then the height of a figure of our own."""
+    """Fit ticks, title, legend and notes into the available space; then set the height of a figure that we made."""
     figure = figure_of(ax)
     points = 72.0 / figure.dpi
     sides = [side for side in (ax, right) if side is not None]
     for side in sides:
-        # An axes of another's figure gives legend and notes a part of its own height.
+        # On axes that the caller gave, legend and notes take part of the axes' height.
         tall = 72.0 * height if height else 0.75 * ax.bbox.height * points
         side.set_ylabel(balanced(side.get_ylabel(), LARGE, 1.1 * tall))
     figure.draw_without_rendering()

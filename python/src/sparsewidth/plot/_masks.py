@@ -61,7 +61,7 @@ def masks(
     Raises
     ------
     ValueError
-        Where there is no distance, or none of that kernel.
+        If there is no distance at all, or none for that kernel.
     TypeError
         Where ``report`` is neither a dict nor a list of dicts.
 
